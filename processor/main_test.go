@@ -1,0 +1,420 @@
+//go:build unix
+
+package processor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/protocol"
+)
+
+// The tests here run Main for real: they start this test binary again, as a
+// child named by childEnv, and play its daemon over pipes.
+const childEnv = "PROCESSOR_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(childEnv); name != "" {
+		children[name]()
+		os.Exit(99) // Main does not return
+	}
+	status := m.Run()
+	if status == 0 {
+		status = leaked()
+	}
+	os.Exit(status)
+}
+
+// leaked reports runs that outlive the tests. They need a moment to see that
+// their pipes are closed.
+func leaked() int {
+	for range 200 {
+		if !bytes.Contains(allGoroutines(), []byte("processor.(*runner)")) {
+			return 0
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	fmt.Fprintf(os.Stderr, "goroutines are left behind:\n%s", allGoroutines())
+	return 1
+}
+
+// forever is a method that does not care for its context.
+func forever(context.Context, ProcessRecordsInput) error {
+	fmt.Fprintln(os.Stderr, "working")
+	select {}
+}
+
+var children = map[string]func(){
+	"plain": func() { Main(funcs{}) },
+	"pollution": func() {
+		fmt.Print("before Main, without a line end")
+		Main(funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+			fmt.Print(`{"action":"status","responseFor":"leaseLost"}`)
+			syscall.Write(1, []byte("raw\n{\"action\":\"nonsense\"}"))
+			grandchild := exec.Command("sh", "-c", `echo "grandchild prints"; cat; for fd in 3 4 5 6 7 8 9; do echo leaked >&$fd; done 2>/dev/null; true`)
+			grandchild.Stdin, grandchild.Stdout = os.Stdin, os.Stdout // as somebody would who knows no better
+			if err := grandchild.Run(); err != nil {
+				return err
+			}
+			return in.Checkpointer.Checkpoint(ctx)
+		}})
+	},
+	// replaced has let go of os.Stdin and os.Stdout; were they collected, their
+	// finalizers would close the descriptors.
+	"replaced": func() {
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			panic(err)
+		}
+		os.Stdin, os.Stdout = null, null
+		Main(funcs{processRecords: func(context.Context, ProcessRecordsInput) error {
+			for range 3 {
+				runtime.GC()
+			}
+			_, err := syscall.Write(1, []byte("still there\n"))
+			return err
+		}})
+	},
+	"panic": func() {
+		Main(funcs{processRecords: func(context.Context, ProcessRecordsInput) error { panic("at the disco") }})
+	},
+	"error": func() {
+		Main(funcs{processRecords: func(context.Context, ProcessRecordsInput) error { return errors.New("disk full") }})
+	},
+	"shutdown": func() {
+		Main(funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error { return in.Checkpointer.Checkpoint(ctx) }})
+	},
+	"forever": func() { Main(funcs{processRecords: forever}) },
+	"busy": func() {
+		Main(funcs{processRecords: func(context.Context, ProcessRecordsInput) error {
+			fmt.Fprintln(os.Stderr, "working")
+			for i := 0; ; i++ {
+			}
+		}})
+	},
+	"signals": func() {
+		own := make(chan os.Signal, 8)
+		signal.Notify(own, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+		Main(funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+			fmt.Fprintln(os.Stderr, "working")
+			<-in.Lease.Stopping()
+			for range 3 {
+				fmt.Fprintln(os.Stderr, "own handler:", <-own)
+			}
+			return in.Checkpointer.Checkpoint(ctx)
+		}})
+	},
+	"dead stderr": func() {
+		Main(funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+			for range 3 {
+				if _, err := fmt.Fprintln(os.Stderr, "anybody there?"); !errors.Is(err, syscall.EPIPE) {
+					return fmt.Errorf("stderr: %v", err)
+				}
+				if _, err := fmt.Println("or there?"); !errors.Is(err, syscall.EPIPE) {
+					return fmt.Errorf("stdout: %v", err)
+				}
+			}
+			return in.Checkpointer.Checkpoint(ctx)
+		}})
+	},
+}
+
+// child is a process that runs Main, and the daemon that is played to it.
+type child struct {
+	*daemon
+	cmd    *exec.Cmd
+	stderr *lines
+	raw    *bytes.Buffer // all of standard output; read it after wait
+}
+
+func start(t *testing.T, name string) *child {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &child{cmd: exec.Command(exe), stderr: newLines(), raw: &bytes.Buffer{}}
+	c.cmd.Env = append(os.Environ(), childEnv+"="+name)
+	c.cmd.Stderr = c.stderr
+	stdin, err := c.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.cmd.Process.Kill(); c.cmd.Wait() })
+	c.daemon = &daemon{t: t, to: protocol.NewWriter(stdin), stdin: stdin, from: protocol.NewReader(io.TeeReader(stdout, c.raw))}
+	return c
+}
+
+// expectNext is expect as the real daemon does it: what is no message is skipped.
+func (c *child) expectNext(want protocol.Message) {
+	c.t.Helper()
+	for {
+		m, err := c.from.Read()
+		var bad *protocol.MalformedError
+		if errors.As(err, &bad) {
+			continue
+		}
+		if err != nil || m != want {
+			c.t.Fatalf("daemon: want %#v, got %#v, %v\nstderr:\n%s", want, m, err, c.stderr)
+		}
+		return
+	}
+}
+
+// wait waits for the end of the child and checks its status.
+func (c *child) wait(status int) {
+	c.t.Helper()
+	io.Copy(io.Discard, readerOf(c.from))
+	c.cmd.Wait()
+	if got := c.cmd.ProcessState.ExitCode(); got != status {
+		c.t.Errorf("exit status %d, want %d; stderr:\n%s", got, status, c.stderr)
+	}
+}
+
+type messages struct{ r *protocol.Reader }
+
+func readerOf(r *protocol.Reader) io.Reader { return messages{r} }
+
+func (m messages) Read([]byte) (int, error) {
+	_, err := m.r.Read()
+	var bad *protocol.MalformedError
+	if errors.As(err, &bad) {
+		err = nil
+	}
+	return 0, err
+}
+
+// lines is a standard error that can be waited on.
+type lines struct {
+	mu   sync.Mutex
+	cond *sync.Cond
+	text bytes.Buffer
+}
+
+func newLines() *lines {
+	l := &lines{}
+	l.cond = sync.NewCond(&l.mu)
+	return l
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cond.Broadcast()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// await blocks until text was printed; the test's own time-out bounds it.
+func (l *lines) await(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !strings.Contains(l.text.String(), text) {
+		l.cond.Wait()
+	}
+}
+
+func TestMainEndsWell(t *testing.T) {
+	c := start(t, "plain")
+	c.initialize()
+	c.do(batch("1"))
+	c.do(protocol.LeaseLost{})
+	c.stdin.Close()
+	c.wait(0)
+	if c.stderr.String() != "" {
+		t.Errorf("stderr: %s", c.stderr)
+	}
+}
+
+// What anybody prints lands on standard error, before Main, too, without harm.
+func TestMainKeepsStdoutForTheProtocol(t *testing.T) {
+	c := start(t, "pollution")
+	c.send(protocol.Initialize{ShardID: "s"})
+	c.expectNext(protocol.Status{ResponseFor: "initialize"})
+	c.send(batch("1"))
+	c.expect(protocol.Checkpoint{Position: at("1")})
+	c.send(protocol.Checkpoint{Position: at("1")})
+	c.status("processRecords")
+	c.do(protocol.LeaseLost{})
+	c.stdin.Close()
+	c.wait(0)
+	for _, text := range []string{"grandchild prints", "raw\n", "nonsense", `"responseFor":"leaseLost"}raw`} {
+		if !strings.Contains(c.stderr.String(), text) {
+			t.Errorf("stderr lacks %q:\n%s", text, c.stderr)
+		}
+	}
+	if out := c.raw.String(); strings.Count(out, "leaseLost") != 1 || strings.Contains(out, "raw") || strings.Contains(out, "leaked") || !strings.HasPrefix(out, "before Main, without a line end\n") {
+		t.Errorf("stdout:\n%s", out)
+	}
+}
+
+func TestMainWithReplacedStreams(t *testing.T) {
+	c := start(t, "replaced")
+	c.initialize()
+	c.do(batch("1"))
+	c.stdin.Close()
+	c.wait(0)
+	if c.stderr.String() != "still there\n" {
+		t.Errorf("stderr: %s", c.stderr)
+	}
+}
+
+func TestMainFails(t *testing.T) {
+	for name, want := range map[string]string{
+		"panic": "processor: shardId-000000000000: processRecords failed: panic with a value of type string\npanic: at the disco\n\ngoroutine ",
+		"error": "processor: shardId-000000000000: processRecords failed: disk full\n",
+	} {
+		c := start(t, name)
+		c.initialize()
+		c.send(batch("1"))
+		c.wait(1)
+		if !strings.HasPrefix(c.stderr.String(), want) {
+			t.Errorf("%s: stderr:\n%s", name, c.stderr)
+		}
+		if name == "panic" && !strings.Contains(c.stderr.String(), "main_test.go") {
+			t.Errorf("no stack:\n%s", c.stderr)
+		}
+		if strings.Contains(c.raw.String(), "processRecords") {
+			t.Errorf("%s: a status was sent", name)
+		}
+	}
+}
+
+func TestMainSurvivesTheLossOfTheLease(t *testing.T) {
+	c := start(t, "shutdown")
+	c.initialize()
+	c.send(batch("1"))
+	c.expect(protocol.Checkpoint{Position: at("1")})
+	c.send(protocol.Checkpoint{Position: at("1"), Error: "ShutdownException"})
+	c.status("processRecords")
+	c.do(protocol.LeaseLost{})
+	c.stdin.Close()
+	c.wait(0)
+}
+
+// The child of a dead daemon is gone within 5 s, whatever its method does.
+func TestMainDoesNotOutliveItsDaemon(t *testing.T) {
+	for _, name := range []string{"forever", "busy"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, name)
+			c.initialize()
+			c.send(batch("1"))
+			c.stderr.await("working")
+			begin := time.Now()
+			c.stdin.Close()
+			c.wait(1)
+			if took := time.Since(begin); took > 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+func TestMainCatchesSignals(t *testing.T) {
+	c := start(t, "signals")
+	c.initialize()
+	c.send(batch("1"))
+	c.stderr.await("working")
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		c.cmd.Process.Signal(s)
+		c.stderr.await("own handler: " + s.String())
+	}
+	c.expect(protocol.Checkpoint{Position: at("1")})
+	c.cmd.Process.Signal(syscall.SIGQUIT)
+	c.stderr.await("processor.(*Checkpointer).ask")
+	c.send(protocol.Checkpoint{Position: at("1")})
+	c.status("processRecords")
+	c.do(protocol.LeaseLost{})
+	c.stdin.Close()
+	c.wait(0)
+}
+
+// A daemon that died took the reader of our standard error with it; a method
+// that prints goes on all the same.
+func TestMainSurvivesDeadStderr(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), childEnv+"=dead stderr")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	d := &daemon{t: t, to: protocol.NewWriter(stdin), from: protocol.NewReader(stdout)}
+	d.initialize()
+	stderr.Close()
+	d.send(batch("1"))
+	d.expect(protocol.Checkpoint{Position: at("1")})
+	d.send(protocol.Checkpoint{Position: at("1")})
+	d.status("processRecords")
+	stdin.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Started by hand on a terminal: one line says what to do. The terminal here
+// is a device that is one as far as Main looks.
+func TestMainOnATerminal(t *testing.T) {
+	tty, err := os.Open("/dev/zero")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tty.Close()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), childEnv+"=plain")
+	cmd.Stdin = tty
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 || bytes.Count(out, []byte("\n")) != 1 || !bytes.Contains(out, []byte("kcl-bootstrap -e -p")) {
+		t.Errorf("%v: %s", err, out)
+	}
+	cmd = exec.Command(exe) // the null device is none: the input ends, that is all
+	cmd.Env = append(os.Environ(), childEnv+"=plain")
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) != 0 {
+		t.Errorf("%v: %s", err, out)
+	}
+}

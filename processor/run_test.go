@@ -1,0 +1,783 @@
+package processor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/protocol"
+)
+
+// funcs is a RecordProcessor of functions; those left out do what the daemon
+// needs and no more.
+type funcs struct {
+	initialize        func(context.Context, InitializeInput) error
+	processRecords    func(context.Context, ProcessRecordsInput) error
+	leaseLost         func(context.Context, LeaseLostInput) error
+	shardEnded        func(context.Context, ShardEndedInput) error
+	shutdownRequested func(context.Context, ShutdownRequestedInput) error
+}
+
+func (f funcs) Initialize(ctx context.Context, in InitializeInput) error {
+	if f.initialize == nil {
+		return nil
+	}
+	return f.initialize(ctx, in)
+}
+
+func (f funcs) ProcessRecords(ctx context.Context, in ProcessRecordsInput) error {
+	if f.processRecords == nil {
+		return nil
+	}
+	return f.processRecords(ctx, in)
+}
+
+func (f funcs) LeaseLost(ctx context.Context, in LeaseLostInput) error {
+	if f.leaseLost == nil {
+		return nil
+	}
+	return f.leaseLost(ctx, in)
+}
+
+func (f funcs) ShardEnded(ctx context.Context, in ShardEndedInput) error {
+	if f.shardEnded == nil {
+		return in.Checkpointer.Checkpoint(ctx)
+	}
+	return f.shardEnded(ctx, in)
+}
+
+func (f funcs) ShutdownRequested(ctx context.Context, in ShutdownRequestedInput) error {
+	if f.shutdownRequested == nil {
+		return nil
+	}
+	return f.shutdownRequested(ctx, in)
+}
+
+// daemon plays the MultiLangDaemon against Run.
+type daemon struct {
+	t     *testing.T
+	to    *protocol.Writer
+	stdin io.Closer
+	from  *protocol.Reader
+	ended chan error // what Run returned
+}
+
+func play(t *testing.T, p RecordProcessor, opts ...Option) *daemon {
+	return playContext(t, t.Context(), p, opts...)
+}
+
+func playContext(t *testing.T, ctx context.Context, p RecordProcessor, opts ...Option) *daemon {
+	t.Helper()
+	childIn, stdin := io.Pipe()
+	stdout, childOut := io.Pipe()
+	d := &daemon{t: t, to: protocol.NewWriter(stdin), stdin: stdin, from: protocol.NewReader(stdout), ended: make(chan error, 1)}
+	go func() {
+		d.ended <- Run(ctx, p, childIn, childOut, opts...)
+		childIn.Close() // the daemon's next write fails, as it does when a child has died
+		childOut.Close()
+	}()
+	t.Cleanup(func() { stdin.Close(); stdout.Close() })
+	return d
+}
+
+func (d *daemon) send(m protocol.Message) {
+	d.t.Helper()
+	if err := d.to.Write(m); err != nil {
+		d.t.Fatalf("daemon: %v", err)
+	}
+}
+
+func (d *daemon) expect(want protocol.Message) {
+	d.t.Helper()
+	got, err := d.from.Read()
+	if err != nil {
+		d.t.Fatalf("daemon: want %#v, got %v", want, err)
+	}
+	if got != want {
+		d.t.Fatalf("daemon: want %#v, got %#v", want, got)
+	}
+}
+
+func (d *daemon) status(action string) {
+	d.t.Helper()
+	d.expect(protocol.Status{ResponseFor: action})
+}
+
+// do sends an action and expects its status.
+func (d *daemon) do(m protocol.Message) {
+	d.t.Helper()
+	d.send(m)
+	d.status(m.Action())
+}
+
+func (d *daemon) initialize() {
+	d.t.Helper()
+	d.do(protocol.Initialize{ShardID: "shardId-000000000000", Position: Position{SequenceNumber: protocol.TrimHorizon}})
+}
+
+// noMore expects that the child says nothing more.
+func (d *daemon) noMore() {
+	d.t.Helper()
+	if m, err := d.from.Read(); err == nil {
+		d.t.Errorf("daemon: the child said %#v", m)
+	}
+}
+
+func (d *daemon) end() error {
+	d.t.Helper()
+	return <-d.ended
+}
+
+func (d *daemon) endWell() {
+	d.t.Helper()
+	d.stdin.Close()
+	if err := d.end(); err != nil {
+		d.t.Errorf("Run: %v", err)
+	}
+}
+
+func batch(sequenceNumbers ...string) protocol.ProcessRecords {
+	b := protocol.ProcessRecords{Records: []Record{}, MillisBehindLatest: 7}
+	for _, s := range sequenceNumbers {
+		b.Records = append(b.Records, Record{Data: []byte(s), PartitionKey: "k", SequenceNumber: s})
+	}
+	return b
+}
+
+func at(sequenceNumber string) Position { return Position{SequenceNumber: sequenceNumber} }
+
+func TestLifeCycle(t *testing.T) {
+	var seen []string
+	note := func(format string, args ...any) { seen = append(seen, fmt.Sprintf(format, args...)) }
+	d := play(t, funcs{
+		initialize: func(ctx context.Context, in InitializeInput) error {
+			note("initialize %s at %v, lease context: %v", in.Lease.ShardID(), in.Position, ctx == in.Lease.Context())
+			return nil
+		},
+		processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+			note("processRecords %d, %d ms behind", len(in.Records), in.MillisBehindLatest)
+			return in.Checkpointer.Checkpoint(ctx)
+		},
+		shutdownRequested: func(ctx context.Context, in ShutdownRequestedInput) error {
+			note("shutdownRequested")
+			return in.Checkpointer.CheckpointAt(ctx, at("9"))
+		},
+		leaseLost: func(ctx context.Context, in LeaseLostInput) error {
+			note("leaseLost, ctx: %v, lease: %v", ctx.Err(), context.Cause(in.Lease.Context()))
+			return nil
+		},
+	})
+	d.initialize()
+	d.send(batch("9", "10"))
+	d.expect(protocol.Checkpoint{Position: at("10")})
+	d.send(protocol.Checkpoint{Position: at("10")})
+	d.status("processRecords")
+	d.send(protocol.ShutdownRequested{})
+	d.expect(protocol.Checkpoint{Position: at("9")})
+	d.send(protocol.Checkpoint{Position: at("9")})
+	d.status("shutdownRequested")
+	d.do(protocol.LeaseLost{})
+	d.endWell()
+	want := []string{
+		"initialize shardId-000000000000 at TRIM_HORIZON/0, lease context: true",
+		"processRecords 2, 7 ms behind",
+		"shutdownRequested",
+		"leaseLost, ctx: <nil>, lease: " + ErrLeaseLost.Error(),
+	}
+	if !slices.Equal(seen, want) {
+		t.Errorf("got  %q\nwant %q", seen, want)
+	}
+}
+
+func TestShardEnded(t *testing.T) {
+	d := play(t, funcs{})
+	d.initialize()
+	d.do(batch("1"))
+	d.send(protocol.ShardEnded{})
+	d.expect(protocol.Checkpoint{})
+	d.send(protocol.Checkpoint{})
+	d.status("shardEnded")
+	d.endWell()
+}
+
+func TestShardEndedNeedsItsCheckpoint(t *testing.T) {
+	for name, f := range map[string]func(context.Context, ShardEndedInput) error{
+		"none made":       func(context.Context, ShardEndedInput) error { return nil },
+		"elsewhere":       func(ctx context.Context, in ShardEndedInput) error { return in.Checkpointer.CheckpointAt(ctx, at("1")) },
+		"failed, ignored": func(ctx context.Context, in ShardEndedInput) error { in.Checkpointer.Checkpoint(ctx); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := play(t, funcs{shardEnded: f})
+			d.initialize()
+			d.do(batch("1"))
+			d.send(protocol.ShardEnded{})
+			if name != "none made" {
+				m, err := d.from.Read()
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer := m.(protocol.Checkpoint)
+				if name == "failed, ignored" {
+					answer.Error = "InvalidStateException"
+				}
+				d.send(answer)
+			}
+			d.noMore()
+			if err := d.end(); !errors.Is(err, ErrNoEndCheckpoint) {
+				t.Errorf("Run: %v", err)
+			}
+		})
+	}
+}
+
+func TestLegacyShutdown(t *testing.T) {
+	for reason, want := range map[string]string{
+		protocol.ReasonTerminate: "shardEnded", protocol.ReasonShardEnd: "shardEnded",
+		protocol.ReasonZombie: "leaseLost", protocol.ReasonLeaseLost: "leaseLost",
+	} {
+		var got string
+		d := play(t, funcs{
+			shardEnded: func(ctx context.Context, in ShardEndedInput) error {
+				got = "shardEnded"
+				return in.Checkpointer.Checkpoint(ctx)
+			},
+			leaseLost: func(context.Context, LeaseLostInput) error { got = "leaseLost"; return nil },
+		})
+		d.initialize()
+		d.send(protocol.Shutdown{Reason: reason})
+		if want == "shardEnded" {
+			d.expect(protocol.Checkpoint{})
+			d.send(protocol.Checkpoint{})
+		}
+		d.status("shutdown")
+		d.endWell()
+		if got != want {
+			t.Errorf("%s: got %s, want %s", reason, got, want)
+		}
+	}
+	d := play(t, funcs{})
+	d.initialize()
+	d.send(protocol.Shutdown{Reason: "WHIM"})
+	if err := d.end(); err == nil || !strings.Contains(err.Error(), "reason") {
+		t.Errorf("an unknown reason: %v", err)
+	}
+}
+
+// An error, a panic, an exit of the goroutine: no status, so that the daemon
+// does not go past the records.
+func TestFailedMethodIsNotAnswered(t *testing.T) {
+	boom := errors.New("boom")
+	for _, tc := range []struct {
+		name   string
+		method func() error
+		check  func(error) bool
+	}{
+		{"error", func() error { return fmt.Errorf("writing: %w", boom) }, func(err error) bool { return errors.Is(err, boom) }},
+		{"panic", func() error { panic("boom") }, func(err error) bool {
+			var p *PanicError
+			return errors.As(err, &p) && p.Value == "boom" && len(p.Stack) > 0
+		}},
+		{"panic of the lease's loss", func() error { panic(ErrShutdown) }, func(err error) bool { var p *PanicError; return errors.As(err, &p) }},
+		{"runtime error", func() error { var m map[string]int; m["x"] = 1; return nil }, func(err error) bool { return strings.Contains(err.Error(), "nil map") }},
+		{"Goexit", func() error { runtime.Goexit(); return nil }, func(err error) bool { return strings.Contains(err.Error(), "Goexit") }},
+	} {
+		for _, action := range []protocol.Message{batch("1"), protocol.ShutdownRequested{}, protocol.LeaseLost{}, protocol.ShardEnded{}} {
+			t.Run(tc.name+" in "+action.Action(), func(t *testing.T) {
+				d := play(t, funcs{
+					processRecords:    func(context.Context, ProcessRecordsInput) error { return tc.method() },
+					shutdownRequested: func(context.Context, ShutdownRequestedInput) error { return tc.method() },
+					leaseLost:         func(context.Context, LeaseLostInput) error { return tc.method() },
+					shardEnded:        func(context.Context, ShardEndedInput) error { return tc.method() },
+				})
+				d.initialize()
+				d.send(action)
+				d.noMore()
+				err := d.end()
+				if err == nil || !tc.check(err) || !strings.Contains(err.Error(), "shardId-000000000000") {
+					t.Errorf("Run: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// The lease's loss is an ordinary event: every action is answered, no more
+// records and checkpoints get through.
+func TestErrShutdownKeepsTheDaemonUp(t *testing.T) {
+	batches, requested, lost := 0, false, false
+	var lease *Lease
+	var checkpointer *Checkpointer
+	d := play(t, funcs{
+		processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+			batches++
+			lease, checkpointer = in.Lease, in.Checkpointer
+			return fmt.Errorf("saving: %w", in.Checkpointer.Checkpoint(ctx))
+		},
+		shutdownRequested: func(context.Context, ShutdownRequestedInput) error { requested = true; return nil },
+		leaseLost:         func(context.Context, LeaseLostInput) error { lost = true; return nil },
+	})
+	d.initialize()
+	d.send(batch("1"))
+	d.expect(protocol.Checkpoint{Position: at("1")})
+	d.send(protocol.Checkpoint{Position: at("1"), Error: "ShutdownException"})
+	d.status("processRecords")
+	d.do(batch("2"))
+	d.do(protocol.ShutdownRequested{})
+	if !errors.Is(context.Cause(lease.Context()), ErrShutdown) {
+		t.Errorf("the lease's context: %v", context.Cause(lease.Context()))
+	}
+	if err := checkpointer.Checkpoint(t.Context()); !errors.Is(err, ErrShutdown) {
+		t.Errorf("a checkpoint after the lease's loss: %v", err)
+	}
+	d.do(protocol.LeaseLost{})
+	d.endWell()
+	if batches != 1 || requested || !lost {
+		t.Errorf("batches %d, shutdownRequested %v, leaseLost %v; want 1, false, true", batches, requested, lost)
+	}
+}
+
+// If the daemon went on to the shard's end nevertheless, ending it would pass
+// over records that nobody processed.
+func TestShardEndAfterErrShutdownFails(t *testing.T) {
+	d := play(t, funcs{processRecords: func(context.Context, ProcessRecordsInput) error { return ErrShutdown }})
+	d.initialize()
+	d.do(batch("1"))
+	d.send(protocol.ShardEnded{})
+	d.noMore()
+	if err := d.end(); err == nil {
+		t.Error("Run returned nil")
+	}
+}
+
+func TestErrShutdownFromAnyMethod(t *testing.T) {
+	gone := funcs{
+		initialize:        func(context.Context, InitializeInput) error { return ErrShutdown },
+		shutdownRequested: func(context.Context, ShutdownRequestedInput) error { return ErrShutdown },
+		leaseLost:         func(context.Context, LeaseLostInput) error { return ErrShutdown },
+		shardEnded:        func(context.Context, ShardEndedInput) error { return ErrShutdown },
+	}
+	t.Run("initialize", func(t *testing.T) {
+		d := play(t, gone)
+		d.initialize()
+		d.endWell()
+	})
+	gone.initialize = nil
+	for _, m := range []protocol.Message{protocol.ShutdownRequested{}, protocol.LeaseLost{}, protocol.ShardEnded{}} {
+		t.Run(m.Action(), func(t *testing.T) {
+			d := play(t, gone)
+			d.initialize()
+			d.do(m)
+			d.endWell()
+		})
+	}
+}
+
+func TestCheckpointErrors(t *testing.T) {
+	for exception, want := range map[string]error{
+		"ShutdownException":                   ErrShutdown,
+		"InvalidStateException":               ErrInvalidState,
+		"KinesisClientLibDependencyException": ErrDependency,
+		"IllegalArgumentException":            ErrOutOfRange,
+		"NullPointerException":                nil,
+	} {
+		t.Run(exception, func(t *testing.T) {
+			var got error
+			d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+				got = in.Checkpointer.CheckpointAt(ctx, in.Records[0].Position())
+				return nil
+			}})
+			d.initialize()
+			d.send(batch("5"))
+			d.expect(protocol.Checkpoint{Position: at("5")})
+			d.send(protocol.Checkpoint{Position: at("5"), Error: exception})
+			d.status("processRecords")
+			d.endWell()
+			var typed *CheckpointError
+			if !errors.As(got, &typed) || typed.Exception != exception || typed.Position != at("5") || typed.Err != want {
+				t.Fatalf("got %#v", got)
+			}
+			for _, sentinel := range []error{ErrThrottled, ErrShutdown, ErrInvalidState, ErrDependency, ErrOutOfRange} {
+				if errors.Is(got, sentinel) != (sentinel == want) {
+					t.Errorf("errors.Is(%v, %v) = %v", got, sentinel, errors.Is(got, sentinel))
+				}
+			}
+		})
+	}
+}
+
+func TestThrottlingIsRetried(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		throttled int
+		opts      []Option
+		want      error
+	}{
+		{"passes at the last attempt", 10, nil, nil},
+		{"every attempt", 11, nil, ErrThrottled},
+		{"no retries", 1, []Option{WithCheckpointRetries(0)}, ErrThrottled},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got error
+				d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+					got = in.Checkpointer.Checkpoint(ctx)
+					return nil
+				}}, tc.opts...)
+				d.initialize()
+				d.send(batch("5"))
+				start := time.Now()
+				for range tc.throttled {
+					d.expect(protocol.Checkpoint{Position: at("5")})
+					d.send(protocol.Checkpoint{Position: at("5"), Error: "ThrottlingException"})
+				}
+				if tc.want == nil {
+					d.expect(protocol.Checkpoint{Position: at("5")})
+					d.send(protocol.Checkpoint{Position: at("5")})
+				}
+				d.status("processRecords")
+				d.endWell()
+				if !errors.Is(got, tc.want) {
+					t.Errorf("got %v, want %v", got, tc.want)
+				}
+				// 0.1+0.2+0.4+0.8+1.6+3.2 s and 5 s four times, at most.
+				if took := time.Since(start); took > 26300*time.Millisecond || tc.throttled > 5 && took < 100*time.Millisecond {
+					t.Errorf("the retries took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// A throttled checkpoint that nobody waits for any more is not sent again.
+func TestThrottledCallerMayLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Microsecond, cancel)
+			if err := in.Checkpointer.Checkpoint(ctx); err != context.Canceled {
+				t.Errorf("got %v", err)
+			}
+			return nil
+		}})
+		d.initialize()
+		d.send(batch("5"))
+		d.expect(protocol.Checkpoint{Position: at("5")})
+		time.Sleep(time.Second) // the caller has left
+		d.send(protocol.Checkpoint{Position: at("5"), Error: "ThrottlingException"})
+		d.status("processRecords")
+		d.endWell()
+	})
+}
+
+// A checkpoint between two actions waits for the next, and means what was
+// delivered when it was asked for, not what is delivered by then.
+func TestCheckpointBetweenActions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		result := make(chan error, 1)
+		var checkpointer *Checkpointer
+		d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+			checkpointer = in.Checkpointer
+			return nil
+		}})
+		d.initialize()
+		d.do(batch("1", "2"))
+		go func() { result <- checkpointer.Checkpoint(t.Context()) }()
+		synctest.Wait()
+		d.send(batch("3"))
+		d.expect(protocol.Checkpoint{Position: at("2")})
+		d.send(protocol.Checkpoint{Position: at("2")})
+		d.status("processRecords")
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+		// One that waits when the lease goes is told so.
+		go func() { result <- checkpointer.Checkpoint(context.Background()) }()
+		synctest.Wait()
+		d.do(protocol.LeaseLost{})
+		if err := <-result; !errors.Is(err, ErrShutdown) {
+			t.Errorf("got %v", err)
+		}
+		d.endWell()
+		if err := checkpointer.CheckpointAt(context.Background(), at("1")); !errors.Is(err, ErrShutdown) {
+			t.Errorf("after the end of Run: %v", err)
+		}
+	})
+}
+
+// The status waits for checkpoints that were asked for before the method
+// returned, from whatever goroutine.
+func TestStatusWaitsForCheckpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		result := make(chan error, 3)
+		d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+			for _, r := range in.Records {
+				go func() { result <- in.Checkpointer.CheckpointAt(ctx, r.Position()) }()
+				time.Sleep(time.Nanosecond) // until everybody waits: they ask in order
+			}
+			return nil
+		}})
+		d.initialize()
+		d.send(batch("1", "2", "3"))
+		time.Sleep(time.Second) // the method has returned
+		for _, s := range []string{"1", "2", "3"} {
+			d.expect(protocol.Checkpoint{Position: at(s)})
+			d.send(protocol.Checkpoint{Position: at(s)})
+		}
+		d.status("processRecords")
+		for range 3 {
+			if err := <-result; err != nil {
+				t.Error(err)
+			}
+		}
+		d.endWell()
+	})
+}
+
+func TestCheckpointWithNothingDelivered(t *testing.T) {
+	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+		if err := in.Checkpointer.CheckpointAt(ctx, Position{}); !errors.Is(err, ErrOutOfRange) {
+			t.Errorf("at the zero Position: %v", err)
+		}
+		return in.Checkpointer.Checkpoint(ctx)
+	}})
+	d.initialize()
+	d.do(batch())
+	d.endWell()
+}
+
+// The end of the input is seen while a method works; its context is cancelled.
+func TestEndOfInputInWork(t *testing.T) {
+	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+		<-ctx.Done()
+		if cause := context.Cause(ctx); !errors.Is(cause, ErrDaemonGone) {
+			t.Errorf("cause: %v", cause)
+		}
+		return nil
+	}})
+	d.initialize()
+	d.send(batch("1"))
+	d.stdin.Close()
+	if err := d.end(); !errors.Is(err, ErrDaemonGone) {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// A method that does not return keeps Run for 3 seconds, no longer.
+func TestEndOfInputStuckMethod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		d := play(t, funcs{processRecords: func(context.Context, ProcessRecordsInput) error { <-free; return nil }})
+		d.initialize()
+		d.send(batch("1"))
+		start := time.Now()
+		d.stdin.Close()
+		err := d.end()
+		if took := time.Since(start); took != handlerGrace || !errors.Is(err, ErrDaemonGone) || !strings.Contains(err.Error(), "did not return") {
+			t.Errorf("after %v Run returned %v", took, err)
+		}
+		close(free)
+	})
+}
+
+func TestInputFaults(t *testing.T) {
+	for _, tc := range []struct {
+		name, in string
+		want     error
+	}{
+		{"cut line", `{"action":"initialize","shar`, io.ErrUnexpectedEOF},
+		{"no JSON", "hello\n", nil},
+		{"no initialize", "{\"action\":\"leaseLost\"}\n", nil},
+		{"a child's message", "{\"action\":\"status\",\"responseFor\":\"initialize\"}\n", nil},
+		{"an answer to nothing", "{\"action\":\"checkpoint\"}\n", nil},
+	} {
+		var out bytes.Buffer
+		err := Run(t.Context(), funcs{}, strings.NewReader(tc.in), &out)
+		if err == nil || tc.want != nil && !errors.Is(err, tc.want) || out.Len() != 0 || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, wrote %q", tc.name, err, out.Bytes())
+		}
+	}
+	if err := Run(t.Context(), funcs{}, strings.NewReader(""), io.Discard); err != nil {
+		t.Errorf("nothing at all: %v", err)
+	}
+}
+
+func TestDaemonOutOfTurn(t *testing.T) {
+	initialize := protocol.Initialize{ShardID: "s"}
+	for name, messages := range map[string][]protocol.Message{
+		"initialize twice":          {initialize, initialize},
+		"records after the end":     {initialize, protocol.LeaseLost{}, batch("1")},
+		"a checkpoint nobody asked": {initialize, protocol.Checkpoint{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := play(t, funcs{})
+			last := len(messages) - 1
+			for _, m := range messages[:last] {
+				d.do(m)
+			}
+			d.send(messages[last])
+			if err := d.end(); err == nil || !strings.Contains(err.Error(), "the daemon") {
+				t.Errorf("Run: %v", err)
+			}
+		})
+	}
+}
+
+// A transcript may be played without waiting for the answers.
+func TestTranscriptSentAhead(t *testing.T) {
+	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+		return in.Checkpointer.Checkpoint(ctx)
+	}})
+	go func() {
+		for _, m := range []protocol.Message{
+			protocol.Initialize{ShardID: "s"},
+			batch("1"), protocol.Checkpoint{Position: at("1")},
+			batch("2"), protocol.Checkpoint{Position: at("2")},
+			protocol.LeaseLost{},
+		} {
+			if err := d.to.Write(m); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	d.status("initialize")
+	for _, s := range []string{"1", "2"} {
+		d.expect(protocol.Checkpoint{Position: at(s)})
+		d.status("processRecords")
+	}
+	d.status("leaseLost")
+	d.endWell()
+}
+
+func TestFail(t *testing.T) {
+	boom := errors.New("boom")
+	t.Run("between actions", func(t *testing.T) {
+		var lease *Lease
+		d := play(t, funcs{initialize: func(_ context.Context, in InitializeInput) error { lease = in.Lease; return nil }})
+		d.initialize()
+		lease.Fail(nil)
+		go lease.Fail(boom)
+		if err := d.end(); !errors.Is(err, boom) {
+			t.Errorf("Run: %v", err)
+		}
+		if cause := context.Cause(lease.Context()); !errors.Is(cause, boom) {
+			t.Errorf("cause: %v", cause)
+		}
+		lease.Fail(errors.New("late")) // must not block
+	})
+	t.Run("in work, before the method returns nil", func(t *testing.T) {
+		for range 100 { // whichever channel is looked at first
+			d := play(t, funcs{processRecords: func(_ context.Context, in ProcessRecordsInput) error { in.Lease.Fail(boom); return nil }})
+			d.initialize()
+			d.send(batch("1"))
+			d.noMore()
+			if err := d.end(); !errors.Is(err, boom) {
+				t.Errorf("Run: %v", err)
+			}
+		}
+	})
+	t.Run("the lease has gone", func(t *testing.T) {
+		var lease *Lease
+		d := play(t, funcs{
+			processRecords: func(_ context.Context, in ProcessRecordsInput) error { lease = in.Lease; return nil },
+			leaseLost: func(_ context.Context, in LeaseLostInput) error {
+				in.Lease.Fail(in.Lease.Context().Err()) // what interrupted work would say
+				return nil
+			},
+		})
+		d.initialize()
+		d.do(batch("1"))
+		lease.Fail(fmt.Errorf("flushing: %w", ErrShutdown))
+		<-lease.Context().Done()
+		d.do(batch("2"))
+		d.do(protocol.LeaseLost{})
+		d.endWell()
+	})
+}
+
+// The lease's context serves work that outlives its batch.
+func TestLeaseContextOutlivesABatch(t *testing.T) {
+	ended := make(chan error, 1)
+	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+		if len(in.Records) > 0 {
+			go func() { <-ctx.Done(); ended <- context.Cause(ctx) }()
+		}
+		return nil
+	}})
+	d.initialize()
+	d.do(batch("1"))
+	d.do(batch())
+	select {
+	case err := <-ended:
+		t.Fatalf("the context ended with the batch: %v", err)
+	default:
+	}
+	d.endWell()
+	if err := <-ended; err != ErrDaemonGone {
+		t.Errorf("cause: %v", err)
+	}
+}
+
+func TestContextEndsRun(t *testing.T) {
+	reason := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	d := playContext(t, ctx, funcs{})
+	d.initialize()
+	cancel(reason)
+	if err := d.end(); !errors.Is(err, reason) {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func TestStopNotice(t *testing.T) {
+	stopping := make(chan struct{})
+	noticed := make(chan struct{})
+	d := play(t, funcs{processRecords: func(_ context.Context, in ProcessRecordsInput) error {
+		<-in.Lease.Stopping()
+		close(noticed)
+		return nil
+	}}, WithStopNotice(stopping))
+	d.initialize()
+	d.send(batch("1"))
+	close(stopping)
+	<-noticed
+	d.status("processRecords")
+	d.endWell()
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	err := Run(t.Context(), funcs{}, strings.NewReader(""), io.Discard, WithLogger(nil), WithCheckpointRetries(-1))
+	if err == nil || !strings.Contains(err.Error(), "WithLogger") || !strings.Contains(err.Error(), "WithCheckpointRetries") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// No record's data and no partition key reaches an error or the log.
+func TestRecordsAreNotLogged(t *testing.T) {
+	var text bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+		in.Checkpointer.Checkpoint(ctx)
+		panic(fmt.Sprintf("cannot parse %q", in.Records[0].Data))
+	}}, WithLogger(log))
+	d.initialize()
+	secret := protocol.ProcessRecords{Records: []Record{{Data: []byte("secret"), PartitionKey: "secret", SequenceNumber: "1"}}}
+	d.send(secret)
+	d.expect(protocol.Checkpoint{Position: at("1")})
+	d.send(protocol.Checkpoint{Position: at("1"), Error: "InvalidStateException"})
+	err := d.end()
+	if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(text.String(), "secret") {
+		t.Errorf("error %v\nlog:\n%s", err, text.String())
+	}
+	if !strings.Contains(text.String(), "shardId=shardId-000000000000") {
+		t.Errorf("the log names no shard:\n%s", text.String())
+	}
+}
