@@ -1,0 +1,30 @@
+package core
+
+import "fmt"
+
+// Code is the name of an exception of the service, as clients see it.
+type Code string
+
+// The exceptions that the core raises.
+const (
+	ExpiredIterator   Code = "ExpiredIteratorException"
+	ExpiredNextToken  Code = "ExpiredNextTokenException"
+	InvalidArgument   Code = "InvalidArgumentException"
+	LimitExceeded     Code = "LimitExceededException"
+	ResourceInUse     Code = "ResourceInUseException"
+	ResourceNotFound  Code = "ResourceNotFoundException"
+	ValidationFailure Code = "ValidationException"
+)
+
+// Error is an exception of the service: the only kind of error that the core
+// returns. Its message never holds record data.
+type Error struct {
+	Code    Code
+	Message string
+}
+
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+func errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,160 @@
+package core
+
+import "time"
+
+// Entry is a record to put.
+type Entry struct {
+	PartitionKey string
+	HashKey      HashKey // of the partition key, or the explicit one
+	Data         []byte  // kept: the caller must not change it
+}
+
+// Placed says where a record went.
+type Placed struct {
+	ShardID  string
+	Sequence SequenceNumber
+}
+
+// Put stores records in their order, all or none. With dryRun it only checks.
+func (s *Service) Put(name string, entries []Entry, dryRun bool) ([]Placed, error) {
+	placed := make([]Placed, len(entries))
+	err := s.with(name, func(st *stream, now time.Time) error {
+		if err := st.readable(); err != nil {
+			return err
+		}
+		for i := range entries {
+			if size := len(entries[i].PartitionKey) + len(entries[i].Data); size > st.maxRecord {
+				return errorf(InvalidArgument,
+					"Record %d of %d has %d bytes with its partition key, stream %s under account %s takes at most %d.",
+					i+1, len(entries), size, st.name, st.account, st.maxRecord)
+			}
+		}
+		if dryRun {
+			return nil
+		}
+		for i, e := range entries {
+			sh := st.owner(e.HashKey)
+			placed[i] = Placed{sh.id, sh.append(e.PartitionKey, e.Data, now)}
+			sh.trim(now.Add(-Retention))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return placed, nil
+}
+
+// Child is a shard that follows a closed one.
+type Child struct {
+	ID       string
+	Parents  []string
+	HashKeys HashKeyRange
+}
+
+// Batch is what GetRecords returns.
+type Batch struct {
+	Records  []Record
+	Next     string        // the next iterator, "" when the shard is closed and read to its end
+	Children []Child       // with Next ""
+	Behind   time.Duration // how far the batch is from the tip
+}
+
+// PositionType says where in a shard an iterator starts; the names are the
+// service's.
+type PositionType string
+
+// The types of shard iterator.
+const (
+	AtSequenceNumber    PositionType = "AT_SEQUENCE_NUMBER"
+	AfterSequenceNumber PositionType = "AFTER_SEQUENCE_NUMBER"
+	TrimHorizon         PositionType = "TRIM_HORIZON"
+	Latest              PositionType = "LATEST"
+	AtTime              PositionType = "AT_TIMESTAMP"
+)
+
+// PositionTypes are all of them.
+var PositionTypes = []PositionType{AtSequenceNumber, AfterSequenceNumber, TrimHorizon, Latest, AtTime}
+
+// Position is a place in a shard.
+type Position struct {
+	Type      PositionType
+	Sequence  string    // with the two SequenceNumber types
+	Timestamp time.Time // with AtTime
+}
+
+// ShardIterator returns an iterator, valid for IteratorLife.
+func (s *Service) ShardIterator(name, shardID string, p Position) (token string, err error) {
+	err = s.with(name, func(st *stream, now time.Time) error {
+		if err := st.readable(); err != nil {
+			return err
+		}
+		sh, err := st.shard(shardID)
+		if err != nil {
+			return err
+		}
+		next := sh.next()
+		switch p.Type {
+		case TrimHorizon:
+			next = 0
+		case AtTime:
+			if p.Timestamp.After(later(now, sh.lastArrival())) {
+				return errorf(InvalidArgument, "The timestamp %s is in the future.", p.Timestamp.UTC().Format(time.RFC3339Nano))
+			}
+			next = sh.since(p.Timestamp)
+		case AtSequenceNumber, AfterSequenceNumber:
+			n, ok := ParseSequenceNumber(p.Sequence)
+			if !ok || n.shard() != sh.number || n.epoch() != sh.epoch {
+				return errorf(InvalidArgument,
+					"StartingSequenceNumber %s used in GetShardIterator on shard %s in stream %s under account %s is invalid because it did not come from this shard.",
+					p.Sequence, shardID, st.name, st.account)
+			}
+			next = n.index()
+			if p.Type == AfterSequenceNumber {
+				next++
+			}
+		}
+		token = s.tokens.sealIterator(iterator{stream: st.number, shard: sh.number, next: next, issued: now, name: st.name})
+		return nil
+	})
+	return token, err
+}
+
+// GetRecords reads up to limit records. A stream name that is not "" must be
+// that of the iterator.
+func (s *Service) GetRecords(token, name string, limit int) (Batch, error) {
+	var b Batch
+	it, ok := s.tokens.openIterator(token)
+	if !ok {
+		return b, errorf(InvalidArgument, "Invalid ShardIterator.")
+	}
+	if name != "" && name != it.name {
+		return b, errorf(InvalidArgument, "The ShardIterator belongs to stream %s, not to %s.", it.name, name)
+	}
+	err := s.with(it.name, func(st *stream, now time.Time) error {
+		if age := now.Sub(it.issued); age > IteratorLife {
+			return errorf(ExpiredIterator, "Iterator expired. It was created %s ago, the tolerated age is %s.",
+				age.Round(time.Millisecond), IteratorLife)
+		}
+		if it.stream != st.number {
+			return errorf(ResourceNotFound, "The stream %s that the ShardIterator was made for has been deleted.", it.name)
+		}
+		sh, err := st.shard(shardID(it.shard))
+		if err != nil {
+			return err
+		}
+		first := sh.trim(now.Add(-Retention))
+		b.Records, it.next = sh.read(max(it.next, first), limit, maxBytesRead)
+		if it.next < sh.next() {
+			b.Behind = max(0, now.Sub(b.Records[len(b.Records)-1].Arrival))
+		}
+		if !sh.open() && it.next >= sh.next() {
+			b.Children = st.children(sh)
+			return nil
+		}
+		it.issued = now
+		b.Next = s.tokens.sealIterator(it)
+		return nil
+	})
+	return b, err
+}

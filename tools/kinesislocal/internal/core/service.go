@@ -1,0 +1,150 @@
+// Package core is a Kinesis data stream service in memory: streams, shards,
+// records, sequence numbers and iterators. It knows nothing of HTTP or of how
+// requests are written.
+//
+// It has no goroutine and no timer: what is due (a stream that becomes ACTIVE,
+// records past their retention) happens when somebody next looks.
+package core
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What a stream has unless it is told otherwise, and the limits of a call.
+const (
+	Retention          = 24 * time.Hour
+	IteratorLife       = 5 * time.Minute
+	OnDemandShards     = 4
+	MaxShards          = 10_000
+	MaxRecordsRead     = 10_000
+	maxBytesRead       = 10 << 20
+	DefaultRecordBytes = 1 << 20
+)
+
+// Config says how a Service behaves.
+type Config struct {
+	// Account is the ID in ARNs and messages, 12 digits.
+	Account string
+	// TransitionDelay is how long a stream stays CREATING, UPDATING or
+	// DELETING; 0 means that no caller ever sees these.
+	TransitionDelay time.Duration
+}
+
+// Service holds the streams. Its methods may be called concurrently; their
+// errors are of type *Error.
+type Service struct {
+	config Config
+	tokens sealer
+
+	mu      sync.RWMutex
+	streams map[string]*stream
+	made    uint64 // streams created so far
+}
+
+// New returns a Service without streams.
+func New(config Config) *Service {
+	return &Service{config: config, tokens: newSealer(), streams: make(map[string]*stream)}
+}
+
+// NewStream is what CreateStream takes. The wire has checked the ranges.
+type NewStream struct {
+	Name           string
+	ShardCount     int // 0 with OnDemand
+	OnDemand       bool
+	MaxRecordBytes int // 0: DefaultRecordBytes
+	Region         string
+}
+
+// CreateStream makes a stream.
+func (s *Service) CreateStream(in NewStream) error {
+	count := in.ShardCount
+	if in.OnDemand {
+		count = OnDemandShards
+	}
+	if count > MaxShards {
+		return errorf(LimitExceeded, "a stream has at most %d shards, %d were asked for", MaxShards, count)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if old, ok := s.streams[in.Name]; ok && !old.isGone(now) {
+		return errorf(ResourceInUse, "Stream %s under account %s already exists.", in.Name, s.config.Account)
+	}
+	s.made++
+	st := &stream{
+		number:    s.made,
+		name:      in.Name,
+		account:   s.config.Account,
+		region:    in.Region,
+		onDemand:  in.OnDemand,
+		maxRecord: in.MaxRecordBytes,
+		created:   now.Truncate(time.Millisecond),
+	}
+	if st.maxRecord == 0 {
+		st.maxRecord = DefaultRecordBytes
+	}
+	st.begin(Creating, now, s.config.TransitionDelay, func(time.Time) {
+		for _, keys := range uniformRanges(count) {
+			st.add(keys, st.created)
+		}
+		st.sortOpen()
+	})
+	s.streams[in.Name] = st
+	return nil
+}
+
+// DeleteStream deletes a stream with all it holds.
+func (s *Service) DeleteStream(name string) error {
+	return s.with(name, func(st *stream, now time.Time) error {
+		if st.status == Deleting {
+			return st.inUse()
+		}
+		st.begin(Deleting, now, s.config.TransitionDelay, func(time.Time) { st.drop() })
+		return nil
+	})
+}
+
+// StreamNames returns the names above after, in order.
+func (s *Service) StreamNames(after string) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	now := time.Now()
+	var names []string
+	for name, st := range s.streams {
+		if strings.Compare(name, after) > 0 && !st.isGone(now) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Describe returns the summary of a stream.
+func (s *Service) Describe(name string) (Summary, error) {
+	var sum Summary
+	err := s.with(name, func(st *stream, _ time.Time) error {
+		sum = st.summary()
+		return nil
+	})
+	return sum, err
+}
+
+// with runs f with the stream locked and up to date.
+func (s *Service) with(name string, f func(st *stream, now time.Time) error) error {
+	s.mu.RLock()
+	st := s.streams[name]
+	s.mu.RUnlock()
+	if st != nil {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		now := time.Now()
+		st.settle(now)
+		if st.status != gone {
+			return f(st, now)
+		}
+	}
+	return errorf(ResourceNotFound, "Stream %s under account %s not found.", name, s.config.Account)
+}

@@ -1,0 +1,150 @@
+package core
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+)
+
+// Shard describes a shard as ListShards shows it.
+type Shard struct {
+	ID             string
+	Parent         string // "" for none
+	AdjacentParent string // the second parent of a merged shard, "" for none
+	HashKeys       HashKeyRange
+	First          SequenceNumber // below that of every record in the shard
+	Last           SequenceNumber // above them; valid once Closed
+	Closed         bool
+}
+
+// Record is a record of a stream. Its Data is shared: never change it.
+type Record struct {
+	Sequence     SequenceNumber
+	Arrival      time.Time // to the millisecond
+	PartitionKey string
+	Data         []byte
+}
+
+func (r *Record) size() int { return len(r.PartitionKey) + len(r.Data) }
+
+// shard holds the records of a hash key range from created until closed. A
+// moment belongs to exactly one generation: created is inside, closed is
+// outside and later than every record's arrival.
+type shard struct {
+	number  uint32
+	id      string
+	parents []string // IDs: none, one, or two
+	keys    HashKeyRange
+	epoch   int64
+	created time.Time
+	closed  time.Time // zero while open
+
+	// records[i] has the index base+i. Elements are written once, so readers
+	// may keep a part of the slice.
+	records []Record
+	base    uint64
+}
+
+func newShard(number uint32, keys HashKeyRange, at time.Time, parents ...*shard) *shard {
+	s := &shard{number: number, id: shardID(number), keys: keys, created: at, epoch: at.Unix(), base: 1}
+	for _, p := range parents {
+		s.parents = append(s.parents, p.id)
+		s.epoch = max(s.epoch, p.epoch+1)
+	}
+	return s
+}
+
+func shardID(number uint32) string { return fmt.Sprintf("shardId-%012d", number) }
+
+func (s *shard) open() bool   { return s.closed.IsZero() }
+func (s *shard) next() uint64 { return s.base + uint64(len(s.records)) }
+
+// openAt tells whether the shard took records at t.
+func (s *shard) openAt(t time.Time) bool {
+	return !s.created.After(t) && (s.open() || s.closed.After(t))
+}
+
+func (s *shard) describe() Shard {
+	d := Shard{
+		ID:       s.id,
+		HashKeys: s.keys,
+		First:    newSequenceNumber(s.epoch, s.number, 0, s.created.Unix()),
+	}
+	if len(s.parents) > 0 {
+		d.Parent = s.parents[0]
+	}
+	if len(s.parents) > 1 {
+		d.AdjacentParent = s.parents[1]
+	}
+	if !s.open() {
+		d.Closed = true
+		d.Last = newSequenceNumber(s.epoch, s.number, lastIndex, s.closed.Unix())
+	}
+	return d
+}
+
+// lastArrival is the time before which the next record must not arrive.
+func (s *shard) lastArrival() time.Time {
+	if n := len(s.records); n > 0 {
+		return s.records[n-1].Arrival
+	}
+	return s.created
+}
+
+// append stores a record and returns its sequence number.
+func (s *shard) append(partitionKey string, data []byte, now time.Time) SequenceNumber {
+	arrival := later(now.Truncate(time.Millisecond), s.lastArrival())
+	n := newSequenceNumber(s.epoch, s.number, s.next(), arrival.Unix())
+	s.records = append(s.records, Record{Sequence: n, Arrival: arrival, PartitionKey: partitionKey, Data: data})
+	return n
+}
+
+// close ends the shard at t or, when that is too early for a shard that has
+// just been made or written, a millisecond after. It returns the time.
+func (s *shard) close(t time.Time) time.Time {
+	s.closed = later(t.Truncate(time.Millisecond), s.lastArrival().Add(time.Millisecond))
+	return s.closed
+}
+
+// since returns the index of the first record that arrived at t or later.
+func (s *shard) since(t time.Time) uint64 {
+	return s.base + uint64(sort.Search(len(s.records), func(i int) bool { return !s.records[i].Arrival.Before(t) }))
+}
+
+// trim forgets the records that arrived before the horizon. It copies the rest
+// to free the memory, so it waits until half are dead; reads skip those.
+func (s *shard) trim(horizon time.Time) (first uint64) {
+	first = s.since(horizon)
+	if dead := first - s.base; dead > 0 && dead >= uint64(len(s.records))/2 {
+		s.records = slices.Clone(s.records[dead:])
+		s.base = first
+	}
+	return first
+}
+
+// read returns the records from index on, at least one if there is one, up to
+// limit records and maxBytes of partition keys and data, and the index after
+// them.
+func (s *shard) read(index uint64, limit, maxBytes int) ([]Record, uint64) {
+	if index >= s.next() {
+		return nil, index
+	}
+	from := int(index - s.base)
+	to, size := from, 0
+	for to < len(s.records) && to-from < limit {
+		size += s.records[to].size()
+		if size > maxBytes && to > from {
+			break
+		}
+		to++
+	}
+	return s.records[from:to:to], s.base + uint64(to)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

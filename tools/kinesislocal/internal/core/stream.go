@@ -1,0 +1,162 @@
+package core
+
+import (
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Status is the state of a stream, as the service names it.
+type Status string
+
+// The states of a stream.
+const (
+	Creating Status = "CREATING"
+	Active   Status = "ACTIVE"
+	Updating Status = "UPDATING"
+	Deleting Status = "DELETING"
+
+	gone Status = "" // deleted; never shown
+)
+
+// Summary describes a stream.
+type Summary struct {
+	Name           string
+	ARN            string
+	Status         Status
+	OnDemand       bool
+	Created        time.Time
+	OpenShards     int
+	Retention      time.Duration
+	MaxRecordBytes int
+}
+
+type stream struct {
+	number   uint64
+	name     string
+	account  string
+	region   string
+	onDemand bool
+	created  time.Time
+
+	mu        sync.Mutex // guards what follows
+	status    Status
+	due       time.Time       // when finish runs; meaningless while finish is nil
+	finish    func(time.Time) // what ends the present state
+	maxRecord int
+	made      uint32   // shards created so far
+	shards    []*shard // by number; those past the retention are dropped
+	open      []*shard // those that take records, by hash key
+}
+
+// begin puts the stream into a passing state, for the delay; finish then
+// changes it. Without a delay the change is made at once.
+func (st *stream) begin(status Status, now time.Time, delay time.Duration, finish func(time.Time)) {
+	st.status, st.due, st.finish = status, now.Add(delay), finish
+	st.settle(now)
+}
+
+// settle does what is due by now.
+func (st *stream) settle(now time.Time) {
+	if st.finish != nil && !st.due.After(now) {
+		finish := st.finish
+		st.finish, st.status = nil, Active
+		finish(st.due)
+	}
+	horizon := now.Add(-Retention)
+	st.shards = slices.DeleteFunc(st.shards, func(s *shard) bool { return !s.open() && s.closed.Before(horizon) })
+}
+
+func (st *stream) drop() {
+	st.status, st.shards, st.open = gone, nil, nil
+}
+
+func (st *stream) isGone(now time.Time) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.settle(now)
+	return st.status == gone
+}
+
+func (st *stream) arn() string {
+	return "arn:aws:kinesis:" + st.region + ":" + st.account + ":stream/" + st.name
+}
+
+func (st *stream) summary() Summary {
+	return Summary{
+		Name:           st.name,
+		ARN:            st.arn(),
+		Status:         st.status,
+		OnDemand:       st.onDemand,
+		Created:        st.created,
+		OpenShards:     len(st.open),
+		Retention:      Retention,
+		MaxRecordBytes: st.maxRecord,
+	}
+}
+
+// horizon is TRIM_HORIZON: the oldest moment whose records are kept.
+func (st *stream) horizon(now time.Time) time.Time {
+	return later(st.created, now.Add(-Retention))
+}
+
+// add makes an open shard; sortOpen must follow.
+func (st *stream) add(keys HashKeyRange, at time.Time, parents ...*shard) {
+	s := newShard(st.made, keys, at, parents...)
+	st.made++
+	st.shards = append(st.shards, s)
+	st.open = append(st.open, s)
+}
+
+func (st *stream) sortOpen() {
+	st.open = slices.DeleteFunc(st.open, func(s *shard) bool { return !s.open() })
+	slices.SortFunc(st.open, func(a, b *shard) int { return a.keys.First.Compare(b.keys.First) })
+}
+
+// owner is the open shard that takes the hash key. Open shards cover the
+// whole space.
+func (st *stream) owner(key HashKey) *shard {
+	i := sort.Search(len(st.open), func(i int) bool { return st.open[i].keys.Last.Compare(key) >= 0 })
+	return st.open[i]
+}
+
+func (st *stream) shard(id string) (*shard, error) {
+	i, ok := slices.BinarySearchFunc(st.shards, id, func(s *shard, id string) int { return strings.Compare(s.id, id) })
+	if !ok {
+		return nil, errorf(ResourceNotFound, "Shard %s in stream %s under account %s does not exist", id, st.name, st.account)
+	}
+	return st.shards[i], nil
+}
+
+// children are the shards that a closed shard's keys went to.
+func (st *stream) children(s *shard) []Child {
+	var list []Child
+	for _, c := range st.shards {
+		if slices.Contains(c.parents, s.id) {
+			list = append(list, Child{ID: c.id, Parents: c.parents, HashKeys: c.keys})
+		}
+	}
+	return list
+}
+
+// ready refuses a change while another one is under way.
+func (st *stream) ready() error {
+	if st.status != Active {
+		return st.inUse()
+	}
+	return nil
+}
+
+func (st *stream) inUse() error {
+	return errorf(ResourceInUse, "Stream %s under account %s not ACTIVE, instead in state %s", st.name, st.account, st.status)
+}
+
+// readable refuses access to the data of a stream that has no shards yet.
+func (st *stream) readable() error {
+	if len(st.open) == 0 {
+		return errorf(ResourceNotFound, "Stream %s under account %s has no shards: it is in state %s.", st.name, st.account, st.status)
+	}
+	return nil
+}

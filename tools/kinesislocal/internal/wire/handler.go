@@ -1,0 +1,143 @@
+// Package wire speaks the protocol of Kinesis over HTTP: it finds the
+// operation and the encoding of a request, calls the core, and writes what
+// comes back. Signatures are not verified.
+package wire
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
+)
+
+const (
+	targetPrefix = "Kinesis_20131202."
+
+	// maxBody has room for the largest PutRecords, 10 MiB of data, in base64
+	// and with the 500 partition keys and hash keys.
+	maxBody = 32 << 20
+)
+
+// Handler serves the operations of a core.Service.
+type Handler struct {
+	service *core.Service
+	log     *slog.Logger
+}
+
+// NewHandler returns a Handler that logs requests, without their data, at
+// Debug and faults of its own at Error.
+func NewHandler(service *core.Service, log *slog.Logger) *Handler {
+	return &Handler{service, log}
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start, id := time.Now(), requestID()
+	w.Header().Set("x-amzn-RequestId", id)
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "This is a local Kinesis Data Streams: give this address to an AWS client as its endpoint.", http.StatusMethodNotAllowed)
+		return
+	}
+	name, isTarget := strings.CutPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
+	c, isCodec := codecFor(r.Header.Get("Content-Type"))
+	if !isCodec {
+		c = jsonCodec{"application/x-amz-json-1.1"} // for the error
+	}
+	op, isOp := operations[name]
+	var (
+		out any
+		err error
+	)
+	switch {
+	case !isTarget || !isOp:
+		err = &failure{unknownOperation, fmt.Sprintf("kinesislocal does not have the operation %q.", clip(r.Header.Get("X-Amz-Target")))}
+	case !isCodec:
+		err = &failure{unknownOperation, "The Content-Type is neither application/x-amz-json-1.1 nor application/x-amz-cbor-1.1."}
+	default:
+		out, err = h.call(w, r, op, c)
+	}
+	status := h.respond(w, c, out, err)
+	attrs := []slog.Attr{
+		slog.String("operation", name), slog.Int("status", status), slog.Duration("took", time.Since(start)),
+		slog.String("protocol", r.Proto), slog.String("requestId", id),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	h.log.LogAttrs(r.Context(), slog.LevelDebug, "request", attrs...)
+}
+
+// call runs one operation; a panic in it becomes an InternalFailure.
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, op operation, c codec) (out any, err error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, &failure{serializationException, fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+		}
+		return nil, &failure{serializationException, "the body could not be read to its end"}
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.ErrorContext(r.Context(), "operation panicked", "panic", p)
+			out, err = nil, &failure{internalFailure, "kinesislocal failed: this is a bug in it."}
+		}
+	}()
+	return op(&call{service: h.service, region: region(r)}, func(in any) error {
+		if err := c.decode(body, in); err != nil {
+			return &failure{serializationException, err.Error()}
+		}
+		return nil
+	})
+}
+
+// respond writes the outcome and returns its HTTP status.
+func (h *Handler) respond(w http.ResponseWriter, c codec, out any, err error) int {
+	status := http.StatusOK
+	if err != nil {
+		f := asFailure(err)
+		status = f.status()
+		w.Header().Set("x-amzn-ErrorType", f.code)
+		out = errorBody{f.code, f.message}
+	}
+	var body []byte
+	if _, empty := out.(*none); !empty {
+		body, err = c.encode(out)
+		if err != nil {
+			h.log.Error("response not encoded", "error", err)
+			w.WriteHeader(http.StatusInternalServerError)
+			return http.StatusInternalServerError
+		}
+	}
+	w.Header().Set("Content-Type", c.contentType())
+	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	w.WriteHeader(status)
+	if _, err := w.Write(body); err != nil && !errors.Is(err, context.Canceled) {
+		h.log.Debug("response not written: the client has gone", "error", err)
+	}
+	return status
+}
+
+var credentialScope = regexp.MustCompile(`Credential=[^/]+/\d{8}/([a-z0-9-]+)/kinesis/`)
+
+// region is the one that the client signed for.
+func region(r *http.Request) string {
+	if m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
+		return m[1]
+	}
+	return "us-east-1"
+}
+
+func requestID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,127 @@
+package wire
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// constraints collects what is wrong with the members of a request, in the
+// words of the service.
+type constraints struct{ violations []string }
+
+func (c *constraints) violate(value, member, format string, args ...any) {
+	c.violations = append(c.violations,
+		fmt.Sprintf("Value %sat '%s' failed to satisfy constraint: Member must %s", value, member, fmt.Sprintf(format, args...)))
+}
+
+// err is nil or a ValidationException.
+func (c *constraints) err() error {
+	switch n := len(c.violations); n {
+	case 0:
+		return nil
+	case 1:
+		return &failure{validationException, "1 validation error detected: " + c.violations[0]}
+	default:
+		return &failure{validationException, strconv.Itoa(n) + " validation errors detected: " + strings.Join(c.violations, "; ")}
+	}
+}
+
+func (c *constraints) required(member string, present bool) {
+	if !present {
+		c.violate("null ", member, "not be null")
+	}
+}
+
+func quoted(value string) string { return "'" + value + "' " }
+
+// name is the constraint of stream names and shard IDs.
+var namePattern = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
+
+func (c *constraints) name(member string, value *string) {
+	if value == nil {
+		return
+	}
+	if !namePattern.MatchString(*value) {
+		c.violate(quoted(clip(*value)), member, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+	}
+	c.length(member, *value, 1, 128)
+}
+
+func (c *constraints) length(member, value string, low, high int) {
+	n := utf8.RuneCountInString(value)
+	if n < low {
+		c.violate(quoted(value), member, "have length greater than or equal to %d", low)
+	}
+	if n > high {
+		c.violate(quoted(clip(value)), member, "have length less than or equal to %d", high)
+	}
+}
+
+// clip keeps a message readable when the value is not.
+func clip(value string) string {
+	if len(value) <= 200 {
+		return value
+	}
+	return strings.ToValidUTF8(value[:200], "") + "..."
+}
+
+var arnPattern = regexp.MustCompile(`^arn:aws[^:]*:kinesis:[^:]*:\d{12}:stream/(\S+)$`)
+
+func (c *constraints) stream(ref streamRef) {
+	c.name("streamName", ref.StreamName)
+	if ref.StreamARN != nil && !arnPattern.MatchString(*ref.StreamARN) {
+		c.violate(quoted(clip(*ref.StreamARN)), "streamARN", `satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+`)
+	}
+}
+
+func (c *constraints) within(member string, value *int, low, high int) {
+	if value == nil {
+		return
+	}
+	if *value < low {
+		c.violate(quoted(strconv.Itoa(*value)), member, "have value greater than or equal to %d", low)
+	}
+	if *value > high {
+		c.violate(quoted(strconv.Itoa(*value)), member, "have value less than or equal to %d", high)
+	}
+}
+
+// oneOf is the constraint of an enumeration.
+func oneOf[T ~string](c *constraints, member string, value *string, values []T) {
+	if value != nil && !slices.Contains(values, T(*value)) {
+		c.violate(quoted(clip(*value)), member, "satisfy enum value set: %v", values)
+	}
+}
+
+// number is the constraint of hash keys and sequence numbers.
+func (c *constraints) number(member string, value *string, maxDigits int) {
+	if value == nil {
+		return
+	}
+	ok := *value != "" && len(*value) <= maxDigits && strings.Trim(*value, "0123456789") == "" && (*value == "0" || (*value)[0] != '0')
+	if !ok {
+		c.violate(quoted(clip(*value)), member, `satisfy regular expression pattern: 0|([1-9]\d{0,%d})`, maxDigits-1)
+	}
+}
+
+// entry checks what PutRecord and a record of PutRecords share. Messages do
+// not repeat the partition key, which is the user's data.
+func (c *constraints) entry(prefix string, e putRecordsEntry) {
+	c.required(prefix+"data", e.Data != nil)
+	if len(e.Data) > maxPutBytes {
+		c.violate("", prefix+"data", "have length less than or equal to %d", maxPutBytes)
+	}
+	c.required(prefix+"partitionKey", e.PartitionKey != nil)
+	if e.PartitionKey != nil {
+		if n := utf8.RuneCountInString(*e.PartitionKey); n < 1 {
+			c.violate("", prefix+"partitionKey", "have length greater than or equal to 1")
+		} else if n > 256 {
+			c.violate("", prefix+"partitionKey", "have length less than or equal to 256")
+		}
+	}
+	c.number(prefix+"explicitHashKey", e.ExplicitHashKey, 39)
+}
