@@ -1,0 +1,484 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+)
+
+// The tests run this binary again: as kcl-bootstrap with a small lock, under
+// the name java as the daemon, and as the daemon's record processor.
+const (
+	lockVariable  = "KCL_BOOTSTRAP_TEST_LOCK"
+	javaVariable  = "KCL_BOOTSTRAP_TEST_JAVA" // what Java does
+	childVariable = "KCL_BOOTSTRAP_TEST_CHILD"
+)
+
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(childVariable) != "":
+		child()
+	case filepath.Base(os.Args[0]) == "java":
+		java(os.Getenv(javaVariable))
+	case os.Getenv(lockVariable) != "":
+		lock, err := bootstrap.ParseLock("test", []byte(os.Getenv(lockVariable)))
+		if err != nil {
+			panic(err)
+		}
+		os.Exit(realMain(lock))
+	}
+	os.Exit(m.Run())
+}
+
+// java behaves as MultiLangDaemon does.
+func java(what string) {
+	if code, err := strconv.Atoi(what); err == nil {
+		fmt.Println("java's standard output")
+		os.Exit(code)
+	}
+	signals := make(chan os.Signal, 9)
+	signal.Notify(signals, syscall.SIGTERM)
+	switch what {
+	case "args":
+		for _, arg := range os.Args {
+			fmt.Printf("%s\x00", arg)
+		}
+		os.Exit(0)
+	case "child":
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childVariable+"=1")
+		cmd.Stdout = os.Stderr
+		if _, err := cmd.StdinPipe(); err != nil {
+			panic(err)
+		}
+		if err := cmd.Start(); err != nil {
+			panic(err)
+		}
+	}
+	fmt.Println("java is ready")
+	<-signals
+	fmt.Println("java got SIGTERM")
+	if what == "hang" {
+		select {}
+	}
+	os.Exit(143)
+}
+
+// child takes SIGTERM as an early notice and ends on EOF, as it should.
+func child() {
+	signals := make(chan os.Signal, 9)
+	signal.Notify(signals, syscall.SIGTERM)
+	fmt.Println("child", os.Getpid())
+	<-signals
+	fmt.Println("child got SIGTERM")
+	io.Copy(io.Discard, os.Stdin)
+	fmt.Println("child saw EOF")
+	os.Exit(0)
+}
+
+// A bench is a place to run kcl-bootstrap in.
+type bench struct {
+	self       string
+	dir        string
+	properties string
+	cache      string
+	env        []string
+	repo       *httptest.Server
+	requests   func() int
+}
+
+func newBench(t *testing.T, fault http.HandlerFunc) *bench {
+	t.Helper()
+	b := &bench{dir: t.TempDir()}
+	b.cache = filepath.Join(b.dir, "it's a cache")
+	b.properties = filepath.Join(b.dir, "sample.properties")
+	b.write(t, "sample.properties", "executableName = /bin/sh -c true\napplicationName = app\nstreamName = stream\n"+
+		"AwsCredentialsProvider = DefaultCredentialsProvider\nregionName = us-east-1\n")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.self = self
+	if err := os.MkdirAll(filepath.Join(b.dir, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(b.dir, "bin", "java")); err != nil {
+		t.Fatal(err)
+	}
+
+	var lock strings.Builder
+	contents := make(map[string]string)
+	for _, name := range []string{"b", "a"} {
+		content := strings.Repeat(name, 1000)
+		fmt.Fprintf(&lock, "org.example:%s:1 %x 1000\n", name, sha256.Sum256([]byte(content)))
+		contents["/org/example/"+name+"/1/"+name+"-1.jar"] = content
+	}
+	var mu sync.Mutex
+	n := 0
+	b.requests = func() int { mu.Lock(); defer mu.Unlock(); return n }
+	b.repo = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		n++
+		mu.Unlock()
+		if fault != nil {
+			fault(w, r)
+			return
+		}
+		io.WriteString(w, contents[r.URL.Path])
+	}))
+	t.Cleanup(b.repo.Close)
+	b.env = append(os.Environ(), lockVariable+"="+lock.String(), "JAVA_HOME="+b.dir, "KCL_MAVEN_REPO="+b.repo.URL,
+		"GORACE=atexit_sleep_ms=0") // under -race each process would otherwise end a second late
+	return b
+}
+
+func (b *bench) write(t *testing.T, name, text string) string {
+	t.Helper()
+	file := filepath.Join(b.dir, name)
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func (b *bench) command(env []string, args ...string) *exec.Cmd {
+	cmd := exec.Command(b.self, args...)
+	cmd.Env = append(b.env, env...)
+	cmd.Dir = b.dir
+	return cmd
+}
+
+// run runs kcl-bootstrap to its end.
+func (b *bench) run(t *testing.T, env []string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	cmd := b.command(env, args...)
+	var out, err bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &err
+	begin := time.Now()
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if d := time.Since(begin); d > 10*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), err.String()
+}
+
+func TestUsage(t *testing.T) {
+	b := newBench(t, nil)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "--properties FILE is required"},
+		{[]string{"-p", "x", "more"}, `unexpected argument "more"`},
+		{[]string{"--frobnicate"}, "--frobnicate"},
+		{[]string{"-p"}, "needs an argument"},
+	} {
+		status, stdout, stderr := b.run(t, nil, tt.args...)
+		if status != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 ||
+			!strings.HasPrefix(stderr, "kcl-bootstrap: ") || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%q: status %d, %q, %q", tt.args, status, stdout, stderr)
+		}
+	}
+	for _, flag := range []string{"-h", "--help"} {
+		status, stdout, stderr := b.run(t, nil, flag)
+		if status != 0 || stderr != "" {
+			t.Errorf("%s: status %d, %q", flag, status, stderr)
+		}
+		for _, want := range []string{"-p, --properties FILE", "-j, --java PATH", "-l, --log-configuration FILE",
+			"-c, --jar-path DIR", "-e, --execute", "-h, --help", "--repo URL", "Example:"} {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%s: no %q in\n%s", flag, want, stdout)
+			}
+		}
+	}
+}
+
+// The printed command does in a shell what --execute would.
+func TestPrint(t *testing.T) {
+	b := newBench(t, nil)
+	logback := b.write(t, "logback.xml", "<configuration/>")
+	args := []string{"--properties", "sample.properties", "--jar-path", "it's a cache", "--log-configuration", "logback.xml"}
+	status, stdout, stderr := b.run(t, nil, args...)
+	if status != 0 || strings.Count(stdout, "\n") != 1 || strings.Count(stderr, "\n") != 2 ||
+		!strings.Contains(stderr, "kcl-bootstrap: fetching MultiLangDaemon 3.1.3: 2 of 2 jars") {
+		t.Fatalf("status %d, %q, %q", status, stdout, stderr)
+	}
+	sh := exec.Command("sh", "-c", stdout)
+	sh.Env = append(b.env, javaVariable+"=args")
+	out, err := sh.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar := func(name string) string { return filepath.Join(b.cache, "org/example", name, "1", name+"-1.jar") }
+	want := []string{
+		filepath.Join(b.dir, "bin", "java"), "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8",
+		"-cp", jar("a") + ":" + jar("b") + ":" + b.dir,
+		"software.amazon.kinesis.multilang.MultiLangDaemon",
+		"--properties-file", b.properties, "--log-configuration", logback, "",
+	}
+	if got := strings.Split(string(out), "\x00"); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("Java got\n%q\nwant\n%q", got, want)
+	}
+
+	// Warm: the same, and quiet.
+	b.repo.Close()
+	status, again, stderr := b.run(t, nil, args...)
+	if status != 0 || again != stdout || stderr != "" {
+		t.Errorf("warm: status %d, %q, %q", status, again, stderr)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	b := newBench(t, nil)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Close() // nobody answers there now
+	good, err := os.ReadFile(b.properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.write(t, "empty.properties", "regionName = us-east-1\n")
+	b.write(t, "endpoint.properties", string(good)+"kinesisEndpoint = http://"+free.Addr().String()+"\n")
+	b.write(t, "file", "")
+	noJava := []string{"JAVA_HOME=", "PATH=" + b.cache}
+	for _, tt := range []struct {
+		name string
+		env  []string
+		args []string
+		want []string // a line each
+	}{
+		{"no file", nil, []string{"-e", "-p", "none.properties"}, []string{"properties file none.properties does not exist"}},
+		{"nothing in it", nil, []string{"-e", "-p", "empty.properties"}, []string{"empty.properties: executableName is missing",
+			"empty.properties: applicationName is missing", "empty.properties: streamName and streamArn are missing",
+			"empty.properties: AwsCredentialsProvider is missing"}},
+		{"no Java", noJava, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
+		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: --java: none"}},
+		{"no log configuration", nil, []string{"-l", "none.xml", "-p", "sample.properties"}, []string{"cannot read the log configuration"}},
+		{"all of these", noJava, []string{"-l", "none.xml", "-p", "none.properties"},
+			[]string{"properties file", "cannot read the log configuration", "no Java"}},
+		{"endpoint", nil, []string{"-e", "-p", "endpoint.properties"}, []string{"endpoint.properties: kinesisEndpoint: nobody answers at http://127.0.0.1"}},
+		{"jar folder", nil, []string{"-c", "file", "-p", "sample.properties"}, []string{"cannot make the folder for the jars"}},
+		{"repository", nil, []string{"--repo", "nonsense", "-p", "sample.properties"}, []string{"the repository nonsense is not of the form"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			args := tt.args
+			if args[0] != "-c" {
+				args = append(args, "-c", b.cache)
+			}
+			status, stdout, stderr := b.run(t, tt.env, args...)
+			lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
+			if status != 1 || stdout != "" || len(lines) != len(tt.want) {
+				t.Fatalf("status %d, %q, %q, want %d lines", status, stdout, stderr, len(tt.want))
+			}
+			for i, line := range lines {
+				if !strings.HasPrefix(line, "kcl-bootstrap: "+tt.want[i]) {
+					t.Errorf("line %d: %q, want %q", i+1, line, tt.want[i])
+				}
+			}
+			if n := b.requests(); n != 0 {
+				t.Errorf("%d files were fetched", n)
+			}
+		})
+	}
+
+	// An endpoint that is not needed to print the command.
+	if status, _, stderr := b.run(t, nil, "-p", "endpoint.properties", "-c", b.cache); status != 0 {
+		t.Errorf("without --execute: status %d, %s", status, stderr)
+	}
+}
+
+func TestExecuteStatus(t *testing.T) {
+	b := newBench(t, nil)
+	for _, tt := range []struct {
+		java string
+		want int
+		line string
+	}{
+		{"0", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended though nobody had asked it to (status 0)"},
+		{"1", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 1"},
+		{"7", 7, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 7"},
+	} {
+		status, stdout, stderr := b.run(t, []string{javaVariable + "=" + tt.java}, "-e", "-p", b.properties, "-c", b.cache)
+		if status != tt.want || stdout != "" || !strings.Contains(stderr, "\n"+tt.line) ||
+			!strings.Contains(stderr, "java's standard output\n") ||
+			!strings.Contains(stderr, "kcl-bootstrap: started MultiLangDaemon 3.1.3, pid ") {
+			t.Errorf("java %s: status %d, want %d, %q, %q", tt.java, status, tt.want, stdout, stderr)
+		}
+	}
+}
+
+// A session is a running kcl-bootstrap.
+type session struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	lines *bufio.Scanner
+	seen  []string
+}
+
+func (b *bench) start(t *testing.T, javaDoes string) *session {
+	t.Helper()
+	cmd := b.command([]string{javaVariable + "=" + javaDoes}, "-e", "-p", b.properties, "-c", b.cache)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
+	t.Cleanup(func() { timer.Stop() })
+	return &session{t: t, cmd: cmd, lines: bufio.NewScanner(stderr)}
+}
+
+// until reads to the line with this start and returns its rest.
+func (s *session) until(start string) string {
+	s.t.Helper()
+	for s.lines.Scan() {
+		s.seen = append(s.seen, s.lines.Text())
+		if rest, ok := strings.CutPrefix(s.lines.Text(), start); ok {
+			return rest
+		}
+	}
+	s.t.Fatalf("no line %q in %q", start, s.seen)
+	return ""
+}
+
+// end reads the rest, waits, and returns the status. That the rest ends means
+// that no process of the session is left: they all have its standard error.
+func (s *session) end() int {
+	for s.lines.Scan() {
+		s.seen = append(s.seen, s.lines.Text())
+	}
+	s.cmd.Wait()
+	return s.cmd.ProcessState.ExitCode()
+}
+
+func (s *session) saw(line string) bool {
+	for _, seen := range s.seen {
+		if strings.HasPrefix(seen, line) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestStop(t *testing.T) {
+	b := newBench(t, nil)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			s := b.start(t, "child")
+			pid, err := strconv.Atoi(s.until("kcl-bootstrap: started MultiLangDaemon 3.1.3, pid "))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.until("child ")
+			if group, err := syscall.Getpgid(pid); err != nil || group != pid {
+				t.Errorf("Java's group is %d, %v, want %d", group, err, pid)
+			}
+			s.cmd.Process.Signal(sig)
+			if status := s.end(); status != 0 {
+				t.Errorf("status %d, want 0: %q", status, s.seen)
+			}
+			for _, want := range []string{"kcl-bootstrap: stopping MultiLangDaemon 3.1.3", "java got SIGTERM",
+				"child got SIGTERM", "child saw EOF", "kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked"} {
+				if !s.saw(want) {
+					t.Errorf("no line %q in %q", want, s.seen)
+				}
+			}
+		})
+	}
+}
+
+func TestSecondSignalKills(t *testing.T) {
+	b := newBench(t, nil)
+	s := b.start(t, "hang")
+	s.until("java is ready")
+	s.cmd.Process.Signal(syscall.SIGINT)
+	s.until("java got SIGTERM")
+	// At once it is taken for the same Ctrl-C, which a parent passed on.
+	first := time.Now()
+	ended := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			s.cmd.Process.Signal(syscall.SIGTERM)
+			select {
+			case <-tick.C:
+			case <-ended:
+				return
+			}
+		}
+	}()
+	defer close(ended)
+	defer func() {
+		if d := time.Since(first); d < sameSignal/2 {
+			t.Errorf("killed after %v", d)
+		}
+	}()
+	if status := s.end(); status != 137 || !s.saw("kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was killed") {
+		t.Errorf("status %d, want 137: %q", status, s.seen)
+	}
+}
+
+func TestStopWhileFetching(t *testing.T) {
+	begun := make(chan struct{}, 10)
+	b := newBench(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		io.WriteString(w, "half a")
+		w.(http.Flusher).Flush()
+		begun <- struct{}{}
+		<-r.Context().Done()
+	})
+	s := b.start(t, "1")
+	<-begun
+	s.cmd.Process.Signal(syscall.SIGINT)
+	if status := s.end(); status != 1 || !s.saw("kcl-bootstrap: stopped before the daemon was started") || s.saw("kcl-bootstrap: started") {
+		t.Errorf("status %d, %q", status, s.seen)
+	}
+	err := filepath.WalkDir(b.cache, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && d.Name() != ".kcl-bootstrap.lock" {
+			t.Errorf("left behind: %s", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// The proxy of the environment gets the requests.
+func TestProxy(t *testing.T) {
+	b := newBench(t, nil)
+	proxy := strings.Replace(b.repo.URL, "://", "://user:secret@", 1)
+	args := []string{"-p", b.properties, "-c", b.cache, "--repo", "http://maven.invalid/"}
+	if status, _, stderr := b.run(t, []string{"HTTP_PROXY=" + proxy, "NO_PROXY="}, args...); status != 0 || b.requests() != 2 {
+		t.Errorf("status %d, %d requests, %q", status, b.requests(), stderr)
+	}
+}

@@ -1,0 +1,19 @@
+// Package bootstrap fetches Amazon's MultiLangDaemon, the part of the Kinesis
+// Client Library (KCL) that runs record processors written in any language,
+// and runs it. The command kcl-bootstrap is a thin cover of it.
+//
+// The steps, each a function that can be used alone:
+//
+//   - ReadProperties and Properties.Check find what is wrong with the daemon's
+//     properties file before anything is started; Properties.CheckEndpoints
+//     looks whether somebody answers at the endpoints that it names.
+//   - FindJava finds the java command.
+//   - Fetch brings the files of a Lock from a Maven repository into a cache and
+//     verifies each of them, at each call. DaemonLock is the daemon's own lock;
+//     ParseLock reads one for anything else that is published as jars.
+//   - Command makes the daemon's command line, and Run runs it, or any other
+//     command, in a process group of its own, and stops it gracefully.
+//
+// The package touches no signal handlers and no global state. Its errors are
+// one line each. It logs to the *slog.Logger it is given, and prints nothing.
+package bootstrap

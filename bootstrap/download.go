@@ -1,0 +1,306 @@
+package bootstrap
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// limits are what a download waits for and how often it is tried.
+type limits struct {
+	connect time.Duration // to open a connection
+	tls     time.Duration // for the handshake on it
+	header  time.Duration // for the answer's header
+	stall   time.Duration // for the next bytes of the body
+	tries   int
+	backoff time.Duration // before the second try; doubled before each later one
+}
+
+var defaultLimits = limits{
+	// Below ten seconds: a person waits for this message.
+	connect: 8 * time.Second,
+	tls:     8 * time.Second,
+	header:  30 * time.Second,
+	stall:   30 * time.Second,
+	tries:   3,
+	backoff: 500 * time.Millisecond,
+}
+
+func newClient(l limits) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: l.connect}).DialContext,
+		TLSHandshakeTimeout:   l.tls,
+		ResponseHeaderTimeout: l.header,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   workers,
+		// The file's own bytes are wanted.
+		DisableCompression: true,
+	}}
+}
+
+// A download gets one file.
+type download struct {
+	client   *http.Client
+	limits   limits
+	log      *slog.Logger
+	artifact Artifact
+	url      *url.URL
+	file     string // the final name
+	progress *progressCounter
+}
+
+var errStalled = errors.New("the download stood still")
+
+// retryable marks an error after which the same request may succeed.
+type retryable struct{ error }
+
+func (e retryable) Unwrap() error { return e.error }
+
+// diskError marks an error of the cache's file system.
+type diskError struct{ err error }
+
+func (e *diskError) Error() string { return e.err.Error() }
+func (e *diskError) Unwrap() error { return e.err }
+
+// run tries until the file is there or there is no hope.
+func (d *download) run(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := d.once(ctx)
+		var again retryable
+		if err == nil || !errors.As(err, &again) || ctx.Err() != nil {
+			return err
+		}
+		if try == d.limits.tries {
+			return fmt.Errorf("%w (tried %d times)", err, try)
+		}
+		// Half fixed, half random: the workers must not return in step.
+		wait := d.limits.backoff << (try - 1)
+		wait = wait/2 + rand.N(wait/2+1)
+		d.log.Debug("trying again", "artifact", d.artifact.String(), "try", try+1, "after", wait, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (d *download) once(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url.String(), nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("User-Agent", "kcl-bootstrap")
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return requestError(err)
+	}
+	defer resp.Body.Close()
+	if err := checkStatus(resp); err != nil {
+		return err
+	}
+	hint := "is this repository a true copy of Maven Central?"
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	webPage := kind == "text/html"
+	if webPage {
+		hint = "it is a web page: does a proxy or a log-in page stand before the repository?"
+	}
+	if n := resp.ContentLength; n >= 0 && n != d.artifact.Size {
+		return fmt.Errorf("%w: it has %d bytes, not %d; %s", ErrNotVerified, n, d.artifact.Size, hint)
+	}
+
+	dir := filepath.Dir(d.file)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return &diskError{err}
+	}
+	part, err := os.CreateTemp(dir, partPrefix+"*"+partSuffix)
+	if err != nil {
+		return &diskError{err}
+	}
+	counted := int64(0)
+	defer func() {
+		if err != nil {
+			part.Close()
+			os.Remove(part.Name())
+			d.progress.add(0, -counted)
+		}
+	}()
+
+	// One byte more than the size tells a file that is too long.
+	body := &stallReader{
+		r:       io.LimitReader(resp.Body, d.artifact.Size+1),
+		timer:   time.AfterFunc(d.limits.stall, func() { cancel(errStalled) }),
+		timeout: d.limits.stall,
+		read: func(n int) {
+			counted += int64(n)
+			d.progress.add(0, int64(n))
+		},
+	}
+	defer body.timer.Stop()
+	hash := sha256.New()
+	n, err := io.Copy(io.MultiWriter(diskWriter{part}, hash), body)
+	var onDisk *diskError
+	switch {
+	case errors.As(err, &onDisk):
+		return err
+	case errors.Is(context.Cause(ctx), errStalled):
+		return retryable{fmt.Errorf("%w for %v after %d of %d bytes", errStalled, d.limits.stall, n, d.artifact.Size)}
+	case err != nil:
+		return retryable{fmt.Errorf("the download broke off after %d of %d bytes: %w", n, d.artifact.Size, err)}
+	case n < d.artifact.Size && webPage:
+		return fmt.Errorf("%w: it has %d bytes, not %d; %s", ErrNotVerified, n, d.artifact.Size, hint)
+	case n < d.artifact.Size:
+		return retryable{fmt.Errorf("%w: it ended after %d of %d bytes", ErrNotVerified, n, d.artifact.Size)}
+	case n > d.artifact.Size:
+		return fmt.Errorf("%w: it has more than %d bytes; %s", ErrNotVerified, d.artifact.Size, hint)
+	}
+	if got := [sha256.Size]byte(hash.Sum(nil)); got != d.artifact.SHA256 {
+		return fmt.Errorf("%w: its SHA-256 is %x, not %x; %s", ErrNotVerified, got, d.artifact.SHA256, hint)
+	}
+	if err := place(part, d.file); err != nil {
+		return &diskError{err}
+	}
+	d.progress.add(1, 0)
+	return nil
+}
+
+// requestError makes the text of a failed request short, and says whether it
+// is worth another try.
+func requestError(err error) error {
+	// url.Error repeats method and URL, which the caller names anyway.
+	var reason *url.Error
+	if errors.As(err, &reason) {
+		err = reason.Err
+	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return fmt.Errorf("%w; where a proxy opens TLS, add its certificate to the system's", err)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "proxyconnect" {
+		return retryable{fmt.Errorf("%w; is the proxy that HTTPS_PROXY or HTTP_PROXY names the right one?", err)}
+	}
+	if op == nil || op.Op != "dial" {
+		return retryable{err}
+	}
+	err = fmt.Errorf("%w; is the network up, or is a proxy (HTTPS_PROXY) or another repository (--repo) needed?", err)
+	if op.Timeout() {
+		return err // it took its time already
+	}
+	return retryable{err}
+}
+
+func checkStatus(resp *http.Response) error {
+	status := fmt.Sprintf("status %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	switch code := resp.StatusCode; {
+	case code == http.StatusOK:
+	case code == http.StatusNotFound, code == http.StatusGone:
+		return fmt.Errorf("%s; does this repository mirror Maven Central?", status)
+	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
+		return fmt.Errorf("%s; the repository or a proxy wants other credentials", status)
+	case code >= 500, code == http.StatusRequestTimeout, code == http.StatusTooManyRequests:
+		return retryable{errors.New(status)}
+	default:
+		return errors.New(status)
+	}
+	return nil
+}
+
+// place gives a complete file its final name, so that a crash at any moment
+// leaves either the whole file there or none.
+func place(part *os.File, file string) error {
+	if err := part.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := part.Sync(); err != nil {
+		return err
+	}
+	if err := part.Close(); err != nil {
+		return err
+	}
+	return os.Rename(part.Name(), file)
+}
+
+// verifyFile tells whether a file is the artifact.
+func verifyFile(ctx context.Context, name string, a Artifact) error {
+	// Before it is opened: opening a named pipe would wait for a writer.
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: it is no regular file", ErrNotVerified)
+	}
+	if info.Size() != a.Size {
+		return fmt.Errorf("%w: it has %d bytes, not %d", ErrNotVerified, info.Size(), a.Size)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, contextReader{ctx, f}); err != nil {
+		return err
+	}
+	if got := [sha256.Size]byte(hash.Sum(nil)); got != a.SHA256 {
+		return fmt.Errorf("%w: its SHA-256 is %x, not %x", ErrNotVerified, got, a.SHA256)
+	}
+	return nil
+}
+
+// A stallReader sets its timer anew with each read that brings something.
+type stallReader struct {
+	r       io.Reader
+	timer   *time.Timer
+	timeout time.Duration
+	read    func(int)
+}
+
+func (s *stallReader) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if n > 0 {
+		s.timer.Reset(s.timeout)
+		s.read(n)
+	}
+	return n, err
+}
+
+// A contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// A diskWriter marks its errors.
+type diskWriter struct{ w io.Writer }
+
+func (d diskWriter) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil {
+		err = &diskError{err}
+	}
+	return n, err
+}

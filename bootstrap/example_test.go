@@ -1,0 +1,103 @@
+package bootstrap_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+)
+
+// The whole way, as kcl-bootstrap goes it.
+func Example() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if err := runDaemon(ctx, "sample.properties"); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func runDaemon(ctx context.Context, file string) error {
+	properties, err := bootstrap.ReadProperties(file)
+	if err != nil {
+		return err
+	}
+	if err := properties.Check(); err != nil {
+		return err
+	}
+	java, err := bootstrap.FindJava("")
+	if err != nil {
+		return err
+	}
+	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	if err != nil {
+		return err
+	}
+	args, err := bootstrap.Command{Java: java, Jars: jars.Files, Properties: properties.File}.Args()
+	if err != nil {
+		return err
+	}
+	return bootstrap.Run(ctx, args, bootstrap.RunOptions{})
+}
+
+func ExampleParseLock() {
+	lock, err := bootstrap.ParseLock("DynamoDB Local", []byte(`
+		# coordinate                            sha256  size
+		org.example:library:1.0                 0000000000000000000000000000000000000000000000000000000000000001  1024
+		org.example:native:so:linux-x86_64:1.0  0000000000000000000000000000000000000000000000000000000000000002  2048
+	`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, a := range lock.Artifacts {
+		fmt.Println(a.Path(), a.Size)
+	}
+	// Output:
+	// org/example/library/1.0/library-1.0.jar 1024
+	// org/example/native/1.0/native-1.0-linux-x86_64.so 2048
+}
+
+func ExampleProperties_Check() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "sample.properties")
+	text := "applicationName = orders\nstreamName = orders\nregionName = us-east-1\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		log.Fatal(err)
+	}
+
+	properties, err := bootstrap.ReadProperties(file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var config *bootstrap.ConfigError
+	if errors.As(properties.Check(), &config) {
+		for _, problem := range config.Problems {
+			fmt.Println(problem)
+		}
+	}
+	// Output:
+	// executableName is missing; set it to the command that processes records
+	// AwsCredentialsProvider is missing; DefaultCredentialsProvider is the usual one
+}
+
+func ExampleExitError() {
+	err := bootstrap.Run(context.Background(), []string{"go", "tool", "no-such-tool"}, bootstrap.RunOptions{Output: io.Discard})
+	var exit *bootstrap.ExitError
+	if errors.As(err, &exit) {
+		fmt.Println("failed:", exit.Code != 0)
+	}
+	fmt.Println("given up:", errors.Is(err, bootstrap.ErrNotAsked))
+	// Output:
+	// failed: true
+	// given up: false
+}

@@ -1,0 +1,72 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+)
+
+// ErrNoJava is the error of FindJava when there is none.
+var ErrNoJava = errors.New("no Java")
+
+// FindJava returns the absolute path of the java command: at path, which may
+// be the command itself or the folder of a Java installation (with bin/java in
+// it); if path is empty, in the folder that JAVA_HOME names; if that is not set,
+// in PATH. A path or a JAVA_HOME that is wrong is an error, not passed over.
+func FindJava(path string) (string, error) {
+	const install = "install Java 8 or later (17 is good), or point to it with --java or JAVA_HOME"
+	name := "java"
+	if runtime.GOOS == "windows" {
+		name = "java.exe"
+	}
+	find := func(what, command string) (string, error) {
+		if err := lookExecutable(command); err != nil {
+			return "", fmt.Errorf("%w: %s: %s: %w; %s", ErrNoJava, what, command, err, install)
+		}
+		found, err := exec.LookPath(command)
+		if err != nil && !errors.Is(err, exec.ErrDot) {
+			return "", fmt.Errorf("%w: %s: %w; %s", ErrNoJava, what, err, install)
+		}
+		return filepath.Abs(found)
+	}
+	if path != "" {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			path = filepath.Join(path, "bin", name)
+		}
+		return find("--java", path)
+	}
+	if home := os.Getenv("JAVA_HOME"); home != "" {
+		return find("JAVA_HOME", filepath.Join(home, "bin", name))
+	}
+	if err := lookExecutable(name); err != nil {
+		return "", fmt.Errorf("%w: JAVA_HOME is not set and PATH has no %s; %s", ErrNoJava, name, install)
+	}
+	return find("PATH", name)
+}
+
+// lookExecutable tells whether the system would find and execute a command
+// with this name. The error is short: the caller names the command.
+func lookExecutable(name string) error {
+	_, err := exec.LookPath(name)
+	// A match in the working directory is one for Java too.
+	if err == nil || errors.Is(err, exec.ErrDot) {
+		return nil
+	}
+	switch {
+	case filepath.Base(name) == name && errors.Is(err, exec.ErrNotFound):
+		return errors.New("not found in PATH")
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("no such file")
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("not an executable file")
+	}
+	var reason *exec.Error
+	if errors.As(err, &reason) {
+		return reason.Err
+	}
+	return err
+}
