@@ -1,0 +1,112 @@
+package main
+
+import (
+	"net/url"
+	"regexp"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed96110120/kinesis-client-go/infra/internal/connect"
+	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
+	"github.com/seed96110120/kinesis-client-go/infra/internal/properties"
+)
+
+// target is what every command works on, by flags and a properties file.
+type target struct {
+	application      string
+	streamName       string
+	region           string
+	kinesisEndpoint  string
+	dynamoDBEndpoint string
+	propertiesFile   string
+	// properties is what the file says, nil without one.
+	properties *properties.File
+}
+
+const exampleName = "kclgosample"
+
+func (t *target) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&t.application, "application", exampleName, "`name` of the application, and so of its tables")
+	flags.StringVarP(&t.streamName, "stream-name", "s", exampleName, "`name` of the stream")
+	flags.StringVarP(&t.propertiesFile, "properties", "p", "", "MultiLangDaemon properties `FILE`: names, region and endpoints that no flag gives")
+	flags.StringVar(&t.region, "region", "", "AWS `region` (default: what the environment says, else "+connect.DefaultRegion+")")
+	flags.StringVar(&t.kinesisEndpoint, "kinesis-endpoint", "", "`URL` of Kinesis (default: AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, else the region's own)")
+	flags.StringVar(&t.dynamoDBEndpoint, "dynamodb-endpoint", "", "`URL` of DynamoDB (default: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, else the region's own)")
+}
+
+var (
+	validStream = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
+	validRegion = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+)
+
+// parse reads the flags and the properties file that they name. The file must
+// not contradict a flag that was given.
+func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help string) error {
+	flags.SortFlags = false
+	flags.Usage = func() {}
+	if err := flags.Parse(args); err == pflag.ErrHelp {
+		if _, err := c.stdout.Write([]byte(help[:indexFlags(help)] + flags.FlagUsages() + help[indexFlags(help):])); err != nil {
+			return err
+		}
+		return pflag.ErrHelp
+	} else if err != nil {
+		return usageError{err}
+	}
+	if flags.NArg() > 0 {
+		return usagef("unexpected argument %q", flags.Arg(0))
+	}
+	if err := t.validate(flags); err != nil {
+		return err
+	}
+	if t.propertiesFile == "" {
+		return nil
+	}
+	file, err := properties.Read(t.propertiesFile)
+	if err != nil {
+		return err
+	}
+	t.properties = file
+	for _, s := range []struct {
+		flag, property string
+		value          *string
+		file           string
+		exact          bool
+	}{
+		{"application", "applicationName", &t.application, file.Application, true},
+		{"stream-name", "streamName", &t.streamName, file.StreamName, true},
+		{"region", "regionName", &t.region, file.Region, true},
+		// One place can have many URLs.
+		{"kinesis-endpoint", "kinesisEndpoint", &t.kinesisEndpoint, file.KinesisEndpoint, false},
+		{"dynamodb-endpoint", "dynamoDBEndpoint", &t.dynamoDBEndpoint, file.DynamoDBEndpoint, false},
+	} {
+		switch {
+		case s.file == "":
+		case !flags.Changed(s.flag):
+			*s.value = s.file
+		case s.exact && *s.value != s.file:
+			return usagef("--%s %s, but %s says %s %s: nothing was done", s.flag, *s.value, t.propertiesFile, s.property, s.file)
+		}
+	}
+	return t.validate(flags)
+}
+
+func (t *target) validate(flags *pflag.FlagSet) error {
+	switch {
+	case !kcl.ValidApplication(t.application):
+		return usagef("application %q cannot name tables: 3 to 237 letters, digits, and _ . -", t.application)
+	case !validStream.MatchString(t.streamName):
+		return usagef("stream name %q is none that AWS takes: 1 to 128 letters, digits, and _ . -", t.streamName)
+	case (flags.Changed("region") || t.region != "") && !validRegion.MatchString(t.region):
+		return usagef("region %q is no name of a region, like us-east-1", t.region)
+	case (flags.Changed("kinesis-endpoint") || t.kinesisEndpoint != "") && !validEndpoint(t.kinesisEndpoint):
+		return usagef("kinesis endpoint %q is no http or https URL, like http://127.0.0.1:4567", t.kinesisEndpoint)
+	case (flags.Changed("dynamodb-endpoint") || t.dynamoDBEndpoint != "") && !validEndpoint(t.dynamoDBEndpoint):
+		return usagef("dynamodb endpoint %q is no http or https URL, like http://127.0.0.1:8000", t.dynamoDBEndpoint)
+	}
+	return nil
+}
+
+func validEndpoint(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}

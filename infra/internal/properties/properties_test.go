@@ -1,0 +1,54 @@
+package properties
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
+)
+
+func TestParse(t *testing.T) {
+	const ids = "applicationName = app\nstreamName = s\n"
+	latest := kcl.Position{Kind: kcl.Latest}
+	tests := []struct {
+		name, in string
+		want     File
+	}{
+		{"nothing", "", File{Position: latest}},
+		{"KCL starts at LATEST unless told", ids, File{Application: "app", StreamName: "s", Position: latest}},
+		{"position, in any case", ids + "initialPositionInStream : trim_horizon", File{Application: "app", StreamName: "s", Position: kcl.Position{Kind: kcl.TrimHorizon}}},
+		{"timestamp", ids + "initialPositionInStreamExtended=1700000000", File{Application: "app", StreamName: "s", Position: kcl.Position{Kind: kcl.AtTimestamp, Time: time.Unix(1700000000, 0)}}},
+		{"an ARN wins, and names the region", ids + "streamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/other", File{Application: "app", StreamName: "other", Region: "eu-west-1", Position: latest}},
+		{"comments, continued lines, endpoints", "# streamName = x\nstreamName = \\\n  s\nkinesisEndpoint = http://127.0.0.1:1\ndynamoDBEndpoint=http\\://127.0.0.1:2\nregionName = us-east-2",
+			File{StreamName: "s", Region: "us-east-2", KinesisEndpoint: "http://127.0.0.1:1", DynamoDBEndpoint: "http://127.0.0.1:2", Position: latest}},
+		{"a dollar is a dollar", "executableName = ${HOME}/run\nother = ${streamName}", File{Position: latest}},
+		{"the usual table names", ids + "tableName = app\ncoordinatorStateTableName = app-CoordinatorState", File{Application: "app", StreamName: "s", Position: latest}},
+	}
+	for _, tt := range tests {
+		got, err := parse([]byte(tt.in))
+		if err != nil || *got != tt.want {
+			t.Errorf("%s: %+v, %v", tt.name, got, err)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{"applicationName = a\ntableName = other", "tableName"},
+		{"applicationName = a\nworkerMetricsTableName = other", "workerMetricsTableName"},
+		{"initialPositionInStream = AT_TIMESTAMP", "timestamp"},
+		{"initialPositionInStream = OLDEST", "OLDEST"},
+		{"initialPositionInStreamExtended = yesterday", "yesterday"},
+		{"initialPositionInStream = LATEST\ninitialPositionInStreamExtended = 5", "both"},
+		{"streamArn = arn:aws:s3:::bucket", "streamArn"},
+	}
+	for _, tt := range tests {
+		if f, err := parse([]byte(tt.in)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q: %+v, %v", tt.in, f, err)
+		}
+	}
+	if _, err := Read("no-such-file"); err == nil {
+		t.Error("a missing file is no error")
+	}
+}

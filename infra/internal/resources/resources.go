@@ -1,0 +1,238 @@
+// Package resources makes, shows and removes what an application has at AWS: the
+// stream, the tables of KCL, its fan-out consumer.
+package resources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/seed96110120/kinesis-client-go/infra/internal/activity"
+	"github.com/seed96110120/kinesis-client-go/infra/internal/connect"
+	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
+)
+
+// readyTimeout bounds each wait for something to be made or to be gone; AWS
+// takes half a minute or so.
+const readyTimeout = 10 * time.Minute
+
+// App is an application and the stream that it reads.
+type App struct {
+	*connect.Clients
+	Application string
+	StreamName  string
+	// Progress is told what is being waited for.
+	Progress func(format string, args ...any)
+}
+
+func (a *App) tables() kcl.Tables { return kcl.TablesOf(a.Application) }
+
+// kinesisError and dynamoDBError say in one line what failed, on what.
+func (a *App) kinesisError(did string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", did, connect.Explain(err, a.KinesisName()))
+}
+
+func (a *App) dynamoDBError(did string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", did, connect.Explain(err, a.DynamoDBName()))
+}
+
+// found is what is there of an application's resources.
+type found struct {
+	stream *kinesistypes.StreamDescriptionSummary // nil: not there
+	tables map[string]*ddb.TableDescription       // by name; nil: not there
+}
+
+// Reach calls each service once, within seconds, so that one that nobody answers
+// is known soon.
+func (a *App) Reach(ctx context.Context) error {
+	const attempts = 2
+	first, cancel := connect.FirstAnswer(ctx)
+	defer cancel()
+	if _, err := a.describeStream(first, func(o *kinesis.Options) { o.RetryMaxAttempts = attempts }); err != nil {
+		return err
+	}
+	second, cancel := connect.FirstAnswer(ctx)
+	defer cancel()
+	_, err := a.describeTable(second, a.tables().Leases.Name, func(o *dynamodb.Options) { o.RetryMaxAttempts = attempts })
+	return err
+}
+
+// find looks for the stream and the tables.
+func (a *App) find(ctx context.Context) (found, error) {
+	f := found{tables: map[string]*ddb.TableDescription{}}
+	var err error
+	if f.stream, err = a.describeStream(ctx); err != nil {
+		return f, err
+	}
+	for _, t := range a.tables().All() {
+		if f.tables[t.Name], err = a.describeTable(ctx, t.Name); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+func (a *App) describeStream(ctx context.Context, options ...func(*kinesis.Options)) (*kinesistypes.StreamDescriptionSummary, error) {
+	out, err := a.Kinesis.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &a.StreamName}, options...)
+	if missing := (*kinesistypes.ResourceNotFoundException)(nil); errors.As(err, &missing) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, a.kinesisError("describe stream "+a.StreamName, err)
+	}
+	return out.StreamDescriptionSummary, nil
+}
+
+func (a *App) describeTable(ctx context.Context, name string, options ...func(*dynamodb.Options)) (*ddb.TableDescription, error) {
+	out, err := a.DynamoDB.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name}, options...)
+	if missing := (*ddb.ResourceNotFoundException)(nil); errors.As(err, &missing) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, a.dynamoDBError("describe table "+name, err)
+	}
+	return out.Table, nil
+}
+
+// consumer returns the fan-out consumer that KCL registers, under the
+// application's name; nil without one.
+func (a *App) consumer(ctx context.Context, stream *kinesistypes.StreamDescriptionSummary) (*kinesistypes.ConsumerDescription, error) {
+	if stream == nil || stream.StreamARN == nil {
+		return nil, nil
+	}
+	out, err := a.Kinesis.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{
+		StreamARN: stream.StreamARN, ConsumerName: &a.Application,
+	})
+	if missing := (*kinesistypes.ResourceNotFoundException)(nil); errors.As(err, &missing) || noSuchOperation(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, a.kinesisError("describe consumer "+a.Application, err)
+	}
+	return out.ConsumerDescription, nil
+}
+
+// noSuchOperation is the answer of a local Kinesis without fan-out.
+func noSuchOperation(err error) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode() {
+	case "UnknownOperationException", "UnknownOperation", "InvalidAction", "NotImplemented":
+		return true
+	}
+	return false
+}
+
+func (a *App) listShards(ctx context.Context, filter *kinesistypes.ShardFilter) ([]kinesistypes.Shard, error) {
+	in := &kinesis.ListShardsInput{StreamName: &a.StreamName, ShardFilter: filter}
+	var shards []kinesistypes.Shard
+	for {
+		out, err := a.Kinesis.ListShards(ctx, in)
+		if err != nil {
+			return nil, a.kinesisError("list the shards of stream "+a.StreamName, err)
+		}
+		shards = append(shards, out.Shards...)
+		if aws.ToString(out.NextToken) == "" {
+			return shards, nil
+		}
+		in = &kinesis.ListShardsInput{NextToken: out.NextToken} // takes nothing else beside
+	}
+}
+
+// scan reads a whole table, or some attributes of it; one that is not there, or
+// not yet, has no items.
+func (a *App) scan(ctx context.Context, table string, attributes ...string) ([]kcl.Item, error) {
+	in := &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)}
+	if len(attributes) > 0 {
+		in.ExpressionAttributeNames = map[string]string{}
+		list := ""
+		for i, name := range attributes {
+			alias := fmt.Sprintf("#a%d", i) // the names may be reserved words
+			in.ExpressionAttributeNames[alias] = name
+			if i > 0 {
+				list += ", "
+			}
+			list += alias
+		}
+		in.ProjectionExpression = &list
+	}
+	var items []kcl.Item
+	pages := dynamodb.NewScanPaginator(a.DynamoDB, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if missing := (*ddb.ResourceNotFoundException)(nil); errors.As(err, &missing) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, a.dynamoDBError("read table "+table, err)
+		}
+		items = append(items, page.Items...)
+	}
+	return items, nil
+}
+
+// snapshot reads what tells whether the application runs.
+func (a *App) snapshot(ctx context.Context) (s activity.Snapshot, err error) {
+	t := a.tables()
+	if s.Leases, err = a.scan(ctx, t.Leases.Name); err != nil {
+		return s, err
+	}
+	if s.Workers, err = a.scan(ctx, t.WorkerMetricStats.Name, kcl.WorkerID, kcl.LastUpdate); err != nil {
+		return s, err
+	}
+	out, err := a.DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &t.CoordinatorState.Name, ConsistentRead: aws.Bool(true),
+		Key: kcl.Item{kcl.StateKey: &ddb.AttributeValueMemberS{Value: kcl.LeaderKey}},
+	})
+	if missing := (*ddb.ResourceNotFoundException)(nil); errors.As(err, &missing) {
+		return s, nil
+	}
+	if err != nil {
+		return s, a.dynamoDBError("read table "+t.CoordinatorState.Name, err)
+	}
+	if len(out.Item) > 0 {
+		s.Leader = out.Item
+	}
+	return s, nil
+}
+
+// poll calls done, with growing pauses, until it returns "": what it still waits
+// for is shown as progress.
+func (a *App) poll(ctx context.Context, done func(context.Context) (waitsFor string, err error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("gave up after %v", readyTimeout))
+	defer cancel()
+	began := time.Now()
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		waitsFor, err := done(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil || waitsFor == "" {
+			return err
+		}
+		if pause >= time.Second {
+			a.Progress("waiting for %s, %.0f s so far", waitsFor, time.Since(began).Seconds())
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w", waitsFor, context.Cause(ctx))
+		case <-time.After(pause):
+		}
+	}
+}
