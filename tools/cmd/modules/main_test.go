@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// workspaceOf makes a workspace of two modules, user and lib; both are fine
+// and user requires lib, with a sum of it in its go.sum that has gone stale.
+func workspaceOf(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"go.work":            "go 1.25.0\n\nuse (\n\t./lib\n\t./user\n)\n\nreplace example.com/w/lib v0.1.0 => ./lib\n",
+		"lib/go.mod":         "module example.com/w/lib\n\ngo 1.25.0\n",
+		"lib/lib.go":         "package lib\n\nfunc Answer() int { return 42 }\n",
+		"lib/lib_test.go":    "package lib\n\nimport \"testing\"\n\nfunc TestAnswer(t *testing.T) {\n\tif Answer() != 42 {\n\t\tt.Fatal(Answer())\n\t}\n}\n",
+		"user/go.mod":        "module example.com/w/user\n\ngo 1.25.0\n\nrequire example.com/w/lib v0.1.0\n",
+		"user/go.sum":        "example.com/w/lib v0.1.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+		"user/main.go":       "package main\n\nimport \"example.com/w/lib\"\n\nfunc main() { println(lib.Answer()) }\n",
+		"user/e2e/e_test.go": "package e2e\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { t.Fatal(\"needs the checkout\") }\n",
+	} {
+		name = filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("git", "-C", root, "init", "-q").CombinedOutput(); err != nil {
+		t.Fatalf("git init: %v\n%s", err, out)
+	}
+	t.Chdir(root)
+	t.Setenv("GOWORK", "")
+	t.Setenv("GOPROXY", "off") // nothing here needs the network
+	return root
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func change(t *testing.T, name, old, new string) {
+	t.Helper()
+	text := read(t, name)
+	if !strings.Contains(text, old) {
+		t.Fatalf("%s has no %q", name, old)
+	}
+	if err := os.WriteFile(name, []byte(strings.Replace(text, old, new, 1)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func modules(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, log bytes.Buffer
+	err = run(t.Context(), args, &out, &log)
+	return out.String(), log.String(), err
+}
+
+func TestList(t *testing.T) {
+	workspaceOf(t)
+	out, _, err := modules(t, "list")
+	if want := "lib example.com/w/lib v0.1.0\nuser example.com/w/user v0.1.0 lib\n"; err != nil || out != want {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, _, err = modules(t, "list", "--dirs"); err != nil || out != "lib\nuser\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestTidy(t *testing.T) {
+	root := workspaceOf(t)
+	change(t, "lib/lib.go", "package lib\n", "package lib\n\nimport _ \"example.com/w/none\"\n")
+	if _, _, err := modules(t, "tidy"); err == nil || !strings.HasPrefix(err.Error(), "lib: ") || !strings.Contains(err.Error(), "example.com/w/none") {
+		t.Fatal(err)
+	}
+	change(t, "lib/lib.go", "\nimport _ \"example.com/w/none\"\n", "")
+	change(t, "user/go.mod", "v0.1.0", "v0.1.0 // indirect")
+
+	_, log, err := modules(t, "tidy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log, "changed user\n") || strings.Contains(log, "changed lib\n") {
+		t.Error(log)
+	}
+	if s := read(t, filepath.Join(root, "user/go.mod")); strings.Contains(s, "indirect") || !strings.Contains(s, "require example.com/w/lib v0.1.0") {
+		t.Error(s)
+	}
+	// All its lines were a sibling's.
+	if _, err := os.Stat("user/go.sum"); !os.IsNotExist(err) {
+		t.Error("user/go.sum is there", err)
+	}
+	if _, log, err := modules(t, "tidy"); err != nil || strings.Contains(log, "changed") {
+		t.Errorf("the second time: %v\n%s", err, log)
+	}
+}
+
+func TestAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil    func(t *testing.T)
+		args     []string
+		errorHas []string
+	}{
+		"passes":       {args: []string{"--skip-test", "user/e2e"}},
+		"a test fails": {errorHas: []string{"user: ", "needs the checkout"}},
+		"a name is missing": {
+			spoil: func(t *testing.T) {
+				change(t, "lib/lib.go", "Answer", "Reply")
+				change(t, "lib/lib_test.go", "Answer()", "Reply()")
+				change(t, "lib/lib_test.go", "Answer()", "Reply()")
+			},
+			args: []string{"--skip-test", "user/e2e"}, errorHas: []string{"user: ", "undefined: lib.Answer"},
+		},
+		"not tidy": {
+			spoil:    func(t *testing.T) { change(t, "user/go.mod", "v0.1.0", "v0.1.0 // indirect") },
+			errorHas: []string{"user/go.mod is not tidy", "modules tidy"},
+		},
+		"a replace": {
+			spoil: func(t *testing.T) { change(t, "user/go.mod", "require", "replace example.com/x => ../lib\n\nrequire") },
+			args:  []string{"--skip-test", "user/e2e"}, errorHas: []string{"user: ", "replace"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			workspaceOf(t)
+			if c.spoil != nil {
+				c.spoil(t)
+			}
+			_, log, err := modules(t, append([]string{"alone"}, c.args...)...)
+			if len(c.errorHas) == 0 {
+				if err != nil || strings.Count(log, " ok\n") != 8 {
+					t.Fatalf("%v\n%s", err, log)
+				}
+				return
+			}
+			for _, has := range c.errorHas {
+				if err == nil || !strings.Contains(err.Error(), has) {
+					t.Fatalf("%v, want %q\n%s", err, has, log)
+				}
+			}
+		})
+	}
+}
+
+func TestSameGo(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "go.mod")
+	if err := os.WriteFile(name, []byte("module m\n\ngo 1.25.0\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := sameGo(name, []byte("module m\n\ngo 1.25.0\n\nrequire example.com/x v1.0.0\n")); err != nil {
+		t.Error(err)
+	}
+	if err := sameGo(name, []byte("module m\n\ngo 1.26.0\n")); err == nil || !strings.Contains(err.Error(), "from 1.25.0 to 1.26.0") {
+		t.Error(err)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"frob"}, {"list", "tidy"}, {"--frob"}} {
+		if _, _, err := modules(t, args...); err == nil || !strings.Contains(err.Error(), "try --help") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	if out, _, err := modules(t, "--help"); err != nil || !strings.Contains(out, "example:") {
+		t.Error(err, out)
+	}
+}

@@ -1,0 +1,157 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+)
+
+// patience is for the slowest step on a busy machine; a test that passes does
+// not wait for it.
+const patience = 90 * time.Second
+
+// application is a KCL application of one test's own: stream, tables, seeded
+// leases, properties and a folder that its daemons run in.
+type application struct {
+	t          *testing.T
+	name       string
+	dir        string
+	environ    []string
+	properties string
+	sent       []sample.Key
+	files      *sample.ShardFiles
+}
+
+// newApplication makes one. The settings come after those of the stack.
+func newApplication(t *testing.T, shards int, settings ...stack.Setting) *application {
+	t.Helper()
+	l := local(t)
+	a := &application{t: t, name: strings.ReplaceAll(t.Name(), "/", "-"), dir: t.TempDir()}
+	a.environ = sample.Environ(l.Environ(os.Environ()), shared.bin)
+	a.files = sample.NewShardFiles(filepath.Join(a.dir, "data"))
+	a.run("kcl-infra", "create", "--application", a.name, "--stream-name", a.name,
+		"--shards", fmt.Sprint(shards), "--seed-leases", "TRIM_HORIZON")
+	all := append(l.Properties(),
+		stack.Setting{Name: "streamName", Value: a.name},
+		stack.Setting{Name: "applicationName", Value: a.name},
+		// Only with the name that it had does a daemon that was killed get its
+		// leases back in seconds.
+		stack.Setting{Name: "workerId", Value: "worker-1"},
+	)
+	a.properties = filepath.Join(a.dir, "test.properties")
+	if err := sample.WriteProperties(shared.root, a.properties, append(all, settings...)); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// run runs one of the commands and returns its standard output.
+func (a *application) run(name string, args ...string) string {
+	a.t.Helper()
+	cmd := exec.Command(sample.Command(shared.bin, name), args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = a.dir, a.environ, &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		a.t.Fatalf("%s: %v: %s", name, err, &stderr)
+	}
+	return stdout.String()
+}
+
+// produce puts n records.
+func (a *application) produce(n int) {
+	a.t.Helper()
+	receipts, err := sample.Receipts(strings.NewReader(a.run("producer", "--stream", a.name, "--records", fmt.Sprint(n))))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if len(receipts) != n {
+		a.t.Fatalf("%d receipts for %d records", len(receipts), n)
+	}
+	a.sent = append(a.sent, receipts...)
+}
+
+// start starts a daemon; it is stopped at the end of the test, if not before.
+// The variables are added to its environment, and so to its children's.
+func (a *application) start(variables ...string) *sample.Daemon {
+	a.t.Helper()
+	log := filepath.Join(a.dir, "daemon.log")
+	d, err := sample.StartDaemon(sample.DaemonConfig{
+		Bin: shared.bin, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log,
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.t.Cleanup(func() {
+		d.Stop()
+		if a.t.Failed() {
+			text, _ := os.ReadFile(log)
+			a.t.Logf("the daemon's log ends:\n%s", text[max(0, len(text)-8000):])
+		}
+	})
+	return d
+}
+
+// await waits until done says so, while d runs.
+func (a *application) await(d *sample.Daemon, what string, done func() bool) {
+	a.t.Helper()
+	ctx, cancel := context.WithTimeoutCause(context.Background(), patience, fmt.Errorf("not so after %v", patience))
+	defer cancel()
+	if err := sample.Await(ctx, d, func() (bool, error) { return done(), nil }); err != nil {
+		a.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// awaitRecords waits until all that was sent is in the shard files.
+func (a *application) awaitRecords(d *sample.Daemon) {
+	a.t.Helper()
+	a.await(d, "every record in a shard file", func() bool {
+		if err := a.files.Read(); err != nil {
+			a.t.Fatal(err)
+		}
+		return a.files.Missing(a.sent) == 0
+	})
+}
+
+// awaitNoted waits until the processors of children_test.go have noted n
+// records.
+func (a *application) awaitNoted(d *sample.Daemon, n int) {
+	a.t.Helper()
+	a.await(d, fmt.Sprintf("%d records noted", n), func() bool { return a.noted() >= n })
+}
+
+// noted counts the records that those processors have noted.
+func (a *application) noted() int { return strings.Count(a.read("records.txt"), "\n") }
+
+// stop stops a daemon as a supervisor does.
+func (a *application) stop(d *sample.Daemon) {
+	a.t.Helper()
+	if err := d.Stop(); err != nil {
+		a.t.Errorf("%v; its last lines:\n%s", err, d.Tail())
+	}
+}
+
+// awaitEnd waits until the daemon has ended by itself and returns its status.
+func (a *application) awaitEnd(d *sample.Daemon) int {
+	a.t.Helper()
+	select {
+	case <-d.Done():
+	case <-time.After(patience):
+		a.t.Fatalf("the daemon still runs after %v; its last lines:\n%s", patience, d.Tail())
+	}
+	return d.ExitCode()
+}
+
+// read returns a file of the application's folder; nothing if it is not there.
+func (a *application) read(name string) string {
+	text, _ := os.ReadFile(filepath.Join(a.dir, name))
+	return string(text)
+}

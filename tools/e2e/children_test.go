@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+)
+
+// The daemon starts the test binary itself, under childName, as a record
+// processor; childEnv says which.
+const (
+	childName = "e2e-child"
+	childEnv  = "E2E_CHILD"
+)
+
+var childProperties = stack.Setting{Name: "executableName", Value: childName}
+
+// note appends a line to a file of the working directory, in one write: the
+// children of all shards share it.
+func note(name, format string, args ...any) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = fmt.Fprintf(f, format+"\n", args...)
+	return err
+}
+
+// noter notes what it is told in events.txt, each record in records.txt, and
+// checkpoints after each batch, unless the test puts something in its place.
+type noter struct {
+	shardID string
+	records func(ctx context.Context, in processor.ProcessRecordsInput) error
+}
+
+func (n *noter) Initialize(_ context.Context, in processor.InitializeInput) error {
+	n.shardID = in.Lease.ShardID()
+	return note("events.txt", "initialize %s pid=%d", n.shardID, os.Getpid())
+}
+
+func (n *noter) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {
+	if n.records != nil {
+		return n.records(ctx, in)
+	}
+	return n.save(ctx, in)
+}
+
+func (n *noter) save(ctx context.Context, in processor.ProcessRecordsInput) error {
+	for _, r := range in.Records {
+		if err := note("records.txt", "%s %s", n.shardID, r.SequenceNumber); err != nil {
+			return err
+		}
+	}
+	return in.Checkpointer.Checkpoint(ctx)
+}
+
+func (n *noter) LeaseLost(context.Context, processor.LeaseLostInput) error {
+	return note("events.txt", "leaseLost %s", n.shardID)
+}
+
+func (n *noter) ShardEnded(ctx context.Context, in processor.ShardEndedInput) error {
+	return errors.Join(note("events.txt", "shardEnded %s", n.shardID), in.Checkpointer.Checkpoint(ctx))
+}
+
+func (n *noter) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
+	return errors.Join(note("events.txt", "shutdownRequested %s", n.shardID), in.Checkpointer.Checkpoint(ctx))
+}
+
+const firstShard = "shardId-000000000000"
+
+var children = map[string]func(){
+	// pollute prints wherever it can, before and after Main has begun.
+	"pollute": func() {
+		fmt.Println("printed before Main")
+		fmt.Print("and this without a line end")
+		n := &noter{}
+		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
+			fmt.Print(`{"action":"status","responseFor":"processRecords"}`)
+			syscall.Write(1, []byte("\n{\"action\":\"checkpoint\",\"sequenceNumber\":\"1\"}"))
+			grandchild := exec.Command("sh", "-c", "echo from a grandchild")
+			grandchild.Stdout = os.Stdout
+			if err := grandchild.Run(); err != nil {
+				return err
+			}
+			return n.save(ctx, in)
+		}
+		processor.Main(n)
+	},
+	// shutdown says on the first shard that the lease has gone.
+	"shutdown": func() {
+		n := &noter{}
+		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
+			if n.shardID == firstShard {
+				return errors.Join(note("events.txt", "refused %s", n.shardID), processor.ErrShutdown)
+			}
+			return n.save(ctx, in)
+		}
+		processor.Main(n)
+	},
+	// panic does so in its first batch of all, once.
+	"panic": func() {
+		n := &noter{}
+		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
+			if err := os.Mkdir("panicked", 0o755); err == nil {
+				panic("once")
+			}
+			return n.save(ctx, in)
+		}
+		processor.Main(n)
+	},
+	// sleep sleeps in its first batch and does not care for its context.
+	"sleep": func() {
+		n := &noter{}
+		n.records = func(context.Context, processor.ProcessRecordsInput) error {
+			if err := note("events.txt", "sleeping pid=%d", os.Getpid()); err != nil {
+				return err
+			}
+			time.Sleep(time.Hour)
+			return nil
+		}
+		processor.Main(n)
+	},
+}

@@ -1,0 +1,191 @@
+//go:build unix
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+)
+
+// buildDemo builds the demo, once.
+var buildDemo = sync.OnceValues(func() (string, error) {
+	demo := sample.Command(shared.bin, "demo")
+	cmd := exec.Command("go", "build", "-o", demo, "./tools/cmd/demo")
+	cmd.Dir = shared.root
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return demo, nil
+})
+
+// demo returns a command that runs the demo, in a folder for temporary files
+// of its own whose name has a space.
+func demo(t *testing.T, args ...string) (cmd *exec.Cmd, temp string) {
+	t.Helper()
+	require(t)
+	path, err := buildDemo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	temp = filepath.Join(t.TempDir(), "with a space")
+	if err := os.Mkdir(temp, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command(path, args...)
+	cmd.Dir = shared.root
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	return cmd, temp
+}
+
+var lastLine = regexp.MustCompile(`\Ademo: sent=(\d+) received=(\d+) missing=0 duplicates=\d+ shards=(\d+) first_record_s=\d+\.\d total_s=\d+\.\d\n\z`)
+
+// The lines of a file, put together from the shard files, are the file's.
+func TestDemoOfAFile(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What a README does not have: bytes that are no UTF-8, a carriage return,
+	// no line end at the end.
+	text = append(text, "\xff\xfe\x00\r\nlast"...)
+	file, dir := filepath.Join(t.TempDir(), "lines"), filepath.Join(t.TempDir(), "out put")
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Split(string(text), "\n")
+
+	cmd, temp := demo(t, "--file", file, "--dir", dir, "--shards", "3")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	m := lastLine.FindStringSubmatch(stdout.String())
+	if n := fmt.Sprint(len(want)); m == nil || m[1] != n || m[2] != n || m[3] != "3" {
+		t.Errorf("%d lines, and standard output: %s", len(want), &stdout)
+	}
+	files := sample.NewShardFiles(filepath.Join(dir, "data"))
+	if err := files.Read(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, data := range files.Records {
+		got = append(got, data)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d lines came, %d were sent, and they differ", len(got), len(want))
+	}
+	if left, _ := os.ReadDir(temp); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Ctrl-C at any moment leaves no process and no file behind.
+func TestDemoInterrupted(t *testing.T) {
+	for _, step := range []string{
+		"building the commands",
+		"starting the local Kinesis",
+		"making stream",
+		"putting 20 records",
+		"running the consumer",
+		"the first record is there",
+		"stopping the daemon",
+	} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			cmd, temp := demo(t, "--records", "20")
+			mark := "E2E_DEMO_MARK=" + filepath.Base(filepath.Dir(temp)) + t.Name()
+			cmd.Env = append(cmd.Env, mark)
+			// As a terminal does: to the whole foreground group.
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout = &stdout
+			cmd.Stderr = writerFunc(func(p []byte) (int, error) {
+				if bytes.Contains(p, []byte(step)) {
+					syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+				}
+				return stderr.Write(p)
+			})
+			begin := time.Now()
+			err := cmd.Run()
+			if took := time.Since(begin); took > patience {
+				t.Errorf("it took %v", took)
+			}
+			interrupted := cmd.ProcessState.ExitCode() == 1 && strings.Contains(stderr.String(), "demo: interrupted")
+			// By then every record may be there: the demo has what it wanted.
+			late := step == "the first record is there" || step == "stopping the daemon"
+			if !interrupted && !(late && err == nil && lastLine.Match(stdout.Bytes())) {
+				t.Errorf("%v\n%s%s", err, &stderr, &stdout)
+			}
+			if left := marked(t, mark); left != "" {
+				t.Errorf("processes are left behind:\n%s", left)
+			}
+			if left, _ := os.ReadDir(temp); len(left) > 0 {
+				t.Errorf("files are left behind: %v", left)
+			}
+		})
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// marked lists the processes that have the variable in their environment,
+// which they all inherit.
+func marked(t *testing.T, variable string) string {
+	t.Helper()
+	var found strings.Builder
+	environs, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range environs {
+		text, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(text, []byte(variable+"\x00")) {
+			continue
+		}
+		cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
+		fmt.Fprintf(&found, "%s %.200q\n", name, cmdline)
+	}
+	return found.String()
+}
+
+func TestDemoUsage(t *testing.T) {
+	for _, args := range [][]string{{"--shards", "0"}, {"--records", "0"}, {"--records", "1", "--file", "x"}, {"x"}, {"--fly"}} {
+		cmd, _ := demo(t, args...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if cmd.Run(); cmd.ProcessState.ExitCode() != 2 || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%q: status %d: %s", args, cmd.ProcessState.ExitCode(), &stderr)
+		}
+	}
+	occupied := t.TempDir()
+	if err := os.WriteFile(filepath.Join(occupied, "mine"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--dir", occupied}, {"--file", "no such file"}} {
+		cmd, _ := demo(t, args...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if cmd.Run(); cmd.ProcessState.ExitCode() != 1 || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%q: status %d: %s", args, cmd.ProcessState.ExitCode(), &stderr)
+		}
+	}
+}

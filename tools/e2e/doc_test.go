@@ -1,0 +1,7 @@
+// Package e2e tests the project end to end: the commands as a user runs them,
+// Amazon's real MultiLangDaemon, Amazon's DynamoDB Local and kinesislocal.
+//
+// The tests build the commands from the workspace that they stand in. They are
+// skipped where there is no Java, and where a module is tested alone
+// (GOWORK=off); with CI=true a missing Java fails them.
+package e2e

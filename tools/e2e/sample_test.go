@@ -1,0 +1,219 @@
+//go:build unix
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+)
+
+// Two restarts, one as asked and one by kill -9, with records put in between:
+// nothing is lost, and what was checkpointed does not come again.
+func TestRestartsLoseNothing(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 2)
+	a.produce(200)
+	d := a.start()
+	a.awaitRecords(d)
+	a.stop(d)
+	if a.files.Duplicates != 0 {
+		t.Errorf("%d records came twice though nothing went wrong", a.files.Duplicates)
+	}
+
+	a.produce(200)
+	d = a.start()
+	a.awaitRecords(d)
+	if a.files.Duplicates != 0 {
+		t.Errorf("%d records came again after a stop with its checkpoint", a.files.Duplicates)
+	}
+	a.produce(200) // in work when Java dies, or not yet read
+	killGroup(t, d.JavaPID(), syscall.SIGKILL)
+	if status := a.awaitEnd(d); status == 0 {
+		t.Error("kcl-bootstrap reports success for a daemon that was killed")
+	}
+
+	a.produce(200)
+	d = a.start()
+	a.awaitRecords(d)
+	a.stop(d)
+	if len(a.files.Records) != len(a.sent) {
+		t.Errorf("%d records received, %d sent", len(a.files.Records), len(a.sent))
+	}
+}
+
+func killGroup(t *testing.T, pgid int, s syscall.Signal) {
+	t.Helper()
+	if pgid < 2 {
+		t.Fatalf("%d is no process group", pgid)
+	}
+	if err := syscall.Kill(-pgid, s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// SIGTERM to the whole group, as a service manager or a Ctrl-C sends it, does
+// not end the children before their checkpoint.
+func TestSIGTERMToTheWholeGroup(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 2, childProperties)
+	a.produce(20)
+	d := a.start(childEnv + "=pollute")
+	a.awaitNoted(d, 20)
+	killGroup(t, d.JavaPID(), syscall.SIGTERM)
+	a.awaitEnd(d)
+	events := a.read("events.txt")
+	for _, event := range []string{"initialize", "shutdownRequested", "leaseLost"} {
+		if n := strings.Count(events, event); n != 2 {
+			t.Errorf("%s %d times, want 2 (shards):\n%s", event, n, events)
+		}
+	}
+}
+
+// Whatever a processor prints, the daemon goes on; every record comes once.
+func TestPollutionDoesNoHarm(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 1, childProperties)
+	a.produce(30)
+	d := a.start(childEnv + "=pollute")
+	a.awaitNoted(d, 30)
+	a.stop(d)
+	if n := a.noted(); n != 30 {
+		t.Errorf("%d records, want 30", n)
+	}
+	if log := a.read("daemon.log"); !strings.Contains(log, "from a grandchild") {
+		t.Error("what a grandchild printed is not in the daemon's log")
+	}
+}
+
+// A processor that returns ErrShutdown loses its shard, not the daemon.
+func TestErrShutdownLeavesTheDaemonUp(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 2, childProperties)
+	a.produce(40)
+	d := a.start(childEnv + "=shutdown")
+	others := func() (n int) {
+		for _, key := range a.sent {
+			if key.ShardID != firstShard {
+				n++
+			}
+		}
+		return n
+	}
+	done := func() bool {
+		return strings.Contains(a.read("events.txt"), "refused") && a.noted() >= others()
+	}
+	a.await(d, "one shard refused, the other read", done)
+	a.produce(40)
+	a.await(d, "the other shard goes on", done)
+	a.stop(d)
+	if n := strings.Count(a.read("events.txt"), "refused"); n != 1 {
+		t.Errorf("the processor saw %d batches after the loss of its lease", n-1)
+	}
+	if strings.Contains(a.read("records.txt"), firstShard) {
+		t.Error("records of the first shard were processed")
+	}
+	// Nothing of it was checkpointed either: the next processor gets it all.
+	d = a.start(childEnv + "=pollute")
+	a.awaitNoted(d, len(a.sent))
+	a.stop(d)
+}
+
+// A processor that panics takes the daemon down, so that nothing is passed
+// over: the next run gets the same records.
+func TestPanicPassesNothingOver(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 1, childProperties)
+	a.produce(30)
+	d := a.start(childEnv + "=panic")
+	if status := a.awaitEnd(d); status != 1 {
+		t.Errorf("status %d, want 1", status)
+	}
+	if log := a.read("daemon.log"); !strings.Contains(log, "panic: once") || !strings.Contains(log, "children_test.go") {
+		t.Error("the panic and its stack are not in the daemon's log")
+	}
+	if got := a.read("records.txt"); got != "" {
+		t.Fatalf("records were processed:\n%s", got)
+	}
+	d = a.start(childEnv + "=panic")
+	a.awaitNoted(d, 30)
+	a.stop(d)
+}
+
+// A child whose daemon was killed in the middle of a batch is gone within 5 s:
+// the next daemon must not meet a second writer.
+func TestChildOfAKilledDaemonGoes(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 1, childProperties)
+	a.produce(5)
+	d := a.start(childEnv + "=sleep")
+	var pid int
+	a.await(d, "the child sleeps", func() bool {
+		m := regexp.MustCompile(`sleeping pid=(\d+)`).FindStringSubmatch(a.read("events.txt"))
+		if m != nil {
+			pid, _ = strconv.Atoi(m[1])
+		}
+		return m != nil
+	})
+	begin := time.Now()
+	if err := syscall.Kill(d.JavaPID(), syscall.SIGKILL); err != nil { // Java alone, not its group
+		t.Fatal(err)
+	}
+	a.await(nil, "the child is gone", func() bool { return gone(pid) })
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	a.awaitEnd(d)
+}
+
+// gone reports whether a process has ended, be it waited for or not.
+func gone(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return true
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && strings.Contains(string(stat[strings.LastIndex(string(stat), ")"):]), " Z ")
+}
+
+// A reshard: every parent ends with its checkpoint, every record of the
+// children comes.
+func TestReshard(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 2)
+	a.produce(100)
+	d := a.start()
+	a.awaitRecords(d)
+	client := kinesis.New(kinesis.Options{
+		BaseEndpoint: aws.String(local(t).KinesisURL()), Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
+	if _, err := client.UpdateShardCount(t.Context(), &kinesis.UpdateShardCountInput{
+		StreamName: &a.name, TargetShardCount: aws.Int32(4), ScalingType: types.ScalingTypeUniformScaling,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	a.produce(200)
+	a.awaitRecords(d)
+	log := a.read("application.log")
+	if n := strings.Count(log, "msg=shardEnded"); n != 2 {
+		t.Errorf("shardEnded %d times, want 2:\n%s", n, log)
+	}
+	a.stop(d)
+	if a.files.Duplicates != 0 {
+		t.Errorf("%d records came twice", a.files.Duplicates)
+	}
+	if files, _ := filepath.Glob(filepath.Join(a.dir, "data", "*.jsonl")); len(files) != 6 {
+		t.Errorf("%d shard files, want 6: %v", len(files), files)
+	}
+}

@@ -1,0 +1,33 @@
+//go:build unix
+
+package sample
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A Ctrl-C at the terminal reaches the foreground group. Were the compiler in
+// it, it could end before this program knows why, and the message would say
+// that the build failed.
+func TestBuildIsNotInTheForegroundGroup(t *testing.T) {
+	bin := t.TempDir()
+	script := "#!/bin/sh\nps -o pgid= -p $$\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	err := Build(t.Context(), t.TempDir(), t.TempDir())
+	if err == nil {
+		t.Fatal("a build that failed is reported as good")
+	}
+	text := err.Error()
+	group, convErr := strconv.Atoi(strings.TrimSpace(text[strings.LastIndex(text, ":")+1:]))
+	if convErr != nil || group == syscall.Getpgrp() {
+		t.Errorf("%v: the compiler runs in group %d, this program in %d", err, group, syscall.Getpgrp())
+	}
+}

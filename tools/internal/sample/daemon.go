@@ -1,0 +1,176 @@
+package sample
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+)
+
+// DaemonConfig says how to run the daemon.
+type DaemonConfig struct {
+	// Bin is the folder that Build built into.
+	Bin string
+	// Dir is the working directory, of the consumer too.
+	Dir string
+	// Environ is the environment, as os.Environ returns it.
+	Environ []string
+	// Properties is the properties file.
+	Properties string
+	// Log is a file that gets what kcl-bootstrap and the daemon print; it is
+	// appended to.
+	Log string
+	// Args are further arguments of kcl-bootstrap.
+	Args []string
+}
+
+// Daemon is a MultiLangDaemon that kcl-bootstrap runs. Its methods may be
+// called concurrently.
+type Daemon struct {
+	process *child.Process
+	out     *output
+	log     *os.File
+}
+
+// stopLimit is more than the daemon's own grace and all that follows it.
+const stopLimit = 40 * time.Second
+
+// StartDaemon starts kcl-bootstrap -e.
+func StartDaemon(c DaemonConfig) (*Daemon, error) {
+	log, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(Command(c.Bin, "kcl-bootstrap"), append([]string{"-e", "-p", c.Properties}, c.Args...)...)
+	cmd.Dir, cmd.Env = c.Dir, c.Environ
+	out := &output{file: log, started: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = out, out
+	process, err := child.Start(cmd)
+	if err != nil {
+		log.Close()
+		return nil, err
+	}
+	d := &Daemon{process: process, out: out, log: log}
+	go func() {
+		<-process.Done()
+		log.Close()
+	}()
+	return d, nil
+}
+
+// Started is closed when kcl-bootstrap says that it has started Java.
+func (d *Daemon) Started() <-chan struct{} { return d.out.started }
+
+// JavaPID returns the process ID of Java, which leads its process group; 0
+// before Started.
+func (d *Daemon) JavaPID() int {
+	d.out.mu.Lock()
+	defer d.out.mu.Unlock()
+	return d.out.pid
+}
+
+// Done is closed when kcl-bootstrap has ended.
+func (d *Daemon) Done() <-chan struct{} { return d.process.Done() }
+
+// ExitCode returns kcl-bootstrap's exit status once Done is closed.
+func (d *Daemon) ExitCode() int { return d.process.ExitCode() }
+
+// Tail returns the last lines that kcl-bootstrap and the daemon printed.
+func (d *Daemon) Tail() string {
+	d.out.mu.Lock()
+	defer d.out.mu.Unlock()
+	return strings.Join(d.out.last, "\n")
+}
+
+// Stop asks for a graceful stop, and returns an error when kcl-bootstrap did
+// not end with status 0.
+func (d *Daemon) Stop() error {
+	d.process.Stop(stopLimit)
+	if err := d.process.Err(); err != nil {
+		return fmt.Errorf("kcl-bootstrap did not stop as asked: %w", err)
+	}
+	return nil
+}
+
+// output writes to the log what kcl-bootstrap prints, and looks at its lines.
+type output struct {
+	file    *os.File
+	started chan struct{} // closed at the line that says so
+
+	mu   sync.Mutex
+	part []byte
+	last []string
+	pid  int
+}
+
+const tailLines = 12
+
+// startedLine is the beginning of the line in which kcl-bootstrap says that
+// Java runs, and with which process ID.
+const startedLine = "kcl-bootstrap: started MultiLangDaemon "
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.part = append(o.part, p...)
+	for {
+		line, rest, whole := bytes.Cut(o.part, []byte("\n"))
+		if !whole {
+			break
+		}
+		o.part = rest
+		o.line(string(line))
+	}
+	return o.file.Write(p)
+}
+
+func (o *output) line(line string) {
+	o.last = append(o.last, line)
+	if len(o.last) > tailLines {
+		o.last = o.last[1:]
+	}
+	if rest, ok := strings.CutPrefix(line, startedLine); ok && o.pid == 0 {
+		var version string
+		if _, err := fmt.Sscanf(strings.Replace(rest, ",", " ", 1), "%s pid %d", &version, &o.pid); err == nil {
+			close(o.started)
+		}
+	}
+}
+
+// errDaemonEnded is the error of a daemon that ended while it was needed.
+var errDaemonEnded = errors.New("the daemon has ended")
+
+// Await calls done again and again until it returns true. It returns an error
+// when ctx ends or, unless d is nil, when the daemon ends before that.
+func Await(ctx context.Context, d *Daemon, done func() (bool, error)) error {
+	// A file has no event to wait for that all systems know.
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var ended <-chan struct{}
+	if d != nil {
+		ended = d.Done()
+	}
+	for {
+		if ok, err := done(); err != nil || ok {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ended:
+			// What it wrote just before it ended counts.
+			if ok, err := done(); err != nil || ok {
+				return err
+			}
+			return fmt.Errorf("%w with status %d; its last lines:\n%s", errDaemonEnded, d.ExitCode(), d.Tail())
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

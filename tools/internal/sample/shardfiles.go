@@ -1,0 +1,136 @@
+package sample
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Key names a record: the three numbers that no two records share.
+type Key struct {
+	ShardID           string
+	SequenceNumber    string
+	SubSequenceNumber int64
+}
+
+// ShardFiles follows the files that consumer-sample writes in a folder. It is
+// not safe for concurrent use.
+type ShardFiles struct {
+	// Records holds the data of each record that was read so far.
+	Records map[Key]string
+	// Duplicates counts the lines of records that had been written before.
+	Duplicates int
+	// Shards counts the files.
+	Shards int
+	// Lines counts the lines of each shard.
+	Lines map[string]int
+
+	dir     string
+	offsets map[string]int64
+}
+
+// NewShardFiles returns one that has read nothing yet. The folder need not be
+// there.
+func NewShardFiles(dir string) *ShardFiles {
+	return &ShardFiles{Records: map[Key]string{}, Lines: map[string]int{}, dir: dir, offsets: map[string]int64{}}
+}
+
+// Read reads what was written since the last call.
+func (s *ShardFiles) Read() error {
+	names, err := filepath.Glob(filepath.Join(s.dir, "shardId-*.jsonl"))
+	if err != nil {
+		return err
+	}
+	s.Shards = len(names)
+	for _, name := range names {
+		if err := s.read(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *ShardFiles) read(name string) error {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.NewSectionReader(f, s.offsets[name], 1<<62))
+	if err != nil {
+		return err
+	}
+	for {
+		line, rest, whole := bytes.Cut(text, []byte("\n"))
+		if !whole {
+			return nil // still being written
+		}
+		if err := s.line(line); err != nil {
+			return fmt.Errorf("%s, after byte %d: %w", name, s.offsets[name], err)
+		}
+		s.offsets[name] += int64(len(line)) + 1
+		text = rest
+	}
+}
+
+func (s *ShardFiles) line(text []byte) error {
+	var l struct {
+		ShardID           string
+		SequenceNumber    string
+		SubSequenceNumber int64
+		Data              string
+		Encoding          string
+	}
+	if err := json.Unmarshal(text, &l); err != nil {
+		return err
+	}
+	data := l.Data
+	if l.Encoding == "base64" {
+		b, err := base64.StdEncoding.DecodeString(l.Data)
+		if err != nil {
+			return err
+		}
+		data = string(b)
+	}
+	s.Lines[l.ShardID]++
+	key := Key{l.ShardID, l.SequenceNumber, l.SubSequenceNumber}
+	if _, again := s.Records[key]; again {
+		s.Duplicates++
+	}
+	s.Records[key] = data
+	return nil
+}
+
+// Missing counts the records of sent that are in no shard file.
+func (s *ShardFiles) Missing(sent []Key) int {
+	n := 0
+	for _, key := range sent {
+		if _, ok := s.Records[key]; !ok {
+			n++
+		}
+	}
+	return n
+}
+
+// Receipts reads what the producer printed: the records that the stream took.
+func Receipts(stdout io.Reader) (sent []Key, err error) {
+	for d := json.NewDecoder(stdout); ; {
+		var r struct{ ShardID, SequenceNumber string }
+		switch err := d.Decode(&r); {
+		case err == io.EOF:
+			return sent, nil
+		case err != nil:
+			return sent, fmt.Errorf("the producer's output: %w", err)
+		}
+		sent = append(sent, Key{ShardID: r.ShardID, SequenceNumber: r.SequenceNumber})
+	}
+}

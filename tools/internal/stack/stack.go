@@ -1,0 +1,160 @@
+// Package stack runs what a KCL application needs of AWS on this machine:
+// kinesislocal in this process, and Amazon's DynamoDB Local beside it.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/dynamodblocal"
+	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
+)
+
+// Region is the region that clients of the stack are told. Neither service
+// looks at it.
+const Region = "us-east-1"
+
+// Config says how to run the stack. The zero value is good.
+type Config struct {
+	// KinesisPort and DynamoDBPort are TCP ports; 0 means a free one.
+	KinesisPort, DynamoDBPort int
+
+	// Java, CacheDir, Repository and Progress are those of dynamodblocal.
+	Java, CacheDir, Repository string
+	Progress                   func(bootstrap.Progress)
+
+	// Log gets what both services log. nil means no log.
+	Log *slog.Logger
+}
+
+// A Stack is a Kinesis and a DynamoDB that run. Its methods may be called
+// concurrently.
+type Stack struct {
+	kinesis  *kinesislocal.Server
+	dynamodb *dynamodblocal.Server
+}
+
+// Start starts both services and returns when both answer. When ctx ends
+// before that, nothing is left behind; afterwards ctx has no effect.
+func Start(ctx context.Context, config Config) (*Stack, error) {
+	kinesis, err := kinesislocal.Start(kinesislocal.Config{
+		Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(config.KinesisPort)),
+		Log:  config.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	dynamodb, err := dynamodblocal.Start(ctx, dynamodblocal.Config{
+		Java:       config.Java,
+		Port:       config.DynamoDBPort,
+		CacheDir:   config.CacheDir,
+		Repository: config.Repository,
+		Log:        config.Log,
+		Progress:   config.Progress,
+	})
+	if err != nil {
+		return nil, errors.Join(err, kinesis.Close())
+	}
+	return &Stack{kinesis, dynamodb}, nil
+}
+
+// KinesisURL returns the endpoint of Kinesis, http://127.0.0.1:PORT.
+func (s *Stack) KinesisURL() string { return s.kinesis.URL() }
+
+// DynamoDBURL returns the endpoint of DynamoDB, http://127.0.0.1:PORT.
+func (s *Stack) DynamoDBURL() string { return s.dynamodb.URL() }
+
+// Done returns a channel that is closed when a service has ended, by itself or
+// by Close; Close then tells which.
+func (s *Stack) Done() <-chan struct{} { return s.dynamodb.Done() }
+
+// Close ends both services, within about 2 s. It returns an error when one had
+// ended before it was asked to. It may be called more than once.
+func (s *Stack) Close() error {
+	return errors.Join(s.kinesis.Close(), s.dynamodb.Close())
+}
+
+// A Setting is a name and its value.
+type Setting struct{ Name, Value string }
+
+// PropertiesText returns settings as lines of a properties file.
+func PropertiesText(settings []Setting) string {
+	var b strings.Builder
+	for _, s := range settings {
+		fmt.Fprintf(&b, "%s = %s\n", s.Name, s.Value)
+	}
+	return b.String()
+}
+
+// Env returns the environment variables that lead every AWS SDK to the stack,
+// and only there: with credentials that are none, and without the look-up of
+// others on an EC2 instance or in the user's own configuration.
+func (s *Stack) Env() []Setting {
+	return []Setting{
+		{"AWS_ENDPOINT_URL_KINESIS", s.KinesisURL()},
+		{"AWS_ENDPOINT_URL_DYNAMODB", s.DynamoDBURL()},
+		{"AWS_REGION", Region},
+		{"AWS_DEFAULT_REGION", Region}, // what the AWS command line reads
+		{"AWS_ACCESS_KEY_ID", "local"},
+		{"AWS_SECRET_ACCESS_KEY", "local"},
+		{"AWS_EC2_METADATA_DISABLED", "true"},
+	}
+}
+
+// unwanted are variables of the user's that would lead an SDK to other
+// credentials or another configuration than Env's.
+var unwanted = []string{
+	"AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+	"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+}
+
+// Unset returns the names of variables that must not be set beside Env's.
+func Unset() []string { return slices.Clone(unwanted) }
+
+// Environ returns environ, a list as os.Environ returns it, changed so that a
+// process that gets it uses the stack.
+func (s *Stack) Environ(environ []string) []string {
+	settings := s.Env()
+	drop := Unset()
+	for _, v := range settings {
+		drop = append(drop, v.Name)
+	}
+	kept := slices.DeleteFunc(slices.Clone(environ), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return slices.Contains(drop, name)
+	})
+	for _, v := range settings {
+		kept = append(kept, fmt.Sprintf("%s=%s", v.Name, v.Value))
+	}
+	return kept
+}
+
+// Properties returns the MultiLangDaemon's properties for the stack: where it
+// is, and the shortest waits that were measured to work against it. They do
+// not suit AWS, which would throttle and bill them.
+func (s *Stack) Properties() []Setting {
+	return []Setting{
+		{"kinesisEndpoint", s.KinesisURL()},
+		{"dynamoDBEndpoint", s.DynamoDBURL()},
+		{"regionName", Region},
+		{"AwsCredentialsProvider", "DefaultCredentialsProvider"},
+		// There is no CloudWatch, and no property that would name another.
+		{"metricsLevel", "NONE"},
+		{"retrievalMode", "POLLING"},
+		{"initialPositionInStream", "TRIM_HORIZON"},
+		{"leaseAssignmentIntervalMillis", "500"},
+		{"inMemoryWorkerMetricsCaptureFrequencyMillis", "100"},
+		{"workerMetricsReporterFreqInMillis", "1000"},
+		{"failoverTimeMillis", "3000"},
+		{"idleTimeBetweenReadsInMillis", "500"},
+		{"shutdownGraceMillis", "10000"},
+	}
+}
