@@ -1,0 +1,79 @@
+// Package rivals installs what this project is compared with: packages of npm
+// and PyPI at a pinned version, each into a folder of its own in the user's
+// cache, by the ordinary clients. Nothing of them is part of the project.
+package rivals
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+)
+
+// NPM installs a package of npm with what it depends on, unless it is there,
+// and returns the folder whose node_modules holds it. It needs npm on PATH.
+// Install scripts are not run.
+func NPM(ctx context.Context, name, version string) (dir string, err error) {
+	return install(ctx, "npm", name, version, func(dir string) []*exec.Cmd {
+		return []*exec.Cmd{exec.Command("npm", "install", "--prefix", dir, "--no-package-lock", "--no-audit",
+			"--no-fund", "--ignore-scripts", "--loglevel=error", name+"@"+version)}
+	})
+}
+
+// PyPI installs a package of PyPI into a virtual environment, unless it is
+// there, and returns the path of that environment's python. It needs python3
+// on PATH.
+func PyPI(ctx context.Context, name, version string) (python string, err error) {
+	bin := filepath.Join("bin", "python")
+	if runtime.GOOS == "windows" {
+		bin = filepath.Join("Scripts", "python.exe")
+	}
+	dir, err := install(ctx, "pypi", name, version, func(dir string) []*exec.Cmd {
+		return []*exec.Cmd{
+			exec.Command("python3", "-m", "venv", dir),
+			exec.Command(filepath.Join(dir, bin), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", name+"=="+version),
+		}
+	})
+	return filepath.Join(dir, bin), err
+}
+
+// install runs the commands that fill a folder. The folder counts once the
+// file is there that says so: a virtual environment cannot be moved, so an
+// unfinished folder is emptied rather than renamed.
+func install(ctx context.Context, registry, name, version string, commands func(dir string) []*exec.Cmd) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "kinesis-client-go", "rivals", registry+"-"+strings.ReplaceAll(name, "/", "-")+"-"+version)
+	done := filepath.Join(dir, ".installed")
+	if _, err := os.Stat(done); err == nil {
+		return dir, nil
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	for _, cmd := range commands(dir) {
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		err := child.Run(ctx, cmd, 5*time.Second)
+		if errors.Is(err, exec.ErrNotFound) {
+			return "", fmt.Errorf("cannot install %s %s: there is no %s on PATH", name, version, cmd.Args[0])
+		}
+		if err != nil {
+			return "", fmt.Errorf("cannot install %s %s with %s: %w: %s", name, version, filepath.Base(cmd.Path), err, strings.TrimSpace(out.String()))
+		}
+	}
+	return dir, os.WriteFile(done, nil, 0o644)
+}

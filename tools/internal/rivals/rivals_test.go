@@ -1,0 +1,51 @@
+//go:build unix
+
+package rivals
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// npm puts a script called npm on PATH, which stands for the real one: what is
+// tested here is what happens around it.
+func npm(t *testing.T, script string) {
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "npm"), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+func TestInstallsOnceAndAgainAfterAFailure(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	npm(t, `echo half > "$3/half"; echo no network >&2; exit 1`)
+	if _, err := NPM(t.Context(), "thing", "1.0"); err == nil || !strings.Contains(err.Error(), "no network") {
+		t.Fatal(err)
+	}
+	npm(t, `echo x >> "$3/runs"`)
+	for range 2 {
+		dir, err := NPM(t.Context(), "thing", "1.0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runs, _ := os.ReadFile(filepath.Join(dir, "runs")); string(runs) != "x\n" {
+			t.Errorf("npm has run %d times into this folder", strings.Count(string(runs), "x"))
+		}
+		if _, err := os.Stat(filepath.Join(dir, "half")); err == nil {
+			t.Error("the files of a failed run are still there")
+		}
+	}
+}
+
+func TestNoNPM(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("PATH", t.TempDir())
+	if _, err := NPM(t.Context(), "thing", "1.0"); err == nil || !strings.Contains(err.Error(), "no npm on PATH") {
+		t.Error(err)
+	}
+}
