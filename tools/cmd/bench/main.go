@@ -22,7 +22,9 @@ type bench struct {
 	run func(ctx context.Context, args []string, stdout, stderr io.Writer) error
 }
 
-var benches = []bench{}
+var benches = []bench{
+	{"local", "kinesislocal against kinesis-local (npm) and ferrokinesis (Cargo)", benchLocal},
+}
 
 // A usageError is for the person who typed the command: exit status 2.
 type usageError struct{ error }

@@ -1,6 +1,7 @@
-// Package rivals installs what this project is compared with: packages of npm
-// and PyPI at a pinned version, each into a folder of its own in the user's
-// cache, by the ordinary clients. Nothing of them is part of the project.
+// Package rivals installs what this project is compared with: packages of npm,
+// PyPI and Cargo at a pinned version, each into a folder of its own in the
+// user's cache, by the ordinary clients. Nothing of them is part of the
+// project.
 package rivals
 
 import (
@@ -43,6 +44,19 @@ func PyPI(ctx context.Context, name, version string) (python string, err error) 
 		}
 	})
 	return filepath.Join(dir, bin), err
+}
+
+// Crate builds a command from the registry of Cargo, unless it is there, and returns its
+// path. It needs cargo on PATH and takes minutes.
+func Crate(ctx context.Context, name, version string) (command string, err error) {
+	dir, err := install(ctx, "crates", name, version, func(dir string) []*exec.Cmd {
+		return []*exec.Cmd{exec.Command("cargo", "install", "--quiet", "--locked", "--root", dir, name+"@"+version)}
+	})
+	suffix := ""
+	if runtime.GOOS == "windows" {
+		suffix = ".exe"
+	}
+	return filepath.Join(dir, "bin", name+suffix), err
 }
 
 // install runs the commands that fill a folder. The folder counts once the
