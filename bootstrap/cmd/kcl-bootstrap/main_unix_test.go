@@ -196,6 +196,11 @@ func TestUsage(t *testing.T) {
 		{[]string{"-p", "x", "more"}, `unexpected argument "more"`},
 		{[]string{"--frobnicate"}, "--frobnicate"},
 		{[]string{"-p"}, "needs an argument"},
+		{[]string{"frobnicate"}, `unexpected argument "frobnicate"`},
+		{[]string{"check"}, "--properties FILE is required; try kcl-bootstrap check --help"},
+		{[]string{"fetch", "-e"}, "try kcl-bootstrap fetch --help"},
+		{[]string{"classpath", "more"}, `unexpected argument "more"`},
+		{[]string{"version", "--frobnicate"}, "--frobnicate"},
 	} {
 		status, stdout, stderr := b.run(t, nil, tt.args...)
 		if status != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 ||
@@ -214,6 +219,51 @@ func TestUsage(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", flag, want, stdout)
 			}
 		}
+	}
+}
+
+// A help text fits a screen, has an example, and tells of each flag.
+func TestSubcommandHelp(t *testing.T) {
+	b := newBench(t, nil)
+	_, root, _ := b.run(t, nil, "--help")
+	for name := range subcommands {
+		if !strings.Contains(root, name) {
+			t.Errorf("%s is not in the help of kcl-bootstrap", name)
+		}
+	}
+	for _, args := range [][]string{{"-h"}, {"check", "-h"}, {"fetch", "-h"}, {"classpath", "--help"}, {"version", "-h"}} {
+		status, stdout, stderr := b.run(t, nil, args...)
+		if status != 0 || stderr != "" || !strings.Contains(stdout, "Example:\n") || !strings.Contains(stdout, "-h, --help") {
+			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)
+		}
+		if n := strings.Count(stdout, "\n"); n > 48 {
+			t.Errorf("%q: %d lines", args, n)
+		}
+		for line := range strings.Lines(stdout) {
+			if len(line) > 81 {
+				t.Errorf("%q: a line of more than 80: %s", args, line)
+			}
+		}
+	}
+}
+
+func TestSubcommands(t *testing.T) {
+	b := newBench(t, nil)
+	jar := func(name string) string { return filepath.Join(b.cache, "org/example", name, "1", name+"-1.jar") }
+	if status, stdout, stderr := b.run(t, nil, "check", "-p", b.properties); status != 0 || b.requests() != 0 {
+		t.Errorf("check: status %d, %q, %q, %d requests", status, stdout, stderr, b.requests())
+	}
+	if status, _, stderr := b.run(t, nil, "check", "-p", b.write(t, "empty.properties", "")); status != 1 {
+		t.Errorf("check of nothing: status %d, %q", status, stderr)
+	}
+	if status, stdout, stderr := b.run(t, nil, "fetch", "-c", b.cache); status != 0 || stdout != "" || b.requests() != 2 {
+		t.Errorf("fetch: status %d, %q, %q, %d requests", status, stdout, stderr, b.requests())
+	}
+	if status, stdout, stderr := b.run(t, nil, "classpath", "-c", b.cache); status != 0 || stdout != jar("a")+":"+jar("b")+"\n" || stderr != "" {
+		t.Errorf("classpath: status %d, %q, %q", status, stdout, stderr)
+	}
+	if status, stdout, stderr := b.run(t, nil, "version"); status != 0 || !strings.HasSuffix(stdout, ", MultiLangDaemon 3.1.3\n") || stderr != "" {
+		t.Errorf("version: status %d, %q, %q", status, stdout, stderr)
 	}
 }
 

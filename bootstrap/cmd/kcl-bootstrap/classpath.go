@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+const classpathHelp = `Usage: kcl-bootstrap classpath [flags]
+
+Fetches the jars that the cache lacks, and prints the Java class path of them.
+
+  -c, --jar-path DIR  where the jars are kept (default: the folder
+                      kcl-bootstrap/maven in the user's cache folder)
+      --repo URL      the Maven repository (default: that of KCL_MAVEN_REPO or
+                      KCL_MVN_REPO_SEARCH_URL, else Maven Central)
+  -h, --help          print this text
+
+Example:
+  CLASSPATH=$(kcl-bootstrap classpath)
+`
+
+// classpath is the subcommand.
+func (c *command) classpath(ctx context.Context, args []string) int {
+	var f fetchFlags
+	set := pflag.NewFlagSet("kcl-bootstrap classpath", pflag.ContinueOnError)
+	f.register(set)
+	if status, ok := c.parse(set, classpathHelp, args); !ok {
+		return status
+	}
+	fetched, err := c.fetchJars(ctx, f)
+	if err != nil {
+		return c.failed(err)
+	}
+	files := slices.Sorted(slices.Values(fetched.Files))
+	if _, err := fmt.Fprintln(c.stdout, strings.Join(files, string(os.PathListSeparator))); err != nil {
+		return c.failed(fmt.Errorf("cannot print the class path: %w", err))
+	}
+	return statusOK
+}

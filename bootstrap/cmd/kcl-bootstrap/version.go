@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/pflag"
+)
+
+const versionHelp = `Usage: kcl-bootstrap version
+
+Prints the version of kcl-bootstrap and that of the daemon it runs.
+
+  -h, --help  print this text
+
+Example:
+  kcl-bootstrap version
+`
+
+// version is the subcommand.
+func (c *command) version(_ context.Context, args []string) int {
+	set := pflag.NewFlagSet("kcl-bootstrap version", pflag.ContinueOnError)
+	if status, ok := c.parse(set, versionHelp, args); !ok {
+		return status
+	}
+	own := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		own = info.Main.Version
+	}
+	if _, err := fmt.Fprintf(c.stdout, "kcl-bootstrap %s, %s\n", own, daemon); err != nil {
+		return c.failed(fmt.Errorf("cannot print the version: %w", err))
+	}
+	return statusOK
+}
