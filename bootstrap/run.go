@@ -49,6 +49,11 @@ const defaultOrphanGrace = 6 * time.Second
 // nobody had asked it to stop: the daemon does so when it has given up.
 var ErrNotAsked = errors.New("ended though nobody had asked it to")
 
+// ErrSurvivors is the error of a command that has ended, when processes that it
+// started do not, though they were killed: they may still work on a shard, so
+// it must not be started again.
+var ErrSurvivors = errors.New("processes are still there after SIGKILL; look at them before another start")
+
 // An ExitError says with which status a command ended.
 type ExitError struct {
 	// Code is the command's exit status; 128 and the signal's number if a
@@ -168,7 +173,9 @@ func Run(ctx context.Context, args []string, options RunOptions) error {
 			running = false
 		}
 	}
-	processes.endOrphans(grace, kill, log)
+	if !processes.endOrphans(grace, kill, log) {
+		return fmt.Errorf("%w (process group %d)", ErrSurvivors, cmd.Process.Pid)
+	}
 
 	exit := &ExitError{Code: exitCode(cmd.ProcessState), Killed: killed}
 	switch exit.Code {
@@ -181,8 +188,9 @@ func Run(ctx context.Context, args []string, options RunOptions) error {
 }
 
 // endOrphans waits until none of the group's processes is left, and kills them
-// when grace is over or kill says so.
-func (g *group) endOrphans(grace time.Duration, kill <-chan struct{}, log *slog.Logger) {
+// when grace is over or kill says so. It returns false if even that did not
+// end them.
+func (g *group) endOrphans(grace time.Duration, kill <-chan struct{}, log *slog.Logger) bool {
 	deadline := time.After(grace)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -195,16 +203,15 @@ func (g *group) endOrphans(grace time.Duration, kill <-chan struct{}, log *slog.
 			kill = nil
 		case <-deadline:
 			if killed {
-				// Zombies that nobody collects, or sleeping in the kernel.
-				log.Warn("processes of the group are still there after SIGKILL", "group", g.pid)
-				return
+				return false // they sleep in the kernel
 			}
 		}
 		killed = true
-		deadline = time.After(2 * time.Second)
+		deadline = time.After(10 * time.Second)
 		log.Warn("killing record processors that outlived Java", "group", g.pid)
 		g.kill()
 	}
+	return true
 }
 
 // outputFile returns a file that brings to w what is written to it. finish

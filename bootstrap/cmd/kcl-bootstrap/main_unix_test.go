@@ -38,7 +38,7 @@ const (
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(childVariable) != "":
-		child()
+		child(os.Getenv(childVariable))
 	case filepath.Base(os.Args[0]) == "java":
 		java(os.Getenv(javaVariable))
 	case os.Getenv(lockVariable) != "":
@@ -65,9 +65,9 @@ func java(what string) {
 			fmt.Printf("%s\x00", arg)
 		}
 		os.Exit(0)
-	case "child":
+	case "child", "child of EOF":
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childVariable+"=1")
+		cmd.Env = append(os.Environ(), childVariable+"="+what)
 		cmd.Stdout = os.Stderr
 		if _, err := cmd.StdinPipe(); err != nil {
 			panic(err)
@@ -85,13 +85,16 @@ func java(what string) {
 	os.Exit(143)
 }
 
-// child takes SIGTERM as an early notice and ends on EOF, as it should.
-func child() {
+// child takes SIGTERM as an early notice and ends on EOF, as it should; one of
+// EOF does not wait for the notice.
+func child(what string) {
 	signals := make(chan os.Signal, 9)
 	signal.Notify(signals, syscall.SIGTERM)
 	fmt.Println("child", os.Getpid())
-	<-signals
-	fmt.Println("child got SIGTERM")
+	if what == "child" {
+		<-signals
+		fmt.Println("child got SIGTERM")
+	}
 	io.Copy(io.Discard, os.Stdin)
 	fmt.Println("child saw EOF")
 	os.Exit(0)
@@ -391,9 +394,9 @@ type session struct {
 	seen  []string
 }
 
-func (b *bench) start(t *testing.T, javaDoes string) *session {
+func (b *bench) start(t *testing.T, javaDoes string, args ...string) *session {
 	t.Helper()
-	cmd := b.command([]string{javaVariable + "=" + javaDoes}, "-e", "-p", b.properties, "-c", b.cache)
+	cmd := b.command([]string{javaVariable + "=" + javaDoes}, append([]string{"-e", "-p", b.properties, "-c", b.cache}, args...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -462,6 +465,41 @@ func TestStop(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Java comes back with another pid, whatever it ended with, until it is asked
+// to stop.
+func TestRestart(t *testing.T) {
+	b := newBench(t, nil)
+	s := b.start(t, "child of EOF", "--restart")
+	pids := make(map[string]bool)
+	for n := 1; n <= 2; n++ {
+		pid := s.until("kcl-bootstrap: started MultiLangDaemon 3.1.3, pid ")
+		java, err := strconv.Atoi(pid)
+		if err != nil || pids[pid] {
+			t.Fatalf("pid %q, after %v", pid, pids)
+		}
+		pids[pid] = true
+		child, err := strconv.Atoi(s.until("child "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		syscall.Kill(java, syscall.SIGKILL)
+		s.until("kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 137")
+		if err := syscall.Kill(child, 0); err == nil {
+			// A zombie is one that the system has not collected yet.
+			if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child)); err != nil || !strings.Contains(string(stat), ") Z ") {
+				t.Error("the old run's child is still there when its end is told")
+			}
+		}
+		s.until("kcl-bootstrap: restarting MultiLangDaemon 3.1.3 in ")
+	}
+	s.until("kcl-bootstrap: started MultiLangDaemon 3.1.3, pid ")
+	s.until("child ")
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	if status := s.end(); status != 0 || !s.saw("kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked") {
+		t.Errorf("status %d, want 0: %q", status, s.seen)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -20,6 +21,8 @@ the jars it needs, and prints the command that starts the daemon, or runs it.
 
   -p, --properties FILE         the application's properties file (required)
   -e, --execute                 run the daemon; otherwise only print the command
+      --restart                 start the daemon again when it ends by itself,
+                                at most 10 times within an hour
   -j, --java PATH               the java command, or a Java installation
                                 (default: that of JAVA_HOME, else java in PATH)
   -l, --log-configuration FILE  a logback.xml for the daemon's log
@@ -43,7 +46,7 @@ type runFlags struct {
 	checkFlags
 	fetchFlags
 	java, logConfiguration string
-	execute                bool
+	execute, restart       bool
 }
 
 // run is kcl-bootstrap without a subcommand: the flags of KCL's bootstrap for
@@ -54,6 +57,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 	f.checkFlags.register(set)
 	f.fetchFlags.register(set)
 	set.BoolVarP(&f.execute, "execute", "e", false, "")
+	set.BoolVar(&f.restart, "restart", false, "")
 	set.StringVarP(&f.java, "java", "j", "", "")
 	set.StringVarP(&f.logConfiguration, "log-configuration", "l", "", "")
 	if status, ok := c.parse(set, help, args); !ok {
@@ -76,7 +80,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 		}
 		return statusOK
 	}
-	return c.execute(ctx, java)
+	return c.execute(ctx, f, java)
 }
 
 // prepare checks everything and fetches the jars, what is quick first, and
@@ -112,21 +116,32 @@ func (c *command) prepare(ctx context.Context, f runFlags) (args, problems []str
 	return args, describe(err)
 }
 
-// execute runs Java until it ends.
-func (c *command) execute(ctx context.Context, java []string) int {
+// execute runs Java until it ends, or until it is no longer restarted.
+func (c *command) execute(ctx context.Context, f runFlags, java []string) int {
 	quiet := context.AfterFunc(ctx, func() {
 		c.say("stopping %s; another signal after a second kills it", daemon)
 	})
-	err := bootstrap.Run(ctx, java, bootstrap.RunOptions{
-		Output: c.stderr,
-		Kill:   c.kill,
-		Started: func(pid int) {
-			// The form of this line is part of the command's interface.
-			c.say("started %s, pid %d", daemon, pid)
-		},
-		Log: slog.New(lineHandler{c.say}),
-	})
-	quiet()
+	defer quiet()
+	run := func(ctx context.Context) error {
+		return bootstrap.Run(ctx, java, bootstrap.RunOptions{
+			Output: c.stderr,
+			Kill:   c.kill,
+			Started: func(pid int) {
+				// The form of this line is part of the command's interface.
+				c.say("started %s, pid %d", daemon, pid)
+			},
+			Log: slog.New(lineHandler{c.say}),
+		})
+	}
+	var err error
+	if f.restart {
+		err = bootstrap.RestartPolicy{Restarting: func(err error, n int, delay time.Duration) {
+			c.say("stopped %s: %v", daemon, err)
+			c.say("restarting %s in %.1f s, number %d within an hour", daemon, delay.Seconds(), n)
+		}}.Run(ctx, run)
+	} else {
+		err = run(ctx)
+	}
 	var exit *bootstrap.ExitError
 	switch {
 	case err == nil:
