@@ -1,0 +1,223 @@
+package processortest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/processortest"
+	"github.com/seed96110120/kinesis-client-go/protocol"
+)
+
+// consumer keeps the data of its records and calls save, where there is one,
+// after each batch.
+type consumer struct {
+	seen []string
+	save func(ctx context.Context, in processor.ProcessRecordsInput) error
+}
+
+func everything(ctx context.Context, in processor.ProcessRecordsInput) error {
+	return in.Checkpointer.Checkpoint(ctx)
+}
+
+func (*consumer) Initialize(context.Context, processor.InitializeInput) error { return nil }
+
+func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {
+	for _, r := range in.Records {
+		c.seen = append(c.seen, string(r.Data))
+	}
+	if c.save == nil {
+		return nil
+	}
+	return c.save(ctx, in)
+}
+
+func (*consumer) LeaseLost(context.Context, processor.LeaseLostInput) error { return nil }
+
+func (*consumer) ShardEnded(ctx context.Context, in processor.ShardEndedInput) error {
+	return in.Checkpointer.Checkpoint(ctx)
+}
+
+func (*consumer) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
+	return in.Checkpointer.Checkpoint(ctx)
+}
+
+func at(sequenceNumber string, subSequenceNumber int64) processor.Position {
+	return processor.Position{SequenceNumber: sequenceNumber, SubSequenceNumber: subSequenceNumber}
+}
+
+func equal[E comparable](t *testing.T, what string, got []E, want ...E) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\ngot  %v\nwant %v", what, got, want)
+	}
+}
+
+// A crash within a batch, one between two, with a checkpoint in the middle of
+// an aggregate.
+func TestRestartRedelivers(t *testing.T) {
+	shard := &processortest.Shard{ID: "shardId-7"}
+	for n := range 8 {
+		shard.Put("k", fmt.Sprint(n+1)) // sequence numbers 1 to 8
+	}
+	shard.PutAggregate("k", "9a", "9b", "9c")
+	shard.Put("k", "10")
+	if got := shard.Initialize(); got.ShardID != "shardId-7" || got.Position.SequenceNumber != protocol.TrimHorizon {
+		t.Errorf("the first start: %+v", got)
+	}
+
+	c := &consumer{save: everything}
+	d := shard.Start(t, c)
+	d.Do(shard.Initialize())
+	d.Do(shard.Next(2))
+	c.save = func(ctx context.Context, in processor.ProcessRecordsInput) error { <-ctx.Done(); return nil }
+	a := d.Begin(shard.Next(2))
+	if err := d.Close(); !errors.Is(err, processor.ErrDaemonGone) {
+		t.Errorf("Close: %v", err)
+	}
+	if err := a.Wait(); !errors.Is(err, processor.ErrDaemonGone) {
+		t.Errorf("Wait: %v", err)
+	}
+	equal(t, "seen at first", c.seen, "1", "2", "3", "4")
+
+	c = &consumer{save: func(ctx context.Context, in processor.ProcessRecordsInput) error {
+		return in.Checkpointer.CheckpointAt(ctx, at("9", 1))
+	}}
+	d = shard.Start(t, c)
+	if got := shard.Initialize(); got.Position != at("2", 0) {
+		t.Errorf("the second start: %v", got)
+	}
+	d.Do(shard.Initialize())
+	d.Do(shard.Next(100))
+	if m := shard.Next(1); len(m.Records) != 0 {
+		t.Errorf("after the last record: %v", m)
+	}
+	d.Do(shard.Next(0))
+	equal(t, "seen after the crash", c.seen, "3", "4", "5", "6", "7", "8", "9a", "9b", "9c", "10")
+	if err := d.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+
+	c = &consumer{save: everything}
+	d = shard.Start(t, c)
+	d.Do(shard.Initialize())
+	d.Do(shard.Next(1))
+	d.Do(shard.Next(1))
+	d.Do(protocol.ShardEnded{})
+	equal(t, "seen in the end", c.seen, "9c", "10")
+	equal(t, "checkpoints", shard.Checkpoints(), at("2", 0), at("9", 1), at("9", 1), at("9", 2), at("10", 0), at(protocol.ShardEnd, 0))
+	delivered := shard.Delivered()
+	equal(t, "delivered", delivered[:3], at("1", 0), at("2", 0), at("3", 0))
+	if len(delivered) != 4+10+2 {
+		t.Errorf("delivered: %v", delivered)
+	}
+}
+
+// The exceptions are those of KCL's RecordProcessorCheckpointer.
+func TestCheckpointRange(t *testing.T) {
+	var shard processortest.Shard
+	shard.Put("k", "1", "2", "3", "4")
+	shard.FailCheckpoint(2, "KinesisClientLibDependencyException")
+	var errs []error
+	c := &consumer{save: func(ctx context.Context, in processor.ProcessRecordsInput) error {
+		for _, n := range []string{"2", "2", "1", "2", "3", "4"} {
+			errs = append(errs, in.Checkpointer.CheckpointAt(ctx, at(n, 0)))
+		}
+		return nil
+	}}
+	d := shard.Start(t, c)
+	d.Do(shard.Initialize())
+	d.Do(shard.Next(3))
+	for i, want := range []error{nil, processor.ErrDependency, processor.ErrOutOfRange, nil, nil, processor.ErrOutOfRange} {
+		if !errors.Is(errs[i], want) {
+			t.Errorf("checkpoint %d: %v, want %v", i, errs[i], want)
+		}
+	}
+	equal(t, "checkpoints", shard.Checkpoints(), at("2", 0), at("2", 0), at("3", 0))
+	d.Do(protocol.ShutdownRequested{})
+	d.Do(protocol.LeaseLost{})
+	if err := d.Close(); err != nil || shard.Checkpoint() != at("3", 0) {
+		t.Errorf("%v, checkpoint %v", err, shard.Checkpoint())
+	}
+}
+
+// A processor whose lease another one has may checkpoint no more.
+func TestOneLease(t *testing.T) {
+	var shard processortest.Shard
+	shard.Put("k", "1", "2")
+	first, second := &consumer{save: everything}, &consumer{save: everything}
+	old := shard.Start(t, first)
+	old.Do(shard.Initialize())
+	batch := shard.Next(2)
+	d := shard.Start(t, second)
+	d.Do(shard.Initialize())
+	d.Do(shard.Next(1))
+	old.Do(batch) // answered: ErrShutdown is an ordinary event
+	equal(t, "checkpoints", shard.Checkpoints(), at("1", 0))
+	old.Do(protocol.LeaseLost{})
+	d.Do(shard.Next(1))
+	equal(t, "checkpoints", shard.Checkpoints(), at("1", 0), at("2", 0))
+}
+
+// In a bubble the backoff of a throttled checkpoint takes no time, a stop's
+// notice comes in the middle of a batch, and a stuck method's grace passes.
+func TestInBubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var shard processortest.Shard
+		shard.Put("k", "1", "2", "3")
+		for call := range 10 {
+			shard.FailCheckpoint(1+call, "ThrottlingException")
+		}
+		c := &consumer{save: everything}
+		d := shard.Start(t, c)
+		d.Do(shard.Initialize())
+		d.Do(shard.Next(1))
+		equal(t, "checkpoints", shard.Checkpoints(), at("1", 0))
+
+		c.save = func(ctx context.Context, in processor.ProcessRecordsInput) error {
+			<-in.Lease.Stopping()
+			return in.Checkpointer.Checkpoint(ctx)
+		}
+		a := d.Begin(shard.Next(1))
+		synctest.Wait()
+		equal(t, "before the notice", shard.Checkpoints(), at("1", 0))
+		d.StopNotice()
+		if err := a.Wait(); err != nil {
+			t.Error(err)
+		}
+		equal(t, "after the notice", shard.Checkpoints(), at("1", 0), at("2", 0))
+
+		stuck := make(chan struct{})
+		c.save = func(context.Context, processor.ProcessRecordsInput) error { <-stuck; return nil }
+		d.Begin(shard.Next(1))
+		begin := time.Now()
+		if err := d.Close(); !errors.Is(err, processor.ErrDaemonGone) || time.Since(begin) != 3*time.Second {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		close(stuck)
+	})
+}
+
+// A method that fails: its error is the action's, and so is a panic.
+func TestFailedAction(t *testing.T) {
+	boom := errors.New("boom")
+	var shard processortest.Shard
+	shard.Put("k", "1")
+	d := shard.Start(t, &consumer{save: func(context.Context, processor.ProcessRecordsInput) error { return boom }})
+	d.Do(shard.Initialize())
+	if err := d.Begin(shard.Next(1)).Wait(); !errors.Is(err, boom) || !strings.Contains(err.Error(), "processRecords was not answered") {
+		t.Errorf("got %v", err)
+	}
+	if err := d.Begin(shard.Next(1)).Wait(); !errors.Is(err, boom) {
+		t.Errorf("of one that has ended: %v", err)
+	}
+	if err := d.Close(); !errors.Is(err, boom) {
+		t.Errorf("Close: %v", err)
+	}
+}
