@@ -57,18 +57,15 @@ func (s *Shard) Start(t testing.TB, p processor.RecordProcessor, opts ...process
 		out.Close()
 	}()
 	t.Cleanup(func() {
-		select {
-		case <-d.ended:
-			if d.err != nil && !d.noticed() && !t.Failed() {
-				t.Errorf("processortest: Run ended: %v", d.err)
-			}
-		default:
-		}
+		noticed := d.noticed()
 		stdin.Close()
 		stdout.Close()
 		<-d.ended
 		if d.open != nil {
 			<-d.open.done
+		}
+		if d.err != nil && !errors.Is(d.err, processor.ErrDaemonGone) && !noticed && !t.Failed() {
+			t.Errorf("processortest: Run ended: %v", d.err)
 		}
 	})
 	return d
@@ -171,16 +168,22 @@ func (d *Daemon) serve(action string) error {
 	}
 }
 
-// unanswered is the error of an action that is not answered. A processor that
-// does not answer has ended, or is about to.
+// unanswered is the error of an action that is not answered.
 func (d *Daemon) unanswered(action string, err error) error {
-	if d.ended != nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe)) {
-		<-d.ended
-		if d.err != nil {
-			err = d.err
-		}
+	return fmt.Errorf("%s was not answered: %w", action, d.reason(err))
+}
+
+// reason says why nothing can be read or written: a processor that closed its
+// pipes has ended, and Run's error is the better one.
+func (d *Daemon) reason(err error) error {
+	if d.ended == nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
+		return err
 	}
-	return fmt.Errorf("%s was not answered: %w", action, err)
+	<-d.ended
+	if d.err != nil {
+		return d.err
+	}
+	return err
 }
 
 // Send sends a message and does not wait: what the processor says next is for
@@ -196,13 +199,20 @@ func (d *Daemon) Send(m protocol.Message) {
 // Expect reads the next message and compares it with want.
 func (d *Daemon) Expect(want protocol.Message) {
 	d.t.Helper()
+	if err := d.expect(want); err != nil {
+		d.fatal(err.Error())
+	}
+}
+
+func (d *Daemon) expect(want protocol.Message) error {
 	got, err := d.read()
 	if err != nil {
-		d.fatal(fmt.Sprintf("the processor said no more: %v\nwant < %s", err, describe(want)))
+		return fmt.Errorf("the processor said no more: %w\nwant < %s", d.reason(err), describe(want))
 	}
 	if !reflect.DeepEqual(got, want) {
-		d.fatal(fmt.Sprintf("the processor said something else\nwant < %s\ngot  < %s", describe(want), describe(got)))
+		return fmt.Errorf("the processor said something else\nwant < %s\ngot  < %s", describe(want), describe(got))
 	}
+	return nil
 }
 
 // StopNotice is the early notice of a stop, SIGTERM to a process: it closes
@@ -228,14 +238,15 @@ func (d *Daemon) Close() error {
 
 // noticed reports whether the test has had the chance to see Run's error.
 func (d *Daemon) noticed() bool {
-	if d.closing {
-		return true
+	if d.closing || d.open == nil {
+		return d.closing
 	}
-	if d.open == nil {
+	select {
+	case <-d.open.done:
+		return d.open.err != nil
+	default:
 		return false
 	}
-	<-d.open.done
-	return d.open.err != nil
 }
 
 func (d *Daemon) send(m protocol.Message) error {

@@ -12,6 +12,9 @@
 // What happens within an action is reached by [Daemon.Begin], which does not
 // wait, or message by message with [Daemon.Send] and [Daemon.Expect].
 //
+// A [Recorder] writes a real daemon's conversation down, [Play] holds a
+// processor to it.
+//
 // # Guarantees
 //
 //   - After a restart a processor gets every record after its last checkpoint
@@ -20,6 +23,8 @@
 //     the same exception (TestCheckpointRange, TestOneLease).
 //   - A test that expects the wrong thing fails and says what was said
 //     (TestFailures).
+//   - What a Recorder wrote Play takes (TestRecordAndPlay), and so are the
+//     conversations of a real daemon (TestPlayRealTranscript).
 //   - Nothing is left running when the test has ended (TestInBubble), unless a
 //     method of the processor is stuck.
 //

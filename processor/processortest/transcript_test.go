@@ -1,0 +1,80 @@
+package processortest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/processortest"
+	"github.com/seed96110120/kinesis-client-go/protocol"
+)
+
+// record serves a consumer over a Recorder while script plays its daemon.
+func record(t *testing.T, script func(*processortest.Shard, *processortest.Daemon)) string {
+	t.Helper()
+	var transcript bytes.Buffer
+	r := processortest.NewRecorder(&transcript)
+	in, stdin := io.Pipe()
+	stdout, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- processor.Run(context.Background(), &consumer{save: everything}, r.Input(in), r.Output(out))
+	}()
+	var shard processortest.Shard
+	d := shard.Connect(t, stdin, stdout)
+	script(&shard, d)
+	d.Close()
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	return transcript.String()
+}
+
+func TestRecordAndPlay(t *testing.T) {
+	got := record(t, func(shard *processortest.Shard, d *processortest.Daemon) {
+		shard.PutRecords(processor.Record{SequenceNumber: "9", Data: []byte("nine"), PartitionKey: "k"})
+		shard.PutAggregate("k", "ten", strings.Repeat("long", 64<<10))
+		d.Do(shard.Initialize())
+		d.Do(shard.Next(1))
+		shard.FailCheckpoint(1, "ThrottlingException")
+		d.Do(protocol.ShutdownRequested{})
+		d.Do(protocol.LeaseLost{})
+	})
+	lines := strings.Split(strings.TrimSuffix(got, "\n"), "\n")
+	directions := ""
+	for _, line := range lines {
+		directions += line[:2]
+	}
+	if directions != "> < > < > < > < > < > < > < " || !strings.HasPrefix(lines[2], `> {"action":"processRecords"`) {
+		t.Errorf("got\n%.2000s", got)
+	}
+	if err := processortest.Play(t, strings.NewReader("# recorded\n\n"+got), &consumer{save: everything}); err != nil {
+		t.Errorf("Play: %v", err)
+	}
+	// One that ends in the middle of a batch is what a crash leaves.
+	err := processortest.Play(t, strings.NewReader(strings.Join(lines[:4], "\n")), &consumer{save: everything})
+	if !errors.Is(err, processor.ErrDaemonGone) {
+		t.Errorf("Play of the beginning: %v", err)
+	}
+}
+
+// A transcript that cannot be written is no transcript.
+func TestRecorderTellsErrors(t *testing.T) {
+	full := errors.New("disk full")
+	r := processortest.NewRecorder(writerFunc(func([]byte) (int, error) { return 0, full }))
+	if _, err := io.ReadAll(r.Input(strings.NewReader("{}\n"))); !errors.Is(err, full) {
+		t.Errorf("Input: %v", err)
+	}
+	var out bytes.Buffer
+	if _, err := r.Output(&out).Write([]byte("{}\n")); !errors.Is(err, full) || out.Len() > 0 {
+		t.Errorf("Output: %v, wrote %q", err, &out)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
