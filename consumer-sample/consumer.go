@@ -13,11 +13,13 @@ import (
 )
 
 // consumer appends the records of its shard to a file and checkpoints what is
-// on disk, never before.
+// on disk, never before. After a crash the daemon delivers some of them again:
+// the file itself says which, for it ends with the last record that was written.
 type consumer struct {
 	dir, logFile string
 	log          *logrus.Logger
 	file         *shardfile.File
+	owed         bool // the last checkpoint was throttled
 }
 
 func (c *consumer) Initialize(_ context.Context, in processor.InitializeInput) (err error) {
@@ -31,25 +33,33 @@ func (c *consumer) Initialize(_ context.Context, in processor.InitializeInput) (
 	c.log.SetOutput(f)
 	c.log.AddHook(shardField(in.Lease.ShardID()))
 	c.log.WithField("position", in.Position).Info("initialize")
-	c.file, err = shardfile.Open(c.dir, in.Lease.ShardID())
-	return err
+	if c.file, err = shardfile.Open(c.dir, in.Lease.ShardID()); err != nil {
+		return err
+	}
+	c.log.WithField("last", c.file.Last()).Info("shard file open")
+	return nil
 }
 
 func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {
-	if len(in.Records) == 0 {
+	if len(in.Records) == 0 && !c.owed {
 		return nil
 	}
-	c.log.WithFields(logrus.Fields{"records": len(in.Records), "millisBehindLatest": in.MillisBehindLatest}).Info("processRecords")
-	if err := c.file.Append(in.Records); err != nil {
+	written, err := c.file.Append(in.Records)
+	if err != nil {
 		return err
 	}
+	c.log.WithFields(logrus.Fields{
+		"records": len(in.Records), "written": written, "millisBehindLatest": in.MillisBehindLatest,
+	}).Info("processRecords")
 	return c.checkpoint(ctx, in.Checkpointer)
 }
 
-// checkpoint lets a throttled one pass: the next batch's covers it.
+// checkpoint lets a throttled one pass: the next batch's covers it, be it an
+// empty one.
 func (c *consumer) checkpoint(ctx context.Context, checkpointer *processor.Checkpointer) error {
 	err := checkpointer.Checkpoint(ctx)
-	if errors.Is(err, processor.ErrThrottled) {
+	c.owed = errors.Is(err, processor.ErrThrottled)
+	if c.owed {
 		c.log.WithError(err).Warn("going on without this checkpoint")
 		return nil
 	}

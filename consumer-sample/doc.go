@@ -8,9 +8,13 @@
 //
 //   - A record is on disk before the checkpoint that covers it
 //     (TestCheckpointFollowsDisk).
-//   - Every record is written at least once; after a crash those behind the
-//     last checkpoint are written again (TestRestartAfterCrash).
+//   - A file holds each record once, in the shard's order, also when the daemon
+//     delivers it again after a crash (TestRestartAfterCrash, FuzzCrash).
 //   - A line that a crash left incomplete is cut off at the next start
-//     (TestTornLineIsCut).
+//     (TestTornLineIsCut); nothing else is ever removed, a file that ends in
+//     something else is an error (TestForeignFileIsLeftAlone).
+//   - On Unix two processes cannot write to one file (TestOneWriter).
+//   - A throttled checkpoint is made up for, on an idle shard too
+//     (TestThrottledCheckpointIsMadeUpFor).
 //   - It prints nothing: what it does stands in application.log (TestLifeCycle).
 package main

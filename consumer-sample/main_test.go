@@ -10,9 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
+	"github.com/sirupsen/logrus"
+
+	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
@@ -30,12 +35,11 @@ func TestMain(m *testing.M) {
 
 const shard = "shardId-000000000000"
 
+// child is the sample as a process; the Daemon is the test's.
 type child struct {
+	*processortest.Daemon
 	t      *testing.T
 	cmd    *exec.Cmd
-	to     *protocol.Writer
-	from   *protocol.Reader
-	stdin  io.Closer
 	stderr *bytes.Buffer
 }
 
@@ -51,7 +55,7 @@ func sample(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func start(t *testing.T, dir string, args ...string) *child {
+func start(t *testing.T, s *processortest.Shard, dir string, args ...string) *child {
 	t.Helper()
 	c := &child{t: t, cmd: sample(t, dir, args...), stderr: &bytes.Buffer{}}
 	c.cmd.Stderr = c.stderr
@@ -67,46 +71,26 @@ func start(t *testing.T, dir string, args ...string) *child {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.cmd.Process.Kill(); c.cmd.Wait() })
-	c.to, c.from, c.stdin = protocol.NewWriter(stdin), protocol.NewReader(stdout), stdin
+	c.Daemon = s.Connect(t, stdin, stdout)
 	return c
 }
 
-func (c *child) send(m protocol.Message) {
-	c.t.Helper()
-	if err := c.to.Write(m); err != nil {
-		c.t.Fatal(err)
+// newShard returns a shard with the records "record 1" to "record n".
+func newShard(n int) *processortest.Shard {
+	s := &processortest.Shard{ID: shard}
+	for i := range n {
+		s.Put("k", fmt.Sprintf("record %d", i+1))
 	}
-}
-
-func (c *child) expect(want protocol.Message) {
-	c.t.Helper()
-	if got, err := c.from.Read(); err != nil || got != want {
-		c.t.Fatalf("want %#v, got %#v, %v", want, got, err)
-	}
-}
-
-func (c *child) do(m protocol.Message) {
-	c.t.Helper()
-	c.send(m)
-	c.expect(protocol.Status{ResponseFor: m.Action()})
+	return s
 }
 
 func (c *child) end(status int) {
 	c.t.Helper()
-	c.stdin.Close()
+	c.Close()
 	c.cmd.Wait()
 	if got := c.cmd.ProcessState.ExitCode(); got != status {
 		c.t.Errorf("exit status %d, want %d; stderr: %s", got, status, c.stderr)
 	}
-}
-
-var initialize = protocol.Initialize{ShardID: shard, Position: protocol.Position{SequenceNumber: protocol.TrimHorizon}}
-
-func batch(sequenceNumbers ...int) (b protocol.ProcessRecords) {
-	for _, n := range sequenceNumbers {
-		b.Records = append(b.Records, protocol.Record{Data: fmt.Appendf(nil, "record %d", n), PartitionKey: "k", SequenceNumber: fmt.Sprint(n)})
-	}
-	return b
 }
 
 func at(n int) protocol.Position { return protocol.Position{SequenceNumber: fmt.Sprint(n)} }
@@ -131,19 +115,17 @@ func onDisk(t *testing.T, dir string) (data []string) {
 
 func TestLifeCycle(t *testing.T) {
 	dir := t.TempDir()
-	c := start(t, dir)
-	c.do(initialize)
-	c.do(protocol.ProcessRecords{})
-	c.send(batch(1, 2))
-	c.expect(protocol.Checkpoint{Position: at(2)})
-	c.send(protocol.Checkpoint{Position: at(2)})
-	c.expect(protocol.Status{ResponseFor: "processRecords"})
-	c.send(protocol.ShutdownRequested{})
-	c.expect(protocol.Checkpoint{Position: at(2)})
-	c.send(protocol.Checkpoint{Position: at(2)})
-	c.expect(protocol.Status{ResponseFor: "shutdownRequested"})
-	c.do(protocol.LeaseLost{})
+	s := newShard(2)
+	c := start(t, s, dir)
+	c.Do(s.Initialize())
+	c.Do(s.Next(0))
+	c.Do(s.Next(2))
+	c.Do(protocol.ShutdownRequested{})
+	c.Do(protocol.LeaseLost{})
 	c.end(0)
+	if got := s.Checkpoints(); !slices.Equal(got, []protocol.Position{at(2), at(2)}) {
+		t.Errorf("checkpoints: %v", got)
+	}
 	if got := onDisk(t, filepath.Join(dir, "data")); strings.Join(got, ",") != "record 1,record 2" {
 		t.Errorf("on disk: %q", got)
 	}
@@ -157,80 +139,111 @@ func TestLifeCycle(t *testing.T) {
 }
 
 func TestShardEnd(t *testing.T) {
-	c := start(t, t.TempDir())
-	c.do(initialize)
-	c.send(protocol.ShardEnded{})
-	c.expect(protocol.Checkpoint{})
-	c.send(protocol.Checkpoint{})
-	c.expect(protocol.Status{ResponseFor: "shardEnded"})
+	s := newShard(0)
+	c := start(t, s, t.TempDir())
+	c.Do(s.Initialize())
+	c.Do(protocol.ShardEnded{})
 	c.end(0)
+	if got := s.Checkpoint().SequenceNumber; got != protocol.ShardEnd {
+		t.Errorf("the last checkpoint is %s", got)
+	}
 }
 
 // When the request to checkpoint arrives, the records are in the file.
 func TestCheckpointFollowsDisk(t *testing.T) {
 	dir := t.TempDir()
-	c := start(t, dir, "--dir", "files", "--log", "log")
-	c.do(initialize)
+	s := newShard(50)
+	c := start(t, s, dir, "--dir", "files", "--log", "log")
+	c.Do(s.Initialize())
 	for n := 1; n <= 50; n++ {
-		c.send(batch(n))
-		c.expect(protocol.Checkpoint{Position: at(n)})
+		c.Send(s.Next(1))
+		c.Expect(protocol.Checkpoint{Position: at(n)})
 		if got := onDisk(t, filepath.Join(dir, "files")); len(got) != n {
 			t.Fatalf("%d records on disk at the checkpoint of %d", len(got), n)
 		}
-		c.send(protocol.Checkpoint{Position: at(n)})
-		c.expect(protocol.Status{ResponseFor: "processRecords"})
+		c.Send(protocol.Checkpoint{Position: at(n)})
+		c.Expect(protocol.Status{ResponseFor: "processRecords"})
 	}
 	c.end(0)
 }
 
-// Killed before its checkpoint, started again at the last one: nothing is lost.
+// Killed before its checkpoint, again and again, and started again at the last
+// one: nothing is lost, nothing is there twice. Were positions compared as
+// text, the tenth record would be lost.
 func TestRestartAfterCrash(t *testing.T) {
 	dir := t.TempDir()
-	c := start(t, dir)
-	c.do(initialize)
-	c.send(batch(1))
-	c.expect(protocol.Checkpoint{Position: at(1)})
-	c.cmd.Process.Kill()
-	c.cmd.Wait()
-
-	c = start(t, dir)
-	c.do(initialize)
-	c.send(batch(1, 2))
-	c.expect(protocol.Checkpoint{Position: at(2)})
-	c.send(protocol.Checkpoint{Position: at(2)})
-	c.expect(protocol.Status{ResponseFor: "processRecords"})
-	c.do(protocol.LeaseLost{})
+	s := newShard(12)
+	for n := 1; n <= 9; n++ {
+		c := start(t, s, dir)
+		c.Do(s.Initialize())
+		c.Send(s.Next(n))
+		c.Expect(protocol.Checkpoint{Position: at(n)})
+		c.cmd.Process.Kill()
+		c.cmd.Wait()
+	}
+	c := start(t, s, dir)
+	c.Do(s.Initialize())
+	c.Do(s.Next(12))
+	c.Do(protocol.LeaseLost{})
 	c.end(0)
-	if got := onDisk(t, filepath.Join(dir, "data")); strings.Join(got, ",") != "record 1,record 1,record 2" {
+	var want []string
+	for _, r := range s.Records() {
+		want = append(want, string(r.Data))
+	}
+	if got := onDisk(t, filepath.Join(dir, "data")); !slices.Equal(got, want) {
 		t.Errorf("on disk: %q", got)
 	}
+	if got := s.Checkpoints(); !slices.Equal(got, []protocol.Position{at(12)}) {
+		t.Errorf("checkpoints: %v", got)
+	}
+}
+
+// A checkpoint that every retry finds throttled comes with the next batch, an
+// empty one too; then an idle shard asks for no more.
+func TestThrottledCheckpointIsMadeUpFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s := newShard(1)
+		for call := 1; call <= 11; call++ {
+			s.FailCheckpoint(call, "ThrottlingException")
+		}
+		log := logrus.New()
+		d := s.Start(t, &consumer{dir: dir, logFile: filepath.Join(dir, "log"), log: log})
+		d.Do(s.Initialize())
+		d.Do(s.Next(1))
+		if got := s.Checkpoints(); len(got) > 0 {
+			t.Fatalf("checkpoints: %v", got)
+		}
+		d.Do(s.Next(0))
+		d.Do(s.Next(0))
+		if got := s.Checkpoints(); !slices.Equal(got, []protocol.Position{at(1)}) {
+			t.Errorf("checkpoints: %v", got)
+		}
+		d.Do(protocol.LeaseLost{})
+		log.Out.(io.Closer).Close()
+	})
 }
 
 func TestCheckpointTrouble(t *testing.T) {
-	t.Run("the lease has gone", func(t *testing.T) {
-		c := start(t, t.TempDir())
-		c.do(initialize)
-		c.send(batch(1))
-		c.expect(protocol.Checkpoint{Position: at(1)})
-		c.send(protocol.Checkpoint{Position: at(1), Error: "ShutdownException"})
-		c.expect(protocol.Status{ResponseFor: "processRecords"})
-		c.do(protocol.LeaseLost{})
-		c.end(0)
-	})
-	t.Run("something else", func(t *testing.T) {
-		c := start(t, t.TempDir())
-		c.do(initialize)
-		c.send(batch(1))
-		c.expect(protocol.Checkpoint{Position: at(1)})
-		c.send(protocol.Checkpoint{Position: at(1), Error: "InvalidStateException"})
-		if _, err := c.from.Read(); err != io.EOF {
-			t.Errorf("want the end of the output, got %v", err)
-		}
-		c.end(1)
-		if !strings.Contains(c.stderr.String(), "InvalidStateException") {
-			t.Errorf("stderr: %s", c.stderr)
-		}
-	})
+	for exception, want := range map[string]int{"ShutdownException": 0, "InvalidStateException": 1} {
+		t.Run(exception, func(t *testing.T) {
+			s := newShard(1)
+			s.FailCheckpoint(1, exception)
+			c := start(t, s, t.TempDir())
+			c.Do(s.Initialize())
+			a := c.Begin(s.Next(1))
+			if err := a.Wait(); (err != nil) != (want != 0) {
+				t.Errorf("processRecords: %v", err)
+			}
+			if want == 0 {
+				c.Do(protocol.LeaseLost{})
+			}
+			c.end(want)
+			if want != 0 && !strings.Contains(c.stderr.String(), exception) {
+				t.Errorf("stderr: %s", c.stderr)
+			}
+		})
+	}
 }
 
 func TestDiskTrouble(t *testing.T) {
@@ -242,9 +255,9 @@ func TestDiskTrouble(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		c := start(t, dir, args...)
-		c.send(initialize)
-		if _, err := c.from.Read(); err != io.EOF {
+		s := newShard(0)
+		c := start(t, s, dir, args...)
+		if err := c.Begin(s.Initialize()).Wait(); !errors.Is(err, io.EOF) {
 			t.Errorf("want the end of the output, got %v", err)
 		}
 		c.end(1)

@@ -46,19 +46,28 @@ func NewLine(shardID string, r processor.Record) Line {
 	return l
 }
 
+// Position returns the place of the line's record.
+func (l Line) Position() processor.Position {
+	return processor.Position{SequenceNumber: l.SequenceNumber, SubSequenceNumber: l.SubSequenceNumber}
+}
+
 // File is a shard's file, open for appending. It is not safe for concurrent use.
 type File struct {
 	shardID string
 	f       *os.File
 	buf     bytes.Buffer
+	last    processor.Position // of the last line; the zero Position: none
 }
 
 // Path returns the name of a shard's file in dir.
 func Path(dir, shardID string) string { return filepath.Join(dir, shardID+".jsonl") }
 
-// Open opens a shard's file in dir; both are made when missing. A last line
-// that a crash left incomplete is cut off: it was not synced, so it was not
-// checkpointed either, and its record comes again.
+// Open opens a shard's file in dir; both are made when missing. Where another
+// process has the file open it waits until that one has closed it (on Unix).
+//
+// A last line that a crash left incomplete is cut off: it was not synced, so it
+// was not checkpointed either, and its record comes again. A file that ends in
+// anything else than a line of this shard is left as it is: an error.
 func Open(dir, shardID string) (*File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the folder for shard files: %w", err)
@@ -67,56 +76,136 @@ func Open(dir, shardID string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the shard file: %w", err)
 	}
-	if err := cutTornLine(f); err != nil {
+	file := &File{shardID: shardID, f: f}
+	if err := file.resume(dir); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("cannot mend the shard file: %w", err)
+		return nil, err
 	}
-	if err := syncFolder(dir); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("cannot sync the folder of the shard file: %w", err)
-	}
-	return &File{shardID: shardID, f: f}, nil
+	return file, nil
 }
 
-func cutTornLine(f *os.File) error {
-	size, err := f.Seek(0, io.SeekEnd)
+// resume finds out what the file holds, and sees to it that it is on disk:
+// whoever wrote it may have crashed before its sync.
+func (f *File) resume(dir string) error {
+	if err := lock(f.f); err != nil {
+		return fmt.Errorf("cannot lock the shard file: %w", err)
+	}
+	line, torn, err := tail(f.f)
 	if err != nil {
+		return fmt.Errorf("cannot read the end of the shard file: %w", err)
+	}
+	if f.last, err = f.position(line); err != nil {
 		return err
 	}
-	chunk := make([]byte, 64<<10)
-	for end := size; end > 0; {
-		start := max(0, end-int64(len(chunk)))
-		part := chunk[:end-start]
-		if _, err := f.ReadAt(part, start); err != nil {
+	if len(torn) > 0 {
+		if err := f.cut(torn); err != nil {
 			return err
 		}
-		if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
-			size = start + int64(i) + 1
-			break
-		}
-		end, size = start, 0
-	}
-	return f.Truncate(size)
-}
-
-// Append writes the records and syncs them to disk: when it returns nil they
-// are there to stay. When it fails, some may be.
-func (f *File) Append(records []processor.Record) error {
-	f.buf.Reset()
-	enc := json.NewEncoder(&f.buf)
-	enc.SetEscapeHTML(false)
-	for _, r := range records {
-		if err := enc.Encode(NewLine(f.shardID, r)); err != nil {
-			return fmt.Errorf("cannot encode the record at %v: %w", r.Position(), err)
-		}
-	}
-	if _, err := f.f.Write(f.buf.Bytes()); err != nil {
-		return fmt.Errorf("cannot write the shard file: %w", err)
 	}
 	if err := f.f.Sync(); err != nil {
 		return fmt.Errorf("cannot sync the shard file: %w", err)
 	}
+	if err := syncFolder(dir); err != nil {
+		return fmt.Errorf("cannot sync the folder of the shard file: %w", err)
+	}
 	return nil
+}
+
+// position returns the place of the record on the file's last whole line.
+func (f *File) position(line []byte) (processor.Position, error) {
+	if len(line) == 0 {
+		return processor.Position{}, nil
+	}
+	var l Line
+	// The decoder's error can quote the data.
+	if err := json.Unmarshal(line, &l); err != nil || l.ShardID != f.shardID || !l.Position().IsRecord() {
+		return processor.Position{}, fmt.Errorf("the last line of %s is no record of %s: move the file away", f.f.Name(), f.shardID)
+	}
+	return l.Position(), nil
+}
+
+// cut removes the beginning of a line from the end of the file.
+func (f *File) cut(torn []byte) error {
+	begin, err := json.Marshal(struct {
+		ShardID string `json:"shardId"`
+	}{f.shardID})
+	if err != nil {
+		return err
+	}
+	begin = begin[:len(begin)-1] // more follows
+	if n := min(len(begin), len(torn)); !bytes.Equal(begin[:n], torn[:n]) {
+		return fmt.Errorf("%s ends in part of a line that is no record of %s: move the file away", f.f.Name(), f.shardID)
+	}
+	size, err := f.f.Seek(0, io.SeekEnd)
+	if err == nil {
+		err = f.f.Truncate(size - int64(len(torn)))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot cut the torn line off the shard file: %w", err)
+	}
+	return nil
+}
+
+// tail returns the last whole line of a file, with its line end, and what
+// stands behind it.
+func tail(f *os.File) (line, torn []byte, err error) {
+	start, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, nil, err
+	}
+	var text []byte
+	for step := int64(64 << 10); start > 0; step *= 2 {
+		n := min(step, start)
+		start -= n
+		more := make([]byte, n, n+int64(len(text)))
+		if _, err := f.ReadAt(more, start); err != nil {
+			return nil, nil, err
+		}
+		text = append(more, text...)
+		end := bytes.LastIndexByte(text, '\n') + 1
+		line, torn = text[:end], text[end:]
+		if end == 0 {
+			continue
+		}
+		if before := bytes.LastIndexByte(line[:end-1], '\n'); before >= 0 {
+			return line[before+1:], torn, nil
+		}
+	}
+	return line, torn, nil
+}
+
+// Last returns the position of the last record in the file; the zero Position
+// when there is none.
+func (f *File) Last() processor.Position { return f.last }
+
+// Append writes those of the records, which are in the shard's order, that the
+// file does not hold, and syncs them to disk: when it returns nil they are there
+// to stay. It returns how many were not there. When it fails, some may have been
+// written, and the file must be opened anew.
+func (f *File) Append(records []processor.Record) (written int, err error) {
+	f.buf.Reset()
+	enc := json.NewEncoder(&f.buf)
+	enc.SetEscapeHTML(false)
+	for _, r := range records {
+		if r.Position().Compare(f.last) <= 0 {
+			continue
+		}
+		if err := enc.Encode(NewLine(f.shardID, r)); err != nil {
+			return 0, fmt.Errorf("cannot encode the record at %v: %w", r.Position(), err)
+		}
+		f.last = r.Position()
+		written++
+	}
+	if written == 0 {
+		return 0, nil
+	}
+	if _, err := f.f.Write(f.buf.Bytes()); err != nil {
+		return 0, fmt.Errorf("cannot write the shard file: %w", err)
+	}
+	if err := f.f.Sync(); err != nil {
+		return 0, fmt.Errorf("cannot sync the shard file: %w", err)
+	}
+	return written, nil
 }
 
 // Close closes the file.

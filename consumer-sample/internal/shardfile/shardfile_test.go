@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +23,9 @@ func record(sequenceNumber string, data []byte) processor.Record {
 	}
 }
 
-func read(t *testing.T, dir string) (lines []Line) {
+func read(t *testing.T, name string) (lines []Line) {
 	t.Helper()
-	text, err := os.ReadFile(Path(dir, shard))
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,12 +63,12 @@ func TestLines(t *testing.T) {
 	}
 	records[4].PartitionKey, records[4].ApproximateArrivalTimestamp = "", time.Time{}
 	for _, r := range records {
-		if err := f.Append([]processor.Record{r}); err != nil {
-			t.Fatal(err)
+		if n, err := f.Append([]processor.Record{r}); n != 1 || err != nil {
+			t.Fatal(n, err)
 		}
 	}
-	if err := f.Append(nil); err != nil {
-		t.Fatal(err)
+	if n, err := f.Append(append(records, records...)); n != 0 || err != nil {
+		t.Fatalf("again: %d written, %v", n, err)
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
@@ -86,48 +87,162 @@ func TestLines(t *testing.T) {
 	if string(text) != want {
 		t.Errorf("got\n%swant\n%s", text, want)
 	}
-	for i, l := range read(t, dir) {
+	for i, l := range read(t, Path(dir, shard)) {
 		if got, err := decode(l); err != nil || !bytes.Equal(got, data[i]) {
 			t.Errorf("line %d: %q, %v; want %q", i, got, err, data[i])
 		}
 	}
 }
 
+// line is a shard file's line of the record with that number.
+func line(sequenceNumber string) string {
+	text, err := json.Marshal(NewLine(shard, record(sequenceNumber, []byte("x"))))
+	if err != nil {
+		panic(err)
+	}
+	return string(text) + "\n"
+}
+
+// write makes a shard file.
+func write(t *testing.T, text string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.WriteFile(Path(dir, shard), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestTornLineIsCut(t *testing.T) {
-	whole := `{"shardId":"s","sequenceNumber":"1"}` + "\n"
-	for name, tc := range map[string]struct{ before, kept string }{
-		"no file":              {"", ""},
-		"whole lines":          {whole + whole, whole + whole},
-		"torn":                 {whole + `{"shardId":"s","sequ`, whole},
-		"only a torn line":     {`{"sh`, ""},
-		"a long torn line":     {whole + strings.Repeat("x", 200<<10), whole},
-		"torn at the line end": {whole + strings.TrimSuffix(whole, "\n"), whole},
+	begin := `{"shardId":"` + shard + `","data":"`
+	long := strings.TrimSuffix(line("8"), `x"}`+"\n") + strings.Repeat("long ", 100<<10) + `"}` + "\n"
+	for name, tc := range map[string]struct{ kept, torn, last string }{
+		"empty":                  {"", "", ""},
+		"whole lines":            {line("7") + line("8"), "", "8"},
+		"torn":                   {line("8"), begin, "8"},
+		"torn at once":           {line("8"), "{", "8"},
+		"only a torn line":       {"", `{"sh`, ""},
+		"a long torn line":       {line("8"), begin + strings.Repeat("x", 200<<10), "8"},
+		"a long line":            {line("7") + long, "", "8"},
+		"a long line alone":      {long, begin, "8"},
+		"torn at the line end":   {line("7"), strings.TrimSuffix(line("8"), "\n"), "7"},
+		"as long as one reading": {line("7") + line("8"), begin + strings.Repeat("x", 64<<10-len(begin)-len(line("8"))), "8"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			if tc.before != "" {
-				if err := os.WriteFile(Path(dir, shard), []byte(tc.before), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			dir := write(t, tc.kept+tc.torn)
 			f, err := Open(dir, shard)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			if err := f.Append([]processor.Record{record("2", []byte("new"))}); err != nil {
+			if got := f.Last().SequenceNumber; got != tc.last {
+				t.Errorf("the last record is %q, want %q", got, tc.last)
+			}
+			records := []processor.Record{record("8", []byte("x")), record("10", []byte("x"))}
+			want := tc.kept + line("8") + line("10")
+			if tc.last == "8" {
+				want = tc.kept + line("10")
+			}
+			if _, err := f.Append(records); err != nil {
 				t.Fatal(err)
 			}
-			text, err := os.ReadFile(Path(dir, shard))
-			if err != nil {
-				t.Fatal(err)
-			}
-			after, ok := strings.CutPrefix(string(text), tc.kept)
-			if !ok || !strings.HasPrefix(after, `{"shardId":"`+shard) || strings.Count(after, "\n") != 1 {
-				t.Errorf("got %.200q", text)
+			if got, err := os.ReadFile(Path(dir, shard)); err != nil || string(got) != want {
+				t.Errorf("%v, got %.300q", err, got)
 			}
 		})
 	}
+}
+
+func TestForeignFileIsLeftAlone(t *testing.T) {
+	for name, text := range map[string]string{
+		"a text without a line end":   "notes of somebody",
+		"a text":                      "notes of somebody\n",
+		"another shard's":             strings.ReplaceAll(line("1"), shard, "shardId-000000000001"),
+		"another shard's, torn":       line("1") + `{"shardId":"shardId-000000000001","seq`,
+		"no sequence number":          strings.ReplaceAll(line("1"), `"1"`, `"LATEST"`),
+		"an empty line":               line("1") + "\n",
+		"zeros instead of a line":     line("1") + strings.Repeat("\x00", 100),
+		"zeros instead of line, only": strings.Repeat("\x00", 100),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := write(t, text)
+			f, err := Open(dir, shard)
+			if err == nil {
+				f.Close()
+				t.Error("it was opened")
+			} else if got := err.Error(); !strings.Contains(got, "move the file away") || strings.Contains(got, "somebody") || strings.Contains(got, "\n") {
+				t.Errorf("error: %s", got)
+			}
+			if got, err := os.ReadFile(Path(dir, shard)); err != nil || string(got) != text {
+				t.Errorf("%v, the file holds %q", err, got)
+			}
+		})
+	}
+}
+
+// The input is a life: each byte delivers a batch, the low bits say how many
+// records; some lives checkpoint, some crash with the file cut anywhere behind
+// what was synced for the last checkpoint. In the end the file holds each
+// record once, in order.
+func FuzzCrash(f *testing.F) {
+	f.Add([]byte{0x03, 0x41, 0x8f, 0x10, 0x45, 0xff, 0x02})
+	f.Add([]byte{0x8f, 0x00, 0x8f, 0x01, 0x8f, 0xff, 0x4f, 0xcf, 0x80})
+	f.Fuzz(func(t *testing.T, life []byte) {
+		var stream []processor.Record
+		for i := range 64 { // from 8 on: 9 and 10 are neighbours; with aggregates of three
+			r := record(strconv.Itoa(8+i/3), []byte{byte(i), '\n', 'x'})
+			r.SubSequenceNumber = int64(i % 3)
+			stream = append(stream, r)
+		}
+		dir := t.TempDir()
+		open := func() *File {
+			file, err := Open(dir, shard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return file
+		}
+		size := func() int64 {
+			is, err := os.Stat(Path(dir, shard))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return is.Size()
+		}
+		file := open()
+		next, checkpoint, safe := 0, 0, int64(0)
+		for i := 0; i < len(life); i++ {
+			batch := stream[next:min(next+int(life[i]&0x0f), len(stream))]
+			if _, err := file.Append(batch); err != nil {
+				t.Fatal(err)
+			}
+			next += len(batch)
+			if life[i]&0x40 != 0 {
+				checkpoint, safe = next, size()
+			}
+			if life[i]&0x80 != 0 && i+1 < len(life) { // a crash; the next byte says where
+				i++
+				file.Close()
+				if err := os.Truncate(Path(dir, shard), safe+(size()-safe)*int64(life[i])/255); err != nil {
+					t.Fatal(err)
+				}
+				file, next = open(), checkpoint
+			}
+		}
+		if _, err := file.Append(stream[next:]); err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+		got := read(t, Path(dir, shard))
+		if len(got) != len(stream) {
+			t.Fatalf("%d records, want %d", len(got), len(stream))
+		}
+		for i, l := range got {
+			if l.Position() != stream[i].Position() {
+				t.Fatalf("line %d is the record at %v, want %v", i+1, l.Position(), stream[i].Position())
+			}
+		}
+	})
 }
 
 func TestErrorsTellNoData(t *testing.T) {
@@ -139,7 +254,7 @@ func TestErrorsTellNoData(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	if err := f.Append([]processor.Record{record("1", []byte("secret"))}); err == nil || strings.Contains(err.Error(), "secret") {
+	if _, err := f.Append([]processor.Record{record("1", []byte("secret"))}); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("Append: %v", err)
 	}
 }
