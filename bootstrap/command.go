@@ -3,12 +3,19 @@ package bootstrap
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
+	"unicode/utf16"
 )
 
-// A Command is what it takes to start the daemon.
+// A Command is what it takes to start the daemon. Java, Jars and Properties are
+// required.
 type Command struct {
 	// Java is the path of the java command, as FindJava returns it.
 	Java string
@@ -16,58 +23,161 @@ type Command struct {
 	Jars []string
 	// Properties is the path of the properties file.
 	Properties string
-	// LogConfiguration is the path of a logback.xml; if empty, the daemon
-	// logs to its standard output.
+
+	// JavaOptions are options of Java's own, such as -Xmx256m.
+	JavaOptions []string
+	// ClassPath are further jars and folders, for example with a credentials
+	// provider of the user's, at the end of the class path.
+	ClassPath []string
+	// LogConfiguration is the path of a logback.xml for the daemon. If empty,
+	// Run gives it one of this package's, from which Run then knows what the
+	// daemon is about.
 	LogConfiguration string
+
+	// Overrides are properties that take the place of those in the file. Run
+	// gives the daemon a copy of the file that has them; Args cannot.
+	Overrides map[string]string
+	// Worker, if not nil, is the worker ID that the daemon gets, and whose lock
+	// it inherits; see ClaimWorker. Args cannot do it.
+	Worker *Worker
 }
 
-// Args returns the command with its arguments, ready for Run or for
+// Args returns the command with its arguments, to be shown or for
 // exec.Command: all paths are absolute, so that it works from any folder,
 // except that the daemon starts executableName from its working directory.
+// Without a LogConfiguration the daemon logs in its own way, to its standard
+// output.
 //
-// The class path has the jars, sorted, and then the folder of the properties
-// file, where a logback.xml and a credentials provider's classes may lie;
-// nothing else. The daemon looks for a resource with the properties file's
-// name before it looks for a file: an absolute path is no resource's name but
-// that file's own.
+// The class path has the jars, sorted, then the folder of the properties file,
+// where a credentials provider's classes may lie, and then ClassPath; nothing
+// else. The daemon looks for a resource with the properties file's name before
+// it looks for a file: an absolute path is no resource's name but that file's
+// own.
 //
 // The encodings are set because Java otherwise takes the locale's, before 18
 // for all and later for its output, and writes '?' for what that lacks.
 func (c Command) Args() ([]string, error) {
+	if len(c.Overrides) > 0 || c.Worker != nil {
+		return nil, errors.New("overrides and a claimed worker ID need Run")
+	}
+	return c.args(c.Properties, c.LogConfiguration)
+}
+
+// args returns the command with these files in the place of its own.
+func (c Command) args(propertiesFile, logConfiguration string) ([]string, error) {
 	if c.Java == "" || len(c.Jars) == 0 || c.Properties == "" {
 		return nil, errors.New("the command needs Java, the jars and the properties file")
 	}
-	properties, err := filepath.Abs(c.Properties)
-	if err != nil {
-		return nil, fmt.Errorf("properties file %s: %w", c.Properties, err)
-	}
 	classPath := slices.Sorted(slices.Values(c.Jars))
-	classPath = append(classPath, filepath.Dir(properties))
+	classPath = append(classPath, filepath.Dir(c.Properties))
+	classPath = append(classPath, c.ClassPath...)
 	for i, entry := range classPath {
-		if classPath[i], err = filepath.Abs(entry); err != nil {
+		abs, err := filepath.Abs(entry)
+		if err != nil {
 			return nil, fmt.Errorf("class path: %w", err)
 		}
 		// Java has no way to quote it, and takes a last * for all jars.
-		if strings.ContainsRune(entry, filepath.ListSeparator) || strings.HasSuffix(entry, "*") {
+		if strings.ContainsRune(abs, filepath.ListSeparator) || strings.HasSuffix(abs, "*") {
 			return nil, fmt.Errorf("%s cannot be in a Java class path: its name has a %q or ends in *; use another folder",
-				entry, filepath.ListSeparator)
+				abs, filepath.ListSeparator)
 		}
+		classPath[i] = abs
 	}
-	args := []string{
-		c.Java,
-		"-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8",
-		"-cp", strings.Join(classPath, string(filepath.ListSeparator)),
-		daemonMain,
-		"--properties-file", properties,
+	properties, err := filepath.Abs(propertiesFile)
+	if err != nil {
+		return nil, fmt.Errorf("properties file %s: %w", propertiesFile, err)
 	}
-	if c.LogConfiguration != "" {
-		log, err := filepath.Abs(c.LogConfiguration)
+	args := []string{c.Java, "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8"}
+	args = append(args, c.JavaOptions...)
+	args = append(args, "-cp", strings.Join(classPath, string(filepath.ListSeparator)),
+		daemonMain, "--properties-file", properties)
+	if logConfiguration != "" {
+		log, err := filepath.Abs(logConfiguration)
 		if err != nil {
-			return nil, fmt.Errorf("log configuration %s: %w", c.LogConfiguration, err)
+			return nil, fmt.Errorf("log configuration %s: %w", logConfiguration, err)
 		}
 		args = append(args, "--log-configuration", log)
 	}
 	return args, nil
+}
+
+// write writes the files that a run needs into a folder of its own, and
+// returns the command with its arguments.
+func (c Command) write(dir string, level slog.Level) ([]string, error) {
+	properties, log := c.Properties, c.LogConfiguration
+	if overrides := c.overrides(); len(overrides) > 0 {
+		text, err := os.ReadFile(c.Properties)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the properties file: %w", err)
+		}
+		properties = filepath.Join(dir, "overridden.properties")
+		if err := os.WriteFile(properties, appendProperties(text, overrides), 0o600); err != nil {
+			return nil, fmt.Errorf("cannot write this run's properties: %w", err)
+		}
+	}
+	if log == "" {
+		log = filepath.Join(dir, "logback.xml")
+		if err := os.WriteFile(log, logConfigurationFor(level), 0o600); err != nil {
+			return nil, fmt.Errorf("cannot write this run's log configuration: %w", err)
+		}
+	}
+	return c.args(properties, log)
+}
+
+// overrides returns them with that of Worker.
+func (c Command) overrides() map[string]string {
+	if c.Worker == nil {
+		return c.Overrides
+	}
+	all := maps.Clone(c.Overrides)
+	if all == nil {
+		all = make(map[string]string)
+	}
+	all["workerId"] = c.Worker.ID
+	return all
+}
+
+// appendProperties returns the text of a properties file with further
+// properties: the last of a name counts. The empty line ends a last line that
+// ends in a backslash.
+func appendProperties(text []byte, properties map[string]string) []byte {
+	text = append(text[:len(text):len(text)], "\n\n"...)
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		text = fmt.Appendf(text, "%s=%s\n", escapeProperty(name), escapeProperty(properties[name]))
+	}
+	return text
+}
+
+// escapeProperty returns a name or value as a properties file must have it:
+// Java reads it as ISO 8859-1, with UTF-16 in escapes.
+func escapeProperty(text string) string {
+	var b strings.Builder
+	for _, unit := range utf16.Encode([]rune(text)) {
+		switch {
+		case unit >= '0' && unit <= '9' || unit >= 'A' && unit <= 'Z' || unit >= 'a' && unit <= 'z' ||
+			unit == '.' || unit == '-' || unit == '_' || unit == '/':
+			b.WriteByte(byte(unit))
+		default:
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.String()
+}
+
+// shutdownGrace returns how long the daemon gives itself to stop.
+func (c Command) shutdownGrace() (time.Duration, error) {
+	properties, err := ReadProperties(c.Properties)
+	if err != nil {
+		return 0, err
+	}
+	const name = "shutdownGraceMillis"
+	text, ok := c.Overrides[name]
+	if !ok {
+		text, _ = properties.Get(name)
+	}
+	// One that is no number is for Properties.Check to tell.
+	millis, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	return max(0, time.Duration(millis)*time.Millisecond), nil
 }
 
 // Quote returns the command as one line to paste into a shell: a POSIX shell,

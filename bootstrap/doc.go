@@ -11,8 +11,10 @@
 //   - Fetch brings the files of a Lock from a Maven repository into a cache and
 //     verifies each of them, at each call. DaemonLock is the daemon's own lock;
 //     ParseLock reads one for anything else that is published as jars.
-//   - Command makes the daemon's command line, and Run runs it, or any other
-//     command, in a process group of its own, and stops it gracefully.
+//   - Command makes the daemon's command line; its Run runs it in a process
+//     group of its own, tells when it is ready, and stops it gracefully.
+//   - RestartPolicy brings a daemon back that ended by itself, and ClaimWorker
+//     gives it the same worker ID each time, and no other daemon meanwhile.
 //
 // The package touches no signal handlers and no global state. Its errors are
 // one line each. It logs to the *slog.Logger it is given, and prints nothing.

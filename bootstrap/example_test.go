@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -39,11 +38,8 @@ func runDaemon(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	args, err := bootstrap.Command{Java: java, Jars: jars.Files, Properties: properties.File}.Args()
-	if err != nil {
-		return err
-	}
-	return bootstrap.Run(ctx, args, bootstrap.RunOptions{})
+	command := bootstrap.Command{Java: java, Jars: jars.Files, Properties: properties.File}
+	return command.Run(ctx, bootstrap.RunOptions{})
 }
 
 func ExampleParseLock() {
@@ -91,13 +87,33 @@ func ExampleProperties_Check() {
 }
 
 func ExampleExitError() {
-	err := bootstrap.Run(context.Background(), []string{"go", "tool", "no-such-tool"}, bootstrap.RunOptions{Output: io.Discard})
+	// As Command.Run returns it.
+	var err error = &bootstrap.ExitError{Code: 0, Reason: "Unable to initialize after 20 attempts. Shutting down."}
+
 	var exit *bootstrap.ExitError
 	if errors.As(err, &exit) {
-		fmt.Println("failed:", exit.Code != 0)
+		fmt.Println("stopped:", err)
 	}
 	fmt.Println("given up:", errors.Is(err, bootstrap.ErrNotAsked))
 	// Output:
-	// failed: true
-	// given up: false
+	// stopped: it ended though nobody had asked it to (status 0): Unable to initialize after 20 attempts. Shutting down.
+	// given up: true
+}
+
+// A daemon that comes back when it fails, with the same worker ID.
+func ExampleRestartPolicy() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	worker, err := bootstrap.ClaimWorker(ctx, "/var/lib/orders", "orders", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer worker.Close()
+	command := bootstrap.Command{Worker: worker /* and as above */}
+	err = bootstrap.RestartPolicy{}.Run(ctx, func(ctx context.Context) error {
+		return command.Run(ctx, bootstrap.RunOptions{})
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
 }

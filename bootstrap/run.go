@@ -9,41 +9,63 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"time"
 )
 
-// RunOptions says how Run runs a command. The zero value is good.
+// RunOptions says how Command.Run runs the daemon. The zero value is good. Its
+// functions are called by one goroutine, which does nothing else meanwhile.
 type RunOptions struct {
-	// Output gets the command's standard output and standard error; results
-	// are not what a daemon writes. An *os.File is handed to the command as
-	// it is. nil means os.Stderr.
+	// Output gets the daemon's log and its standard error, where its record
+	// processors' goes too, in whole lines. nil means os.Stderr.
 	Output io.Writer
 
-	// Dir is the command's working directory; empty means this process's.
+	// LogLevel is the least level of the daemon's log to be passed on; the
+	// zero value is slog.LevelInfo. Command.LogConfiguration takes its place.
+	LogLevel slog.Level
+
+	// Dir is the daemon's working directory, and that of its record
+	// processors; empty means this process's.
 	Dir string
 
-	// Env is the command's environment, as in exec.Cmd; nil means this
-	// process's.
+	// Env is the daemon's environment, as in exec.Cmd; nil means this
+	// process's. On Linux Run changes the locale's characters to UTF-8 in it.
 	Env []string
 
-	// Kill ends the command and its children at once when it is closed or
-	// gets a value. nil means never.
+	// Kill ends the daemon and its record processors at once when it is closed
+	// or gets a value. nil means never.
 	Kill <-chan struct{}
 
-	// OrphanGrace is how long the command's children may outlive it before
-	// they are killed; 0 means 6 s. Record processors need it: the end of
-	// their input tells them that the daemon has gone, and they may take 5 s
-	// to leave.
+	// StopTimeout is how long the daemon may take to stop before it and its
+	// record processors are killed. 0 means 10 s more than the property
+	// shutdownGraceMillis, which is how long the daemon gives itself.
+	StopTimeout time.Duration
+
+	// OrphanGrace is how long record processors may outlive the daemon before
+	// they are killed; 0 means 6 s. The end of their input tells them that it
+	// has gone, and they may take 5 s to leave.
 	OrphanGrace time.Duration
 
-	// Started, if not nil, is called once the command runs.
+	// Started, if not nil, is called once Java runs.
 	Started func(pid int)
 
-	// Log gets what Run does to the command's processes. nil means no log.
+	// Holding, if not nil, is called when the daemon has initialised, with the
+	// number of shards that it holds then, and whenever that number has
+	// changed, until it is asked to stop. It is not called with
+	// Command.LogConfiguration: it comes from the log.
+	Holding func(shards int)
+
+	// Log gets what Run does to the processes. nil means no log.
 	Log *slog.Logger
 }
 
-const defaultOrphanGrace = 6 * time.Second
+const (
+	defaultOrphanGrace = 6 * time.Second
+	defaultStopMargin  = 10 * time.Second
+	// settleTime is how long the number of shards must have stood still to be
+	// told: the daemon takes and returns them in bursts.
+	settleTime = 300 * time.Millisecond
+)
 
 // ErrNotAsked is the error of a command that ended with status 0 though
 // nobody had asked it to stop: the daemon does so when it has given up.
@@ -54,74 +76,122 @@ var ErrNotAsked = errors.New("ended though nobody had asked it to")
 // it must not be started again.
 var ErrSurvivors = errors.New("processes are still there after SIGKILL; look at them before another start")
 
-// An ExitError says with which status a command ended.
+// An ExitError says how a daemon ended that did not stop as asked.
 type ExitError struct {
-	// Code is the command's exit status; 128 and the signal's number if a
-	// signal ended it.
+	// Code is Java's exit status; 128 and the signal's number if a signal
+	// ended it.
 	Code int
 	// Killed says that it was RunOptions.Kill that ended it.
 	Killed bool
+	// Stopping says that it had been asked to stop, and did not complete it.
+	Stopping bool
+	// Reason is what the daemon said last about an error, in one line; empty
+	// if it said nothing, or has a log configuration of its own.
+	Reason string
 }
 
 // Error returns one line.
 func (e *ExitError) Error() string {
+	reason := "its last lines say why"
+	if e.Reason != "" {
+		reason = e.Reason
+	}
 	switch {
 	case e.Killed:
 		return fmt.Sprintf("it was killed before it had stopped (status %d)", e.Code)
+	case e.Stopping:
+		return fmt.Sprintf("it was asked to stop and did not complete it (status %d): %s", e.Code, reason)
 	case e.Code == 0:
-		return "it " + ErrNotAsked.Error() + " (status 0); its last lines say why"
+		return fmt.Sprintf("it %v (status 0): %s", ErrNotAsked, reason)
 	default:
-		return fmt.Sprintf("it ended with status %d; its last lines say why", e.Code)
+		return fmt.Sprintf("it ended with status %d: %s", e.Code, reason)
 	}
 }
 
 // Is reports whether target is ErrNotAsked and the status was 0.
 func (e *ExitError) Is(target error) bool {
-	return target == ErrNotAsked && e.Code == 0 && !e.Killed
+	return target == ErrNotAsked && e.Code == 0 && !e.Killed && !e.Stopping
 }
 
-// Run runs a command in a process group of its own, with the null device as
-// standard input, until it and its children have gone.
+// Run runs the daemon, in a process group of its own with the null device as
+// standard input, until it and its record processors have gone.
 //
 // When ctx ends, the group gets one SIGTERM: the daemon then stops its record
-// processors, within shutdownGraceMillis, and leaves. Run returns nil if the
-// command ended for that reason, and an *ExitError if it ended by itself, with
-// another status, or by options.Kill. Children that are still there
-// options.OrphanGrace after the command has ended are killed.
+// processors, within shutdownGraceMillis, and leaves. Run returns nil if it
+// said that its shutdown is complete, or was not yet so far that there was
+// anything to shut down. Otherwise the daemon has failed: Run returns an
+// *ExitError if it ended by itself, was killed by options.Kill or after
+// options.StopTimeout, or did not complete its shutdown; ErrSurvivors, wrapped,
+// if processes are left; and another error if it could not be started.
 //
-// On Linux the command gets a SIGTERM too when this process is killed. Windows
-// has no SIGTERM: there the command shares the console and hears Ctrl-C
-// itself; Run gives it 10 s from the end of ctx before it ends it and its
-// children, and they end with this process.
-func Run(ctx context.Context, args []string, options RunOptions) error {
-	if len(args) == 0 {
-		return errors.New("no command to run")
+// With a LogConfiguration Run cannot read the daemon's log, and takes status 143
+// (or 0) after a request to stop for success.
+//
+// On Linux Java gets a SIGTERM too when this process is killed. Windows has no
+// SIGTERM: there Java shares the console and hears Ctrl-C itself, and all
+// processes end with this one.
+func (c Command) Run(ctx context.Context, options RunOptions) error {
+	grace, err := c.shutdownGrace()
+	if err != nil {
+		return err
 	}
+	if options.StopTimeout <= 0 {
+		options.StopTimeout = grace + defaultStopMargin
+	}
+	dir, err := os.MkdirTemp("", "kcl-bootstrap-")
+	if err != nil {
+		return fmt.Errorf("cannot make a folder for this run's files: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	args, err := c.write(dir, options.LogLevel)
+	if err != nil {
+		return err
+	}
+	options.Env = utf8Locale(options.Env)
+	p := process{args: args, options: options, worker: c.Worker}
+	if c.LogConfiguration == "" {
+		p.log = newDaemonLog(options.LogLevel)
+	}
+	return p.run(ctx)
+}
+
+// A process is a command that is run as Command.Run says.
+type process struct {
+	args    []string
+	options RunOptions
+	worker  *Worker    // may be nil
+	log     *daemonLog // nil if nothing can be known from its output
+}
+
+func (p process) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	options := p.options
 	log := options.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	grace := options.OrphanGrace
-	if grace <= 0 {
-		grace = defaultOrphanGrace
+	orphanGrace := options.OrphanGrace
+	if orphanGrace <= 0 {
+		orphanGrace = defaultOrphanGrace
 	}
 
-	out, finishOutput, err := outputFile(options.Output)
-	if err != nil {
-		return fmt.Errorf("cannot start %s: %w", args[0], err)
-	}
-	defer finishOutput()
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Dir, cmd.Env = options.Dir, options.Env
-	cmd.Stdout, cmd.Stderr = out, out
+	output, err := p.connect(cmd)
+	if err != nil {
+		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
+	}
+	defer output.finish()
 	processes, err := newGroup(cmd)
 	if err != nil {
-		return fmt.Errorf("cannot start %s: %w", args[0], err)
+		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
 	}
 	defer processes.close()
+	if p.worker != nil {
+		inherit(cmd, p.worker.daemon)
+	}
 
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
@@ -144,47 +214,81 @@ func Run(ctx context.Context, args []string, options RunOptions) error {
 			processes.kill()
 			<-ended
 		}
-		return fmt.Errorf("cannot start %s: %w", args[0], err)
+		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
+	}
+	if p.worker != nil {
+		p.worker.note(cmd.Process.Pid)
 	}
 	if options.Started != nil {
 		options.Started(cmd.Process.Pid)
 	}
 
 	var (
-		stop, kill    = ctx.Done(), options.Kill
-		timeout       <-chan time.Time
-		asked, killed bool
+		stop, kill = ctx.Done(), options.Kill
+		timeout    <-chan time.Time
+		changed    <-chan struct{} // the number of shards
+		settled    <-chan time.Time
+		told       = -1 // of Holding
+		exit       ExitError
 	)
+	if p.log != nil && options.Holding != nil {
+		changed = p.log.changed
+	}
 	for running := true; running; {
 		select {
 		case <-stop:
-			stop, asked = nil, true
+			stop, changed, settled, exit.Stopping = nil, nil, nil, true
 			log.Debug("asking to stop", "pid", cmd.Process.Pid)
-			if limit := processes.terminate(); limit > 0 {
-				timeout = time.After(limit)
+			processes.terminate()
+			if options.StopTimeout > 0 {
+				timeout = time.After(options.StopTimeout)
 			}
 		case <-timeout:
-			timeout, killed = nil, true
+			timeout = nil
+			exit.Reason = fmt.Sprintf("it was killed after %v", options.StopTimeout)
 			processes.kill()
 		case <-kill:
-			kill, killed = nil, true
+			kill, exit.Killed = nil, true
 			processes.kill()
+		case <-changed:
+			settled = time.After(settleTime)
+		case <-settled:
+			settled = nil
+			if n, initialised := p.log.holding(); initialised && n != told {
+				told = n
+				options.Holding(n)
+			}
 		case <-ended:
 			running = false
 		}
 	}
-	if !processes.endOrphans(grace, kill, log) {
+	if !processes.endOrphans(orphanGrace, kill, log) {
 		return fmt.Errorf("%w (process group %d)", ErrSurvivors, cmd.Process.Pid)
 	}
+	output.finish() // so that the log is complete
 
-	exit := &ExitError{Code: exitCode(cmd.ProcessState), Killed: killed}
-	switch exit.Code {
-	case 0, 128 + 2, 128 + 15: // SIGINT, as Java on Windows says it, or SIGTERM
-		if asked || killed {
-			return nil
-		}
+	exit.Code = exitCode(cmd.ProcessState)
+	if exit.Stopping && !exit.Killed && exit.Reason == "" && p.stopped(exit.Code) {
+		return nil
 	}
-	return exit
+	if p.log != nil && exit.Reason == "" {
+		exit.Reason = p.log.reason()
+	}
+	return &exit
+}
+
+// stopped tells whether a command that was asked to stop, and ended with this
+// status, has done so.
+func (p process) stopped(status int) bool {
+	switch status {
+	case 0, 128 + 2, 128 + 15: // SIGINT, as Java on Windows says it, or SIGTERM
+		if p.log == nil {
+			return true
+		}
+		begun, complete := p.log.shutdown()
+		return complete || !begun
+	}
+	return false
 }
 
 // endOrphans waits until none of the group's processes is left, and kills them
@@ -214,34 +318,85 @@ func (g *group) endOrphans(grace time.Duration, kill <-chan struct{}, log *slog.
 	return true
 }
 
-// outputFile returns a file that brings to w what is written to it. finish
-// ends that, and is called when all the writers should have gone.
-func outputFile(w io.Writer) (file *os.File, finish func(), err error) {
+// An output brings what a command writes to where it belongs.
+type output struct {
+	ends    []*os.File // the command's, and ours
+	readers sync.WaitGroup
+	done    sync.Once
+}
+
+// connect gives the command its standard output and standard error.
+func (p process) connect(cmd *exec.Cmd) (*output, error) {
+	w := p.options.Output
 	if w == nil {
 		w = os.Stderr
 	}
-	if file, ok := w.(*os.File); ok {
-		return file, func() {}, nil
+	o := &output{}
+	if p.log == nil {
+		if file, ok := w.(*os.File); ok {
+			cmd.Stdout, cmd.Stderr = file, file
+			return o, nil
+		}
+		out, err := o.pipe(func(r io.Reader) { copyLines(w, r, func([]byte) bool { return true }) })
+		cmd.Stdout, cmd.Stderr = out, out
+		return o, err
 	}
-	r, file, err := os.Pipe()
+	if _, ok := w.(*os.File); !ok {
+		w = &lockedWriter{w: w}
+	}
+	out, err := o.pipe(func(r io.Reader) { p.log.readOut(w, r) })
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	copied := make(chan struct{})
-	go func() {
-		defer close(copied)
-		if _, err := io.Copy(w, r); err != nil {
-			io.Copy(io.Discard, r) // the command must not block on its log
+	cmd.Stdout = out
+	cmd.Stderr, err = o.pipe(func(r io.Reader) { p.log.readErr(w, r) })
+	if err != nil {
+		o.finish()
+		return nil, err
+	}
+	return o, nil
+}
+
+// pipe returns a file that brings what is written to it to a reader.
+func (o *output) pipe(read func(io.Reader)) (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	o.ends = append(o.ends, w, r)
+	o.readers.Go(func() { read(r) })
+	return w, nil
+}
+
+// finish waits until all has been read, and is called when all that write
+// should have gone.
+func (o *output) finish() {
+	o.done.Do(func() {
+		for i := 0; i < len(o.ends); i += 2 {
+			o.ends[i].Close()
 		}
-	}()
-	return file, func() {
-		file.Close()
+		read := make(chan struct{})
+		go func() { o.readers.Wait(); close(read) }()
 		select {
-		case <-copied:
-		case <-time.After(time.Second):
-			// Something that left the group holds the pipe open.
+		case <-read:
+		case <-time.After(5 * time.Second):
+			// Something that left the group holds a pipe open.
 		}
-		r.Close()
-		<-copied
-	}, nil
+		for i := 1; i < len(o.ends); i += 2 {
+			o.ends[i].Close()
+		}
+		<-read
+	})
+}
+
+// A lockedWriter may be written to by several goroutines.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }

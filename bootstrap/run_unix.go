@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
-	"time"
 )
 
 // A group is the process group that a command leads.
@@ -19,17 +18,16 @@ func newGroup(cmd *exec.Cmd) (*group, error) {
 	return &group{}, nil
 }
 
+// inherit has the command keep a file open as long as it lives.
+func inherit(cmd *exec.Cmd, file *os.File) { cmd.ExtraFiles = []*os.File{file} }
+
 func (g *group) started(p *os.Process) error {
 	g.pid = p.Pid
 	return nil
 }
 
-// terminate asks all of the group to stop. Java takes the time that
-// shutdownGraceMillis gives it; there is no other limit.
-func (g *group) terminate() (limit time.Duration) {
-	syscall.Kill(-g.pid, syscall.SIGTERM)
-	return 0
-}
+// terminate asks all of the group to stop.
+func (g *group) terminate() { syscall.Kill(-g.pid, syscall.SIGTERM) }
 
 func (g *group) kill() { syscall.Kill(-g.pid, syscall.SIGKILL) }
 

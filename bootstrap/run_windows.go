@@ -3,7 +3,7 @@ package bootstrap
 import (
 	"os"
 	"os/exec"
-	"time"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -18,9 +18,6 @@ type group struct {
 	pid int
 	job windows.Handle
 }
-
-// consoleGrace is how long Java may take to stop after the console's event.
-const consoleGrace = 10 * time.Second
 
 func newGroup(*exec.Cmd) (*group, error) {
 	job, err := windows.CreateJobObject(nil, nil)
@@ -41,6 +38,13 @@ func newGroup(*exec.Cmd) (*group, error) {
 	return &group{job: job}, nil
 }
 
+// inherit has the command keep a file open as long as it lives.
+func inherit(cmd *exec.Cmd, file *os.File) {
+	handle := file.Fd()
+	windows.SetHandleInformation(windows.Handle(handle), windows.HANDLE_FLAG_INHERIT, windows.HANDLE_FLAG_INHERIT)
+	cmd.SysProcAttr = &syscall.SysProcAttr{AdditionalInheritedHandles: []syscall.Handle{syscall.Handle(handle)}}
+}
+
 // started puts the command into the job. Java takes far longer than this to
 // start its first child, so none escapes.
 func (g *group) started(p *os.Process) error {
@@ -59,7 +63,7 @@ func (g *group) started(p *os.Process) error {
 }
 
 // terminate sends nothing: the console has told Java already.
-func (g *group) terminate() (limit time.Duration) { return consoleGrace }
+func (g *group) terminate() {}
 
 func (g *group) kill() { windows.TerminateJobObject(g.job, 128+9) }
 

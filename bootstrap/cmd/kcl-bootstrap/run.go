@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -21,21 +22,29 @@ the jars it needs, and prints the command that starts the daemon, or runs it.
 
   -p, --properties FILE         the application's properties file (required)
   -e, --execute                 run the daemon; otherwise only print the command
-      --restart                 start the daemon again when it ends by itself,
-                                at most 10 times within an hour
   -j, --java PATH               the java command, or a Java installation
                                 (default: that of JAVA_HOME, else java in PATH)
-  -l, --log-configuration FILE  a logback.xml for the daemon's log
-                                (default: the log goes to standard error)
+      --java-opt OPTION         an option of Java's own; may be repeated
+      --add-classpath PATH      a further jar or folder; may be repeated
   -c, --jar-path DIR            where the jars are kept (default: the folder
                                 kcl-bootstrap/maven in the user's cache folder)
-      --repo URL                the Maven repository (default: that of
-                                KCL_MAVEN_REPO or KCL_MVN_REPO_SEARCH_URL, else
-                                Maven Central)
+      --repo URL                the Maven repository (default: KCL_MAVEN_REPO,
+                                KCL_MVN_REPO_SEARCH_URL, else Maven Central)
+With --execute:
+      --restart                 start the daemon again when it ends by itself,
+                                at most 10 times within an hour
+      --worker-id ID            the daemon's worker ID; auto: one that is this
+                                host's, needs --state-dir
+      --state-dir DIR           a folder on a local disk for the locks of auto
+      --stop-timeout DURATION   kill what has not stopped then, such as 30s
+                                (default: shutdownGraceMillis and 10 s)
+      --log-level LEVEL         error, warn, info (default) or debug
+  -l, --log-configuration FILE  a logback.xml for the daemon's log
+                                (default: the log goes to standard error)
   -h, --help                    print this text
 
 Example:
-  kcl-bootstrap --properties sample.properties --execute
+  kcl-bootstrap --properties sample.properties --execute --restart
 
 Ctrl-C, SIGTERM and SIGHUP stop the daemon gracefully; another one, a second
 later or more, kills it. Exit status: 0 done, or stopped as asked; 1 failed;
@@ -46,7 +55,53 @@ type runFlags struct {
 	checkFlags
 	fetchFlags
 	java, logConfiguration string
+	javaOptions, classPath []string
 	execute, restart       bool
+	workerID, stateDir     string
+	stopTimeout            time.Duration
+	logLevel               logLevel
+}
+
+// A logLevel is the value of --log-level.
+type logLevel struct{ slog.Level }
+
+func (l *logLevel) String() string { return strings.ToLower(l.Level.String()) }
+func (l *logLevel) Type() string   { return "level" }
+
+// Set reads one of the names in the help; slog would take INFO+2 as well.
+func (l *logLevel) Set(text string) error {
+	switch text {
+	case "error", "warn", "info", "debug":
+		return l.UnmarshalText([]byte(text))
+	}
+	return errors.New("not error, warn, info or debug")
+}
+
+// auto is the --worker-id that is claimed.
+const auto = "auto"
+
+// check returns what is wrong with the flags together.
+func (f *runFlags) check(set *pflag.FlagSet) error {
+	switch {
+	case f.properties == "":
+		return errNoProperties
+	case f.workerID == auto && f.stateDir == "":
+		return errors.New("--worker-id auto needs --state-dir, a folder on a local disk that is there after a restart")
+	case f.workerID != auto && f.stateDir != "":
+		return errors.New("--state-dir is for --worker-id auto")
+	case set.Changed("worker-id") && strings.TrimSpace(f.workerID) == "":
+		return errors.New("--worker-id is empty")
+	case set.Changed("stop-timeout") && f.stopTimeout <= 0:
+		return errors.New("--stop-timeout must be more than 0")
+	case f.logConfiguration != "" && set.Changed("log-level"):
+		return errors.New("--log-level has no effect beside --log-configuration")
+	}
+	for _, name := range []string{"restart", "worker-id", "stop-timeout", "log-level"} {
+		if set.Changed(name) && !f.execute {
+			return fmt.Errorf("--%s needs --execute", name)
+		}
+	}
+	return nil
 }
 
 // run is kcl-bootstrap without a subcommand: the flags of KCL's bootstrap for
@@ -59,33 +114,43 @@ func (c *command) run(ctx context.Context, args []string) int {
 	set.BoolVarP(&f.execute, "execute", "e", false, "")
 	set.BoolVar(&f.restart, "restart", false, "")
 	set.StringVarP(&f.java, "java", "j", "", "")
+	set.StringArrayVar(&f.javaOptions, "java-opt", nil, "")
+	set.StringArrayVar(&f.classPath, "add-classpath", nil, "")
+	set.StringVar(&f.workerID, "worker-id", "", "")
+	set.StringVar(&f.stateDir, "state-dir", "", "")
+	set.DurationVar(&f.stopTimeout, "stop-timeout", 0, "")
+	set.Var(&f.logLevel, "log-level", "")
 	set.StringVarP(&f.logConfiguration, "log-configuration", "l", "", "")
 	if status, ok := c.parse(set, help, args); !ok {
 		return status
 	}
-	if f.properties == "" {
-		return c.usage(set, errNoProperties)
+	if err := f.check(set); err != nil {
+		return c.usage(set, err)
 	}
 
-	java, problems := c.prepare(ctx, f)
+	java, properties, problems := c.prepare(ctx, f)
 	if problems != nil {
 		for _, problem := range problems {
 			c.say("%s", problem)
 		}
 		return statusFailed
 	}
-	if !f.execute {
-		if _, err := fmt.Fprintln(c.stdout, bootstrap.Quote(java)); err != nil {
-			return c.failed(fmt.Errorf("cannot print the command: %w", err))
-		}
-		return statusOK
+	if f.execute {
+		return c.execute(ctx, f, java, properties)
 	}
-	return c.execute(ctx, f, java)
+	line, err := java.Args()
+	if err != nil {
+		return c.failed(err)
+	}
+	if _, err := fmt.Fprintln(c.stdout, bootstrap.Quote(line)); err != nil {
+		return c.failed(fmt.Errorf("cannot print the command: %w", err))
+	}
+	return statusOK
 }
 
 // prepare checks everything and fetches the jars, what is quick first, and
 // returns the command that starts the daemon, or a line for each problem.
-func (c *command) prepare(ctx context.Context, f runFlags) (args, problems []string) {
+func (c *command) prepare(ctx context.Context, f runFlags) (java bootstrap.Command, properties *bootstrap.Properties, problems []string) {
 	properties, err := c.checkProperties(f.checkFlags)
 	problems = append(problems, describe(err)...)
 	if f.logConfiguration != "" {
@@ -93,44 +158,71 @@ func (c *command) prepare(ctx context.Context, f runFlags) (args, problems []str
 			problems = append(problems, fmt.Sprintf("cannot read the log configuration: %v", err))
 		}
 	}
-	java, err := bootstrap.FindJava(f.java)
+	for _, entry := range f.classPath {
+		if _, err := os.Stat(entry); err != nil {
+			problems = append(problems, fmt.Sprintf("--add-classpath: %v", err))
+		}
+	}
+	java = bootstrap.Command{JavaOptions: f.javaOptions, ClassPath: f.classPath, LogConfiguration: f.logConfiguration}
+	java.Java, err = bootstrap.FindJava(f.java)
 	problems = append(problems, describe(err)...)
 	if problems != nil {
-		return nil, problems
+		return java, nil, problems
 	}
 	if f.execute {
 		if err := properties.CheckEndpoints(ctx); err != nil {
-			return nil, describe(err)
+			return java, nil, describe(err)
 		}
 	}
 	fetched, err := c.fetchJars(ctx, f.fetchFlags)
 	if err != nil {
-		return nil, describe(err)
+		return java, nil, describe(err)
 	}
-	args, err = bootstrap.Command{
-		Java:             java,
-		Jars:             fetched.Files,
-		Properties:       properties.File,
-		LogConfiguration: f.logConfiguration,
-	}.Args()
-	return args, describe(err)
+	java.Jars, java.Properties = fetched.Files, properties.File
+	return java, properties, nil
 }
 
 // execute runs Java until it ends, or until it is no longer restarted.
-func (c *command) execute(ctx context.Context, f runFlags, java []string) int {
+func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Command, properties *bootstrap.Properties) int {
+	log := slog.New(lineHandler{c.say})
+	switch f.workerID {
+	case "":
+	case auto:
+		application, _ := properties.Get("applicationName")
+		worker, err := bootstrap.ClaimWorker(ctx, f.stateDir, application, log)
+		if err != nil {
+			return c.failed(err)
+		}
+		defer worker.Close()
+		java.Worker = worker
+	default:
+		java.Overrides = map[string]string{"workerId": f.workerID}
+	}
+
 	quiet := context.AfterFunc(ctx, func() {
 		c.say("stopping %s; another signal after a second kills it", daemon)
 	})
 	defer quiet()
 	run := func(ctx context.Context) error {
-		return bootstrap.Run(ctx, java, bootstrap.RunOptions{
-			Output: c.stderr,
-			Kill:   c.kill,
+		ready := false
+		return java.Run(ctx, bootstrap.RunOptions{
+			Output:      c.stderr,
+			LogLevel:    f.logLevel.Level,
+			Kill:        c.kill,
+			StopTimeout: f.stopTimeout,
 			Started: func(pid int) {
 				// The form of this line is part of the command's interface.
 				c.say("started %s, pid %d", daemon, pid)
 			},
-			Log: slog.New(lineHandler{c.say}),
+			Holding: func(shards int) {
+				if !ready {
+					ready = true
+					c.say("ready: initialised, holding %s", count(shards))
+				} else {
+					c.say("holding %s", count(shards))
+				}
+			},
+			Log: log,
 		})
 	}
 	var err error
@@ -149,11 +241,19 @@ func (c *command) execute(ctx context.Context, f runFlags, java []string) int {
 		return statusOK
 	case errors.As(err, &exit):
 		c.say("stopped %s: %v", daemon, err)
-		if exit.Code == 0 {
+		if exit.Code == 0 || exit.Stopping && !exit.Killed {
 			return statusFailed
 		}
 		return exit.Code
 	default:
 		return c.failed(err)
 	}
+}
+
+// count tells a number of shards.
+func count(shards int) string {
+	if shards == 1 {
+		return "1 shard"
+	}
+	return fmt.Sprintf("%d shards", shards)
 }
