@@ -9,6 +9,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.73.1
 	github.com/aws/aws-sdk-go-v2/service/kinesis v1.56.11
 	github.com/aws/smithy-go v1.28.8
+	github.com/creack/pty v1.1.24
 	github.com/seed96110120/kinesis-client-go/bootstrap v0.1.0
 	github.com/seed96110120/kinesis-client-go/processor v0.1.0
 	github.com/seed96110120/kinesis-client-go/tools/kinesislocal v0.1.0

@@ -27,6 +27,7 @@ type application struct {
 	dir        string
 	environ    []string
 	properties string
+	arguments  []string // of kcl-bootstrap, beside -e and -p
 	sent       []sample.Key
 	files      *sample.ShardFiles
 }
@@ -85,7 +86,7 @@ func (a *application) start(variables ...string) *sample.Daemon {
 	a.t.Helper()
 	log := filepath.Join(a.dir, "daemon.log")
 	d, err := sample.StartDaemon(sample.DaemonConfig{
-		Bin: shared.bin, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log,
+		Bin: shared.bin, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Args: a.arguments,
 	})
 	if err != nil {
 		a.t.Fatal(err)

@@ -74,9 +74,24 @@ func (n *noter) ShutdownRequested(ctx context.Context, in processor.ShutdownRequ
 	return errors.Join(note("events.txt", "shutdownRequested %s", n.shardID), in.Checkpointer.Checkpoint(ctx))
 }
 
+// talker is a noter that says which shard it has.
+type talker struct{ noter }
+
+func (t *talker) Initialize(ctx context.Context, in processor.InitializeInput) error {
+	fmt.Fprintln(os.Stderr, "said on standard error by", in.Lease.ShardID())
+	return t.noter.Initialize(ctx, in)
+}
+
 const firstShard = "shardId-000000000000"
 
 var children = map[string]func(){
+	"note": func() { processor.Main(&noter{}) },
+	// stderr says who it is on its standard error, and pollutes its standard
+	// output before processor can keep it from that.
+	"stderr": func() {
+		fmt.Println("pollution")
+		processor.Main(&talker{})
+	},
 	// pollute prints wherever it can, before and after Main has begun.
 	"pollute": func() {
 		fmt.Println("printed before Main")
