@@ -28,7 +28,7 @@ type endpoint struct{ property, value string }
 func (p *Properties) endpoints() []endpoint {
 	var all []endpoint
 	for _, name := range endpointProperties {
-		if value, ok := p.values[name]; ok {
+		if value, ok := p.Get(name); ok {
 			all = append(all, endpoint{name, value})
 		}
 	}
@@ -60,16 +60,16 @@ func (p *Properties) CheckEndpoints(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var problems []string
-	for _, err := range failed {
+	var findings []Finding
+	for i, err := range failed {
 		if err != nil {
-			problems = append(problems, err.Error())
+			findings = append(findings, p.finding(endpoints[i].property, err.Error()))
 		}
 	}
-	if problems == nil {
+	if findings == nil {
 		return nil
 	}
-	return &ConfigError{File: p.given, Problems: problems}
+	return &ConfigError{findings}
 }
 
 func (e endpoint) dial(ctx context.Context) error {

@@ -27,7 +27,11 @@ func runDaemon(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := properties.Check(); err != nil {
+	warnings, err := properties.Check(bootstrap.DaemonKeys())
+	for _, warning := range warnings {
+		log.Print(warning)
+	}
+	if err != nil {
 		return err
 	}
 	java, err := bootstrap.FindJava("")
@@ -66,7 +70,8 @@ func ExampleProperties_Check() {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "sample.properties")
-	text := "applicationName = orders\nstreamName = orders\nregionName = us-east-1\n"
+	text := "applicationName = orders\nstreamName = orders\nregionName = us-east-1\n" +
+		"initialPositionInStream = TRIM_HORIZON\nshutdownGraceMillis = 20000\nfailoverTimeMilis = 5000\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		log.Fatal(err)
 	}
@@ -75,15 +80,17 @@ func ExampleProperties_Check() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	_, err = properties.Check(bootstrap.DaemonKeys())
 	var config *bootstrap.ConfigError
-	if errors.As(properties.Check(), &config) {
-		for _, problem := range config.Problems {
-			fmt.Println(problem)
+	if errors.As(err, &config) {
+		for _, finding := range config.Findings {
+			fmt.Println(finding.Line, finding.Text)
 		}
 	}
 	// Output:
-	// executableName is missing; set it to the command that processes records
-	// AwsCredentialsProvider is missing; DefaultCredentialsProvider is the usual one
+	// 0 executableName is missing; set it to the command that processes records
+	// 0 AwsCredentialsProvider is missing; DefaultCredentialsProvider is the usual one
+	// 6 the daemon knows no property "failoverTimeMilis" and would pass over it; did you mean failoverTimeMillis?
 }
 
 func ExampleExitError() {

@@ -67,7 +67,7 @@ func TestReadPropertiesErrors(t *testing.T) {
 	}
 	_, err = ReadProperties(bad)
 	var config *ConfigError
-	if !errors.As(err, &config) || config.File != bad || !strings.HasPrefix(config.Problems[0], "line 2:") {
+	if !errors.As(err, &config) || config.Findings[0].File != bad || config.Findings[0].Line != 2 {
 		t.Errorf("malformed: %v", err)
 	}
 }
@@ -119,7 +119,7 @@ func TestCheck(t *testing.T) {
 		{"no credentials", "-AwsCredentialsProvider", []string{"AwsCredentialsProvider is missing"}},
 		{"credentials of DynamoDB alone", "-AwsCredentialsProvider\nAwsCredentialsProviderDynamoDB = DefaultCredentialsProvider", []string{"AwsCredentialsProvider is missing"}},
 		{"credentials in small letters", "-AwsCredentialsProvider\nawscredentialsprovider : DefaultCredentialsProvider", nil},
-		{"name in another case", "-applicationName\nApplicationName = x", []string{"applicationName is missing"}},
+		{"name in another case", "-applicationName\nApplicationName = x", []string{"applicationName is missing", `the daemon knows no property "ApplicationName" and would pass over it; did you mean applicationName?`}},
 		{"no region", "-regionName", []string{"regionName is missing"}},
 		{"region of one client", "-regionName\nkinesisClient.region = us-east-1", []string{"regionName is missing"}},
 		{"region of each client", "-regionName\nkinesisClient.region = a\ndynamoDbClient.region = a\ncloudWatchClient.region = a", nil},
@@ -153,11 +153,13 @@ func TestCheck(t *testing.T) {
 			for k, v := range properties {
 				lines += k + " = " + v + "\n"
 			}
-			err := readProperties(t, lines+text.String()).Check()
+			_, err := readProperties(t, lines+text.String()).Check(DaemonKeys())
 			var problems []string
 			var config *ConfigError
 			if errors.As(err, &config) {
-				problems = config.Problems
+				for _, f := range config.Findings {
+					problems = append(problems, f.Text)
+				}
 			}
 			if (err == nil) != (tt.want == nil) || !slices.EqualFunc(problems, tt.want, strings.HasPrefix) {
 				t.Errorf("%q, want %q", problems, tt.want)
@@ -237,8 +239,8 @@ func TestCheckEndpoints(t *testing.T) {
 	p := readProperties(t, "kinesisEndpoint = "+up+"\ndynamoDBEndpoint = "+down+"\nkinesisClient.endpointOverride = "+down)
 	err = p.CheckEndpoints(t.Context())
 	var config *ConfigError
-	if !errors.As(err, &config) || len(config.Problems) != 2 ||
-		!strings.HasPrefix(config.Problems[1], "dynamoDBEndpoint: nobody answers at http://127.0.0.1:") ||
+	if !errors.As(err, &config) || len(config.Findings) != 2 ||
+		!strings.HasPrefix(config.Findings[1].Text, "dynamoDBEndpoint: nobody answers at http://127.0.0.1:") ||
 		strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v, want two problems", err)
 	}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -11,24 +15,57 @@ import (
 
 const checkHelp = `Usage: kcl-bootstrap check --properties FILE [flags]
 
-Checks the properties file as a start does, and starts nothing.
+Checks the properties file as a start does, and starts nothing. What it finds
+goes to standard output, a line for each:
+
+  FILE:LINE: error: what the daemon would fail of or silently pass over
+  FILE:LINE: warning: what is probably not meant
 
   -p, --properties FILE  the application's properties file (required)
+      --set KEY=VALUE    check with this in the place of the file's value;
+                         may be repeated
   -h, --help             print this text
 
 Example:
   kcl-bootstrap check --properties sample.properties
+
+Exit status: 0 no errors, 1 errors, 2 wrong usage.
 `
 
 // checkFlags are the flags of all command lines that read the properties.
 type checkFlags struct {
 	properties string
+	set        []string // KEY=VALUE
 }
 
 var errNoProperties = errors.New("--properties FILE is required")
 
 func (f *checkFlags) register(set *pflag.FlagSet) {
 	set.StringVarP(&f.properties, "properties", "p", "", "")
+	set.StringArrayVar(&f.set, "set", nil, "")
+}
+
+func (f *checkFlags) validate() error {
+	if f.properties == "" {
+		return errNoProperties
+	}
+	for _, s := range f.set {
+		if name, _, ok := strings.Cut(s, "="); !ok || strings.TrimSpace(name) == "" {
+			// What stands there may be a secret.
+			return errors.New("--set takes KEY=VALUE")
+		}
+	}
+	return nil
+}
+
+// overrides are what --set says.
+func (f *checkFlags) overrides() map[string]string {
+	all := make(map[string]string, len(f.set))
+	for _, s := range f.set {
+		name, value, _ := strings.Cut(s, "=")
+		all[strings.TrimSpace(name)] = strings.TrimLeft(value, " \t")
+	}
+	return all
 }
 
 // check is the subcommand.
@@ -39,20 +76,49 @@ func (c *command) check(_ context.Context, args []string) int {
 	if status, ok := c.parse(set, checkHelp, args); !ok {
 		return status
 	}
-	if f.properties == "" {
-		return c.usage(set, errNoProperties)
+	if err := f.validate(); err != nil {
+		return c.usage(set, err)
 	}
-	if _, err := c.checkProperties(f); err != nil {
+	_, warnings, err := c.checkProperties(f)
+	var config *bootstrap.ConfigError
+	if err != nil && !errors.As(err, &config) {
 		return c.failed(err)
+	}
+	findings := slices.Clone(warnings)
+	errorCount := 0
+	if config != nil {
+		errorCount = len(config.Findings)
+		findings = append(findings, config.Findings...)
+	}
+	slices.SortStableFunc(findings, func(a, b bootstrap.Finding) int { return cmp.Compare(a.Line, b.Line) })
+	for _, finding := range findings {
+		if _, err := fmt.Fprintln(c.stdout, finding); err != nil {
+			return c.failed(err)
+		}
+	}
+	c.say("%s: %s, %s", f.properties, plural(errorCount, "error"), plural(len(warnings), "warning"))
+	if errorCount > 0 {
+		return statusFailed
 	}
 	return statusOK
 }
 
-// checkProperties reads the properties and looks for what is wrong with them.
-func (c *command) checkProperties(f checkFlags) (*bootstrap.Properties, error) {
-	properties, err := bootstrap.ReadProperties(f.properties)
-	if err != nil {
-		return nil, err
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	return properties, properties.Check()
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// checkProperties reads the properties and looks for what is wrong with them.
+func (c *command) checkProperties(f checkFlags) (properties *bootstrap.Properties, warnings []bootstrap.Finding, err error) {
+	properties, err = bootstrap.ReadProperties(f.properties)
+	if err != nil {
+		return nil, nil, err
+	}
+	for name, value := range f.overrides() {
+		properties.Set(name, value)
+	}
+	warnings, err = properties.Check(bootstrap.DaemonKeys())
+	return properties, warnings, err
 }

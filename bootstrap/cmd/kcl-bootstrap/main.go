@@ -109,9 +109,9 @@ func describe(err error) []string {
 	case errors.Is(err, errStopped):
 		return []string{"stopped before the daemon was started"}
 	case errors.As(err, &config):
-		lines := make([]string, len(config.Problems))
-		for i, problem := range config.Problems {
-			lines[i] = config.File + ": " + problem
+		lines := make([]string, len(config.Findings))
+		for i, finding := range config.Findings {
+			lines[i] = finding.String()
 		}
 		return lines
 	default:

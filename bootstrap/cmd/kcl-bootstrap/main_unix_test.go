@@ -117,7 +117,8 @@ func newBench(t *testing.T, fault http.HandlerFunc) *bench {
 	b.cache = filepath.Join(b.dir, "it's a cache")
 	b.properties = filepath.Join(b.dir, "sample.properties")
 	b.write(t, "sample.properties", "executableName = /bin/sh -c true\napplicationName = app\nstreamName = stream\n"+
-		"AwsCredentialsProvider = DefaultCredentialsProvider\nregionName = us-east-1\n")
+		"AwsCredentialsProvider = DefaultCredentialsProvider\nregionName = us-east-1\n"+
+		"initialPositionInStream = TRIM_HORIZON\nshutdownGraceMillis = 10000\n")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -316,8 +317,8 @@ func TestBadInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.write(t, "empty.properties", "regionName = us-east-1\n")
-	b.write(t, "endpoint.properties", string(good)+"kinesisEndpoint = http://"+free.Addr().String()+"\n")
+	b.write(t, "empty.properties", "regionName = us-east-1\ninitialPositionInStream = LATEST\nshutdownGraceMillis = 10000\n")
+	b.write(t, "endpoint.properties", string(good)+"metricsLevel = NONE\nkinesisEndpoint = http://"+free.Addr().String()+"\n")
 	b.write(t, "file", "")
 	noJava := []string{"JAVA_HOME=", "PATH=" + b.cache}
 	for _, tt := range []struct {
@@ -327,15 +328,15 @@ func TestBadInput(t *testing.T) {
 		want []string // a line each
 	}{
 		{"no file", nil, []string{"-e", "-p", "none.properties"}, []string{"properties file none.properties does not exist"}},
-		{"nothing in it", nil, []string{"-e", "-p", "empty.properties"}, []string{"empty.properties: executableName is missing",
-			"empty.properties: applicationName is missing", "empty.properties: streamName and streamArn are missing",
-			"empty.properties: AwsCredentialsProvider is missing"}},
+		{"nothing in it", nil, []string{"-e", "-p", "empty.properties"}, []string{"empty.properties: error: executableName is missing",
+			"empty.properties: error: applicationName is missing", "empty.properties: error: streamName and streamArn are missing",
+			"empty.properties: error: AwsCredentialsProvider is missing"}},
 		{"no Java", noJava, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
 		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: --java: none"}},
 		{"no log configuration", nil, []string{"-l", "none.xml", "-p", "sample.properties"}, []string{"cannot read the log configuration"}},
 		{"all of these", noJava, []string{"-l", "none.xml", "-p", "none.properties"},
 			[]string{"properties file", "cannot read the log configuration", "no Java"}},
-		{"endpoint", nil, []string{"-e", "-p", "endpoint.properties"}, []string{"endpoint.properties: kinesisEndpoint: nobody answers at http://127.0.0.1"}},
+		{"endpoint", nil, []string{"-e", "-p", "endpoint.properties"}, []string{"endpoint.properties:9: error: kinesisEndpoint: nobody answers at http://127.0.0.1"}},
 		{"jar folder", nil, []string{"-c", "file", "-p", "sample.properties"}, []string{"cannot make the folder for the jars"}},
 		{"repository", nil, []string{"--repo", "nonsense", "-p", "sample.properties"}, []string{"the repository nonsense is not of the form"}},
 	} {

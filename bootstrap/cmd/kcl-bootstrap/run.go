@@ -31,6 +31,7 @@ the jars it needs, and prints the command that starts the daemon, or runs it.
       --repo URL                the Maven repository (default: KCL_MAVEN_REPO,
                                 KCL_MVN_REPO_SEARCH_URL, else Maven Central)
 With --execute:
+      --set KEY=VALUE           a property in the place of the file's
       --restart                 start the daemon again when it ends by itself,
                                 at most 10 times within an hour
       --worker-id ID            the daemon's worker ID; auto: one that is this
@@ -82,9 +83,10 @@ const auto = "auto"
 
 // check returns what is wrong with the flags together.
 func (f *runFlags) check(set *pflag.FlagSet) error {
+	if err := f.validate(); err != nil {
+		return err
+	}
 	switch {
-	case f.properties == "":
-		return errNoProperties
 	case f.workerID == auto && f.stateDir == "":
 		return errors.New("--worker-id auto needs --state-dir, a folder on a local disk that is there after a restart")
 	case f.workerID != auto && f.stateDir != "":
@@ -96,7 +98,7 @@ func (f *runFlags) check(set *pflag.FlagSet) error {
 	case f.logConfiguration != "" && set.Changed("log-level"):
 		return errors.New("--log-level has no effect beside --log-configuration")
 	}
-	for _, name := range []string{"restart", "worker-id", "stop-timeout", "log-level"} {
+	for _, name := range []string{"set", "restart", "worker-id", "stop-timeout", "log-level"} {
 		if set.Changed(name) && !f.execute {
 			return fmt.Errorf("--%s needs --execute", name)
 		}
@@ -151,7 +153,10 @@ func (c *command) run(ctx context.Context, args []string) int {
 // prepare checks everything and fetches the jars, what is quick first, and
 // returns the command that starts the daemon, or a line for each problem.
 func (c *command) prepare(ctx context.Context, f runFlags) (java bootstrap.Command, properties *bootstrap.Properties, problems []string) {
-	properties, err := c.checkProperties(f.checkFlags)
+	properties, warnings, err := c.checkProperties(f.checkFlags)
+	for _, warning := range warnings {
+		c.say("%s", warning)
+	}
 	problems = append(problems, describe(err)...)
 	if f.logConfiguration != "" {
 		if _, err := os.Stat(f.logConfiguration); err != nil {
@@ -163,7 +168,8 @@ func (c *command) prepare(ctx context.Context, f runFlags) (java bootstrap.Comma
 			problems = append(problems, fmt.Sprintf("--add-classpath: %v", err))
 		}
 	}
-	java = bootstrap.Command{JavaOptions: f.javaOptions, ClassPath: f.classPath, LogConfiguration: f.logConfiguration}
+	java = bootstrap.Command{JavaOptions: f.javaOptions, ClassPath: f.classPath, LogConfiguration: f.logConfiguration,
+		Overrides: f.overrides()}
 	java.Java, err = bootstrap.FindJava(f.java)
 	problems = append(problems, describe(err)...)
 	if problems != nil {
@@ -196,7 +202,7 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 		defer worker.Close()
 		java.Worker = worker
 	default:
-		java.Overrides = map[string]string{"workerId": f.workerID}
+		java.Overrides["workerId"] = f.workerID
 	}
 
 	quiet := context.AfterFunc(ctx, func() {

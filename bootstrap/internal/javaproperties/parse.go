@@ -13,11 +13,27 @@ import (
 // errMalformedEscape stands for the exception that Java throws.
 var errMalformedEscape = errors.New(`\u is not followed by four hexadecimal digits`)
 
-// Parse returns the properties in text. Of a key that is there twice the last
-// value counts. The one possible error is a malformed \u escape; it names the
-// line at which the property starts.
-func Parse(text []byte) (map[string]string, error) {
-	properties := make(map[string]string)
+// A SyntaxError says what Java would refuse a file for.
+type SyntaxError struct {
+	Line int // where the property starts, from 1
+	Text string
+}
+
+// Error returns one line.
+func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
+
+// A Property is one of a file, in its place.
+type Property struct {
+	Key, Value string
+	// Line is the number of the line at which it starts, from 1.
+	Line int
+}
+
+// Parse returns the properties in text, in their order. Of a key that is there
+// twice the last value counts. The one possible error is a *SyntaxError for a
+// malformed \u escape.
+func Parse(text []byte) ([]Property, error) {
+	var properties []Property
 	r := lineReader{text: text, line: 1}
 	for {
 		line, number, ok := r.next()
@@ -27,13 +43,13 @@ func Parse(text []byte) (map[string]string, error) {
 		rawKey, rawValue := split(line)
 		key, err := unescape(rawKey)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+			return nil, &SyntaxError{number, err.Error()}
 		}
 		value, err := unescape(rawValue)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+			return nil, &SyntaxError{number, err.Error()}
 		}
-		properties[key] = value
+		properties = append(properties, Property{key, value, number})
 	}
 }
 

@@ -41,10 +41,27 @@ func TestParse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Parse([]byte(tt.text))
-			if err != nil || !maps.Equal(got, tt.want) {
+			if err != nil || !maps.Equal(values(got), tt.want) {
 				t.Errorf("Parse(%q) = %q, %v, want %q", tt.text, got, err, tt.want)
 			}
 		})
+	}
+}
+
+// values is what Java would have of a file.
+func values(properties []Property) map[string]string {
+	m := make(map[string]string)
+	for _, p := range properties {
+		m[p.Key] = p.Value
+	}
+	return m
+}
+
+func TestParseTellsLines(t *testing.T) {
+	got, err := Parse([]byte("# one\na=1\\\n  2\n\nb\r\nc=\ra=3"))
+	want := []Property{{"a", "12", 2}, {"b", "", 5}, {"c", "", 6}, {"a", "3", 7}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
 	}
 }
 
@@ -118,7 +135,7 @@ func dump(file []byte) string {
 	var out strings.Builder
 	// Sorted as Java sorts: all keys' digits are ASCII.
 	byHex := make(map[string]string)
-	for k, v := range properties {
+	for k, v := range values(properties) {
 		byHex[hexUnits(k)] = hexUnits(v)
 	}
 	for _, k := range slices.Sorted(maps.Keys(byHex)) {
@@ -139,8 +156,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a = 1 \\\n  2\n# c\nb:\\u00e9"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		properties, err := Parse(text)
-		if err == nil && properties == nil {
-			t.Error("neither properties nor an error")
+		if err != nil && properties != nil {
+			t.Error("both properties and an error")
+		}
+		line := 0
+		for _, p := range properties {
+			if p.Line <= line {
+				t.Errorf("line %d after line %d", p.Line, line)
+			}
+			line = p.Line
 		}
 	})
 }

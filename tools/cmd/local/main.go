@@ -112,9 +112,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		fmt.Fprintf(stderr, "The consumer's properties file needs these lines (or use --properties):\n%s\n", indent(stack.PropertiesText(s.Properties())))
 	} else {
 		name := localName(*properties)
-		// Of two lines with one name, Java takes the last.
-		text := string(base) + "\n# Written by tools/cmd/local, removed when it ends.\n" + stack.PropertiesText(s.Properties())
-		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+		if err := os.WriteFile(name, []byte(stack.Override(string(base), s.Properties())), 0o666); err != nil {
 			return fmt.Errorf("local properties: %w", err)
 		}
 		defer os.Remove(name)

@@ -70,7 +70,7 @@ func TestRunsUntilItIsStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := string(text); !strings.HasPrefix(s, "streamName = s\nkinesisEndpoint = elsewhere\n") || !strings.Contains(s, "\nkinesisEndpoint = "+endpoints[0][1]+"\n") {
+	if s := string(text); !strings.HasPrefix(s, "streamName = s\n# set below: kinesisEndpoint = elsewhere\n") || !strings.Contains(s, "\nkinesisEndpoint = "+endpoints[0][1]+"\n") {
 		t.Errorf("%s", s)
 	}
 	if resp, err := http.Get(endpoints[1][1]); err != nil {

@@ -77,6 +77,5 @@ func WriteProperties(root, file string, settings []stack.Setting) error {
 	if err != nil {
 		return err
 	}
-	differs := "\n# What differs from the sample's file; the last line of a name counts.\n"
-	return os.WriteFile(file, []byte(string(text)+differs+stack.PropertiesText(settings)), 0o644)
+	return os.WriteFile(file, []byte(stack.Override(string(text), settings)), 0o644)
 }

@@ -93,6 +93,36 @@ func PropertiesText(settings []Setting) string {
 	return b.String()
 }
 
+// Override returns a properties file's text with settings in the place of its
+// own: lines that set one of them become comments.
+func Override(text string, settings []Setting) string {
+	names := make(map[string]bool)
+	for _, s := range settings {
+		names[s.Name] = true
+	}
+	var b strings.Builder
+	continued := false // by a backslash at the end of a line that was taken out
+	for line := range strings.Lines(text) {
+		trimmed := strings.TrimLeft(line, " \t")
+		name := trimmed
+		if end := strings.IndexAny(trimmed, "=: \t\r\n"); end >= 0 {
+			name = trimmed[:end]
+		}
+		out := continued || names[name]
+		if out {
+			b.WriteString("# set below: ")
+		}
+		b.WriteString(line)
+		content := strings.TrimRight(line, "\r\n")
+		backslashes := len(content) - len(strings.TrimRight(content, `\`))
+		continued = out && backslashes%2 == 1
+	}
+	if !strings.HasSuffix(text, "\n") {
+		b.WriteString("\n")
+	}
+	return b.String() + "\n# Written by this project's tools.\n" + PropertiesText(settings)
+}
+
 // Env returns the environment variables that lead every AWS SDK to the stack,
 // and only there: with credentials that are none, and without the look-up of
 // others on an EC2 instance or in the user's own configuration.

@@ -1,0 +1,45 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestCheckCommand(t *testing.T) {
+	b := newBench(t, nil)
+	good, err := os.ReadFile(b.properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, stderr := b.run(t, nil, "check", "-p", "sample.properties")
+	if status != 0 || stdout != "" || stderr != "kcl-bootstrap: sample.properties: 0 errors, 0 warnings\n" {
+		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+
+	b.write(t, "slip.properties", string(good)+"failoverTimeMilis = 5000\nidleTimeBetweenReadsInMillis = 0\n")
+	status, stdout, stderr = b.run(t, nil, "check", "-p", "slip.properties")
+	want := `slip.properties:8: error: the daemon knows no property "failoverTimeMilis" and would pass over it; did you mean failoverTimeMillis?
+slip.properties:9: warning: idleTimeBetweenReadsInMillis: the daemon takes 0 for unset: its default holds
+`
+	if status != 1 || stdout != want || stderr != "kcl-bootstrap: slip.properties: 1 error, 1 warning\n" {
+		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+	// A start finds the same, and fetches nothing.
+	status, stdout, stderr = b.run(t, nil, "-e", "-p", "slip.properties", "-c", b.cache)
+	if status != 1 || stdout != "" || strings.Count(stderr, "\n") != 2 || !strings.Contains(stderr, ":8: error: ") || !strings.Contains(stderr, ":9: warning: ") || b.requests() != 0 {
+		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+
+	status, stdout, _ = b.run(t, nil, "check", "-p", "sample.properties", "--set", "retrievalMode=PUSH", "--set", "maxRecords = 10")
+	if status != 1 || stdout != "set apart from the file: error: retrievalMode: \"PUSH\" is not one of FANOUT, POLLING, DEFAULT\n" {
+		t.Errorf("status %d, %q", status, stdout)
+	}
+	for _, args := range [][]string{{"check"}, {"check", "-p", "sample.properties", "--set", "s3cr3t"}, {"-p", "sample.properties", "--set", "maxRecords=1"}} {
+		if status, stdout, stderr := b.run(t, nil, args...); status != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "s3cr3t") {
+			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)
+		}
+	}
+}

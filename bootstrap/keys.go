@@ -1,0 +1,256 @@
+package bootstrap
+
+import (
+	_ "embed"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Keys are the properties that one version of the daemon reads, and what it
+// makes of them. They are not changed once made, and may be shared.
+type Keys struct {
+	known map[string]knownKey
+}
+
+// A knownKey is a property's type, and what it does not do.
+type knownKey struct {
+	typ keyType
+	// ignored: setting it makes no difference.
+	ignored bool
+	// zeroIgnored: 0 or false is taken for unset. zeroDefault is the value that
+	// holds then, empty where it follows from others.
+	zeroIgnored bool
+	zeroDefault string
+}
+
+//go:embed locks/multilang-daemon-3.1.3.keys
+var daemonKeysText []byte
+
+var daemonKeys = sync.OnceValue(func() *Keys {
+	keys, err := ParseKeys("MultiLangDaemon "+DaemonVersion, daemonKeysText)
+	if err != nil {
+		// Part of the binary, and parsed by a test: it cannot happen.
+		panic(err)
+	}
+	return keys
+})
+
+// DaemonKeys returns the keys of MultiLangDaemon 3.1.3, which were made from
+// the classes that DaemonLock locks. It is the same value at each call.
+func DaemonKeys() *Keys { return daemonKeys() }
+
+// ParseKeys reads the keys of a daemon. Each line has the property's name and
+// its type, parted by spaces:
+//
+//   - string, strings (parted by commas), boolean, int (32 bits), long (64),
+//     double, duration (ISO 8601), seconds (since 1970), tags (NAME=VALUE,...),
+//     enum:A,B,... in capital letters, object (no text can stand for it), any;
+//   - then possibly "ignored": setting it makes no difference; and
+//     "zero-ignored" or "zero-ignored=D": 0 or false is taken for unset, when D
+//     holds.
+//
+// A name that ends in .* stands for all that begin so. Empty lines and lines
+// that start with # are passed over. The error names the daemon and the line.
+func ParseKeys(name string, text []byte) (*Keys, error) {
+	keys := &Keys{known: make(map[string]knownKey)}
+	for i, line := range strings.Split(string(text), "\n") {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		bad := func(what string) error {
+			return fmt.Errorf("keys of %s, line %d: %s", name, i+1, what)
+		}
+		if len(fields) < 2 {
+			return nil, bad("a name and a type are needed")
+		}
+		if _, ok := keys.known[fields[0]]; ok {
+			return nil, bad(fields[0] + " is named twice")
+		}
+		var key knownKey
+		var ok bool
+		if key.typ, ok = parseKeyType(fields[1]); !ok {
+			return nil, bad("unknown type " + fields[1])
+		}
+		for _, flag := range fields[2:] {
+			switch flag, value, _ := strings.Cut(flag, "="); flag {
+			case "ignored":
+				key.ignored = true
+			case "zero-ignored":
+				key.zeroIgnored, key.zeroDefault = true, value
+			default:
+				return nil, bad("unknown word " + flag)
+			}
+		}
+		keys.known[fields[0]] = key
+	}
+	return keys, nil
+}
+
+// lookup finds a property by its name, as the daemon does.
+func (k *Keys) lookup(name string) (knownKey, bool) {
+	if key, ok := k.known[normalName(name)]; ok {
+		return key, true
+	}
+	if first, _, ok := strings.Cut(name, "."); ok {
+		key, ok := k.known[first+".*"]
+		return key, ok
+	}
+	return knownKey{}, false
+}
+
+// credentialsPrefix is the one part of a name that KCL reads in any case.
+const credentialsPrefix = "awsCredentialsProvider"
+
+// normalName is the name by which the daemon knows a property.
+func normalName(name string) string {
+	if n := len(credentialsPrefix); len(name) >= n && strings.EqualFold(name[:n], credentialsPrefix) {
+		return credentialsPrefix + name[n:]
+	}
+	return name
+}
+
+// meant returns the known name that an unknown one is most like, or "".
+func (k *Keys) meant(name string) string {
+	best, distance := "", max(2, len(name)/4)+1
+	for known := range k.known {
+		if strings.HasSuffix(known, ".*") {
+			continue
+		}
+		d := editDistance(strings.ToLower(name), strings.ToLower(known))
+		if d < distance || d == distance && known < best {
+			best, distance = known, d
+		}
+	}
+	return best
+}
+
+// editDistance is the number of characters to insert, delete, replace or swap
+// with the next, that lead from a to b.
+func editDistance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+// A keyType is what the daemon reads a value as.
+type keyType struct {
+	name   string
+	values []string // of an enum
+}
+
+func parseKeyType(text string) (keyType, bool) {
+	if values, ok := strings.CutPrefix(text, "enum:"); ok {
+		return keyType{name: "enum", values: strings.Split(values, ",")}, values != ""
+	}
+	switch text {
+	case "string", "strings", "boolean", "int", "long", "double", "duration", "seconds", "tags", "object", "any":
+		return keyType{name: text}, true
+	}
+	return keyType{}, false
+}
+
+// What Java's own parsers take.
+var (
+	javaDouble   = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[fFdD]?$`)
+	javaDuration = regexp.MustCompile(`(?i)^\+?P(\+?[0-9]+D)?(T(\+?[0-9]+H)?(\+?[0-9]+M)?(\+?[0-9]+([.,][0-9]{0,9})?S)?)?$`)
+)
+
+// wrong says what is wrong with a value, "" if nothing. The daemon would
+// silently put 0 or false in its place, or die of it.
+func (t keyType) wrong(value string) string {
+	trimmed := strings.TrimSpace(value)
+	switch t.name {
+	case "int", "long":
+		bits := map[string]int{"int": 32, "long": 64}[t.name]
+		if n, err := strconv.ParseInt(trimmed, 10, bits); err != nil {
+			return fmt.Sprintf("%q is not a whole number up to %d", value, uint64(math.MaxUint64)>>(65-bits))
+		} else if n < 0 {
+			return fmt.Sprintf("%q is below 0", value)
+		}
+	case "double":
+		if !javaDouble.MatchString(trimmed) {
+			return fmt.Sprintf("%q is not a number", value)
+		}
+	case "boolean":
+		if _, ok := parseBoolean(value); !ok {
+			return withSpace(value, fmt.Sprintf("%q is neither true nor false", value))
+		}
+	case "enum":
+		for _, v := range t.values {
+			if strings.EqualFold(value, v) {
+				return ""
+			}
+		}
+		return withSpace(value, fmt.Sprintf("%q is not one of %s", value, strings.Join(t.values, ", ")))
+	case "duration":
+		if !javaDuration.MatchString(trimmed) || strings.HasSuffix(strings.ToUpper(trimmed), "T") || strings.EqualFold(strings.TrimPrefix(trimmed, "+"), "P") {
+			return fmt.Sprintf("%q is not a duration such as PT5M or P1D", value)
+		}
+	case "seconds":
+		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
+			return withSpace(value, fmt.Sprintf("%q is not a number of seconds since 1970", value))
+		}
+	case "tags":
+		for pair := range strings.SplitSeq(trimmed, ",") {
+			if name, tag, ok := strings.Cut(strings.TrimSpace(pair), "="); !ok || name == "" || tag == "" || strings.Contains(tag, "=") {
+				return "it is not a list of NAME=VALUE,NAME=VALUE"
+			}
+		}
+	case "object":
+		return "the daemon can make nothing of a text here"
+	}
+	return ""
+}
+
+// withSpace adds the reason that the eye does not see.
+func withSpace(value, text string) string {
+	if strings.TrimSpace(value) != value {
+		return text + ": there is a space at its end"
+	}
+	return text
+}
+
+// parseBoolean takes what the daemon takes.
+func parseBoolean(value string) (b, ok bool) {
+	switch strings.ToLower(value) {
+	case "true", "yes", "y", "on", "1":
+		return true, true
+	case "false", "no", "n", "off", "0":
+		return false, true
+	}
+	return false, false
+}
+
+// isZero tells whether a value is the 0 or false of its type.
+func (t keyType) isZero(value string) bool {
+	switch t.name {
+	case "int", "long", "double":
+		f, err := strconv.ParseFloat(strings.TrimRight(strings.TrimSpace(value), "fFdD"), 64)
+		return err == nil && f == 0
+	case "boolean":
+		b, ok := parseBoolean(value)
+		return ok && !b
+	}
+	return false
+}
