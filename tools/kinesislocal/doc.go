@@ -1,10 +1,12 @@
 // Package kinesislocal is a Kinesis Data Streams service inside a Go process,
-// for tests and local runs: Amazon's Kinesis Client Library (KCL 3.x, in
-// POLLING mode), the AWS SDKs and the AWS CLI work with it as they do with AWS.
+// for tests and local runs: Amazon's Kinesis Client Library (KCL 3.x, polling
+// and with enhanced fan-out), the AWS SDKs and the AWS CLI work with it as they
+// do with AWS.
 //
-// [Start] listens on a port of this machine; give [Server.URL] to clients as
-// their endpoint. Streams live in memory until [Server.Close]. Any credentials
-// do: signatures are not verified.
+// [New] starts a server for a test; [Start] does anywhere else. Give
+// [Server.AWSConfig] to clients of the AWS SDK for Go, and [Server.URL] to all
+// others as their endpoint. Streams live in memory until [Server.Close]. Any
+// credentials do: signatures are not verified.
 //
 // One port takes HTTP/1.1 and HTTP/2 with prior knowledge (which KCL speaks),
 // and bodies in AWS JSON 1.1 and AWS CBOR 1.1.
@@ -13,17 +15,35 @@
 //
 // Hash keys, sequence numbers that rise within a shard and from parent to
 // child, shard lineage with closed parents and ChildShards, iterators that
-// expire after five minutes, 24 hours of retention, the sizes that a call may
-// have, and the exceptions with their names.
+// expire after five minutes, retention, the sizes that a call may have, and the
+// exceptions with their names. Consumers subscribe to shards for five minutes;
+// a second subscription within five seconds is a ResourceInUseException, a
+// later one takes the place of the first.
 //
-// # What is not
+// With [RealLimits] the shards have the throughput of real ones.
 //
-// The operations are CreateStream, DeleteStream, DescribeStream,
-// DescribeStreamSummary, ListStreams, ListShards, SplitShard, MergeShards,
-// UpdateShardCount, PutRecord, PutRecords, GetShardIterator and GetRecords; any
-// other is an UnknownOperationException. Nothing is ever throttled. There is
-// one account ([Account]) and one set of streams: region and account of an ARN
-// are not compared, and a new stream has the region that its creator signed
-// for. Tags, a distribution strategy and warm throughput given to CreateStream
-// are accepted and dropped.
+// # What is guaranteed
+//
+//   - Every record that was put is read once and in its order, children after
+//     their parents, whatever is resharded meanwhile: TestEveryRecordIsReadOnceInOrder
+//     (GetRecords), TestSubscriptionsBringEveryRecordOnce (SubscribeToShard).
+//   - A subscription learns of a record, of the end of its shard and of the end
+//     of its consumer when they happen: TestSubscriptionWaitsAndBeats,
+//     TestSubscriptionEndsWithItsShard, TestSubscriptionEndsWithItsConsumerAndStream.
+//   - Records take at most Config.MaxBytes; the oldest go first:
+//     TestMaxBytesDropsTheOldest.
+//   - An injected fault hits exactly its share of the calls:
+//     TestFaultsFailTheirShareOfCalls.
+//   - Close takes less than two seconds, with connections and subscriptions
+//     open: TestCloseCutsOpenConnections, TestCloseEndsSubscriptions.
+//
+// # What is not as on AWS
+//
+// The operations are those that KCL, the SDKs and the CLI use on streams; the
+// README lists them. Any other is an UnknownOperationException. There is one
+// account ([Account]) and one set of streams: region and account of an ARN are
+// not compared, and a new stream has the region that its creator signed for.
+// Encryption is told back and not done. A distribution strategy and warm
+// throughput are accepted and dropped. Operations that do not touch records are
+// never throttled, unless a fault says so.
 package kinesislocal

@@ -4,15 +4,17 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
+	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
 )
 
-// A test puts a record and reads it back through the AWS SDK.
+// A program puts a record and reads it back through the AWS SDK.
 func Example() {
 	server, err := kinesislocal.Start(kinesislocal.Config{})
 	if err != nil {
@@ -21,13 +23,7 @@ func Example() {
 	defer server.Close()
 
 	ctx := context.Background()
-	client := kinesis.New(kinesis.Options{
-		BaseEndpoint: aws.String(server.URL()),
-		Region:       "us-east-1",
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "any", SecretAccessKey: "any"}, nil
-		}),
-	})
+	client := kinesis.NewFromConfig(server.AWSConfig())
 	stream := aws.String("orders")
 	if _, err := client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: stream, ShardCount: aws.Int32(1)}); err != nil {
 		log.Fatal(err)
@@ -46,4 +42,37 @@ func Example() {
 	}
 	fmt.Printf("%s: %s\n", *put.ShardId, got.Records[0].Data)
 	// Output: shardId-000000000000: two apples
+}
+
+// A test has a server of its own, with the limits of AWS.
+func ExampleNew() {
+	_ = func(t *testing.T) {
+		server := kinesislocal.New(t, func(c *kinesislocal.Config) { c.Limits = kinesislocal.RealLimits })
+		client := kinesis.NewFromConfig(server.AWSConfig())
+		if _, err := client.ListStreams(t.Context(), &kinesis.ListStreamsInput{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Every second call of ListStreams is throttled.
+func ExampleServer_SetFaults() {
+	server, err := kinesislocal.Start(kinesislocal.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	if err := server.SetFaults(fault.Rule{Kind: fault.Throttle, Operation: "ListStreams", Rate: 0.5}); err != nil {
+		log.Fatal(err)
+	}
+	client := kinesis.NewFromConfig(server.AWSConfig(), func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
+	for range 4 {
+		_, err := client.ListStreams(context.Background(), &kinesis.ListStreamsInput{})
+		fmt.Println(err == nil)
+	}
+	// Output:
+	// true
+	// false
+	// true
+	// false
 }

@@ -9,12 +9,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/wire"
 )
 
-// Account is the ID of the account that all streams belong to.
-const Account = "000000000000"
+// Account is the ID of the account that all streams belong to, and Region the
+// region that clients with AWSConfig use.
+const (
+	Account = "000000000000"
+	Region  = "us-east-1"
+)
 
 // Config says how a Server behaves. The zero value is right for tests.
 type Config struct {
@@ -27,17 +34,47 @@ type Config struct {
 	// returns. AWS takes some ten seconds. Never negative.
 	TransitionDelay time.Duration
 
+	// SubscriptionLife is how long a subscription to a shard lasts before the
+	// client must subscribe again. Default 5 minutes, as on AWS. Never negative.
+	SubscriptionLife time.Duration
+
+	// Limits says whether shards have the throughput of real ones. Default
+	// NoLimits.
+	Limits Limits
+
+	// MaxBytes bounds the memory that records take, in bytes. When more is put
+	// the oldest records of all streams are dropped, and Log gets a Warn line.
+	// Default 0: no bound. Less than 16 MiB is an error.
+	MaxBytes int64
+
 	// Log gets one Debug line for each request and an Error line for a fault
 	// of the server; record data never. Default nil: nothing is logged.
 	Log *slog.Logger
 }
+
+// Limits says what a shard takes and gives.
+type Limits int
+
+const (
+	// NoLimits is as much as the machine can do.
+	NoLimits Limits = iota
+	// RealLimits are those of AWS: a shard takes 1 MiB and 1,000 records a
+	// second, and gives 2 MiB in 5 calls of GetRecords a second, and 2 MiB a
+	// second to each consumer that subscribes. What is beyond them gets
+	// ProvisionedThroughputExceededException; subscriptions wait.
+	RealLimits
+)
+
+const minMaxBytes = 16 << 20 // the largest PutRecords, and then some
 
 // Server is a Kinesis Data Streams service in this process. Its methods may be
 // called concurrently.
 type Server struct {
 	url    string
 	http   *http.Server
-	served chan struct{} // closed when Serve has returned
+	faults wire.Faults
+	served chan struct{}      // closed when Serve has returned
+	cancel context.CancelFunc // ends the subscriptions
 	close  func() error
 }
 
@@ -47,8 +84,8 @@ func Start(config Config) (*Server, error) {
 	if config.Addr == "" {
 		config.Addr = "127.0.0.1:0"
 	}
-	if config.TransitionDelay < 0 {
-		return nil, fmt.Errorf("kinesislocal: TransitionDelay is %s: it must not be negative", config.TransitionDelay)
+	if err := config.check(); err != nil {
+		return nil, err
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -57,19 +94,30 @@ func Start(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kinesislocal: cannot listen, choose another Addr (port 0 takes a free one): %w", err)
 	}
-	service := core.New(core.Config{Account: Account, TransitionDelay: config.TransitionDelay})
+	service := core.New(core.Config{
+		Account:          Account,
+		TransitionDelay:  config.TransitionDelay,
+		SubscriptionLife: config.SubscriptionLife,
+		RealLimits:       config.Limits == RealLimits,
+		MaxBytes:         config.MaxBytes,
+		Log:              config.Log,
+	})
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true) // what KCL speaks
+	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
-		url: "http://" + dialable(listener.Addr().(*net.TCPAddr)),
-		http: &http.Server{
-			Handler:           wire.NewHandler(service, config.Log),
-			Protocols:         &protocols,
-			ReadHeaderTimeout: 10 * time.Second,
-			ErrorLog:          slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug),
-		},
+		url:    "http://" + dialable(listener.Addr().(*net.TCPAddr)),
 		served: make(chan struct{}),
+		cancel: cancel,
+	}
+	s.http = &http.Server{
+		Handler:           wire.NewHandler(service, &s.faults, config.Log),
+		Protocols:         &protocols,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       wire.WithConn,
 	}
 	s.close = sync.OnceValue(s.stop)
 	go func() {
@@ -79,6 +127,20 @@ func Start(config Config) (*Server, error) {
 		}
 	}()
 	return s, nil
+}
+
+func (c Config) check() error {
+	switch {
+	case c.TransitionDelay < 0:
+		return fmt.Errorf("kinesislocal: TransitionDelay is %s: it must not be negative", c.TransitionDelay)
+	case c.SubscriptionLife < 0:
+		return fmt.Errorf("kinesislocal: SubscriptionLife is %s: it must not be negative", c.SubscriptionLife)
+	case c.Limits != NoLimits && c.Limits != RealLimits:
+		return fmt.Errorf("kinesislocal: Limits is %d: it must be NoLimits or RealLimits", c.Limits)
+	case c.MaxBytes != 0 && c.MaxBytes < minMaxBytes:
+		return fmt.Errorf("kinesislocal: MaxBytes is %d: it must be 0 or at least %d", c.MaxBytes, minMaxBytes)
+	}
+	return nil
 }
 
 // dialable is the address that a client on this machine uses.
@@ -92,12 +154,38 @@ func dialable(addr *net.TCPAddr) string {
 // URL returns the endpoint for clients, http://HOST:PORT.
 func (s *Server) URL() string { return s.url }
 
-// Close stops the server and forgets its streams. Requests under way get a
+// AWSConfig returns a configuration for clients of the AWS SDK for Go: the
+// server's endpoint, a region, credentials that are none, and an HTTP client
+// that speaks HTTP/2. Each call returns one with connections of its own.
+//
+// With a client of HTTP/1.1, version 1.28.8 of smithy-go now and then cuts the
+// connection in the middle of an answer that came at once: a put is then sent
+// twice, and a subscription ends.
+func (s *Server) AWSConfig() aws.Config {
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	return aws.Config{
+		HTTPClient:   &http.Client{Transport: &http.Transport{Protocols: &protocols}},
+		Region:       Region,
+		BaseEndpoint: aws.String(s.url),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "kinesislocal"}, nil
+		}),
+	}
+}
+
+// SetFaults replaces the rules for what goes wrong on purpose; without
+// arguments nothing does. It returns an error, and changes nothing, when a rule
+// cannot be followed.
+func (s *Server) SetFaults(rules ...fault.Rule) error { return s.faults.Set(rules) }
+
+// Close stops the server and forgets its streams. Subscriptions end. Requests under way get a
 // quarter of a second, then all connections are cut. Further calls return what
 // the first one did.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) stop() error {
+	s.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
 	defer cancel()
 	err := s.http.Shutdown(ctx)

@@ -28,6 +28,14 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
+// placedBy is must for Put.
+func placedBy(t *testing.T) func([]Placed, string, error) []Placed {
+	return func(placed []Placed, _ string, err error) []Placed {
+		t.Helper()
+		return must[[]Placed](t)(placed, err)
+	}
+}
+
 func create(t *testing.T, s *Service, name string, shards int) {
 	t.Helper()
 	if err := s.CreateStream(NewStream{Name: name, ShardCount: shards, Region: "us-east-1"}); err != nil {
@@ -45,7 +53,7 @@ func wantCode(t *testing.T, err error, code Code) {
 
 func put(t *testing.T, s *Service, stream, key, data string) Placed {
 	t.Helper()
-	return must[[]Placed](t)(s.Put(stream, []Entry{{PartitionKey: key, HashKey: HashKeyOf(key), Data: []byte(data)}}, false))[0]
+	return placedBy(t)(s.Put(stream, []Entry{{PartitionKey: key, HashKey: HashKeyOf(key), Data: []byte(data)}}, false))[0]
 }
 
 func ids(shards []Shard) string {
@@ -63,7 +71,7 @@ func ids(shards []Shard) string {
 
 func listIDs(t *testing.T, s *Service, f Filter) string {
 	t.Helper()
-	shards, _, err := s.ListShards("s", f, "", 1000)
+	shards, _, err := s.ListShards("s", time.Time{}, f, "", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +142,7 @@ func TestEveryRecordIsReadOnceInOrder(t *testing.T) {
 
 func reshardAtRandom(t *testing.T, s *Service, r *rand.Rand) {
 	t.Helper()
-	open, _, err := s.ListShards("s", Filter{Type: AtLatest}, "", 1000)
+	open, _, err := s.ListShards("s", time.Time{}, Filter{Type: AtLatest}, "", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +170,7 @@ func reshardAtRandom(t *testing.T, s *Service, r *rand.Rand) {
 func walk(t *testing.T, s *Service, limit int) map[string][]string {
 	t.Helper()
 	read := map[string][]string{}
-	roots, _, err := s.ListShards("s", Filter{Type: AtTrimHorizon}, "", 1000)
+	roots, _, err := s.ListShards("s", time.Time{}, Filter{Type: AtTrimHorizon}, "", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +180,7 @@ func walk(t *testing.T, s *Service, limit int) map[string][]string {
 	}
 	done := map[string]bool{}
 	bounds := map[string]Shard{}
-	all, _, err := s.ListShards("s", Filter{Type: FromTrimHorizon}, "", 1000)
+	all, _, err := s.ListShards("s", time.Time{}, Filter{Type: FromTrimHorizon}, "", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +240,7 @@ func checkOpenShards(t *testing.T, s *Service) {
 		filters = append(filters, Filter{Type: AtTimestamp, Timestamp: created.Add(time.Duration(ms) * time.Millisecond)})
 	}
 	for _, f := range filters {
-		shards, _, err := s.ListShards("s", f, "", 1000)
+		shards, _, err := s.ListShards("s", time.Time{}, f, "", 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +267,7 @@ func TestConcurrentPutsWhileResharding(t *testing.T) {
 		wg.Go(func() {
 			key := fmt.Sprint("writer", w)
 			for i := range each {
-				if _, err := s.Put("s", []Entry{{PartitionKey: key, HashKey: HashKeyOf(key), Data: []byte(fmt.Sprint(i))}}, false); err != nil {
+				if _, _, err := s.Put("s", []Entry{{PartitionKey: key, HashKey: HashKeyOf(key), Data: []byte(fmt.Sprint(i))}}, false); err != nil {
 					t.Error(err)
 				}
 			}
@@ -296,9 +304,9 @@ func TestStreamStates(t *testing.T) {
 		create(t, s, "s", 2)
 		status(Creating)
 		wantCode(t, s.CreateStream(NewStream{Name: "s", ShardCount: 1}), ResourceInUse)
-		_, err := s.Put("s", []Entry{{PartitionKey: "k"}}, false)
+		_, _, err := s.Put("s", []Entry{{PartitionKey: "k"}}, false)
 		wantCode(t, err, ResourceNotFound)
-		_, _, err = s.ListShards("s", Filter{Type: AtLatest}, "", 10)
+		_, _, err = s.ListShards("s", time.Time{}, Filter{Type: AtLatest}, "", 10)
 		wantCode(t, err, ResourceInUse)
 		_, err = s.ShardIterator("s", "shardId-000000000000", Position{Type: Latest})
 		wantCode(t, err, ResourceNotFound)
@@ -323,11 +331,11 @@ func TestStreamStates(t *testing.T) {
 		if got := listIDs(t, s, Filter{Type: AtLatest}); got != "2" {
 			t.Errorf("open shards %s after the merge", got)
 		}
-		if err := s.DeleteStream("s"); err != nil {
+		if err := s.DeleteStream("s", false); err != nil {
 			t.Fatal(err)
 		}
 		status(Deleting)
-		wantCode(t, s.DeleteStream("s"), ResourceInUse)
+		wantCode(t, s.DeleteStream("s", false), ResourceInUse)
 		put(t, s, "s", "k", "still accepted")
 		time.Sleep(10 * time.Second)
 		_, err = s.Describe("s")
@@ -337,10 +345,10 @@ func TestStreamStates(t *testing.T) {
 		}
 		create(t, s, "s", 1)
 		status(Creating)
-		if err := s.DeleteStream("s"); err != nil { // before it has shards
+		if err := s.DeleteStream("s", false); err != nil { // before it has shards
 			t.Fatal(err)
 		}
-		_, err = s.Put("s", []Entry{{PartitionKey: "k"}}, false)
+		_, _, err = s.Put("s", []Entry{{PartitionKey: "k"}}, false)
 		wantCode(t, err, ResourceNotFound)
 	})
 }
@@ -380,7 +388,7 @@ func TestShardFilters(t *testing.T) {
 				t.Errorf("%s: shards %s, want %s", c.name, got, c.want)
 			}
 		}
-		time.Sleep(Retention - time.Hour + time.Minute) // the split has passed the horizon, the merge has not
+		time.Sleep(MinRetention - time.Hour + time.Minute) // the split has passed the horizon, the merge has not
 		if got := listIDs(t, s, Filter{Type: FromTrimHorizon}); got != "1 2 3 4" {
 			t.Errorf("shards %s are kept", got)
 		}
@@ -405,11 +413,11 @@ func TestReshardsFasterThanTheClock(t *testing.T) {
 			checkOpenShards(t, s)
 		}
 		// The two have not been made at the same moment.
-		open, _, _ := s.ListShards("s", Filter{Type: AtLatest}, "", 10)
+		open, _, _ := s.ListShards("s", time.Time{}, Filter{Type: AtLatest}, "", 10)
 		if err := s.SplitShard("s", open[0].ID, HashKey{hi: 1 << 62}); err != nil {
 			t.Fatal(err)
 		}
-		open, _, _ = s.ListShards("s", Filter{Type: AtLatest}, "", 10)
+		open, _, _ = s.ListShards("s", time.Time{}, Filter{Type: AtLatest}, "", 10)
 		if err := s.SplitShard("s", open[0].ID, HashKey{hi: 1 << 60}); err != nil {
 			t.Fatal(err)
 		}
@@ -431,7 +439,7 @@ func TestListShardsInPages(t *testing.T) {
 		s := newService(0)
 		create(t, s, "s", 5)
 		time.Sleep(time.Second)
-		shards, token, err := s.ListShards("s", Filter{Type: AtLatest}, "", 2)
+		shards, token, err := s.ListShards("s", time.Time{}, Filter{Type: AtLatest}, "", 2)
 		if err != nil || ids(shards) != "0 1" || token == "" {
 			t.Fatalf("shards %v, error %v", shards, err)
 		}
@@ -449,8 +457,8 @@ func TestListShardsInPages(t *testing.T) {
 		wantCode(t, err, ExpiredNextToken)
 		_, _, err = s.ListShardsNext("garbage", 1)
 		wantCode(t, err, InvalidArgument)
-		_, token, _ = s.ListShards("s", Filter{Type: FromTrimHorizon}, "", 1)
-		s.DeleteStream("s")
+		_, token, _ = s.ListShards("s", time.Time{}, Filter{Type: FromTrimHorizon}, "", 1)
+		s.DeleteStream("s", false)
 		create(t, s, "s", 1)
 		_, _, err = s.ListShardsNext(token, 1)
 		wantCode(t, err, ResourceNotFound)
@@ -523,7 +531,7 @@ func TestIterators(t *testing.T) {
 		wantCode(t, err, ExpiredIterator)
 
 		fresh := must[string](t)(s.ShardIterator("s", id, Position{Type: TrimHorizon}))
-		s.DeleteStream("s")
+		s.DeleteStream("s", false)
 		_, err = s.GetRecords(fresh, "", 10)
 		wantCode(t, err, ResourceNotFound)
 		create(t, s, "s", 1)
@@ -588,7 +596,7 @@ func TestReadLimits(t *testing.T) {
 	}
 	big := Entry{PartitionKey: "k", Data: make([]byte, 4<<20)}
 	for range 5 {
-		must[[]Placed](t)(s.Put("s", []Entry{big}, false))
+		placedBy(t)(s.Put("s", []Entry{big}, false))
 	}
 	token := must[string](t)(s.ShardIterator("s", "shardId-000000000000", Position{Type: TrimHorizon}))
 	var sizes []int
@@ -604,16 +612,16 @@ func TestReadLimits(t *testing.T) {
 	if records, _ := s.streams["s"].shards[0].read(1, 10, 1); len(records) != 1 {
 		t.Errorf("%d records below the size of the first, want that one", len(records))
 	}
-	_, err := s.Put("s", []Entry{{PartitionKey: "k", Data: make([]byte, 10<<20)}}, false)
+	_, _, err := s.Put("s", []Entry{{PartitionKey: "k", Data: make([]byte, 10<<20)}}, false)
 	wantCode(t, err, InvalidArgument)
 }
 
 func TestPutIsAllOrNothing(t *testing.T) {
 	s := newService(0)
 	create(t, s, "s", 1)
-	_, err := s.Put("s", []Entry{{PartitionKey: "k"}, {PartitionKey: "k", Data: make([]byte, DefaultRecordBytes)}}, false)
+	_, _, err := s.Put("s", []Entry{{PartitionKey: "k"}, {PartitionKey: "k", Data: make([]byte, DefaultRecordBytes)}}, false)
 	wantCode(t, err, InvalidArgument)
-	must[[]Placed](t)(s.Put("s", []Entry{{PartitionKey: "k"}}, true)) // dry
+	placedBy(t)(s.Put("s", []Entry{{PartitionKey: "k"}}, true)) // dry
 	if records, _ := readAll(t, s, "shardId-000000000000", Position{Type: TrimHorizon}, 10); len(records) != 0 {
 		t.Errorf("%d records stored", len(records))
 	}
@@ -623,7 +631,7 @@ func TestReshardErrors(t *testing.T) {
 	s := newService(0)
 	create(t, s, "s", 3)
 	const a, b, c, none = "shardId-000000000000", "shardId-000000000001", "shardId-000000000002", "shardId-000000000077"
-	shards, _, _ := s.ListShards("s", Filter{Type: AtLatest}, "", 10)
+	shards, _, _ := s.ListShards("s", time.Time{}, Filter{Type: AtLatest}, "", 10)
 	last := shards[2].HashKeys.Last
 	for name, test := range map[string]struct {
 		err  error
@@ -670,7 +678,7 @@ func FuzzTokens(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	_, page, err := s.ListShards("s", Filter{Type: FromTrimHorizon}, "", 1)
+	_, page, err := s.ListShards("s", time.Time{}, Filter{Type: FromTrimHorizon}, "", 1)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -7,13 +7,14 @@ type Code string
 
 // The exceptions that the core raises.
 const (
-	ExpiredIterator   Code = "ExpiredIteratorException"
-	ExpiredNextToken  Code = "ExpiredNextTokenException"
-	InvalidArgument   Code = "InvalidArgumentException"
-	LimitExceeded     Code = "LimitExceededException"
-	ResourceInUse     Code = "ResourceInUseException"
-	ResourceNotFound  Code = "ResourceNotFoundException"
-	ValidationFailure Code = "ValidationException"
+	ExpiredIterator    Code = "ExpiredIteratorException"
+	ExpiredNextToken   Code = "ExpiredNextTokenException"
+	InvalidArgument    Code = "InvalidArgumentException"
+	LimitExceeded      Code = "LimitExceededException"
+	ResourceInUse      Code = "ResourceInUseException"
+	ResourceNotFound   Code = "ResourceNotFoundException"
+	ThroughputExceeded Code = "ProvisionedThroughputExceededException"
+	ValidationFailure  Code = "ValidationException"
 )
 
 // Error is an exception of the service: the only kind of error that the core

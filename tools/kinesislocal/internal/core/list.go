@@ -29,7 +29,7 @@ type Filter struct {
 	Timestamp time.Time // with AtTimestamp and FromTimestamp
 }
 
-// listing is what a NextToken of ListShards says.
+// listing is what a NextToken says.
 type listing struct {
 	Stream uint64
 	Name   string
@@ -52,31 +52,60 @@ func (s *Service) DescribeShards(name, after string, limit int) (sum Summary, sh
 }
 
 // ListShards returns the shards that the filter chooses, at most limit, and a
-// token for the rest.
-func (s *Service) ListShards(name string, filter Filter, after string, limit int) ([]Shard, string, error) {
-	return s.listShards(listing{Name: name, Filter: filter, After: after}, limit)
+// token for the rest. created, unless it is zero, is when the stream must have
+// been created.
+func (s *Service) ListShards(name string, created time.Time, filter Filter, after string, limit int) ([]Shard, string, error) {
+	return s.listShards(listing{Name: name, Filter: filter, After: after}, created, limit)
 }
 
 // ListShardsNext goes on with a token of ListShards.
 func (s *Service) ListShardsNext(token string, limit int) ([]Shard, string, error) {
-	var l listing
-	content, ok := s.tokens.open(listingPurpose, token)
-	if !ok || json.Unmarshal(content, &l) != nil {
-		return nil, "", errorf(InvalidArgument, "NextToken is invalid.")
+	l, err := s.openListing(listingPurpose, token)
+	if err != nil {
+		return nil, "", err
 	}
-	if age := time.Since(l.Issued); age > IteratorLife {
-		return nil, "", errorf(ExpiredNextToken, "NextToken expired: it is %s old, the tolerated age is %s.", age.Round(time.Millisecond), IteratorLife)
-	}
-	return s.listShards(l, limit)
+	return s.listShards(l, time.Time{}, limit)
 }
 
-func (s *Service) listShards(l listing, limit int) (shards []Shard, token string, err error) {
+func (s *Service) sealListing(purpose string, l listing) string {
+	content, err := json.Marshal(l)
+	if err != nil {
+		panic(err) // names and times always marshal
+	}
+	return s.tokens.seal(purpose, content)
+}
+
+func (s *Service) openListing(purpose, token string) (l listing, err error) {
+	content, ok := s.tokens.open(purpose, token)
+	if !ok || json.Unmarshal(content, &l) != nil {
+		return l, errorf(InvalidArgument, "NextToken is invalid.")
+	}
+	if age := time.Since(l.Issued); age > IteratorLife {
+		return l, errorf(ExpiredNextToken, "NextToken expired: it is %s old, the tolerated age is %s.", age.Round(time.Millisecond), IteratorLife)
+	}
+	return l, nil
+}
+
+// is refuses a token that was made for a namesake of the stream, and a time of
+// creation that is not its own. 0 and the zero time are no claims.
+func (st *stream) is(number uint64, created time.Time) error {
+	if number != 0 && number != st.number {
+		return errorf(ResourceNotFound, "The stream %s that NextToken was made for has been deleted.", st.name)
+	}
+	// Clients may know the time to the second only.
+	if !created.IsZero() && created.Unix() != st.created.Unix() {
+		return errorf(ResourceNotFound, "Stream %s under account %s was created at another time than StreamCreationTimestamp.", st.name, st.account)
+	}
+	return nil
+}
+
+func (s *Service) listShards(l listing, created time.Time, limit int) (shards []Shard, token string, err error) {
 	err = s.with(l.Name, func(st *stream, now time.Time) error {
 		if st.status == Creating || st.status == Deleting {
 			return st.inUse()
 		}
-		if l.Stream != 0 && l.Stream != st.number {
-			return errorf(ResourceNotFound, "The stream %s that NextToken was made for has been deleted.", l.Name)
+		if err := st.is(l.Stream, created); err != nil {
+			return err
 		}
 		// The pages show one moment, also when shards come and go in between.
 		switch {
@@ -89,11 +118,7 @@ func (s *Service) listShards(l listing, limit int) (shards []Shard, token string
 		shards, more = st.list(l.Filter, l.After, limit, now)
 		if more {
 			l.Stream, l.After, l.Issued = st.number, shards[len(shards)-1].ID, now
-			content, err := json.Marshal(l)
-			if err != nil {
-				panic(err) // names and times always marshal
-			}
-			token = s.tokens.seal(listingPurpose, content)
+			token = s.sealListing(listingPurpose, l)
 		}
 		return nil
 	})

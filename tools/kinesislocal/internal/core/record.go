@@ -13,12 +13,15 @@ type Entry struct {
 type Placed struct {
 	ShardID  string
 	Sequence SequenceNumber
+	Refused  *Error // why it went nowhere: with real limits a shard takes only so much
 }
 
-// Put stores records in their order, all or none. With dryRun it only checks.
-func (s *Service) Put(name string, entries []Entry, dryRun bool) ([]Placed, error) {
-	placed := make([]Placed, len(entries))
-	err := s.with(name, func(st *stream, now time.Time) error {
+// Put stores records in their order. It fails for all when one cannot be
+// stored ever. With dryRun it only checks. It also returns the key that the
+// stream says it encrypts with, "" for none.
+func (s *Service) Put(name string, entries []Entry, dryRun bool) (placed []Placed, keyID string, err error) {
+	placed = make([]Placed, len(entries))
+	err = s.with(name, func(st *stream, now time.Time) error {
 		if err := st.readable(); err != nil {
 			return err
 		}
@@ -34,15 +37,21 @@ func (s *Service) Put(name string, entries []Entry, dryRun bool) ([]Placed, erro
 		}
 		for i, e := range entries {
 			sh := st.owner(e.HashKey)
-			placed[i] = Placed{sh.id, sh.append(e.PartitionKey, e.Data, now)}
-			sh.trim(now.Add(-Retention))
+			if s.config.RealLimits && !sh.throughput.write(len(e.PartitionKey)+len(e.Data), now) {
+				placed[i].Refused = st.throttled(sh)
+				continue
+			}
+			placed[i] = Placed{ShardID: sh.id, Sequence: sh.append(e.PartitionKey, e.Data, now)}
+			sh.trim(now.Add(-st.retention))
 		}
+		keyID = st.keyID
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return placed, nil
+	s.keepWithinBudget()
+	return placed, keyID, nil
 }
 
 // Child is a shard that follows a closed one.
@@ -58,6 +67,7 @@ type Batch struct {
 	Next     string        // the next iterator, "" when the shard is closed and read to its end
 	Children []Child       // with Next ""
 	Behind   time.Duration // how far the batch is from the tip
+	KeyID    string        // that the stream says it encrypts with, "" for none
 }
 
 // PositionType says where in a shard an iterator starts; the names are the
@@ -93,31 +103,40 @@ func (s *Service) ShardIterator(name, shardID string, p Position) (token string,
 		if err != nil {
 			return err
 		}
-		next := sh.next()
-		switch p.Type {
-		case TrimHorizon:
-			next = 0
-		case AtTime:
-			if p.Timestamp.After(later(now, sh.lastArrival())) {
-				return errorf(InvalidArgument, "The timestamp %s is in the future.", p.Timestamp.UTC().Format(time.RFC3339Nano))
-			}
-			next = sh.since(p.Timestamp)
-		case AtSequenceNumber, AfterSequenceNumber:
-			n, ok := ParseSequenceNumber(p.Sequence)
-			if !ok || n.shard() != sh.number || n.epoch() != sh.epoch {
-				return errorf(InvalidArgument,
-					"StartingSequenceNumber %s used in GetShardIterator on shard %s in stream %s under account %s is invalid because it did not come from this shard.",
-					p.Sequence, shardID, st.name, st.account)
-			}
-			next = n.index()
-			if p.Type == AfterSequenceNumber {
-				next++
-			}
+		next, err := st.locate(sh, p, "GetShardIterator", now)
+		if err != nil {
+			return err
 		}
 		token = s.tokens.sealIterator(iterator{stream: st.number, shard: sh.number, next: next, issued: now, name: st.name})
 		return nil
 	})
 	return token, err
+}
+
+// locate returns the index of the first record to read from a position on.
+func (st *stream) locate(sh *shard, p Position, operation string, now time.Time) (next uint64, err error) {
+	switch p.Type {
+	case TrimHorizon:
+		return 1, nil
+	case AtTime:
+		if p.Timestamp.After(later(now, sh.lastArrival())) {
+			return 0, errorf(InvalidArgument, "The timestamp %s is in the future.", p.Timestamp.UTC().Format(time.RFC3339Nano))
+		}
+		return sh.since(p.Timestamp), nil
+	case AtSequenceNumber, AfterSequenceNumber:
+		n, ok := ParseSequenceNumber(p.Sequence)
+		if !ok || n.shard() != sh.number || n.epoch() != sh.epoch {
+			return 0, errorf(InvalidArgument,
+				"StartingSequenceNumber %s used in %s on shard %s in stream %s under account %s is invalid because it did not come from this shard.",
+				p.Sequence, operation, sh.id, st.name, st.account)
+		}
+		next = n.index()
+		if p.Type == AfterSequenceNumber {
+			next++
+		}
+		return max(next, 1), nil
+	}
+	return sh.next(), nil
 }
 
 // GetRecords reads up to limit records. A stream name that is not "" must be
@@ -143,11 +162,16 @@ func (s *Service) GetRecords(token, name string, limit int) (Batch, error) {
 		if err != nil {
 			return err
 		}
-		first := sh.trim(now.Add(-Retention))
-		b.Records, it.next = sh.read(max(it.next, first), limit, maxBytesRead)
-		if it.next < sh.next() {
-			b.Behind = max(0, now.Sub(b.Records[len(b.Records)-1].Arrival))
+		if s.config.RealLimits && !sh.throughput.read(now) {
+			return st.throttled(sh)
 		}
+		first := sh.trim(now.Add(-st.retention))
+		b.Records, it.next = sh.read(max(it.next, first), limit, maxBytesRead)
+		if s.config.RealLimits {
+			sh.throughput.gave(size(b.Records), now)
+		}
+		b.KeyID = st.keyID
+		b.Behind = sh.behind(it.next, b.Records, now)
 		if !sh.open() && it.next >= sh.next() {
 			b.Children = st.children(sh)
 			return nil

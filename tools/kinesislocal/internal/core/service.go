@@ -7,15 +7,18 @@
 package core
 
 import (
+	"cmp"
+	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // What a stream has unless it is told otherwise, and the limits of a call.
 const (
-	Retention          = 24 * time.Hour
 	IteratorLife       = 5 * time.Minute
 	OnDemandShards     = 4
 	MaxShards          = 10_000
@@ -31,6 +34,15 @@ type Config struct {
 	// TransitionDelay is how long a stream stays CREATING, UPDATING or
 	// DELETING; 0 means that no caller ever sees these.
 	TransitionDelay time.Duration
+	// SubscriptionLife is how long a subscription lasts; 0 means
+	// SubscriptionLife.
+	SubscriptionLife time.Duration
+	// RealLimits makes shards refuse what is beyond their throughput.
+	RealLimits bool
+	// MaxBytes bounds the memory of all records; 0 means that nothing does.
+	MaxBytes int64
+	// Log is told when records are dropped to stay within MaxBytes.
+	Log *slog.Logger
 }
 
 // Service holds the streams. Its methods may be called concurrently; their
@@ -42,10 +54,19 @@ type Service struct {
 	mu      sync.RWMutex
 	streams map[string]*stream
 	made    uint64 // streams created so far
+
+	used   atomic.Int64 // bytes of all records
+	budget sync.Mutex   // held while records are dropped to stay within MaxBytes
 }
 
 // New returns a Service without streams.
 func New(config Config) *Service {
+	if config.SubscriptionLife == 0 {
+		config.SubscriptionLife = SubscriptionLife
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Service{config: config, tokens: newSealer(), streams: make(map[string]*stream)}
 }
 
@@ -56,6 +77,7 @@ type NewStream struct {
 	OnDemand       bool
 	MaxRecordBytes int // 0: DefaultRecordBytes
 	Region         string
+	Tags           map[string]string
 }
 
 // CreateStream makes a stream.
@@ -66,6 +88,9 @@ func (s *Service) CreateStream(in NewStream) error {
 	}
 	if count > MaxShards {
 		return errorf(LimitExceeded, "a stream has at most %d shards, %d were asked for", MaxShards, count)
+	}
+	if err := checkTags(in.Tags); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,6 +107,9 @@ func (s *Service) CreateStream(in NewStream) error {
 		onDemand:  in.OnDemand,
 		maxRecord: in.MaxRecordBytes,
 		created:   now.Truncate(time.Millisecond),
+		retention: MinRetention,
+		tags:      maps.Clone(in.Tags),
+		used:      &s.used,
 	}
 	if st.maxRecord == 0 {
 		st.maxRecord = DefaultRecordBytes
@@ -96,9 +124,13 @@ func (s *Service) CreateStream(in NewStream) error {
 	return nil
 }
 
-// DeleteStream deletes a stream with all it holds.
-func (s *Service) DeleteStream(name string) error {
+// DeleteStream deletes a stream with all it holds. One that has consumers is
+// deleted only when these go too.
+func (s *Service) DeleteStream(name string, consumersToo bool) error {
 	return s.with(name, func(st *stream, now time.Time) error {
+		if len(st.consumers) > 0 && !consumersToo {
+			return errorf(ResourceInUse, "Stream %s under account %s has %d registered consumers: deregister them first, or set EnforceConsumerDeletion.", name, s.config.Account, len(st.consumers))
+		}
 		if st.status == Deleting {
 			return st.inUse()
 		}
@@ -147,4 +179,11 @@ func (s *Service) with(name string, f func(st *stream, now time.Time) error) err
 		}
 	}
 	return errorf(ResourceNotFound, "Stream %s under account %s not found.", name, s.config.Account)
+}
+
+// all returns the streams in the order of their creation.
+func (s *Service) all() []*stream {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(s.streams), func(a, b *stream) int { return cmp.Compare(a.number, b.number) })
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // Shard describes a shard as ListShards shows it.
@@ -28,6 +30,18 @@ type Record struct {
 
 func (r *Record) size() int { return len(r.PartitionKey) + len(r.Data) }
 
+// memory is what the record takes, its slot in the shard included.
+func (r *Record) memory() int64 { return int64(r.size()) + int64(unsafe.Sizeof(*r)) }
+
+// size is that of all the records.
+func size(records []Record) int {
+	sum := 0
+	for i := range records {
+		sum += records[i].size()
+	}
+	return sum
+}
+
 // shard holds the records of a hash key range from created until closed. A
 // moment belongs to exactly one generation: created is inside, closed is
 // outside and later than every record's arrival.
@@ -44,6 +58,10 @@ type shard struct {
 	// may keep a part of the slice.
 	records []Record
 	base    uint64
+	used    *atomic.Int64 // bytes of the records of all streams
+
+	changed    chan struct{} // closed at the next change; nil while nobody waits
+	throughput throughput
 }
 
 func newShard(number uint32, keys HashKeyRange, at time.Time, parents ...*shard) *shard {
@@ -97,6 +115,8 @@ func (s *shard) append(partitionKey string, data []byte, now time.Time) Sequence
 	arrival := later(now.Truncate(time.Millisecond), s.lastArrival())
 	n := newSequenceNumber(s.epoch, s.number, s.next(), arrival.Unix())
 	s.records = append(s.records, Record{Sequence: n, Arrival: arrival, PartitionKey: partitionKey, Data: data})
+	s.used.Add(s.records[len(s.records)-1].memory())
+	s.wake()
 	return n
 }
 
@@ -104,6 +124,7 @@ func (s *shard) append(partitionKey string, data []byte, now time.Time) Sequence
 // just been made or written, a millisecond after. It returns the time.
 func (s *shard) close(t time.Time) time.Time {
 	s.closed = later(t.Truncate(time.Millisecond), s.lastArrival().Add(time.Millisecond))
+	s.wake()
 	return s.closed
 }
 
@@ -117,10 +138,38 @@ func (s *shard) since(t time.Time) uint64 {
 func (s *shard) trim(horizon time.Time) (first uint64) {
 	first = s.since(horizon)
 	if dead := first - s.base; dead > 0 && dead >= uint64(len(s.records))/2 {
-		s.records = slices.Clone(s.records[dead:])
-		s.base = first
+		s.drop(int(dead))
+		s.compact()
 	}
 	return first
+}
+
+// drop forgets the first n records; compact then frees their memory.
+func (s *shard) drop(n int) {
+	var freed int64
+	for i := range s.records[:n] {
+		freed += s.records[i].memory()
+	}
+	s.used.Add(-freed)
+	s.records, s.base = s.records[n:], s.base+uint64(n)
+}
+
+// compact copies, for readers may still have the array.
+func (s *shard) compact() { s.records = slices.Clone(s.records) }
+
+// change returns a channel that is closed when the shard changes next.
+func (s *shard) change() <-chan struct{} {
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
+
+func (s *shard) wake() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
 }
 
 // read returns the records from index on, at least one if there is one, up to
@@ -140,6 +189,27 @@ func (s *shard) read(index uint64, limit, maxBytes int) ([]Record, uint64) {
 		to++
 	}
 	return s.records[from:to:to], s.base + uint64(to)
+}
+
+// behind is how far a reader is from the tip that was given these records and
+// goes on with the index.
+func (s *shard) behind(index uint64, given []Record, now time.Time) time.Duration {
+	if index >= s.next() {
+		return 0
+	}
+	at := s.records[index-s.base].Arrival
+	if n := len(given); n > 0 {
+		at = given[n-1].Arrival
+	}
+	return max(0, now.Sub(at))
+}
+
+// before is a sequence number after which the record of the index comes next.
+func (s *shard) before(index uint64, now time.Time) SequenceNumber {
+	if i := index - 1; i >= s.base && i < s.next() {
+		return s.records[i-s.base].Sequence
+	}
+	return newSequenceNumber(s.epoch, s.number, index-1, later(now, s.created).Unix())
 }
 
 func later(a, b time.Time) time.Time {

@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,8 @@ type Summary struct {
 	ARN            string
 	Status         Status
 	OnDemand       bool
+	KeyID          string // of its encryption, "" for none
+	Consumers      int
 	Created        time.Time
 	OpenShards     int
 	Retention      time.Duration
@@ -34,21 +37,26 @@ type Summary struct {
 }
 
 type stream struct {
-	number   uint64
-	name     string
-	account  string
-	region   string
-	onDemand bool
-	created  time.Time
+	number  uint64
+	name    string
+	account string
+	region  string
+	created time.Time
+	used    *atomic.Int64 // bytes of the records of all streams
 
 	mu        sync.Mutex // guards what follows
 	status    Status
 	due       time.Time       // when finish runs; meaningless while finish is nil
 	finish    func(time.Time) // what ends the present state
+	onDemand  bool
 	maxRecord int
-	made      uint32   // shards created so far
-	shards    []*shard // by number; those past the retention are dropped
-	open      []*shard // those that take records, by hash key
+	retention time.Duration
+	keyID     string // of the encryption that the stream claims
+	tags      map[string]string
+	consumers []*consumer // in the order of registration
+	made      uint32      // shards created so far
+	shards    []*shard    // by number; those past the retention are dropped
+	open      []*shard    // those that take records, by hash key
 }
 
 // begin puts the stream into a passing state, for the delay; finish then
@@ -56,6 +64,7 @@ type stream struct {
 func (st *stream) begin(status Status, now time.Time, delay time.Duration, finish func(time.Time)) {
 	st.status, st.due, st.finish = status, now.Add(delay), finish
 	st.settle(now)
+	st.wake()
 }
 
 // settle does what is due by now.
@@ -65,12 +74,30 @@ func (st *stream) settle(now time.Time) {
 		st.finish, st.status = nil, Active
 		finish(st.due)
 	}
-	horizon := now.Add(-Retention)
-	st.shards = slices.DeleteFunc(st.shards, func(s *shard) bool { return !s.open() && s.closed.Before(horizon) })
+	horizon := now.Add(-st.retention)
+	st.shards = slices.DeleteFunc(st.shards, func(s *shard) bool {
+		past := !s.open() && s.closed.Before(horizon)
+		if past {
+			s.drop(len(s.records))
+		}
+		return past
+	})
+	st.consumers = slices.DeleteFunc(st.consumers, func(c *consumer) bool { return !c.gone.IsZero() && !c.gone.After(now) })
 }
 
 func (st *stream) drop() {
-	st.status, st.shards, st.open = gone, nil, nil
+	for _, s := range st.shards {
+		s.drop(len(s.records))
+		s.wake()
+	}
+	st.status, st.shards, st.open, st.consumers = gone, nil, nil, nil
+}
+
+// wake makes all who wait for news of the stream look again.
+func (st *stream) wake() {
+	for _, s := range st.shards {
+		s.wake()
+	}
 }
 
 func (st *stream) isGone(now time.Time) bool {
@@ -92,19 +119,22 @@ func (st *stream) summary() Summary {
 		OnDemand:       st.onDemand,
 		Created:        st.created,
 		OpenShards:     len(st.open),
-		Retention:      Retention,
+		KeyID:          st.keyID,
+		Consumers:      len(st.consumers),
+		Retention:      st.retention,
 		MaxRecordBytes: st.maxRecord,
 	}
 }
 
 // horizon is TRIM_HORIZON: the oldest moment whose records are kept.
 func (st *stream) horizon(now time.Time) time.Time {
-	return later(st.created, now.Add(-Retention))
+	return later(st.created, now.Add(-st.retention))
 }
 
 // add makes an open shard; sortOpen must follow.
 func (st *stream) add(keys HashKeyRange, at time.Time, parents ...*shard) {
 	s := newShard(st.made, keys, at, parents...)
+	s.used = st.used
 	st.made++
 	st.shards = append(st.shards, s)
 	st.open = append(st.open, s)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
 )
 
@@ -29,16 +30,21 @@ const (
 // Handler serves the operations of a core.Service.
 type Handler struct {
 	service *core.Service
+	faults  *Faults
 	log     *slog.Logger
 }
 
 // NewHandler returns a Handler that logs requests, without their data, at
 // Debug and faults of its own at Error.
-func NewHandler(service *core.Service, log *slog.Logger) *Handler {
-	return &Handler{service, log}
+func NewHandler(service *core.Service, faults *Faults, log *slog.Logger) *Handler {
+	return &Handler{service, faults, log}
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == FaultsPath {
+		h.serveFaults(w, r)
+		return
+	}
 	start, id := time.Now(), requestID()
 	w.Header().Set("x-amzn-RequestId", id)
 	if r.Method != http.MethodPost {
@@ -62,9 +68,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !isCodec:
 		err = &failure{unknownOperation, "The Content-Type is neither application/x-amz-json-1.1 nor application/x-amz-cbor-1.1."}
 	default:
-		out, err = h.call(w, r, op, c)
+		out, err = h.call(w, r, name, op, c)
 	}
-	status := h.respond(w, c, out, err)
+	cut := func() bool {
+		_, hit := h.faults.hit(fault.Drop, name)
+		if hit {
+			h.log.LogAttrs(r.Context(), slog.LevelDebug, "connection dropped: a fault that was asked for",
+				slog.String("operation", name), slog.String("requestId", id))
+		}
+		return hit
+	}
+	status := http.StatusOK
+	if stream, ok := out.(*events); ok {
+		err = stream.send(r.Context(), w, cut)
+	} else {
+		if isOp && cut() {
+			drop(r.Context())
+		}
+		status = h.respond(w, c, out, err)
+	}
 	attrs := []slog.Attr{
 		slog.String("operation", name), slog.Int("status", status), slog.Duration("took", time.Since(start)),
 		slog.String("protocol", r.Proto), slog.String("requestId", id),
@@ -75,8 +97,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.log.LogAttrs(r.Context(), slog.LevelDebug, "request", attrs...)
 }
 
-// call runs one operation; a panic in it becomes an InternalFailure.
-func (h *Handler) call(w http.ResponseWriter, r *http.Request, op operation, c codec) (out any, err error) {
+// call runs one operation, unless an injected fault hits it; a panic in it becomes an InternalFailure.
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, name string, op operation, c codec) (out any, err error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		var large *http.MaxBytesError
@@ -91,12 +113,46 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, op operation, c c
 			out, err = nil, &failure{internalFailure, "kinesislocal failed: this is a bug in it."}
 		}
 	}()
-	return op(&call{service: h.service, region: region(r)}, func(in any) error {
+	if err := h.inject(r.Context(), name); err != nil {
+		return nil, err
+	}
+	refuseRecord := func() bool {
+		_, hit := h.faults.hit(fault.Partial, name)
+		return hit
+	}
+	return op(&call{service: h.service, region: region(r), refuseRecord: refuseRecord}, func(in any) error {
 		if err := c.decode(body, in); err != nil {
 			return &failure{serializationException, err.Error()}
 		}
 		return nil
 	})
+}
+
+// inject does what the rules want before an operation runs.
+func (h *Handler) inject(ctx context.Context, operation string) error {
+	if latency, hit := h.faults.hit(fault.Latency, operation); hit {
+		select {
+		case <-time.After(latency):
+		case <-ctx.Done():
+		}
+	}
+	if _, hit := h.faults.hit(fault.Throttle, operation); hit {
+		code := core.LimitExceeded
+		switch operation {
+		case "GetRecords", "GetShardIterator", "PutRecord", "PutRecords":
+			code = core.ThroughputExceeded
+		}
+		return &failure{string(code), "Rate exceeded: a fault that was asked for."}
+	}
+	if _, hit := h.faults.hit(fault.Error, operation); hit {
+		return &failure{internalFailure, "Internal service failure: a fault that was asked for."}
+	}
+	if operation == "GetRecords" {
+		if _, hit := h.faults.hit(fault.Expire, operation); hit {
+			return &failure{string(core.ExpiredIterator), "Iterator expired: a fault that was asked for."}
+		}
+	}
+	return nil
 }
 
 // respond writes the outcome and returns its HTTP status.

@@ -4,30 +4,52 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
 )
 
+//go:generate go run ./shapegen
+
 // call is what an operation works with.
 type call struct {
-	service *core.Service
-	region  string
+	service      *core.Service
+	region       string
+	refuseRecord func() bool // tells whether an injected fault hits the next record of a PutRecords
 }
 
 // operation decodes its input with the function given, and runs.
 type operation func(c *call, decode func(any) error) (any, error)
 
+type none struct{}
+
 // operations are those that this service has.
 var operations = map[string]operation{
-	"CreateStream":          with(createStream),
-	"DeleteStream":          with(deleteStream),
-	"DescribeStream":        with(describeStream),
-	"DescribeStreamSummary": with(describeStreamSummary),
-	"GetRecords":            with(getRecords),
-	"GetShardIterator":      with(getShardIterator),
-	"ListShards":            with(listShards),
-	"ListStreams":           with(listStreams),
-	"MergeShards":           with(mergeShards),
-	"PutRecord":             with(putRecord),
-	"PutRecords":            with(putRecords),
-	"SplitShard":            with(splitShard),
-	"UpdateShardCount":      with(updateShardCount),
+	"AddTagsToStream":               with(addTagsToStream),
+	"CreateStream":                  with(createStream),
+	"DecreaseStreamRetentionPeriod": with(decreaseStreamRetentionPeriod),
+	"DeleteStream":                  with(deleteStream),
+	"DeregisterStreamConsumer":      with(deregisterStreamConsumer),
+	"DescribeStream":                with(describeStream),
+	"DescribeStreamConsumer":        with(describeStreamConsumer),
+	"DescribeStreamSummary":         with(describeStreamSummary),
+	"GetRecords":                    with(getRecords),
+	"GetShardIterator":              with(getShardIterator),
+	"IncreaseStreamRetentionPeriod": with(increaseStreamRetentionPeriod),
+	"ListShards":                    with(listShards),
+	"ListStreamConsumers":           with(listStreamConsumers),
+	"ListStreams":                   with(listStreams),
+	"ListTagsForResource":           with(listTagsForResource),
+	"ListTagsForStream":             with(listTagsForStream),
+	"MergeShards":                   with(mergeShards),
+	"PutRecord":                     with(putRecord),
+	"PutRecords":                    with(putRecords),
+	"RegisterStreamConsumer":        with(registerStreamConsumer),
+	"RemoveTagsFromStream":          with(removeTagsFromStream),
+	"SplitShard":                    with(splitShard),
+	"StartStreamEncryption":         with(startStreamEncryption),
+	"StopStreamEncryption":          with(stopStreamEncryption),
+	"SubscribeToShard":              with(subscribeToShard),
+	"TagResource":                   with(tagResource),
+	"UntagResource":                 with(untagResource),
+	"UpdateMaxRecordSize":           with(updateMaxRecordSize),
+	"UpdateShardCount":              with(updateShardCount),
+	"UpdateStreamMode":              with(updateStreamMode),
 }
 
 // input is a request shape that checks itself.
@@ -75,6 +97,16 @@ func (ref streamRef) resolve() (string, error) {
 
 func dryRun() error {
 	return &failure{dryRunException, "The request would have succeeded, but DryRun was set."}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// given is nil for "".
+func given(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 func value[T any](p *T, otherwise T) T {

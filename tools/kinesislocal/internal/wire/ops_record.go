@@ -13,7 +13,7 @@ const (
 
 func (in *putRecordInput) check(c *constraints) {
 	c.stream(in.streamRef)
-	c.entry("", putRecordsEntry{in.Data, in.PartitionKey, in.ExplicitHashKey})
+	c.entry("", putRecordsRequestEntry{Data: in.Data, PartitionKey: in.PartitionKey, ExplicitHashKey: in.ExplicitHashKey})
 	c.number("sequenceNumberForOrdering", in.SequenceNumberForOrdering, 129)
 }
 
@@ -28,11 +28,14 @@ func putRecord(c *call, in *putRecordInput) (*putRecordOutput, error) {
 			return nil, &failure{invalidArgument, "SequenceNumberForOrdering " + *s + " used in PutRecord on stream " + name + " is invalid."}
 		}
 	}
-	placed, err := put(c, name, []putRecordsEntry{{in.Data, in.PartitionKey, in.ExplicitHashKey}}, in.DryRun)
+	placed, encryption, err := put(c, name, []putRecordsRequestEntry{{Data: in.Data, PartitionKey: in.PartitionKey, ExplicitHashKey: in.ExplicitHashKey}}, in.DryRun)
 	if err != nil {
 		return nil, err
 	}
-	return &placed[0], nil
+	if placed[0].Refused != nil {
+		return nil, placed[0].Refused
+	}
+	return &putRecordOutput{ShardId: &placed[0].ShardID, SequenceNumber: ptr(placed[0].Sequence.String()), EncryptionType: encryption}, nil
 }
 
 func (in *putRecordsInput) check(c *constraints) {
@@ -62,14 +65,40 @@ func putRecords(c *call, in *putRecordsInput) (*putRecordsOutput, error) {
 	if size > maxPutBytes {
 		return nil, &failure{invalidArgument, fmt.Sprintf("Records size exceeds %d bytes: %d with the partition keys.", maxPutBytes, size)}
 	}
-	placed, err := put(c, name, in.Records, in.DryRun)
+	out := &putRecordsOutput{Records: make([]putRecordsResultEntry, len(in.Records))}
+	failed := int32(0)
+	stored := make([]putRecordsRequestEntry, 0, len(in.Records))
+	position := make([]int, 0, len(in.Records)) // of each stored entry in the request
+	for i, e := range in.Records {
+		if c.refuseRecord() {
+			out.Records[i] = refused(&failure{internalFailure, "Internal service failure."})
+			failed++
+			continue
+		}
+		stored, position = append(stored, e), append(position, i)
+	}
+	placed, encryption, err := put(c, name, stored, in.DryRun)
 	if err != nil {
 		return nil, err
 	}
-	return &putRecordsOutput{Records: placed}, nil
+	for i, p := range placed {
+		if p.Refused != nil {
+			out.Records[position[i]] = refused(asFailure(p.Refused))
+			failed++
+			continue
+		}
+		out.Records[position[i]] = putRecordsResultEntry{ShardId: &p.ShardID, SequenceNumber: ptr(p.Sequence.String())}
+	}
+	out.FailedRecordCount, out.EncryptionType = &failed, encryption
+	return out, nil
 }
 
-func put(c *call, name string, in []putRecordsEntry, dry bool) ([]putRecordOutput, error) {
+func refused(f *failure) putRecordsResultEntry {
+	return putRecordsResultEntry{ErrorCode: &f.code, ErrorMessage: &f.message}
+}
+
+// put also returns the encryption type, nil for none.
+func put(c *call, name string, in []putRecordsRequestEntry, dry *bool) ([]core.Placed, *string, error) {
 	entries := make([]core.Entry, len(in))
 	for i, e := range in {
 		entries[i] = core.Entry{PartitionKey: *e.PartitionKey, Data: e.Data}
@@ -79,21 +108,27 @@ func put(c *call, name string, in []putRecordsEntry, dry bool) ([]putRecordOutpu
 		}
 		var err error
 		if entries[i].HashKey, err = hashKey("ExplicitHashKey", *e.ExplicitHashKey); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	placed, err := c.service.Put(name, entries, dry)
+	isDry := value(dry, false)
+	placed, keyID, err := c.service.Put(name, entries, isDry)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if dry {
-		return nil, dryRun()
+	if isDry {
+		return nil, nil, dryRun()
 	}
-	out := make([]putRecordOutput, len(placed))
-	for i, p := range placed {
-		out[i] = putRecordOutput{ShardId: p.ShardID, SequenceNumber: p.Sequence.String()}
+	return placed, encryptionOf(keyID), nil
+}
+
+// encryptionOf is what records and their receipts tell: nothing when there is
+// none.
+func encryptionOf(keyID string) *string {
+	if keyID == "" {
+		return nil
 	}
-	return out, nil
+	return ptr(encryptionKMS)
 }
 
 func (in *getShardIteratorInput) check(c *constraints) {
@@ -110,61 +145,92 @@ func getShardIterator(c *call, in *getShardIteratorInput) (*getShardIteratorOutp
 	if err != nil {
 		return nil, err
 	}
-	p := core.Position{Type: core.PositionType(*in.ShardIteratorType), Sequence: value(in.StartingSequenceNumber, "")}
-	wantsSequence := p.Type == core.AtSequenceNumber || p.Type == core.AfterSequenceNumber
-	switch {
-	case wantsSequence != (in.StartingSequenceNumber != nil):
-		return nil, &failure{invalidArgument, "StartingSequenceNumber goes with AT_SEQUENCE_NUMBER and AFTER_SEQUENCE_NUMBER, and only with these."}
-	case (p.Type == core.AtTime) != (in.Timestamp != nil):
-		return nil, &failure{invalidArgument, "Timestamp goes with AT_TIMESTAMP, and only with it."}
-	}
-	if in.Timestamp != nil {
-		p.Timestamp = in.Timestamp.Time
+	p, err := position(*in.ShardIteratorType, "StartingSequenceNumber", in.StartingSequenceNumber, in.Timestamp)
+	if err != nil {
+		return nil, err
 	}
 	token, err := c.service.ShardIterator(name, *in.ShardId, p)
 	if err != nil {
 		return nil, err
 	}
-	if in.DryRun {
+	if value(in.DryRun, false) {
 		return nil, dryRun()
 	}
-	return &getShardIteratorOutput{token}, nil
+	return &getShardIteratorOutput{&token}, nil
+}
+
+// position puts together what has passed its constraints; member is the name of
+// the one for the sequence number.
+func position(kind, member string, sequence *string, at *timestamp) (core.Position, error) {
+	p := core.Position{Type: core.PositionType(kind), Sequence: value(sequence, "")}
+	wantsSequence := p.Type == core.AtSequenceNumber || p.Type == core.AfterSequenceNumber
+	switch {
+	case wantsSequence != (sequence != nil):
+		return p, &failure{invalidArgument, member + " goes with AT_SEQUENCE_NUMBER and AFTER_SEQUENCE_NUMBER, and only with these."}
+	case (p.Type == core.AtTime) != (at != nil):
+		return p, &failure{invalidArgument, "Timestamp goes with AT_TIMESTAMP, and only with it."}
+	}
+	if at != nil {
+		p.Timestamp = at.Time
+	}
+	return p, nil
 }
 
 func (in *getRecordsInput) check(c *constraints) {
-	c.stream(streamRef{StreamARN: in.StreamARN})
 	c.required("shardIterator", in.ShardIterator != nil)
 	if in.ShardIterator != nil {
 		c.length("shardIterator", *in.ShardIterator, 1, 512)
 	}
 	c.within("limit", in.Limit, 1, core.MaxRecordsRead)
+	c.stream(streamRef{StreamARN: in.StreamARN})
 }
 
 func getRecords(c *call, in *getRecordsInput) (*getRecordsOutput, error) {
-	var name string
+	name := ""
 	if in.StreamARN != nil {
 		var err error
 		if name, err = (streamRef{StreamARN: in.StreamARN}).resolve(); err != nil {
 			return nil, err
 		}
 	}
-	b, err := c.service.GetRecords(*in.ShardIterator, name, value(in.Limit, core.MaxRecordsRead))
+	b, err := c.service.GetRecords(*in.ShardIterator, name, int(value(in.Limit, core.MaxRecordsRead)))
 	if err != nil {
 		return nil, err
 	}
-	if in.DryRun {
+	if value(in.DryRun, false) {
 		return nil, dryRun()
 	}
 	out := &getRecordsOutput{
-		Records:            make([]record, len(b.Records)),
-		NextShardIterator:  b.Next,
-		MillisBehindLatest: b.Behind.Milliseconds(),
+		Records:            recordShapes(b.Records, b.KeyID),
+		MillisBehindLatest: ptr(b.Behind.Milliseconds()),
+		ChildShards:        childShapes(b.Children),
 	}
-	for i, r := range b.Records {
-		out.Records[i] = record{r.Sequence.String(), timestamp{r.Arrival}, r.Data, r.PartitionKey}
-	}
-	for _, child := range b.Children {
-		out.ChildShards = append(out.ChildShards, childShard{child.ID, child.Parents, hashKeys(child.HashKeys)})
+	if b.Next != "" {
+		out.NextShardIterator = &b.Next
 	}
 	return out, nil
+}
+
+func recordShapes(records []core.Record, keyID string) []record {
+	encryption := encryptionOf(keyID)
+	out := make([]record, len(records))
+	for i := range records {
+		r := &records[i]
+		out[i] = record{
+			Data:                        r.Data,
+			PartitionKey:                &r.PartitionKey,
+			SequenceNumber:              ptr(r.Sequence.String()),
+			ApproximateArrivalTimestamp: &timestamp{r.Arrival},
+			EncryptionType:              encryption,
+		}
+	}
+	return out
+}
+
+func childShapes(children []core.Child) []childShard {
+	var out []childShard
+	for _, child := range children {
+		out = append(out, childShard{ShardId: &child.ID, ParentShards: child.Parents, HashKeyRange: hashKeys(child.HashKeys)})
+	}
+	return out
 }

@@ -23,11 +23,11 @@ func listShards(c *call, in *listShardsInput) (*listShardsOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &listShardsOutput{Shards: shardShapes(shards), NextToken: token}, nil
+	return &listShardsOutput{Shards: shardShapes(shards), NextToken: given(token)}, nil
 }
 
 func listShardsPage(c *call, in *listShardsInput) ([]core.Shard, string, error) {
-	limit := value(in.MaxResults, 1000)
+	limit := int(value(in.MaxResults, 1000))
 	if in.NextToken != nil {
 		if in.StreamName != nil || in.ExclusiveStartShardId != nil || in.StreamCreationTimestamp != nil || in.ShardFilter != nil {
 			return nil, "", &failure{invalidArgument, "NextToken cannot be given together with StreamName, StreamCreationTimestamp, ExclusiveStartShardId or ShardFilter."}
@@ -42,17 +42,7 @@ func listShardsPage(c *call, in *listShardsInput) ([]core.Shard, string, error) 
 	if err != nil {
 		return nil, "", err
 	}
-	if in.StreamCreationTimestamp != nil {
-		sum, err := c.service.Describe(name)
-		if err != nil {
-			return nil, "", err
-		}
-		// Clients may know the time to the second only.
-		if sum.Created.Unix() != in.StreamCreationTimestamp.Unix() {
-			return nil, "", &failure{string(core.ResourceNotFound), "Stream " + name + " was created at another time than StreamCreationTimestamp."}
-		}
-	}
-	return c.service.ListShards(name, filter, value(in.ExclusiveStartShardId, ""), limit)
+	return c.service.ListShards(name, in.StreamCreationTimestamp.orZero(), filter, value(in.ExclusiveStartShardId, ""), limit)
 }
 
 func (in *listShardsInput) filter() (core.Filter, error) {
@@ -127,15 +117,15 @@ func updateShardCount(c *call, in *updateShardCountInput) (*updateShardCountOutp
 	if err != nil {
 		return nil, err
 	}
-	sum, err := c.service.UpdateShardCount(name, *in.TargetShardCount)
+	sum, err := c.service.UpdateShardCount(name, int(*in.TargetShardCount))
 	if err != nil {
 		return nil, err
 	}
 	return &updateShardCountOutput{
-		StreamName:        sum.Name,
-		StreamARN:         sum.ARN,
-		CurrentShardCount: sum.OpenShards,
-		TargetShardCount:  *in.TargetShardCount,
+		StreamName:        &sum.Name,
+		StreamARN:         &sum.ARN,
+		CurrentShardCount: ptr(int32(sum.OpenShards)),
+		TargetShardCount:  in.TargetShardCount,
 	}, nil
 }
 
@@ -148,22 +138,22 @@ func hashKey(member, s string) (core.HashKey, error) {
 	return k, nil
 }
 
-func hashKeys(r core.HashKeyRange) hashKeyRange {
-	return hashKeyRange{StartingHashKey: r.First.String(), EndingHashKey: r.Last.String()}
+func hashKeys(r core.HashKeyRange) *hashKeyRange {
+	return &hashKeyRange{StartingHashKey: ptr(r.First.String()), EndingHashKey: ptr(r.Last.String())}
 }
 
 func shardShapes(shards []core.Shard) []shard {
 	out := make([]shard, len(shards))
 	for i, s := range shards {
 		out[i] = shard{
-			ShardId:               s.ID,
-			ParentShardId:         s.Parent,
-			AdjacentParentShardId: s.AdjacentParent,
+			ShardId:               &s.ID,
+			ParentShardId:         given(s.Parent),
+			AdjacentParentShardId: given(s.AdjacentParent),
 			HashKeyRange:          hashKeys(s.HashKeys),
-			SequenceNumberRange:   sequenceNumberRange{StartingSequenceNumber: s.First.String()},
+			SequenceNumberRange:   &sequenceNumberRange{StartingSequenceNumber: ptr(s.First.String())},
 		}
 		if s.Closed {
-			out[i].SequenceNumberRange.EndingSequenceNumber = s.Last.String()
+			out[i].SequenceNumberRange.EndingSequenceNumber = ptr(s.Last.String())
 		}
 	}
 	return out

@@ -1,25 +1,34 @@
 package wire
 
 import (
-	"time"
-
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
 )
 
 const (
 	modeProvisioned = "PROVISIONED"
 	modeOnDemand    = "ON_DEMAND"
+
+	encryptionNone = "NONE"
+	encryptionKMS  = "KMS"
 )
 
 func (in *createStreamInput) check(c *constraints) {
 	c.required("streamName", in.StreamName != nil)
 	c.name("streamName", in.StreamName)
 	c.within("shardCount", in.ShardCount, 1, 1<<31-1)
-	if in.StreamModeDetails != nil {
-		c.required("streamModeDetails.streamMode", in.StreamModeDetails.StreamMode != nil)
-		oneOf(c, "streamModeDetails.streamMode", in.StreamModeDetails.StreamMode, []string{modeProvisioned, modeOnDemand})
+	c.mode(in.StreamModeDetails)
+	c.recordSize(in.MaxRecordSizeInKiB)
+	if in.Tags != nil {
+		c.tags(in.Tags)
 	}
-	c.within("maxRecordSizeInKiB", in.MaxRecordSizeInKiB, 1024, 10240)
+	c.within("warmThroughputMiBps", in.WarmThroughputMiBps, 0, 1<<31-1)
+}
+
+func (c *constraints) mode(m *streamModeDetails) {
+	if m != nil {
+		c.required("streamModeDetails.streamMode", m.StreamMode != nil)
+		oneOf(c, "streamModeDetails.streamMode", m.StreamMode, []string{modeProvisioned, modeOnDemand})
+	}
 }
 
 func createStream(c *call, in *createStreamInput) (*none, error) {
@@ -32,10 +41,11 @@ func createStream(c *call, in *createStreamInput) (*none, error) {
 	}
 	return &none{}, c.service.CreateStream(core.NewStream{
 		Name:           *in.StreamName,
-		ShardCount:     value(in.ShardCount, 0),
+		ShardCount:     int(value(in.ShardCount, 0)),
 		OnDemand:       onDemand,
-		MaxRecordBytes: value(in.MaxRecordSizeInKiB, 0) << 10,
+		MaxRecordBytes: int(value(in.MaxRecordSizeInKiB, 0)) << 10,
 		Region:         c.region,
+		Tags:           in.Tags,
 	})
 }
 
@@ -46,7 +56,7 @@ func deleteStream(c *call, in *deleteStreamInput) (*none, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.DeleteStream(name)
+	return &none{}, c.service.DeleteStream(name, value(in.EnforceConsumerDeletion, false))
 }
 
 func (in *describeStreamInput) check(c *constraints) {
@@ -60,14 +70,22 @@ func describeStream(c *call, in *describeStreamInput) (*describeStreamOutput, er
 	if err != nil {
 		return nil, err
 	}
-	sum, shards, more, err := c.service.DescribeShards(name, value(in.ExclusiveStartShardId, ""), value(in.Limit, 100))
+	sum, shards, more, err := c.service.DescribeShards(name, value(in.ExclusiveStartShardId, ""), int(value(in.Limit, 100)))
 	if err != nil {
 		return nil, err
 	}
-	return &describeStreamOutput{streamDescription{
-		streamCommon:  common(sum),
-		HasMoreShards: more,
-		Shards:        shardShapes(shards),
+	return &describeStreamOutput{&streamDescription{
+		StreamName:              &sum.Name,
+		StreamARN:               &sum.ARN,
+		StreamStatus:            ptr(string(sum.Status)),
+		StreamModeDetails:       mode(sum),
+		StreamCreationTimestamp: &timestamp{sum.Created},
+		RetentionPeriodHours:    ptr(int32(sum.Retention.Hours())),
+		EnhancedMonitoring:      noMonitoring(),
+		EncryptionType:          encryptionType(sum),
+		KeyId:                   given(sum.KeyID),
+		HasMoreShards:           &more,
+		Shards:                  shardShapes(shards),
 	}}, nil
 }
 
@@ -82,32 +100,38 @@ func describeStreamSummary(c *call, in *describeStreamSummaryInput) (*describeSt
 	if err != nil {
 		return nil, err
 	}
-	return &describeStreamSummaryOutput{streamDescriptionSummary{
-		streamCommon:       common(sum),
-		OpenShardCount:     sum.OpenShards,
-		MaxRecordSizeInKiB: sum.MaxRecordBytes >> 10,
+	return &describeStreamSummaryOutput{&streamDescriptionSummary{
+		StreamName:              &sum.Name,
+		StreamARN:               &sum.ARN,
+		StreamStatus:            ptr(string(sum.Status)),
+		StreamModeDetails:       mode(sum),
+		StreamCreationTimestamp: &timestamp{sum.Created},
+		RetentionPeriodHours:    ptr(int32(sum.Retention.Hours())),
+		EnhancedMonitoring:      noMonitoring(),
+		EncryptionType:          encryptionType(sum),
+		KeyId:                   given(sum.KeyID),
+		OpenShardCount:          ptr(int32(sum.OpenShards)),
+		ConsumerCount:           ptr(int32(sum.Consumers)),
+		MaxRecordSizeInKiB:      ptr(int32(sum.MaxRecordBytes >> 10)),
 	}}, nil
 }
 
-func common(s core.Summary) streamCommon {
-	return streamCommon{
-		StreamName:              s.Name,
-		StreamARN:               s.ARN,
-		StreamStatus:            string(s.Status),
-		StreamModeDetails:       mode(s),
-		StreamCreationTimestamp: timestamp{s.Created},
-		RetentionPeriodHours:    int(s.Retention / time.Hour),
-		EnhancedMonitoring:      []enhancedMetrics{{ShardLevelMetrics: []string{}}},
-		EncryptionType:          "NONE",
-	}
+func noMonitoring() []enhancedMetrics {
+	return []enhancedMetrics{{ShardLevelMetrics: []string{}}}
 }
 
-func mode(s core.Summary) streamMode {
-	m := modeProvisioned
+func mode(s core.Summary) *streamModeDetails {
 	if s.OnDemand {
-		m = modeOnDemand
+		return &streamModeDetails{ptr(modeOnDemand)}
 	}
-	return streamMode{&m}
+	return &streamModeDetails{ptr(modeProvisioned)}
+}
+
+func encryptionType(s core.Summary) *string {
+	if s.KeyID == "" {
+		return ptr(encryptionNone)
+	}
+	return ptr(encryptionKMS)
 }
 
 func (in *listStreamsInput) check(c *constraints) {
@@ -119,11 +143,12 @@ func (in *listStreamsInput) check(c *constraints) {
 
 func listStreams(c *call, in *listStreamsInput) (*listStreamsOutput, error) {
 	after := value(in.ExclusiveStartStreamName, value(in.NextToken, ""))
-	out := &listStreamsOutput{StreamNames: []string{}, StreamSummaries: []streamSummary{}}
+	more := false
+	out := &listStreamsOutput{StreamNames: []string{}, StreamSummaries: []streamSummary{}, HasMoreStreams: &more}
 	for _, name := range c.service.StreamNames(after) {
-		if len(out.StreamNames) == value(in.Limit, 100) {
-			out.HasMoreStreams = true
-			out.NextToken = out.StreamNames[len(out.StreamNames)-1]
+		if len(out.StreamNames) == int(value(in.Limit, 100)) {
+			more = true
+			out.NextToken = &out.StreamNames[len(out.StreamNames)-1]
 			break
 		}
 		s, err := c.service.Describe(name)
@@ -132,11 +157,11 @@ func listStreams(c *call, in *listStreamsInput) (*listStreamsOutput, error) {
 		}
 		out.StreamNames = append(out.StreamNames, name)
 		out.StreamSummaries = append(out.StreamSummaries, streamSummary{
-			StreamName:              s.Name,
-			StreamARN:               s.ARN,
-			StreamStatus:            string(s.Status),
+			StreamName:              &s.Name,
+			StreamARN:               &s.ARN,
+			StreamStatus:            ptr(string(s.Status)),
 			StreamModeDetails:       mode(s),
-			StreamCreationTimestamp: timestamp{s.Created},
+			StreamCreationTimestamp: &timestamp{s.Created},
 		})
 	}
 	return out, nil

@@ -16,6 +16,14 @@ import (
 // floating-point number in CBOR counts seconds, as the RFC has it.
 type timestamp struct{ time.Time }
 
+// orZero is the zero time when there is no timestamp.
+func (t *timestamp) orZero() time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}
+
 var errTimestamp = errors.New("a timestamp is not a number of seconds since 1970 (of milliseconds, as an integer in CBOR)")
 
 // maxMillis is the end of the year 9999.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -78,15 +79,74 @@ func (c *constraints) stream(ref streamRef) {
 	}
 }
 
-func (c *constraints) within(member string, value *int, low, high int) {
+var (
+	consumerARNPattern = regexp.MustCompile(`^arn:aws[^:]*:kinesis:[^:]*:\d{12}:stream/([a-zA-Z0-9_.-]+)/consumer/[a-zA-Z0-9_.-]+:\d+$`)
+	plainStreamPattern = regexp.MustCompile(`^arn:aws[^:]*:kinesis:[^:]*:\d{12}:stream/([a-zA-Z0-9_.-]+)$`)
+)
+
+func (c *constraints) consumerARN(arn *string) {
+	if arn != nil && !consumerARNPattern.MatchString(*arn) {
+		c.violate(quoted(clip(*arn)), "consumerARN",
+			`satisfy regular expression pattern: ^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+`)
+	}
+}
+
+// resourceARN is the constraint of what can have tags: streams and consumers.
+func (c *constraints) resourceARN(arn *string) {
+	c.required("resourceARN", arn != nil)
+	if arn != nil && !consumerARNPattern.MatchString(*arn) && !plainStreamPattern.MatchString(*arn) {
+		c.violate(quoted(clip(*arn)), "resourceARN", `satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:.*stream/\S+`)
+	}
+}
+
+// requiredStreamARN is the constraint of operations that do not take a name.
+func (c *constraints) requiredStreamARN(arn *string) {
+	c.required("streamARN", arn != nil)
+	c.stream(streamRef{StreamARN: arn})
+}
+
+func (c *constraints) recordSize(kib *int32) { c.within("maxRecordSizeInKiB", kib, 1024, 10240) }
+
+const maxTagsGiven = 200
+
+func (c *constraints) tags(tags map[string]string) {
+	c.required("tags", tags != nil)
+	switch n := len(tags); {
+	case n == 0 && tags != nil:
+		c.violate("'{}' ", "tags", "have length greater than or equal to 1")
+	case n > maxTagsGiven:
+		c.violate("", "tags", "have length less than or equal to %d", maxTagsGiven)
+	default:
+		for _, key := range slices.Sorted(maps.Keys(tags)) {
+			c.length("tags.key", key, 1, 128)
+			c.length("tags.value", tags[key], 0, 256)
+		}
+	}
+}
+
+func (c *constraints) tagKeys(keys []string) {
+	c.required("tagKeys", keys != nil)
+	switch n := len(keys); {
+	case n == 0 && keys != nil:
+		c.violate("'[]' ", "tagKeys", "have length greater than or equal to 1")
+	case n > 50:
+		c.violate("", "tagKeys", "have length less than or equal to 50")
+	default:
+		for i, key := range keys {
+			c.length(fmt.Sprintf("tagKeys.%d.member", i+1), key, 1, 128)
+		}
+	}
+}
+
+func (c *constraints) within(member string, value *int32, low, high int32) {
 	if value == nil {
 		return
 	}
 	if *value < low {
-		c.violate(quoted(strconv.Itoa(*value)), member, "have value greater than or equal to %d", low)
+		c.violate(quoted(strconv.Itoa(int(*value))), member, "have value greater than or equal to %d", low)
 	}
 	if *value > high {
-		c.violate(quoted(strconv.Itoa(*value)), member, "have value less than or equal to %d", high)
+		c.violate(quoted(strconv.Itoa(int(*value))), member, "have value less than or equal to %d", high)
 	}
 }
 
@@ -110,7 +170,7 @@ func (c *constraints) number(member string, value *string, maxDigits int) {
 
 // entry checks what PutRecord and a record of PutRecords share. Messages do
 // not repeat the partition key, which is the user's data.
-func (c *constraints) entry(prefix string, e putRecordsEntry) {
+func (c *constraints) entry(prefix string, e putRecordsRequestEntry) {
 	c.required(prefix+"data", e.Data != nil)
 	if len(e.Data) > maxPutBytes {
 		c.violate("", prefix+"data", "have length less than or equal to %d", maxPutBytes)

@@ -32,7 +32,7 @@ func newHandler(tb testing.TB) *Handler {
 	if err := s.CreateStream(core.NewStream{Name: "s", ShardCount: 2}); err != nil {
 		tb.Fatal(err)
 	}
-	return NewHandler(s, slog.New(slog.DiscardHandler))
+	return NewHandler(s, new(Faults), slog.New(slog.DiscardHandler))
 }
 
 func FuzzRequests(f *testing.F) {
@@ -47,6 +47,10 @@ func FuzzRequests(f *testing.F) {
 		`{"StreamName":"s","ShardToMerge":"shardId-000000000000","AdjacentShardToMerge":"shardId-000000000001"}`,
 		`{"StreamName":"s","TargetShardCount":3,"ScalingType":"UNIFORM_SCALING"}`,
 		`{"ShardIterator":"AAAA","Limit":5}`,
+		`{"StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s","ConsumerName":"c","Tags":{"a":"b"}}`,
+		`{"ConsumerARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s/consumer/c:1","ShardId":"shardId-000000000000","StartingPosition":{"Type":"AT_TIMESTAMP","Timestamp":17}}`,
+		`{"ResourceARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s","Tags":{"a":"b"},"TagKeys":["a",""]}`,
+		`{"StreamName":"s","RetentionPeriodHours":48,"EncryptionType":"KMS","KeyId":"k"}`,
 	}
 	var names []string
 	for name := range operations {

@@ -1,0 +1,174 @@
+package core
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// MaxConsumers is how many consumers a stream may have registered.
+const MaxConsumers = 20
+
+// Consumer describes a registered consumer of a stream: it reads by
+// subscription (enhanced fan-out).
+type Consumer struct {
+	Name    string
+	ARN     string
+	Status  Status
+	Created time.Time
+}
+
+// consumer has its state guarded by its stream's mutex.
+type consumer struct {
+	name    string
+	arn     string
+	created time.Time
+	active  time.Time // until then it is Creating
+	gone    time.Time // zero, or when it ceases to exist: until then it is Deleting
+	tags    map[string]string
+
+	subscriptions map[uint32]*Subscription // the latest, by shard number
+}
+
+func (c *consumer) describe(now time.Time) Consumer {
+	d := Consumer{Name: c.name, ARN: c.arn, Status: Active, Created: c.created}
+	switch {
+	case !c.gone.IsZero():
+		d.Status = Deleting
+	case c.active.After(now):
+		d.Status = Creating
+	}
+	return d
+}
+
+// RegisterConsumer makes a consumer of a stream.
+func (s *Service) RegisterConsumer(streamName, name string, tags map[string]string) (Consumer, error) {
+	var d Consumer
+	err := s.with(streamName, func(st *stream, now time.Time) error {
+		if st.status == Creating || st.status == Deleting {
+			return st.inUse()
+		}
+		if st.consumer(name) != nil {
+			return errorf(ResourceInUse, "Consumer %s of stream %s under account %s already exists.", name, st.name, st.account)
+		}
+		if len(st.consumers) >= MaxConsumers {
+			return errorf(LimitExceeded, "Stream %s under account %s has %d registered consumers, the most that a stream may have.", st.name, st.account, MaxConsumers)
+		}
+		if err := checkTags(tags); err != nil {
+			return err
+		}
+		c := &consumer{
+			name:          name,
+			arn:           fmt.Sprintf("%s/consumer/%s:%d", st.arn(), name, now.Unix()),
+			created:       now.Truncate(time.Millisecond),
+			active:        now.Add(s.config.TransitionDelay),
+			tags:          maps.Clone(tags),
+			subscriptions: make(map[uint32]*Subscription),
+		}
+		st.consumers = append(st.consumers, c)
+		d = c.describe(now)
+		d.Status = Creating // whatever the delay: so says the service
+		return nil
+	})
+	return d, err
+}
+
+// DeregisterConsumer ends a consumer, by its name or its ARN, and with it its
+// subscriptions.
+func (s *Service) DeregisterConsumer(streamName, name, arn string) error {
+	return s.with(streamName, func(st *stream, now time.Time) error {
+		c, err := st.findConsumer(name, arn)
+		if err != nil {
+			return err
+		}
+		if !c.gone.IsZero() {
+			return errorf(ResourceInUse, "Consumer %s of stream %s under account %s is in state %s.", c.name, st.name, st.account, Deleting)
+		}
+		c.gone = now.Add(s.config.TransitionDelay)
+		st.settle(now)
+		st.wake()
+		return nil
+	})
+}
+
+// DescribeConsumer describes a consumer, by its name or its ARN, and returns
+// the ARN of its stream.
+func (s *Service) DescribeConsumer(streamName, name, arn string) (d Consumer, streamARN string, err error) {
+	err = s.with(streamName, func(st *stream, now time.Time) error {
+		c, err := st.findConsumer(name, arn)
+		if err != nil {
+			return err
+		}
+		d, streamARN = c.describe(now), st.arn()
+		return nil
+	})
+	return d, streamARN, err
+}
+
+// Consumers describes the consumers of a stream in order of their names, at
+// most limit, and returns a token for the rest. created, unless it is zero, is
+// when the stream must have been created.
+func (s *Service) Consumers(streamName string, created time.Time, limit int) ([]Consumer, string, error) {
+	return s.listConsumers(listing{Name: streamName}, created, limit)
+}
+
+// ConsumersNext goes on with a token of Consumers for the same stream.
+func (s *Service) ConsumersNext(streamName, token string, limit int) ([]Consumer, string, error) {
+	l, err := s.openListing(consumersPurpose, token)
+	if err != nil {
+		return nil, "", err
+	}
+	if l.Name != streamName {
+		return nil, "", errorf(InvalidArgument, "NextToken belongs to stream %s, not to %s.", l.Name, streamName)
+	}
+	return s.listConsumers(l, time.Time{}, limit)
+}
+
+const consumersPurpose = "list consumers"
+
+func (s *Service) listConsumers(l listing, created time.Time, limit int) (list []Consumer, token string, err error) {
+	err = s.with(l.Name, func(st *stream, now time.Time) error {
+		if err := st.is(l.Stream, created); err != nil {
+			return err
+		}
+		for _, c := range st.consumers {
+			if c.name > l.After {
+				list = append(list, c.describe(now))
+			}
+		}
+		slices.SortFunc(list, func(a, b Consumer) int { return strings.Compare(a.Name, b.Name) })
+		if len(list) > limit {
+			list = list[:limit]
+			l.Stream, l.After, l.Issued = st.number, list[limit-1].Name, now
+			token = s.sealListing(consumersPurpose, l)
+		}
+		return nil
+	})
+	return list, token, err
+}
+
+func (st *stream) consumer(name string) *consumer {
+	for _, c := range st.consumers {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// findConsumer finds by the name, the ARN, or both, "" for one not given. The
+// region and account of the ARN are not compared.
+func (st *stream) findConsumer(name, arn string) (*consumer, error) {
+	_, id, _ := strings.Cut(arn, ":stream/")
+	for _, c := range st.consumers {
+		if (name == "" || c.name == name) && strings.HasSuffix(c.arn, id) {
+			return c, nil
+		}
+	}
+	if arn != "" {
+		return nil, errorf(ResourceNotFound, "Consumer %s not found.", arn)
+	}
+	return nil, errorf(ResourceNotFound, "Consumer %s of stream %s under account %s not found.", name, st.name, st.account)
+}

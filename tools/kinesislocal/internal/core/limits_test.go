@@ -1,0 +1,202 @@
+package core
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func realService(t *testing.T) *Service {
+	t.Helper()
+	s := New(Config{Account: account, RealLimits: true})
+	create(t, s, "s", 1)
+	return s
+}
+
+func entries(n, size int) []Entry {
+	list := make([]Entry, n)
+	for i := range list {
+		list[i] = Entry{PartitionKey: "k", Data: make([]byte, size-1)}
+	}
+	return list
+}
+
+func accepted(placed []Placed) (n int) {
+	for _, p := range placed {
+		if p.Refused == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func TestRealWriteLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := realService(t)
+		if n := accepted(placedBy(t)(s.Put("s", entries(1200, 10), false))); n != 1000 {
+			t.Errorf("%d records of 1200 in a second, want 1000", n)
+		}
+		time.Sleep(100 * time.Millisecond)
+		placed := placedBy(t)(s.Put("s", entries(200, 10), false))
+		if n := accepted(placed); n != 100 {
+			t.Errorf("%d records after a tenth of a second, want 100", n)
+		}
+		if e := placed[199].Refused; e == nil || e.Code != ThroughputExceeded || e.Message != "Rate exceeded for shard shardId-000000000000 in stream s under account 000000000000." {
+			t.Errorf("refusal %v", e)
+		}
+		time.Sleep(time.Second)
+		if n := accepted(placedBy(t)(s.Put("s", entries(20, 100<<10), false))); n != 10 {
+			t.Errorf("%d records of 100 KiB in a second, want 10", n)
+		}
+		// What was accepted is there, and only that.
+		token := must[string](t)(s.ShardIterator("s", shardID(0), Position{Type: TrimHorizon}))
+		if b := must[Batch](t)(s.GetRecords(token, "", MaxRecordsRead)); len(b.Records) != 1110 {
+			t.Errorf("%d records", len(b.Records))
+		}
+		// A shard is as fast as it is, whatever the others do.
+		create(t, s, "other", 1)
+		if n := accepted(placedBy(t)(s.Put("other", entries(1000, 10), false))); n != 1000 {
+			t.Errorf("%d records to another shard", n)
+		}
+	})
+}
+
+// A record may be larger than what a second takes.
+func TestRealLimitsTakeLargeRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := realService(t)
+		if err := s.SetMaxRecordBytes("s", 10<<20); err != nil {
+			t.Fatal(err)
+		}
+		if n := accepted(placedBy(t)(s.Put("s", entries(2, 10<<20), false))); n != 1 {
+			t.Errorf("%d records, want 1", n)
+		}
+		time.Sleep(10 * time.Second)
+		if n := accepted(placedBy(t)(s.Put("s", entries(2, 10<<20), false))); n != 1 {
+			t.Errorf("%d records 10 s later, want 1", n)
+		}
+	})
+}
+
+func TestRealReadLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := realService(t)
+		token := must[string](t)(s.ShardIterator("s", shardID(0), Position{Type: TrimHorizon}))
+		for range readsPerSecond {
+			must[Batch](t)(s.GetRecords(token, "", 1))
+		}
+		_, err := s.GetRecords(token, "", 1)
+		wantCode(t, err, ThroughputExceeded)
+		time.Sleep(200 * time.Millisecond)
+		must[Batch](t)(s.GetRecords(token, "", 1))
+
+		for range 8 {
+			time.Sleep(time.Second)
+			placedBy(t)(s.Put("s", entries(1, 1<<20), false))
+		}
+		time.Sleep(time.Second)
+		if b := must[Batch](t)(s.GetRecords(token, "", MaxRecordsRead)); len(b.Records) != 8 {
+			t.Errorf("%d records", len(b.Records))
+		}
+		// 8 MiB are the reads of four seconds, of which one was in hand.
+		time.Sleep(3*time.Second - time.Millisecond)
+		_, err = s.GetRecords(token, "", 1)
+		wantCode(t, err, ThroughputExceeded)
+		time.Sleep(2 * time.Millisecond)
+		must[Batch](t)(s.GetRecords(token, "", 1))
+	})
+}
+
+func TestRealLimitsPaceSubscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := realService(t)
+		for range 12 {
+			placedBy(t)(s.Put("s", entries(1, 1<<20), false))
+			time.Sleep(time.Second)
+		}
+		sub := subscribe(t, s, register(t, s, "c"), shardID(0), Position{Type: TrimHorizon})
+		begin, got := time.Now(), 0
+		for got < 12 {
+			got += len(next(t, sub).Records)
+		}
+		// 2 MiB are in hand, and the last event that fits may go beyond by 1.
+		if took := time.Since(begin); took < 4500*time.Millisecond || took > 5*time.Second {
+			t.Errorf("12 MiB took %s", took)
+		}
+	})
+}
+
+func TestMaxBytesDropsTheOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 1 << 20
+		var log bytes.Buffer
+		s := New(Config{Account: account, MaxBytes: limit, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		create(t, s, "s", 2)
+		create(t, s, "other", 1)
+		var last Placed
+		for range 400 {
+			time.Sleep(time.Millisecond)
+			put(t, s, "other", "k", strings.Repeat("x", 5000))
+			last = put(t, s, "s", "k", strings.Repeat("x", 5000))
+			if used := s.used.Load(); used > limit {
+				t.Fatalf("%d bytes are used", used)
+			}
+		}
+		var all []Record
+		for _, stream := range []string{"s", "other"} {
+			it := must[string](t)(s.ShardIterator(stream, map[string]string{"s": last.ShardID, "other": shardID(0)}[stream], Position{Type: TrimHorizon}))
+			records := must[Batch](t)(s.GetRecords(it, "", MaxRecordsRead)).Records
+			if len(records) < 80 || len(records) > 105 {
+				t.Errorf("%s: %d records are left", stream, len(records))
+			}
+			for i := 1; i < len(records); i++ {
+				if records[i].Arrival.Sub(records[i-1].Arrival) != time.Millisecond {
+					t.Fatalf("%s: a record in the middle is gone", stream)
+				}
+			}
+			if newest := records[len(records)-1].Arrival; time.Since(newest) > time.Millisecond {
+				t.Errorf("%s: the newest record is gone", stream)
+			}
+			all = append(all, records...)
+		}
+		var used int64
+		for i := range all {
+			used += all[i].memory()
+		}
+		if got := s.used.Load(); got != used {
+			t.Errorf("%d bytes are counted, %d used", got, used)
+		}
+		if !strings.Contains(log.String(), "oldest records trimmed") {
+			t.Errorf("log %q", log.String())
+		}
+		for _, stream := range []string{"s", "other"} {
+			if err := s.DeleteStream(stream, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := s.used.Load(); got != 0 {
+			t.Errorf("%d bytes are used by no stream", got)
+		}
+	})
+}
+
+// The oldest records of an iterator's stream may go before it is used.
+func TestReadOfDroppedRecordsGoesOnWithTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{Account: account, MaxBytes: 1 << 20})
+		create(t, s, "s", 1)
+		first := put(t, s, "s", "k", "first")
+		it := must[string](t)(s.ShardIterator("s", shardID(0), Position{Type: AtSequenceNumber, Sequence: first.Sequence.String()}))
+		for range 300 {
+			time.Sleep(time.Millisecond)
+			put(t, s, "s", "k", strings.Repeat("x", 5000))
+		}
+		b := must[Batch](t)(s.GetRecords(it, "", 1))
+		if len(b.Records) != 1 || string(b.Records[0].Data) == "first" || b.Behind == 0 {
+			t.Errorf("batch %d records, behind %s", len(b.Records), b.Behind)
+		}
+	})
+}

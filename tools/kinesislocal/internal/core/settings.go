@@ -1,0 +1,152 @@
+package core
+
+import (
+	"maps"
+	"regexp"
+	"time"
+)
+
+// The bounds of a stream's settings.
+const (
+	MinRetention = 24 * time.Hour
+	MaxRetention = 8760 * time.Hour
+	maxTags      = 50
+)
+
+// change makes a change to a stream that takes it through UPDATING. check may
+// refuse it.
+func (s *Service) change(name string, check func(*stream) error, change func(*stream)) error {
+	return s.with(name, func(st *stream, now time.Time) error {
+		if err := st.ready(); err != nil {
+			return err
+		}
+		if check != nil {
+			if err := check(st); err != nil {
+				return err
+			}
+		}
+		st.begin(Updating, now, s.config.TransitionDelay, func(time.Time) { change(st) })
+		return nil
+	})
+}
+
+// IncreaseRetention makes a stream keep its records longer.
+func (s *Service) IncreaseRetention(name string, hours int) error {
+	return s.setRetention(name, hours, func(st *stream, now, want time.Duration) error {
+		if want < now {
+			return errorf(InvalidArgument,
+				"Requested retention period (%d hours) for stream %s can not be shorter than existing retention period (%d hours). Use DecreaseRetentionPeriod API.",
+				hours, st.name, int(now.Hours()))
+		}
+		return nil
+	})
+}
+
+// DecreaseRetention makes a stream forget its records sooner.
+func (s *Service) DecreaseRetention(name string, hours int) error {
+	return s.setRetention(name, hours, func(st *stream, now, want time.Duration) error {
+		if want > now {
+			return errorf(InvalidArgument,
+				"Requested retention period (%d hours) for stream %s can not be longer than existing retention period (%d hours). Use IncreaseRetentionPeriod API.",
+				hours, st.name, int(now.Hours()))
+		}
+		return nil
+	})
+}
+
+func (s *Service) setRetention(name string, hours int, check func(st *stream, now, want time.Duration) error) error {
+	want := time.Duration(hours) * time.Hour
+	return s.change(name, func(st *stream) error {
+		switch {
+		case hours < int(MinRetention.Hours()):
+			return errorf(InvalidArgument, "Minimum allowed retention period is %d hours. Requested retention period (%d hours) is too short.", int(MinRetention.Hours()), hours)
+		case hours > int(MaxRetention.Hours()):
+			return errorf(InvalidArgument, "Maximum allowed retention period is %d hours. Requested retention period (%d hours) is too long.", int(MaxRetention.Hours()), hours)
+		}
+		return check(st, st.retention, want)
+	}, func(st *stream) { st.retention = want })
+}
+
+// SetOnDemand gives a stream its mode: on demand or provisioned. Its shards
+// stay.
+func (s *Service) SetOnDemand(name string, onDemand bool) error {
+	return s.change(name, nil, func(st *stream) { st.onDemand = onDemand })
+}
+
+// SetMaxRecordBytes says how large a record of the stream may be.
+func (s *Service) SetMaxRecordBytes(name string, bytes int) error {
+	return s.change(name, nil, func(st *stream) { st.maxRecord = bytes })
+}
+
+// SetEncryption makes a stream say that it is encrypted with a key, or with
+// keyID "" that it is not.
+func (s *Service) SetEncryption(name, keyID string) error {
+	return s.change(name, nil, func(st *stream) { st.keyID = keyID })
+}
+
+// Tags returns the tags of a stream or, unless consumerARN is "", of one of
+// its consumers.
+func (s *Service) Tags(name, consumerARN string) (tags map[string]string, err error) {
+	err = s.withTags(name, consumerARN, func(st *stream, of *map[string]string) error {
+		tags = maps.Clone(*of)
+		return nil
+	})
+	return tags, err
+}
+
+// AddTags adds tags, or gives those that are there another value.
+func (s *Service) AddTags(name, consumerARN string, tags map[string]string) error {
+	return s.withTags(name, consumerARN, func(st *stream, of *map[string]string) error {
+		if err := checkTags(tags); err != nil {
+			return err
+		}
+		merged := maps.Clone(*of)
+		if merged == nil {
+			merged = make(map[string]string)
+		}
+		maps.Copy(merged, tags)
+		if len(merged) > maxTags {
+			return errorf(InvalidArgument,
+				"Failed to add tags to stream %s under account %s because a given stream cannot have more than %d tags associated with it.", st.name, st.account, maxTags)
+		}
+		*of = merged
+		return nil
+	})
+}
+
+// RemoveTags removes those of the tags that are there.
+func (s *Service) RemoveTags(name, consumerARN string, keys []string) error {
+	return s.withTags(name, consumerARN, func(_ *stream, of *map[string]string) error {
+		for _, key := range keys {
+			delete(*of, key)
+		}
+		return nil
+	})
+}
+
+func (s *Service) withTags(name, consumerARN string, f func(*stream, *map[string]string) error) error {
+	return s.with(name, func(st *stream, _ time.Time) error {
+		if consumerARN == "" {
+			return f(st, &st.tags)
+		}
+		c, err := st.findConsumer("", consumerARN)
+		if err != nil {
+			return err
+		}
+		return f(st, &c.tags)
+	})
+}
+
+var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@%]*$`)
+
+func checkTags(tags map[string]string) error {
+	if len(tags) > maxTags {
+		return errorf(InvalidArgument, "%d tags were given, there can be %d.", len(tags), maxTags)
+	}
+	for key, value := range tags {
+		if !tagPattern.MatchString(key) || !tagPattern.MatchString(value) {
+			return errorf(InvalidArgument, "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . / = + - %% @ :.")
+		}
+	}
+	return nil
+}
