@@ -67,8 +67,7 @@ type daemonLog struct {
 	initialised bool
 	shards      int
 	lastError   string // of the log
-	firstLine   string // of standard error, before the log has begun
-	began       bool   // the log has
+	firstLine   string // of standard error
 	stopping    bool
 	stopped     bool
 }
@@ -98,10 +97,14 @@ func (l *daemonLog) shutdown() (begun, complete bool) {
 func (l *daemonLog) reason() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lastError != "" {
+	switch {
+	case l.lastError != "":
 		return l.lastError
+	case !l.initialised:
+		// There was no record processor yet, so Java itself has said it.
+		return l.firstLine
 	}
-	return l.firstLine
+	return ""
 }
 
 // readOut reads the daemon's standard output, where its log goes.
@@ -176,7 +179,6 @@ func (l *daemonLog) logLine(line []byte) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.began = true
 	if e.level >= slog.LevelError {
 		l.lastError = firstParts(e.message)
 	}
@@ -215,15 +217,15 @@ func (l *daemonLog) tell() {
 	}
 }
 
-// errLine keeps the first line of an error that Java reports before there is a
-// log, and so before any record processor. All lines are shown.
+// errLine keeps the first line, for an error that Java reports outside the log.
+// All lines are shown.
 func (l *daemonLog) errLine(line []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	text := string(line)
 	// "Picked up JAVA_TOOL_OPTIONS: ...", and warnings of Java's own.
 	notice := strings.HasPrefix(text, "Picked up ") || strings.Contains(strings.ToLower(text), "warning:")
-	if !l.began && l.firstLine == "" && text != "" && !notice {
+	if l.firstLine == "" && text != "" && !notice {
 		l.firstLine = firstParts(text)
 	}
 	return true

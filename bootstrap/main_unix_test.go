@@ -4,6 +4,7 @@ package bootstrap
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -83,4 +84,44 @@ var roles = map[string]func(){
 		fmt.Fprintln(os.Stderr, "saw EOF")
 	},
 	"supervisor": supervise,
+	// A process that claims a worker ID and runs a command that does not stop.
+	"claims": func() {
+		worker, err := ClaimWorker(context.Background(), os.Args[1], "app", nil)
+		if err != nil {
+			panic(err)
+		}
+		command := process{args: []string{os.Args[0]}, worker: worker,
+			options: RunOptions{Env: role("unstoppable"), Output: os.Stdout}}
+		panic(command.run(context.Background()))
+	},
+	// A daemon by its log: prints the first argument, at SIGUSR1 the second,
+	// and at SIGTERM, or at once if there is no second, the third; then it ends
+	// with the fourth.
+	"logs": func() {
+		signals := make(chan os.Signal, 9)
+		signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1)
+		fmt.Print(os.Args[1])
+		fmt.Fprintln(os.Stderr, "said on standard error")
+		for os.Args[2] != "" && <-signals == syscall.SIGUSR1 {
+			fmt.Print(os.Args[2])
+		}
+		fmt.Print(os.Args[3])
+		code, _ := strconv.Atoi(os.Args[4])
+		os.Exit(code)
+	},
+	// Java that shows what it was started with.
+	"shows": func() {
+		for i, arg := range os.Args {
+			fmt.Printf("arg %s\n", arg)
+			if i > 0 && (os.Args[i-1] == "--properties-file" || os.Args[i-1] == "--log-configuration") {
+				text, err := os.ReadFile(arg)
+				if err != nil {
+					panic(err)
+				}
+				fmt.Printf("%s\n", text)
+			}
+		}
+		fmt.Printf("LC_CTYPE %s\n", os.Getenv("LC_CTYPE"))
+		os.Exit(9)
+	},
 }

@@ -11,8 +11,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -20,6 +22,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/javaproperties"
 )
 
 // A transcript collects lines, and tells when one with a given start comes.
@@ -50,7 +54,7 @@ func (tr *transcript) String() string {
 // after waits for a whole line with this start and returns its rest.
 func (tr *transcript) after(t *testing.T, start string) string {
 	t.Helper()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		for line := range strings.Lines(tr.String()) {
 			if rest, ok := strings.CutPrefix(line, start); ok && strings.HasSuffix(rest, "\n") {
@@ -167,6 +171,180 @@ func TestRunKills(t *testing.T) {
 	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Code != 137 || !exit.Killed {
 		t.Errorf("%v, want that it was killed", err)
+	}
+}
+
+// What the daemon says decides whether a stop was one, and why it ended.
+func TestRunKnowsTheEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		before, after string
+		status        string
+		unasked       bool
+		want          *ExitError // nil: stopped as asked
+	}{
+		{name: "complete", before: logStart + logReady, after: logStopping + logStopped, status: "143"},
+		{name: "complete, status 0", before: logStart + logReady, after: logStopping + logStopped, status: "0"},
+		{name: "before it could work", before: logStart, status: "143"},
+		{name: "the grace ran out", before: logStart + logReady, after: logStopping + logNotStopped, status: "143",
+			want: &ExitError{Code: 143, Stopping: true, Reason: "Encountered an error during shutdown.: java.util.concurrent.TimeoutException: null"}},
+		{name: "ended in the middle", before: logStart + logReady, after: logStopping, status: "143",
+			want: &ExitError{Code: 143, Stopping: true}},
+		{name: "a processor failed at the end", before: logStart + logReady, after: logStopping + logStopped + logFailed, status: "1",
+			want: &ExitError{Code: 1, Stopping: true, Reason: "Unable to initialize after 20 attempts. Shutting down.: java.net.ConnectException: Connection refused"}},
+		{name: "given up", before: logStart, after: logFailed, status: "0", unasked: true,
+			want: &ExitError{Reason: "Unable to initialize after 20 attempts. Shutting down.: java.net.ConnectException: Connection refused"}},
+		{name: "no log", status: "1", unasked: true, want: &ExitError{Code: 1, Reason: "said on standard error"}},
+		{name: "somebody else's SIGTERM", before: logStart + logReady, after: logStopping + logStopped, status: "143", unasked: true,
+			want: &ExitError{Code: 143}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out := newTranscript()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			wait := "more\n"
+			if tt.unasked {
+				wait = ""
+			} else {
+				go func() { out.after(t, "said on standard error"); cancel() }()
+			}
+			err := process{
+				args:    []string{os.Args[0], tt.before, wait, tt.after, tt.status},
+				options: RunOptions{Env: role("logs"), Output: out},
+				log:     newDaemonLog(slog.LevelInfo),
+			}.run(ctx)
+			var exit *ExitError
+			if tt.want == nil {
+				if err != nil {
+					t.Errorf("%v, want nil", err)
+				}
+			} else if !errors.As(err, &exit) || *exit != *tt.want {
+				t.Errorf("%#v, want %#v", err, tt.want)
+			}
+			if got := out.String(); !strings.Contains(got, tt.before) || !strings.HasSuffix(got, tt.after) && !strings.HasSuffix(got, "said on standard error\n") {
+				t.Errorf("output %q", got)
+			}
+		})
+	}
+}
+
+// The number of shards is told when the daemon has initialised, and when it has
+// changed.
+func TestRunTellsTheShards(t *testing.T) {
+	held := make(chan int, 9)
+	out := newTranscript()
+	ctx, cancel := context.WithCancel(t.Context())
+	var pid int
+	ended := make(chan error, 1)
+	go func() {
+		ended <- process{
+			args: []string{os.Args[0], logStart + logReady, logReturned, logStopping + logReturned + logStopped, "143"},
+			options: RunOptions{Env: role("logs"), Output: out, Started: func(p int) { pid = p },
+				Holding: func(shards int) { held <- shards }},
+			log: newDaemonLog(slog.LevelInfo),
+		}.run(ctx)
+	}()
+	if n := <-held; n != 2 {
+		t.Errorf("ready with %d, want 2", n)
+	}
+	syscall.Kill(pid, syscall.SIGUSR1)
+	if n := <-held; n != 1 {
+		t.Errorf("then %d, want 1", n)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if len(held) > 0 {
+		t.Errorf("told %d in the stop", <-held)
+	}
+}
+
+func TestRunStopTimeout(t *testing.T) {
+	out := newTranscript()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { out.after(t, "ready "); cancel() }()
+	err := runArgs(ctx, []string{os.Args[0]}, RunOptions{Env: role("unstoppable"), Output: out, StopTimeout: 50 * time.Millisecond})
+	want := ExitError{Code: 137, Stopping: true, Reason: "it was killed after 50ms"}
+	var exit *ExitError
+	if !errors.As(err, &exit) || *exit != want {
+		t.Errorf("%#v, want %#v", err, want)
+	}
+}
+
+// A run has files of its own, which say what the file and the options say, and
+// which are gone afterwards.
+func TestCommandRun(t *testing.T) {
+	dir, temp := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	t.Setenv("LC_ALL", "POSIX")
+	text := "streamName = orders\nworkerId = old\nlast = one\\"
+	properties := filepath.Join(dir, "p.properties")
+	if err := os.WriteFile(properties, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := newTranscript()
+	command := Command{Java: os.Args[0], Jars: []string{"/a.jar"}, Properties: properties,
+		JavaOptions: []string{"-Xmx1g"}, ClassPath: []string{"/more"},
+		Overrides: map[string]string{"workerId": "naïve 世 𝄞", "=:#! \n": "\\ = ", "last": ""}}
+	err := command.Run(t.Context(), RunOptions{Env: role("shows"), Output: out})
+	var exit *ExitError
+	if !errors.As(err, &exit) || exit.Code != 9 {
+		t.Fatalf("%v, want status 9", err)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	got := out.String()
+	for _, want := range []string{
+		"arg -Dfile.encoding=UTF-8\n", "arg -Xmx1g\narg -cp\narg /a.jar:" + dir + ":/more\n",
+		"\narg --log-configuration\narg " + temp + "/", string(logConfigurationFor(slog.LevelInfo)),
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if want := "LC_CTYPE C.UTF-8\n"; runtime.GOOS == "linux" && !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
+	_, given, _ := strings.Cut(got, "overridden.properties\n")
+	given, _, _ = strings.Cut(given, "arg --log-configuration")
+	values, err := javaproperties.Parse([]byte(given))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"streamName": "orders", "workerId": "naïve 世 𝄞", "=:#! \n": "\\ = ", "last": ""}
+	if !maps.Equal(values, want) {
+		t.Errorf("the daemon's properties are %q, want %q", values, want)
+	}
+	if read, err := os.ReadFile(properties); err != nil || string(read) != text {
+		t.Errorf("the file is now %q, %v", read, err)
+	}
+	if args, err := command.Args(); err == nil {
+		t.Errorf("Args with overrides: %q", args)
+	}
+}
+
+// The default limit of a stop follows the daemon's own.
+func TestShutdownGrace(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"":                             0,
+		"shutdownGraceMillis = 10000 ": 10 * time.Second,
+		"shutdownGraceMillis = -1":     0,
+		"shutdownGraceMillis = x":      0,
+	} {
+		file := filepath.Join(t.TempDir(), "p.properties")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := (Command{Properties: file}).shutdownGrace(); got != want || err != nil {
+			t.Errorf("%q: %v, %v, want %v", text, got, err, want)
+		}
+		overridden := Command{Properties: file, Overrides: map[string]string{"shutdownGraceMillis": "70"}}
+		if got, err := overridden.shutdownGrace(); got != 70*time.Millisecond || err != nil {
+			t.Errorf("%q overridden: %v, %v", text, got, err)
+		}
 	}
 }
 

@@ -65,6 +65,23 @@ func java(what string) {
 			fmt.Printf("%s\x00", arg)
 		}
 		os.Exit(0)
+	case "properties":
+		for i, arg := range os.Args {
+			if i > 0 && os.Args[i-1] == "--properties-file" {
+				text, err := os.ReadFile(arg)
+				if err != nil {
+					panic(err)
+				}
+				fmt.Printf("%s\n", text)
+			}
+		}
+		os.Exit(0)
+	case "ready":
+		fmt.Print(logLine("INFO ", "Scheduler", "Initialization complete. Starting worker loop."),
+			logLine("INFO ", "Scheduler", "Created new shardConsumer for : ShardInfo()"),
+			logLine("WARN ", "Scheduler", "a warning"))
+	case "unfinished":
+		fmt.Print(logLine("ERROR", "Scheduler", "the reason | x.y.Exception: its cause | at x"))
 	case "child", "child of EOF":
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childVariable+"="+what)
@@ -79,10 +96,18 @@ func java(what string) {
 	fmt.Println("java is ready")
 	<-signals
 	fmt.Println("java got SIGTERM")
+	if what == "unfinished" {
+		fmt.Print(logLine("INFO ", "MultiLangDaemon", "Process terminated, will initiate shutdown."))
+	}
 	if what == "hang" {
 		select {}
 	}
 	os.Exit(143)
+}
+
+// logLine is a line of the daemon's log.
+func logLine(level, class, text string) string {
+	return "2026-11-24T15:35:28.885Z " + level + " " + class + " - " + text + "\n"
 }
 
 // child takes SIGTERM as an early notice and ends on EOF, as it should; one of
@@ -184,7 +209,7 @@ func (b *bench) run(t *testing.T, env []string, args ...string) (status int, std
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	if d := time.Since(begin); d > 10*time.Second {
+	if d := time.Since(begin); d > time.Minute {
 		t.Errorf("it took %v", d)
 	}
 	return cmd.ProcessState.ExitCode(), out.String(), err.String()
@@ -201,6 +226,16 @@ func TestUsage(t *testing.T) {
 		{[]string{"--frobnicate"}, "--frobnicate"},
 		{[]string{"-p"}, "needs an argument"},
 		{[]string{"frobnicate"}, `unexpected argument "frobnicate"`},
+		{[]string{"-e", "-p", "x", "--worker-id", "auto"}, "--worker-id auto needs --state-dir"},
+		{[]string{"-e", "-p", "x", "--worker-id", " "}, "--worker-id is empty"},
+		{[]string{"-e", "-p", "x", "--state-dir", "y"}, "--state-dir is for --worker-id auto"},
+		{[]string{"-e", "-p", "x", "--stop-timeout", "0s"}, "--stop-timeout must be more than 0"},
+		{[]string{"-e", "-p", "x", "--log-level", "INFO+1"}, "not error, warn, info or debug"},
+		{[]string{"-e", "-p", "x", "--log-level", "info", "-l", "y"}, "--log-level has no effect beside --log-configuration"},
+		{[]string{"-p", "x", "--restart"}, "--restart needs --execute"},
+		{[]string{"-p", "x", "--worker-id", "w"}, "--worker-id needs --execute"},
+		{[]string{"-p", "x", "--stop-timeout", "1s"}, "--stop-timeout needs --execute"},
+		{[]string{"-p", "x", "--log-level", "warn"}, "--log-level needs --execute"},
 		{[]string{"check"}, "--properties FILE is required; try kcl-bootstrap check --help"},
 		{[]string{"fetch", "-e"}, "try kcl-bootstrap fetch --help"},
 		{[]string{"classpath", "more"}, `unexpected argument "more"`},
@@ -218,7 +253,8 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%s: status %d, %q", flag, status, stderr)
 		}
 		for _, want := range []string{"-p, --properties FILE", "-j, --java PATH", "-l, --log-configuration FILE",
-			"-c, --jar-path DIR", "-e, --execute", "-h, --help", "--repo URL", "Example:"} {
+			"-c, --jar-path DIR", "-e, --execute", "-h, --help", "--repo URL", "Example:", "--restart", "--worker-id ID",
+			"--state-dir DIR", "--stop-timeout DURATION", "--log-level LEVEL", "--java-opt OPTION", "--add-classpath PATH"} {
 			if !strings.Contains(stdout, want) {
 				t.Errorf("%s: no %q in\n%s", flag, want, stdout)
 			}
@@ -275,7 +311,8 @@ func TestSubcommands(t *testing.T) {
 func TestPrint(t *testing.T) {
 	b := newBench(t, nil)
 	logback := b.write(t, "logback.xml", "<configuration/>")
-	args := []string{"--properties", "sample.properties", "--jar-path", "it's a cache", "--log-configuration", "logback.xml"}
+	args := []string{"--properties", "sample.properties", "--jar-path", "it's a cache", "--log-configuration", "logback.xml",
+		"--java-opt", "-Xmx256m", "--java-opt", "-Dx=a,b c", "--add-classpath", "bin", "--add-classpath", logback}
 	status, stdout, stderr := b.run(t, nil, args...)
 	if status != 0 || strings.Count(stdout, "\n") != 1 || strings.Count(stderr, "\n") != 2 ||
 		!strings.Contains(stderr, "kcl-bootstrap: fetching MultiLangDaemon 3.1.3: 2 of 2 jars") {
@@ -290,7 +327,8 @@ func TestPrint(t *testing.T) {
 	jar := func(name string) string { return filepath.Join(b.cache, "org/example", name, "1", name+"-1.jar") }
 	want := []string{
 		filepath.Join(b.dir, "bin", "java"), "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8",
-		"-cp", jar("a") + ":" + jar("b") + ":" + b.dir,
+		"-Xmx256m", "-Dx=a,b c",
+		"-cp", jar("a") + ":" + jar("b") + ":" + b.dir + ":" + filepath.Join(b.dir, "bin") + ":" + logback,
 		"software.amazon.kinesis.multilang.MultiLangDaemon",
 		"--properties-file", b.properties, "--log-configuration", logback, "",
 	}
@@ -334,6 +372,7 @@ func TestBadInput(t *testing.T) {
 		{"no Java", noJava, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
 		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: --java: none"}},
 		{"no log configuration", nil, []string{"-l", "none.xml", "-p", "sample.properties"}, []string{"cannot read the log configuration"}},
+		{"no class path", nil, []string{"--add-classpath", "none.jar", "-p", "sample.properties"}, []string{"--add-classpath: stat none.jar: no such file"}},
 		{"all of these", noJava, []string{"-l", "none.xml", "-p", "none.properties"},
 			[]string{"properties file", "cannot read the log configuration", "no Java"}},
 		{"endpoint", nil, []string{"-e", "-p", "endpoint.properties"}, []string{"endpoint.properties:9: error: kinesisEndpoint: nobody answers at http://127.0.0.1"}},
@@ -387,6 +426,79 @@ func TestExecuteStatus(t *testing.T) {
 	}
 }
 
+// The reason is in the line that tells of the end, and a stop that was not
+// completed is a failure.
+func TestExecuteTellsTheReason(t *testing.T) {
+	b := newBench(t, nil)
+	s := b.start(t, "unfinished")
+	s.until("java is ready")
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	const want = "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was asked to stop and did not complete it (status 143): the reason: x.y.Exception: its cause"
+	if status := s.end(); status != 1 || !s.saw(want) {
+		t.Errorf("status %d, want 1: %q", status, s.seen)
+	}
+}
+
+func TestReady(t *testing.T) {
+	b := newBench(t, nil)
+	s := b.start(t, "ready", "--log-level", "warn")
+	if rest := s.until("kcl-bootstrap: ready: "); rest != "initialised, holding 1 shard" {
+		t.Errorf("ready: %q", rest)
+	}
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	if status := s.end(); status != 0 {
+		t.Errorf("status %d, want 0: %q", status, s.seen)
+	}
+	if s.saw("2026-11-24T15:35:28.885Z INFO") || !s.saw("2026-11-24T15:35:28.885Z WARN  Scheduler - a warning") {
+		t.Errorf("not the level warn: %q", s.seen)
+	}
+}
+
+func TestStopTimeout(t *testing.T) {
+	b := newBench(t, nil)
+	s := b.start(t, "hang", "--stop-timeout", "100ms")
+	s.until("java is ready")
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	const want = "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was asked to stop and did not complete it (status 137): it was killed after 100ms"
+	if status := s.end(); status != 1 || !s.saw(want) {
+		t.Errorf("status %d, want 1: %q", status, s.seen)
+	}
+}
+
+// The daemon gets the worker ID in its properties; auto is the same each time,
+// and another one for a second daemon beside the first.
+func TestWorkerID(t *testing.T) {
+	b := newBench(t, nil)
+	state := filepath.Join(b.dir, "state")
+	read := func(args ...string) string {
+		t.Helper()
+		status, _, stderr := b.run(t, []string{javaVariable + "=properties"}, append([]string{"-e", "-p", b.properties, "-c", b.cache}, args...)...)
+		_, rest, ok := strings.Cut(stderr, "\nworkerId=")
+		if status != 1 || !ok {
+			t.Fatalf("status %d, %s", status, stderr)
+		}
+		id, _, _ := strings.Cut(rest, "\n")
+		return id
+	}
+	if got := read("--worker-id", "pod-7"); got != "pod-7" {
+		t.Errorf("worker ID %q, want pod-7", got)
+	}
+	auto := []string{"--worker-id", "auto", "--state-dir", state}
+	first := read(auto...)
+	if again := read(auto...); again != first {
+		t.Errorf("worker ID %q, then %q", first, again)
+	}
+	s := b.start(t, "wait", auto...)
+	s.until("java is ready")
+	if second := read(auto...); second == first {
+		t.Errorf("two daemons are %q", second)
+	}
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	if status := s.end(); status != 0 {
+		t.Errorf("status %d, want 0: %q", status, s.seen)
+	}
+}
+
 // A session is a running kcl-bootstrap.
 type session struct {
 	t     *testing.T
@@ -405,7 +517,7 @@ func (b *bench) start(t *testing.T, javaDoes string, args ...string) *session {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(90*time.Second, func() { cmd.Process.Kill() })
 	t.Cleanup(func() { timer.Stop() })
 	return &session{t: t, cmd: cmd, lines: bufio.NewScanner(stderr)}
 }
