@@ -222,6 +222,7 @@ func (p process) run(ctx context.Context) error {
 	if options.Started != nil {
 		options.Started(cmd.Process.Pid)
 	}
+	output.start() // what Java prints comes after what Started does
 
 	var (
 		stop, kill = ctx.Done(), options.Kill
@@ -321,6 +322,7 @@ func (g *group) endOrphans(grace time.Duration, kill <-chan struct{}, log *slog.
 // An output brings what a command writes to where it belongs.
 type output struct {
 	ends    []*os.File // the command's, and ours
+	reads   []func()
 	readers sync.WaitGroup
 	done    sync.Once
 }
@@ -364,8 +366,15 @@ func (o *output) pipe(read func(io.Reader)) (*os.File, error) {
 		return nil, err
 	}
 	o.ends = append(o.ends, w, r)
-	o.readers.Go(func() { read(r) })
+	o.reads = append(o.reads, func() { read(r) })
 	return w, nil
+}
+
+// start begins to read.
+func (o *output) start() {
+	for _, read := range o.reads {
+		o.readers.Go(read)
+	}
 }
 
 // finish waits until all has been read, and is called when all that write
