@@ -16,6 +16,23 @@
 //   - RestartPolicy brings a daemon back that ended by itself, and ClaimWorker
 //     gives it the same worker ID each time, and no other daemon meanwhile.
 //
+// What Command.Run and its companions guarantee, and the tests that prove it:
+//
+//   - The daemon gets one SIGTERM when ctx ends, and nothing outside its process
+//     group is signalled (TestRunStops; end to end TestPipelineSurvivesAKill).
+//   - nil means that the daemon said that its shutdown is complete, or had not
+//     yet anything to shut down (TestRunKnowsTheEnd, TestCtrlC).
+//   - No process of the group is left when Run returns, however it ended
+//     (TestRunOrphanIsKilled, TestCtrlC), or the error is ErrSurvivors.
+//   - A RestartPolicy starts nothing before that (TestRestart), and not without
+//     end (TestRestartLimit).
+//   - No two daemons have the worker ID of a claim at once, also when the
+//     process that claimed it is killed (TestClaimOutlivesItsProcess,
+//     TestKilledBootstrapLeavesOneDaemon), and the next one has it again
+//     (TestClaimWorker, TestRestartTakesItsLeasesOver).
+//   - The log shows no record's data and no property's value, and a record
+//     processor's standard error once (TestLogConfiguration, TestDaemonLog).
+//
 // The package touches no signal handlers and no global state. Its errors are
 // one line each. It logs to the *slog.Logger it is given, and prints nothing.
 package bootstrap

@@ -384,7 +384,17 @@ func TestDaemonLog(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)
 	a.produce(20)
-	d := a.start(childEnv + "=stderr")
+	// Also where the locale has no letters for the name of a folder.
+	folder := filepath.Join(a.dir, "größe 世")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	properties := filepath.Join(folder, "ä.properties")
+	if err := os.Rename(a.properties, properties); err != nil {
+		t.Fatal(err)
+	}
+	a.properties = properties
+	d := a.start(childEnv+"=stderr", "LC_ALL=POSIX")
 	a.awaitNoted(d, 20)
 	a.stop(d)
 	log := a.read("daemon.log")
