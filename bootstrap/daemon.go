@@ -6,24 +6,38 @@ import (
 )
 
 // DaemonVersion is the version of the MultiLangDaemon, and so of KCL, that
-// DaemonLock locks.
+// DaemonLock and DaemonFullLock lock.
 const DaemonVersion = "3.1.3"
 
 // daemonMain is the daemon's main class.
 const daemonMain = "software.amazon.kinesis.multilang.MultiLangDaemon"
 
-//go:embed locks/multilang-daemon-3.1.3.lock
-var daemonLockText []byte
+// The locks are made by tools/jarlock, whose test makes them again.
+var (
+	//go:embed locks/multilang-daemon-3.1.3.lock
+	daemonLockText []byte
+	daemonLock     = sync.OnceValue(func() *Lock { return embedded(daemonLockText) })
 
-var daemonLock = sync.OnceValue(func() *Lock {
-	lock, err := ParseLock("MultiLangDaemon "+DaemonVersion, daemonLockText)
+	//go:embed locks/multilang-daemon-3.1.3-full.lock
+	daemonFullLockText []byte
+	daemonFullLock     = sync.OnceValue(func() *Lock { return embedded(daemonFullLockText) })
+)
+
+func embedded(text []byte) *Lock {
+	lock, err := ParseLock("MultiLangDaemon "+DaemonVersion, text)
 	if err != nil {
 		// Part of the binary, and parsed by a test: it cannot happen.
 		panic(err)
 	}
 	return lock
-})
+}
 
 // DaemonLock returns the lock of MultiLangDaemon 3.1.3 that is part of this
 // package: 76 jars, 32.8 MB. It is the same value at each call.
 func DaemonLock() *Lock { return daemonLock() }
+
+// DaemonFullLock returns the lock of all that Maven puts on the class path of
+// MultiLangDaemon 3.1.3: 131 jars, 76.3 MB, those of the Glue Schema Registry
+// included, which no property of the daemon reaches but classes of one's own
+// may. It is the same value at each call.
+func DaemonFullLock() *Lock { return daemonFullLock() }

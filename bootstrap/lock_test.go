@@ -72,16 +72,35 @@ func TestParseLockErrors(t *testing.T) {
 	}
 }
 
-func TestDaemonLock(t *testing.T) {
-	lock := DaemonLock()
-	if len(lock.Artifacts) != 76 || lock.Size() != 32_842_293 {
-		t.Errorf("%d artifacts, %d bytes", len(lock.Artifacts), lock.Size())
+func TestDaemonLocks(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		lock  func() *Lock
+		files int
+		size  int64
+	}{
+		{"slim", DaemonLock, 76, 32_842_293},
+		{"full", DaemonFullLock, 131, 76_278_948},
+	} {
+		lock := tt.lock()
+		if len(lock.Artifacts) != tt.files || lock.Size() != tt.size {
+			t.Errorf("%s: %d artifacts, %d bytes", tt.name, len(lock.Artifacts), lock.Size())
+		}
+		if !slices.IsSortedFunc(lock.Artifacts, func(a, b Artifact) int { return strings.Compare(a.String(), b.String()) }) {
+			t.Errorf("%s: not sorted", tt.name)
+		}
+		if lock != tt.lock() {
+			t.Errorf("%s: not the same lock at each call", tt.name)
+		}
 	}
-	if !slices.IsSortedFunc(lock.Artifacts, func(a, b Artifact) int { return strings.Compare(a.String(), b.String()) }) {
-		t.Error("the lock is not sorted")
+	full := make(map[Artifact]bool)
+	for _, a := range DaemonFullLock().Artifacts {
+		full[a] = true
 	}
-	if lock != DaemonLock() {
-		t.Error("not the same lock at each call")
+	for _, a := range DaemonLock().Artifacts {
+		if !full[a] {
+			t.Errorf("%s is in the slim lock, but not the same in the full one", a)
+		}
 	}
 }
 

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"deps.dev/util/maven"
+	"deps.dev/util/resolve"
+	"deps.dev/util/resolve/dep"
+	mavenresolve "deps.dev/util/resolve/maven"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+)
+
+// daemon is the artifact that the locks are for.
+const daemon = "software.amazon.kinesis:amazon-kinesis-client-multilang"
+
+// A cut leaves something out of a closure, and with it all that is reached
+// through it alone.
+type cut struct {
+	artifact string // group:artifact
+	// itself is whether the artifact goes too, or only what it depends on.
+	itself bool
+}
+
+// slim is what the daemon's properties cannot reach: the Glue Schema Registry.
+// KCL's classes name one class of schema-registry-serde, so that this jar must
+// be there when they are loaded; nothing of it ever runs.
+var slim = []cut{
+	{artifact: "software.amazon.glue:schema-registry-serde"},
+	{artifact: "software.amazon.glue:schema-registry-common", itself: true},
+}
+
+// A closure is an artifact with all that Maven puts on its class path.
+type closure struct {
+	graph *resolve.Graph
+	// edges by the node that they come from
+	edges map[resolve.NodeID][]resolve.Edge
+}
+
+// closureOf resolves an artifact as Maven does for whoever depends on it.
+func closureOf(ctx context.Context, repo *repository, artifact, version string) (*closure, error) {
+	client := &poms{repo: repo, known: make(map[maven.ProjectKey]maven.Project)}
+	graph, err := mavenresolve.NewResolver(dependent{client, artifact}).Resolve(ctx, resolve.VersionKey{
+		PackageKey:  resolve.PackageKey{System: resolve.Maven, Name: artifact},
+		VersionType: resolve.Concrete,
+		Version:     version,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot resolve %s:%s: %w", artifact, version, err)
+	}
+	if graph.Error != "" {
+		return nil, fmt.Errorf("cannot resolve %s:%s: %s", artifact, version, graph.Error)
+	}
+	for _, n := range graph.Nodes {
+		for _, e := range n.Errors {
+			return nil, fmt.Errorf("cannot resolve %s:%s: %s wants %s: %s", artifact, version, n.Version.Name, e.Req.Name, e.Error)
+		}
+	}
+	c := &closure{graph: graph, edges: make(map[resolve.NodeID][]resolve.Edge)}
+	for _, e := range graph.Edges {
+		c.edges[e.From] = append(c.edges[e.From], e)
+	}
+	return c, nil
+}
+
+// A dependent hides what only the root's own build needs. The resolver follows
+// the root's test, provided and optional dependencies, as Maven does when it
+// builds the root; the daemon is run, not built.
+type dependent struct {
+	*poms
+	root string
+}
+
+func (d dependent) Requirements(ctx context.Context, vk resolve.VersionKey) ([]resolve.RequirementVersion, error) {
+	all, err := d.poms.Requirements(ctx, vk)
+	if vk.Name != d.root {
+		return all, err
+	}
+	return slices.DeleteFunc(all, func(r resolve.RequirementVersion) bool {
+		scope, _ := r.Type.GetAttr(dep.Scope)
+		managed := r.Type.HasAttr(dep.MavenDependencyOrigin)
+		return !managed && (r.Type.HasAttr(dep.Test) || r.Type.HasAttr(dep.Opt) || scope == "provided")
+	}), err
+}
+
+// files returns the coordinates that are left after the cuts, sorted. A cut
+// that cuts nothing is an error: it is then for another closure than this one.
+func (c *closure) files(cuts ...cut) ([]bootstrap.Coordinate, error) {
+	byName := make(map[string]cut)
+	for _, cut := range cuts {
+		byName[cut.artifact] = cut
+		if !slices.ContainsFunc(c.graph.Nodes, func(n resolve.Node) bool { return n.Version.Name == cut.artifact }) {
+			return nil, fmt.Errorf("%s is to be cut from a closure that it is not in", cut.artifact)
+		}
+	}
+	files := make(map[bootstrap.Coordinate]bool)
+	seen := map[resolve.NodeID]bool{0: true}
+	todo := []resolve.NodeID{0}
+	root, err := coordinate(c.graph.Nodes[0].Version, dep.Type{})
+	if err != nil {
+		return nil, err
+	}
+	files[root] = true
+	for len(todo) > 0 {
+		from := todo[0]
+		todo = todo[1:]
+		if _, ok := byName[c.graph.Nodes[from].Version.Name]; ok {
+			continue
+		}
+		for _, e := range c.edges[from] {
+			to := c.graph.Nodes[e.To].Version
+			if byName[to.Name].itself {
+				continue
+			}
+			// One node stands for all files of a version: jar and native
+			// library have edges of their own.
+			file, err := coordinate(to, e.Type)
+			if err != nil {
+				return nil, err
+			}
+			files[file] = true
+			if !seen[e.To] {
+				seen[e.To] = true
+				todo = append(todo, e.To)
+			}
+		}
+	}
+	sorted := make([]bootstrap.Coordinate, 0, len(files))
+	for file := range files {
+		sorted = append(sorted, file)
+	}
+	slices.SortFunc(sorted, func(a, b bootstrap.Coordinate) int { return strings.Compare(a.String(), b.String()) })
+	return sorted, nil
+}
+
+// coordinate returns the file that a dependency of type t on a version means.
+func coordinate(vk resolve.VersionKey, t dep.Type) (bootstrap.Coordinate, error) {
+	group, artifact, ok := strings.Cut(vk.Name, ":")
+	if !ok {
+		return bootstrap.Coordinate{}, fmt.Errorf("%q is not of the form group:artifact", vk.Name)
+	}
+	c := bootstrap.Coordinate{Group: group, Artifact: artifact, Extension: "jar", Version: vk.Version}
+	c.Classifier, _ = t.GetAttr(dep.MavenClassifier)
+	if extension, ok := t.GetAttr(dep.MavenArtifactType); ok {
+		c.Extension = extension
+	}
+	return c, nil
+}
