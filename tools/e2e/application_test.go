@@ -67,10 +67,11 @@ func (a *application) run(name string, args ...string) string {
 	return stdout.String()
 }
 
-// produce puts n records.
-func (a *application) produce(n int) {
+// produce puts n records; the arguments are further ones of the producer.
+func (a *application) produce(n int, args ...string) {
 	a.t.Helper()
-	receipts, err := sample.Receipts(strings.NewReader(a.run("producer", "--stream", a.name, "--records", fmt.Sprint(n))))
+	args = append([]string{"--stream", a.name, "--records", fmt.Sprint(n)}, args...)
+	receipts, err := sample.Receipts(strings.NewReader(a.run("producer", args...)))
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -120,6 +121,19 @@ func (a *application) awaitRecords(d *sample.Daemon) {
 		}
 		return a.files.Missing(a.sent) == 0
 	})
+}
+
+// exactlyOnce checks that the shard files hold what was sent, each record once,
+// in the order of its shard.
+func (a *application) exactlyOnce() {
+	a.t.Helper()
+	if err := a.files.Read(); err != nil {
+		a.t.Fatal(err)
+	}
+	if missing := a.files.Missing(a.sent); missing != 0 || len(a.files.Records) != len(a.sent) || a.files.Duplicates != 0 || a.files.Disordered != 0 {
+		a.t.Errorf("%d records sent, %d received, %d missing, %d twice, %d out of order",
+			len(a.sent), len(a.files.Records), missing, a.files.Duplicates, a.files.Disordered)
+	}
 }
 
 // awaitNoted waits until the processors of children_test.go have noted n

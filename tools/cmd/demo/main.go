@@ -30,9 +30,9 @@ Example:
   go run ./tools/cmd/demo --file README.md --keep
 
 The last line on standard output is
-  demo: sent=N received=N missing=0 duplicates=D shards=S first_record_s=X.X total_s=X.X
-Exit status: 0 when nothing is missing and each process ended as asked, 1 when
-not, 2 wrong usage.
+  demo: sent=N received=N missing=0 duplicates=0 shards=S first_record_s=X.X total_s=X.X
+Exit status: 0 when each record is there once and each process ended as asked, 1
+when not, 2 wrong usage.
 `
 
 type options struct {
@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if result != nil {
 		fmt.Fprintln(stdout, result)
 	}
-	if err != nil || result.missing > 0 {
+	if err != nil || result.missing > 0 || result.duplicates > 0 {
 		return 1
 	}
 	return 0

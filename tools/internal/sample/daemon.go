@@ -68,8 +68,8 @@ func StartDaemon(c DaemonConfig) (*Daemon, error) {
 // Started is closed when kcl-bootstrap says that it has started Java.
 func (d *Daemon) Started() <-chan struct{} { return d.out.started }
 
-// JavaPID returns the process ID of Java, which leads its process group; 0
-// before Started.
+// JavaPID returns the process ID of Java, which leads its process group: of the
+// one that was started last, and 0 before Started.
 func (d *Daemon) JavaPID() int {
 	d.out.mu.Lock()
 	defer d.out.mu.Unlock()
@@ -136,11 +136,16 @@ func (o *output) line(line string) {
 	if len(o.last) > tailLines {
 		o.last = o.last[1:]
 	}
-	if rest, ok := strings.CutPrefix(line, startedLine); ok && o.pid == 0 {
+	if rest, ok := strings.CutPrefix(line, startedLine); ok {
 		var version string
-		if _, err := fmt.Sscanf(strings.Replace(rest, ",", " ", 1), "%s pid %d", &version, &o.pid); err == nil {
+		var pid int
+		if _, err := fmt.Sscanf(strings.Replace(rest, ",", " ", 1), "%s pid %d", &version, &pid); err != nil {
+			return
+		}
+		if o.pid == 0 {
 			close(o.started)
 		}
+		o.pid = pid
 	}
 }
 

@@ -46,8 +46,21 @@ func TestShardFiles(t *testing.T) {
 	read()
 	read() // nothing is counted twice
 	want := map[Key]string{sent[0]: "one", sent[1]: "\xff", sent[2]: ""}
-	if !reflect.DeepEqual(s.Records, want) || s.Duplicates != 1 || s.Shards != 2 || s.Missing(sent) != 0 {
-		t.Errorf("%v, %d duplicates, %d shards, %d missing", s.Records, s.Duplicates, s.Shards, s.Missing(sent))
+	if !reflect.DeepEqual(s.Records, want) || s.Duplicates != 1 || s.Disordered != 1 || s.Shards != 2 || s.Missing(sent) != 0 {
+		t.Errorf("%v, %d duplicates, %d out of order, %d shards, %d missing", s.Records, s.Duplicates, s.Disordered, s.Shards, s.Missing(sent))
+	}
+	ten := `{"shardId":"0","sequenceNumber":"10","subSequenceNumber":0,"data":""}` + "\n"
+	appendTo(t, a, strings.Replace(ten, "10", "9", 1))
+	read()
+	appendTo(t, a, ten)
+	read()
+	if s.Disordered != 1 {
+		t.Errorf("9 and 10: %d out of order", s.Disordered-1)
+	}
+	appendTo(t, a, strings.Replace(ten, "10", "8", 1))
+	read()
+	if s.Disordered != 2 || s.Duplicates != 1 {
+		t.Errorf("8 after 10: %d out of order, %d duplicates", s.Disordered, s.Duplicates)
 	}
 	appendTo(t, b, "no JSON\n")
 	if err := s.Read(); err == nil || !strings.Contains(err.Error(), "after byte") {
@@ -72,7 +85,7 @@ func TestStartedLine(t *testing.T) {
 	}
 	defer log.Close()
 	o := &output{file: log, started: make(chan struct{})}
-	for _, part := range []string{"kcl-bootstrap: fetching\nkcl-bootstrap: started Multi", "LangDaemon 3.1.3, pid 4711\n", "kcl-bootstrap: started MultiLangDaemon 3.1.3, pid 1\n"} {
+	for _, part := range []string{"kcl-bootstrap: fetching\nkcl-bootstrap: started Multi", "LangDaemon 3.1.3, pid 4711\n", "kcl-bootstrap: started MultiLangDaemon 3.1.3, pid 4712\n"} {
 		if _, err := o.Write([]byte(part)); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +95,7 @@ func TestStartedLine(t *testing.T) {
 	default:
 		t.Error("the line that says that Java runs was not seen")
 	}
-	if o.pid != 4711 || len(o.last) != 3 {
+	if o.pid != 4712 || len(o.last) != 3 { // the one that runs now, restarted
 		t.Errorf("pid %d, last lines %q", o.pid, o.last)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
 // Key names a record: the three numbers that no two records share.
@@ -24,21 +26,31 @@ type Key struct {
 type ShardFiles struct {
 	// Records holds the data of each record that was read so far.
 	Records map[Key]string
-	// Duplicates counts the lines of records that had been written before.
+	// Duplicates counts the lines of records that had been written before: on
+	// one host there should be none, whatever crashed.
 	Duplicates int
+	// Disordered counts the lines that do not come after the one before them,
+	// in the order of their shard.
+	Disordered int
 	// Shards counts the files.
 	Shards int
 	// Lines counts the lines of each shard.
 	Lines map[string]int
 
-	dir     string
-	offsets map[string]int64
+	dir   string
+	files map[string]progress
+}
+
+// progress is how far a file was read.
+type progress struct {
+	offset int64
+	last   processor.Position
 }
 
 // NewShardFiles returns one that has read nothing yet. The folder need not be
 // there.
 func NewShardFiles(dir string) *ShardFiles {
-	return &ShardFiles{Records: map[Key]string{}, Lines: map[string]int{}, dir: dir, offsets: map[string]int64{}}
+	return &ShardFiles{Records: map[Key]string{}, Lines: map[string]int{}, dir: dir, files: map[string]progress{}}
 }
 
 // Read reads what was written since the last call.
@@ -65,7 +77,9 @@ func (s *ShardFiles) read(name string) error {
 		return err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.NewSectionReader(f, s.offsets[name], 1<<62))
+	p := s.files[name]
+	defer func() { s.files[name] = p }()
+	text, err := io.ReadAll(io.NewSectionReader(f, p.offset, 1<<62))
 	if err != nil {
 		return err
 	}
@@ -74,15 +88,21 @@ func (s *ShardFiles) read(name string) error {
 		if !whole {
 			return nil // still being written
 		}
-		if err := s.line(line); err != nil {
-			return fmt.Errorf("%s, after byte %d: %w", name, s.offsets[name], err)
+		key, err := s.line(line)
+		if err != nil {
+			return fmt.Errorf("%s, after byte %d: %w", name, p.offset, err)
 		}
-		s.offsets[name] += int64(len(line)) + 1
+		at := processor.Position{SequenceNumber: key.SequenceNumber, SubSequenceNumber: key.SubSequenceNumber}
+		if at.Compare(p.last) <= 0 {
+			s.Disordered++
+		}
+		p.offset += int64(len(line)) + 1
+		p.last = at
 		text = rest
 	}
 }
 
-func (s *ShardFiles) line(text []byte) error {
+func (s *ShardFiles) line(text []byte) (Key, error) {
 	var l struct {
 		ShardID           string
 		SequenceNumber    string
@@ -91,13 +111,13 @@ func (s *ShardFiles) line(text []byte) error {
 		Encoding          string
 	}
 	if err := json.Unmarshal(text, &l); err != nil {
-		return err
+		return Key{}, err
 	}
 	data := l.Data
 	if l.Encoding == "base64" {
 		b, err := base64.StdEncoding.DecodeString(l.Data)
 		if err != nil {
-			return err
+			return Key{}, err
 		}
 		data = string(b)
 	}
@@ -107,7 +127,7 @@ func (s *ShardFiles) line(text []byte) error {
 		s.Duplicates++
 	}
 	s.Records[key] = data
-	return nil
+	return key, nil
 }
 
 // Missing counts the records of sent that are in no shard file.

@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+)
+
+// The child is killed in mid-batch, its records written and not checkpointed,
+// five times. They come again each time; nothing is there twice. kcl-bootstrap
+// brings the daemon back.
+func TestKilledChildWritesOnce(t *testing.T) {
+	t.Parallel()
+	const kills = 5
+	table := guardCheckpoints(t)
+	a := newApplication(t, 1,
+		stack.Setting{Name: "dynamoDBEndpoint", Value: table.URL},
+		stack.Setting{Name: "shutdownGraceMillis", Value: "0"}, // there is nobody left to be graceful to
+	)
+	a.arguments = []string{"--restart"}
+	d := a.start()
+	for n := range kills {
+		a.await(d, fmt.Sprintf("start %d", n+1), func() bool { return len(a.starts()) > n })
+		table.armed.Store(true)
+		a.produce(100)
+		a.await(d, "a checkpoint", table.asked)
+		if err := syscall.Kill(childOf(t, d), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		table.refuse <- struct{}{}
+	}
+	a.produce(100)
+	a.awaitRecords(d)
+	a.stop(d)
+	a.exactlyOnce()
+	starts := a.starts()
+	if len(starts) != kills+1 {
+		t.Fatalf("%d starts, want %d", len(starts), kills+1)
+	}
+	for _, s := range starts[1:] {
+		if s.last == "none" || s.last == s.checkpoint {
+			t.Errorf("the child before was not killed in mid-batch: %+v", s)
+		}
+	}
+}
+
+// start is what the sample's log says about one of its starts.
+type start struct{ checkpoint, last string }
+
+var startLines = regexp.MustCompile(`msg=initialize position=(\S+)(?s:.*?)msg="shard file open" last=(\S+)`)
+
+func (a *application) starts() (starts []start) {
+	for _, m := range startLines.FindAllStringSubmatch(a.read("application.log"), -1) {
+		starts = append(starts, start{checkpoint: m[1], last: m[2]})
+	}
+	return starts
+}
+
+// childOf returns the process ID of the only child of Java.
+func childOf(t *testing.T, d *sample.Daemon) int {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var children []int
+	for _, name := range stats {
+		stat, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		// "PID (command) state PPID ...": the command can hold anything.
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if fields[1] == strconv.Itoa(d.JavaPID()) && fields[0] != "Z" {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			children = append(children, pid)
+		}
+	}
+	if len(children) != 1 {
+		t.Fatalf("Java has the children %v, want one", children)
+	}
+	return children[0]
+}
+
+// guard stands between a daemon and DynamoDB. Once armed it holds the next
+// checkpoint, during which the child waits, and refuses it when told.
+type guard struct {
+	URL    string
+	armed  atomic.Bool
+	held   chan struct{}
+	refuse chan struct{}
+}
+
+// asked reports whether a checkpoint was held since the last call that
+// returned true.
+func (g *guard) asked() bool {
+	select {
+	case <-g.held:
+		return true
+	default:
+		return false
+	}
+}
+
+func guardCheckpoints(t *testing.T) *guard {
+	t.Helper()
+	dynamoDB, err := url.Parse(local(t).DynamoDBURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &guard{held: make(chan struct{}, 1), refuse: make(chan struct{})}
+	proxy := httputil.NewSingleHostReverseProxy(dynamoDB)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the daemon has gone
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		checkpoint := strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateItem") && bytes.Contains(body, []byte(`"checkpoint":`))
+		if !checkpoint || !g.armed.CompareAndSwap(true, false) {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		g.held <- struct{}{}
+		select {
+		case <-g.refuse:
+		case <-t.Context().Done():
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"refused by the test"}`)
+	}))
+	t.Cleanup(server.Close)
+	g.URL = server.URL
+	return g
+}
