@@ -18,8 +18,11 @@ import (
 // processor's; blank lines are left out. It holds the records' data: keep it as
 // you keep those.
 //
-// Serve the processor with [processor.Run] over Input and Output. An error of
-// the transcript's writer ends the conversation.
+// Serve the processor with [processor.Run] over Input and Output, of os.Stdin
+// and os.Stdout to record a real daemon. Unlike Main, Run catches no signals: the
+// program has to catch SIGTERM and SIGINT, which reach the daemon and its
+// children alike, or the end is not recorded. An error of the transcript's writer
+// ends the conversation.
 type Recorder struct {
 	mu sync.Mutex
 	w  io.Writer

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -59,6 +60,18 @@ func TestRecordAndPlay(t *testing.T) {
 	err := processortest.Play(t, strings.NewReader(strings.Join(lines[:4], "\n")), &consumer{save: everything})
 	if !errors.Is(err, processor.ErrDaemonGone) {
 		t.Errorf("Play of the beginning: %v", err)
+	}
+}
+
+func TestPlayRealTranscript(t *testing.T) {
+	transcript, err := os.Open("testdata/daemon-3.1.3.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer transcript.Close()
+	c := &consumer{save: everything}
+	if err := processortest.Play(t, transcript, c); err != nil || len(c.seen) != 20 {
+		t.Errorf("%v, %d records seen, want 20", err, len(c.seen))
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 )
 
@@ -108,6 +110,20 @@ var children = map[string]func(){
 			return n.save(ctx, in)
 		}
 		processor.Main(n)
+	},
+	// record writes down what it and the daemon say.
+	"record": func() {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM) // Main would: the group gets it
+		transcript, err := os.OpenFile("transcript.txt", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+		if err != nil {
+			panic(err)
+		}
+		r := processortest.NewRecorder(transcript)
+		if err := processor.Run(context.Background(), &noter{}, r.Input(os.Stdin), r.Output(os.Stdout)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	},
 	// shutdown says on the first shard that the lease has gone.
 	"shutdown": func() {
