@@ -7,7 +7,8 @@
 // balancing, failover and resharding.
 //
 // [Main] is for a program; [Run] serves one shard over any reader and writer,
-// for tests and for hosts of another kind.
+// for hosts of another kind. Package processortest plays the daemon to a
+// processor's tests.
 //
 // # Guarantees
 //

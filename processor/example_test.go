@@ -41,8 +41,8 @@ func ExampleMain() {
 	processor.Main(printer{})
 }
 
-// Run serves a processor over any reader and writer: here a test plays the
-// daemon, with a shard whose lease is lost at once.
+// Run serves a processor over any reader and writer: here the daemon is two
+// pipes away, and the lease is lost at once. For tests see package processortest.
 func ExampleRun() {
 	childIn, toChild := io.Pipe()
 	fromChild, childOut := io.Pipe()

@@ -1,6 +1,6 @@
 //go:build unix
 
-package processor
+package processor_test
 
 import (
 	"bytes"
@@ -12,12 +12,15 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	. "github.com/seed96110120/kinesis-client-go/processor" // processortest depends on it
+	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
@@ -41,13 +44,19 @@ func TestMain(m *testing.M) {
 // their pipes are closed.
 func leaked() int {
 	for range 200 {
-		if !bytes.Contains(allGoroutines(), []byte("processor.(*runner)")) {
+		if !bytes.Contains(goroutines(), []byte("processor.(*runner)")) {
 			return 0
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	fmt.Fprintf(os.Stderr, "goroutines are left behind:\n%s", allGoroutines())
+	fmt.Fprintf(os.Stderr, "goroutines are left behind:\n%s", goroutines())
 	return 1
+}
+
+func goroutines() []byte {
+	var text bytes.Buffer
+	pprof.Lookup("goroutine").WriteTo(&text, 2)
+	return text.Bytes()
 }
 
 // forever is a method that does not care for its context.
@@ -133,9 +142,11 @@ var children = map[string]func(){
 
 // child is a process that runs Main, and the daemon that is played to it.
 type child struct {
-	*daemon
+	*processortest.Daemon
+	t      *testing.T
 	cmd    *exec.Cmd
 	stderr *lines
+	stdout io.Reader
 	raw    *bytes.Buffer // all of standard output; read it after wait
 }
 
@@ -145,7 +156,7 @@ func start(t *testing.T, name string) *child {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{cmd: exec.Command(exe), stderr: newLines(), raw: &bytes.Buffer{}}
+	c := &child{t: t, cmd: exec.Command(exe), stderr: newLines(), raw: &bytes.Buffer{}}
 	c.cmd.Env = append(os.Environ(), childEnv+"="+name)
 	c.cmd.Stderr = c.stderr
 	stdin, err := c.cmd.StdinPipe()
@@ -160,47 +171,19 @@ func start(t *testing.T, name string) *child {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.cmd.Process.Kill(); c.cmd.Wait() })
-	c.daemon = &daemon{t: t, to: protocol.NewWriter(stdin), stdin: stdin, from: protocol.NewReader(io.TeeReader(stdout, c.raw))}
+	c.stdout = io.TeeReader(stdout, c.raw)
+	c.Daemon = new(processortest.Shard).Connect(t, stdin, c.stdout)
 	return c
-}
-
-// expectNext is expect as the real daemon does it: what is no message is skipped.
-func (c *child) expectNext(want protocol.Message) {
-	c.t.Helper()
-	for {
-		m, err := c.from.Read()
-		var bad *protocol.MalformedError
-		if errors.As(err, &bad) {
-			continue
-		}
-		if err != nil || m != want {
-			c.t.Fatalf("daemon: want %#v, got %#v, %v\nstderr:\n%s", want, m, err, c.stderr)
-		}
-		return
-	}
 }
 
 // wait waits for the end of the child and checks its status.
 func (c *child) wait(status int) {
 	c.t.Helper()
-	io.Copy(io.Discard, readerOf(c.from))
+	io.Copy(io.Discard, c.stdout)
 	c.cmd.Wait()
 	if got := c.cmd.ProcessState.ExitCode(); got != status {
 		c.t.Errorf("exit status %d, want %d; stderr:\n%s", got, status, c.stderr)
 	}
-}
-
-type messages struct{ r *protocol.Reader }
-
-func readerOf(r *protocol.Reader) io.Reader { return messages{r} }
-
-func (m messages) Read([]byte) (int, error) {
-	_, err := m.r.Read()
-	var bad *protocol.MalformedError
-	if errors.As(err, &bad) {
-		err = nil
-	}
-	return 0, err
 }
 
 // lines is a standard error that can be waited on.
@@ -240,10 +223,10 @@ func (l *lines) await(text string) {
 
 func TestMainEndsWell(t *testing.T) {
 	c := start(t, "plain")
-	c.initialize()
-	c.do(batch("1"))
-	c.do(protocol.LeaseLost{})
-	c.stdin.Close()
+	c.Do(initialize)
+	c.Do(batch("1"))
+	c.Do(protocol.LeaseLost{})
+	c.Close()
 	c.wait(0)
 	if c.stderr.String() != "" {
 		t.Errorf("stderr: %s", c.stderr)
@@ -253,14 +236,14 @@ func TestMainEndsWell(t *testing.T) {
 // What anybody prints lands on standard error, before Main, too, without harm.
 func TestMainKeepsStdoutForTheProtocol(t *testing.T) {
 	c := start(t, "pollution")
-	c.send(protocol.Initialize{ShardID: "s"})
-	c.expectNext(protocol.Status{ResponseFor: "initialize"})
-	c.send(batch("1"))
-	c.expect(protocol.Checkpoint{Position: at("1")})
-	c.send(protocol.Checkpoint{Position: at("1")})
-	c.status("processRecords")
-	c.do(protocol.LeaseLost{})
-	c.stdin.Close()
+	c.Send(protocol.Initialize{ShardID: "s"})
+	c.Expect(protocol.Status{ResponseFor: "initialize"})
+	c.Send(batch("1"))
+	c.Expect(protocol.Checkpoint{Position: at("1")})
+	c.Send(protocol.Checkpoint{Position: at("1")})
+	c.Expect(processed)
+	c.Do(protocol.LeaseLost{})
+	c.Close()
 	c.wait(0)
 	for _, text := range []string{"grandchild prints", "raw\n", "nonsense", `"responseFor":"leaseLost"}raw`} {
 		if !strings.Contains(c.stderr.String(), text) {
@@ -274,9 +257,9 @@ func TestMainKeepsStdoutForTheProtocol(t *testing.T) {
 
 func TestMainWithReplacedStreams(t *testing.T) {
 	c := start(t, "replaced")
-	c.initialize()
-	c.do(batch("1"))
-	c.stdin.Close()
+	c.Do(initialize)
+	c.Do(batch("1"))
+	c.Close()
 	c.wait(0)
 	if c.stderr.String() != "still there\n" {
 		t.Errorf("stderr: %s", c.stderr)
@@ -289,8 +272,8 @@ func TestMainFails(t *testing.T) {
 		"error": "processor: shardId-000000000000: processRecords failed: disk full\n",
 	} {
 		c := start(t, name)
-		c.initialize()
-		c.send(batch("1"))
+		c.Do(initialize)
+		c.Send(batch("1"))
 		c.wait(1)
 		if !strings.HasPrefix(c.stderr.String(), want) {
 			t.Errorf("%s: stderr:\n%s", name, c.stderr)
@@ -306,13 +289,13 @@ func TestMainFails(t *testing.T) {
 
 func TestMainSurvivesTheLossOfTheLease(t *testing.T) {
 	c := start(t, "shutdown")
-	c.initialize()
-	c.send(batch("1"))
-	c.expect(protocol.Checkpoint{Position: at("1")})
-	c.send(protocol.Checkpoint{Position: at("1"), Error: "ShutdownException"})
-	c.status("processRecords")
-	c.do(protocol.LeaseLost{})
-	c.stdin.Close()
+	c.Do(initialize)
+	c.Send(batch("1"))
+	c.Expect(protocol.Checkpoint{Position: at("1")})
+	c.Send(protocol.Checkpoint{Position: at("1"), Error: "ShutdownException"})
+	c.Expect(processed)
+	c.Do(protocol.LeaseLost{})
+	c.Close()
 	c.wait(0)
 }
 
@@ -322,11 +305,11 @@ func TestMainDoesNotOutliveItsDaemon(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := start(t, name)
-			c.initialize()
-			c.send(batch("1"))
+			c.Do(initialize)
+			c.Send(batch("1"))
 			c.stderr.await("working")
 			begin := time.Now()
-			c.stdin.Close()
+			c.Close()
 			c.wait(1)
 			if took := time.Since(begin); took > 5*time.Second {
 				t.Errorf("it took %v", took)
@@ -337,20 +320,20 @@ func TestMainDoesNotOutliveItsDaemon(t *testing.T) {
 
 func TestMainCatchesSignals(t *testing.T) {
 	c := start(t, "signals")
-	c.initialize()
-	c.send(batch("1"))
+	c.Do(initialize)
+	c.Send(batch("1"))
 	c.stderr.await("working")
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		c.cmd.Process.Signal(s)
 		c.stderr.await("own handler: " + s.String())
 	}
-	c.expect(protocol.Checkpoint{Position: at("1")})
+	c.Expect(protocol.Checkpoint{Position: at("1")})
 	c.cmd.Process.Signal(syscall.SIGQUIT)
 	c.stderr.await("processor.(*Checkpointer).ask")
-	c.send(protocol.Checkpoint{Position: at("1")})
-	c.status("processRecords")
-	c.do(protocol.LeaseLost{})
-	c.stdin.Close()
+	c.Send(protocol.Checkpoint{Position: at("1")})
+	c.Expect(processed)
+	c.Do(protocol.LeaseLost{})
+	c.Close()
 	c.wait(0)
 }
 
@@ -379,13 +362,13 @@ func TestMainSurvivesDeadStderr(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	d := &daemon{t: t, to: protocol.NewWriter(stdin), from: protocol.NewReader(stdout)}
-	d.initialize()
+	d := new(processortest.Shard).Connect(t, stdin, stdout)
+	d.Do(initialize)
 	stderr.Close()
-	d.send(batch("1"))
-	d.expect(protocol.Checkpoint{Position: at("1")})
-	d.send(protocol.Checkpoint{Position: at("1")})
-	d.status("processRecords")
+	d.Send(batch("1"))
+	d.Expect(protocol.Checkpoint{Position: at("1")})
+	d.Send(protocol.Checkpoint{Position: at("1")})
+	d.Expect(processed)
 	stdin.Close()
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)

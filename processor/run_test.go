@@ -1,4 +1,4 @@
-package processor
+package processor_test
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	. "github.com/seed96110120/kinesis-client-go/processor" // processortest depends on it
+	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
@@ -62,86 +64,32 @@ func (f funcs) ShutdownRequested(ctx context.Context, in ShutdownRequestedInput)
 	return f.shutdownRequested(ctx, in)
 }
 
-// daemon plays the MultiLangDaemon against Run.
-type daemon struct {
-	t     *testing.T
-	to    *protocol.Writer
-	stdin io.Closer
-	from  *protocol.Reader
-	ended chan error // what Run returned
-}
-
-func play(t *testing.T, p RecordProcessor, opts ...Option) *daemon {
-	return playContext(t, t.Context(), p, opts...)
-}
-
-func playContext(t *testing.T, ctx context.Context, p RecordProcessor, opts ...Option) *daemon {
+func play(t *testing.T, p RecordProcessor, opts ...Option) *processortest.Daemon {
 	t.Helper()
-	childIn, stdin := io.Pipe()
-	stdout, childOut := io.Pipe()
-	d := &daemon{t: t, to: protocol.NewWriter(stdin), stdin: stdin, from: protocol.NewReader(stdout), ended: make(chan error, 1)}
-	go func() {
-		d.ended <- Run(ctx, p, childIn, childOut, opts...)
-		childIn.Close() // the daemon's next write fails, as it does when a child has died
-		childOut.Close()
-	}()
-	t.Cleanup(func() { stdin.Close(); stdout.Close() })
-	return d
+	return new(processortest.Shard).Start(t, p, opts...)
 }
 
-func (d *daemon) send(m protocol.Message) {
-	d.t.Helper()
-	if err := d.to.Write(m); err != nil {
-		d.t.Fatalf("daemon: %v", err)
-	}
+// connect is play for tests that need Run's other arguments: its context, or
+// the input before there is an answer. ended gives what Run returned.
+func connect(t *testing.T, ctx context.Context, p RecordProcessor) (d *processortest.Daemon, stdin io.Writer, ended <-chan error) {
+	t.Helper()
+	in, toChild := io.Pipe()
+	fromChild, out := io.Pipe()
+	result := make(chan error, 1)
+	go func() { result <- Run(ctx, p, in, out) }()
+	return new(processortest.Shard).Connect(t, toChild, fromChild), toChild, result
 }
 
-func (d *daemon) expect(want protocol.Message) {
-	d.t.Helper()
-	got, err := d.from.Read()
-	if err != nil {
-		d.t.Fatalf("daemon: want %#v, got %v", want, err)
-	}
-	if got != want {
-		d.t.Fatalf("daemon: want %#v, got %#v", want, got)
-	}
-}
+var (
+	initialize = protocol.Initialize{ShardID: "shardId-000000000000", Position: Position{SequenceNumber: protocol.TrimHorizon}}
+	processed  = protocol.Status{ResponseFor: protocol.ActionProcessRecords}
+)
 
-func (d *daemon) status(action string) {
-	d.t.Helper()
-	d.expect(protocol.Status{ResponseFor: action})
-}
-
-// do sends an action and expects its status.
-func (d *daemon) do(m protocol.Message) {
-	d.t.Helper()
-	d.send(m)
-	d.status(m.Action())
-}
-
-func (d *daemon) initialize() {
-	d.t.Helper()
-	d.do(protocol.Initialize{ShardID: "shardId-000000000000", Position: Position{SequenceNumber: protocol.TrimHorizon}})
-}
-
-// noMore expects that the child says nothing more.
-func (d *daemon) noMore() {
-	d.t.Helper()
-	if m, err := d.from.Read(); err == nil {
-		d.t.Errorf("daemon: the child said %#v", m)
-	}
-}
-
-func (d *daemon) end() error {
-	d.t.Helper()
-	return <-d.ended
-}
-
-func (d *daemon) endWell() {
-	d.t.Helper()
-	d.stdin.Close()
-	if err := d.end(); err != nil {
-		d.t.Errorf("Run: %v", err)
+// endWell ends a lease between two actions.
+func endWell(t *testing.T, d *processortest.Daemon) {
+	t.Helper()
+	if err := d.Close(); err != nil {
+		t.Errorf("Run: %v", err)
 	}
 }
 
@@ -176,17 +124,17 @@ func TestLifeCycle(t *testing.T) {
 			return nil
 		},
 	})
-	d.initialize()
-	d.send(batch("9", "10"))
-	d.expect(protocol.Checkpoint{Position: at("10")})
-	d.send(protocol.Checkpoint{Position: at("10")})
-	d.status("processRecords")
-	d.send(protocol.ShutdownRequested{})
-	d.expect(protocol.Checkpoint{Position: at("9")})
-	d.send(protocol.Checkpoint{Position: at("9")})
-	d.status("shutdownRequested")
-	d.do(protocol.LeaseLost{})
-	d.endWell()
+	d.Do(initialize)
+	d.Send(batch("9", "10"))
+	d.Expect(protocol.Checkpoint{Position: at("10")})
+	d.Send(protocol.Checkpoint{Position: at("10")})
+	d.Expect(processed)
+	d.Send(protocol.ShutdownRequested{})
+	d.Expect(protocol.Checkpoint{Position: at("9")})
+	d.Send(protocol.Checkpoint{Position: at("9")})
+	d.Expect(protocol.Status{ResponseFor: "shutdownRequested"})
+	d.Do(protocol.LeaseLost{})
+	endWell(t, d)
 	want := []string{
 		"initialize shardId-000000000000 at TRIM_HORIZON/0, lease context: true",
 		"processRecords 2, 7 ms behind",
@@ -200,13 +148,13 @@ func TestLifeCycle(t *testing.T) {
 
 func TestShardEnded(t *testing.T) {
 	d := play(t, funcs{})
-	d.initialize()
-	d.do(batch("1"))
-	d.send(protocol.ShardEnded{})
-	d.expect(protocol.Checkpoint{})
-	d.send(protocol.Checkpoint{})
-	d.status("shardEnded")
-	d.endWell()
+	d.Do(initialize)
+	d.Do(batch("1"))
+	d.Send(protocol.ShardEnded{})
+	d.Expect(protocol.Checkpoint{})
+	d.Send(protocol.Checkpoint{})
+	d.Expect(protocol.Status{ResponseFor: "shardEnded"})
+	endWell(t, d)
 }
 
 func TestShardEndedNeedsItsCheckpoint(t *testing.T) {
@@ -216,24 +164,18 @@ func TestShardEndedNeedsItsCheckpoint(t *testing.T) {
 		"failed, ignored": func(ctx context.Context, in ShardEndedInput) error { in.Checkpointer.Checkpoint(ctx); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := play(t, funcs{shardEnded: f})
-			d.initialize()
-			d.do(batch("1"))
-			d.send(protocol.ShardEnded{})
-			if name != "none made" {
-				m, err := d.from.Read()
-				if err != nil {
-					t.Fatal(err)
-				}
-				answer := m.(protocol.Checkpoint)
-				if name == "failed, ignored" {
-					answer.Error = "InvalidStateException"
-				}
-				d.send(answer)
+			var shard processortest.Shard
+			if name == "failed, ignored" {
+				shard.FailCheckpoint(1, "InvalidStateException")
 			}
-			d.noMore()
-			if err := d.end(); !errors.Is(err, ErrNoEndCheckpoint) {
+			d := shard.Start(t, funcs{shardEnded: f})
+			d.Do(initialize)
+			d.Do(batch("1"))
+			if err := d.Begin(protocol.ShardEnded{}).Wait(); !errors.Is(err, ErrNoEndCheckpoint) {
 				t.Errorf("Run: %v", err)
+			}
+			if got := shard.Checkpoint(); got.SequenceNumber == protocol.ShardEnd {
+				t.Errorf("the last checkpoint is %v", got)
 			}
 		})
 	}
@@ -252,22 +194,21 @@ func TestLegacyShutdown(t *testing.T) {
 			},
 			leaseLost: func(context.Context, LeaseLostInput) error { got = "leaseLost"; return nil },
 		})
-		d.initialize()
-		d.send(protocol.Shutdown{Reason: reason})
+		d.Do(initialize)
+		d.Send(protocol.Shutdown{Reason: reason})
 		if want == "shardEnded" {
-			d.expect(protocol.Checkpoint{})
-			d.send(protocol.Checkpoint{})
+			d.Expect(protocol.Checkpoint{})
+			d.Send(protocol.Checkpoint{})
 		}
-		d.status("shutdown")
-		d.endWell()
+		d.Expect(protocol.Status{ResponseFor: "shutdown"})
+		endWell(t, d)
 		if got != want {
 			t.Errorf("%s: got %s, want %s", reason, got, want)
 		}
 	}
 	d := play(t, funcs{})
-	d.initialize()
-	d.send(protocol.Shutdown{Reason: "WHIM"})
-	if err := d.end(); err == nil || !strings.Contains(err.Error(), "reason") {
+	d.Do(initialize)
+	if err := d.Begin(protocol.Shutdown{Reason: "WHIM"}).Wait(); err == nil || !strings.Contains(err.Error(), "reason") {
 		t.Errorf("an unknown reason: %v", err)
 	}
 }
@@ -298,10 +239,8 @@ func TestFailedMethodIsNotAnswered(t *testing.T) {
 					leaseLost:         func(context.Context, LeaseLostInput) error { return tc.method() },
 					shardEnded:        func(context.Context, ShardEndedInput) error { return tc.method() },
 				})
-				d.initialize()
-				d.send(action)
-				d.noMore()
-				err := d.end()
+				d.Do(initialize)
+				err := d.Begin(action).Wait()
 				if err == nil || !tc.check(err) || !strings.Contains(err.Error(), "shardId-000000000000") {
 					t.Errorf("Run: %v", err)
 				}
@@ -325,21 +264,21 @@ func TestErrShutdownKeepsTheDaemonUp(t *testing.T) {
 		shutdownRequested: func(context.Context, ShutdownRequestedInput) error { requested = true; return nil },
 		leaseLost:         func(context.Context, LeaseLostInput) error { lost = true; return nil },
 	})
-	d.initialize()
-	d.send(batch("1"))
-	d.expect(protocol.Checkpoint{Position: at("1")})
-	d.send(protocol.Checkpoint{Position: at("1"), Error: "ShutdownException"})
-	d.status("processRecords")
-	d.do(batch("2"))
-	d.do(protocol.ShutdownRequested{})
+	d.Do(initialize)
+	d.Send(batch("1"))
+	d.Expect(protocol.Checkpoint{Position: at("1")})
+	d.Send(protocol.Checkpoint{Position: at("1"), Error: "ShutdownException"})
+	d.Expect(processed)
+	d.Do(batch("2"))
+	d.Do(protocol.ShutdownRequested{})
 	if !errors.Is(context.Cause(lease.Context()), ErrShutdown) {
 		t.Errorf("the lease's context: %v", context.Cause(lease.Context()))
 	}
 	if err := checkpointer.Checkpoint(t.Context()); !errors.Is(err, ErrShutdown) {
 		t.Errorf("a checkpoint after the lease's loss: %v", err)
 	}
-	d.do(protocol.LeaseLost{})
-	d.endWell()
+	d.Do(protocol.LeaseLost{})
+	endWell(t, d)
 	if batches != 1 || requested || !lost {
 		t.Errorf("batches %d, shutdownRequested %v, leaseLost %v; want 1, false, true", batches, requested, lost)
 	}
@@ -349,12 +288,10 @@ func TestErrShutdownKeepsTheDaemonUp(t *testing.T) {
 // over records that nobody processed.
 func TestShardEndAfterErrShutdownFails(t *testing.T) {
 	d := play(t, funcs{processRecords: func(context.Context, ProcessRecordsInput) error { return ErrShutdown }})
-	d.initialize()
-	d.do(batch("1"))
-	d.send(protocol.ShardEnded{})
-	d.noMore()
-	if err := d.end(); err == nil {
-		t.Error("Run returned nil")
+	d.Do(initialize)
+	d.Do(batch("1"))
+	if err := d.Begin(protocol.ShardEnded{}).Wait(); err == nil {
+		t.Error("it was answered")
 	}
 }
 
@@ -367,16 +304,16 @@ func TestErrShutdownFromAnyMethod(t *testing.T) {
 	}
 	t.Run("initialize", func(t *testing.T) {
 		d := play(t, gone)
-		d.initialize()
-		d.endWell()
+		d.Do(initialize)
+		endWell(t, d)
 	})
 	gone.initialize = nil
 	for _, m := range []protocol.Message{protocol.ShutdownRequested{}, protocol.LeaseLost{}, protocol.ShardEnded{}} {
 		t.Run(m.Action(), func(t *testing.T) {
 			d := play(t, gone)
-			d.initialize()
-			d.do(m)
-			d.endWell()
+			d.Do(initialize)
+			d.Do(m)
+			endWell(t, d)
 		})
 	}
 }
@@ -395,12 +332,12 @@ func TestCheckpointErrors(t *testing.T) {
 				got = in.Checkpointer.CheckpointAt(ctx, in.Records[0].Position())
 				return nil
 			}})
-			d.initialize()
-			d.send(batch("5"))
-			d.expect(protocol.Checkpoint{Position: at("5")})
-			d.send(protocol.Checkpoint{Position: at("5"), Error: exception})
-			d.status("processRecords")
-			d.endWell()
+			d.Do(initialize)
+			d.Send(batch("5"))
+			d.Expect(protocol.Checkpoint{Position: at("5")})
+			d.Send(protocol.Checkpoint{Position: at("5"), Error: exception})
+			d.Expect(processed)
+			endWell(t, d)
 			var typed *CheckpointError
 			if !errors.As(got, &typed) || typed.Exception != exception || typed.Position != at("5") || typed.Err != want {
 				t.Fatalf("got %#v", got)
@@ -432,19 +369,19 @@ func TestThrottlingIsRetried(t *testing.T) {
 					got = in.Checkpointer.Checkpoint(ctx)
 					return nil
 				}}, tc.opts...)
-				d.initialize()
-				d.send(batch("5"))
+				d.Do(initialize)
+				d.Send(batch("5"))
 				start := time.Now()
 				for range tc.throttled {
-					d.expect(protocol.Checkpoint{Position: at("5")})
-					d.send(protocol.Checkpoint{Position: at("5"), Error: "ThrottlingException"})
+					d.Expect(protocol.Checkpoint{Position: at("5")})
+					d.Send(protocol.Checkpoint{Position: at("5"), Error: "ThrottlingException"})
 				}
 				if tc.want == nil {
-					d.expect(protocol.Checkpoint{Position: at("5")})
-					d.send(protocol.Checkpoint{Position: at("5")})
+					d.Expect(protocol.Checkpoint{Position: at("5")})
+					d.Send(protocol.Checkpoint{Position: at("5")})
 				}
-				d.status("processRecords")
-				d.endWell()
+				d.Expect(processed)
+				endWell(t, d)
 				if !errors.Is(got, tc.want) {
 					t.Errorf("got %v, want %v", got, tc.want)
 				}
@@ -468,13 +405,13 @@ func TestThrottledCallerMayLeave(t *testing.T) {
 			}
 			return nil
 		}})
-		d.initialize()
-		d.send(batch("5"))
-		d.expect(protocol.Checkpoint{Position: at("5")})
+		d.Do(initialize)
+		d.Send(batch("5"))
+		d.Expect(protocol.Checkpoint{Position: at("5")})
 		time.Sleep(time.Second) // the caller has left
-		d.send(protocol.Checkpoint{Position: at("5"), Error: "ThrottlingException"})
-		d.status("processRecords")
-		d.endWell()
+		d.Send(protocol.Checkpoint{Position: at("5"), Error: "ThrottlingException"})
+		d.Expect(processed)
+		endWell(t, d)
 	})
 }
 
@@ -488,25 +425,25 @@ func TestCheckpointBetweenActions(t *testing.T) {
 			checkpointer = in.Checkpointer
 			return nil
 		}})
-		d.initialize()
-		d.do(batch("1", "2"))
+		d.Do(initialize)
+		d.Do(batch("1", "2"))
 		go func() { result <- checkpointer.Checkpoint(t.Context()) }()
 		synctest.Wait()
-		d.send(batch("3"))
-		d.expect(protocol.Checkpoint{Position: at("2")})
-		d.send(protocol.Checkpoint{Position: at("2")})
-		d.status("processRecords")
+		d.Send(batch("3"))
+		d.Expect(protocol.Checkpoint{Position: at("2")})
+		d.Send(protocol.Checkpoint{Position: at("2")})
+		d.Expect(processed)
 		if err := <-result; err != nil {
 			t.Error(err)
 		}
 		// One that waits when the lease goes is told so.
 		go func() { result <- checkpointer.Checkpoint(context.Background()) }()
 		synctest.Wait()
-		d.do(protocol.LeaseLost{})
+		d.Do(protocol.LeaseLost{})
 		if err := <-result; !errors.Is(err, ErrShutdown) {
 			t.Errorf("got %v", err)
 		}
-		d.endWell()
+		endWell(t, d)
 		if err := checkpointer.CheckpointAt(context.Background(), at("1")); !errors.Is(err, ErrShutdown) {
 			t.Errorf("after the end of Run: %v", err)
 		}
@@ -525,20 +462,20 @@ func TestStatusWaitsForCheckpoints(t *testing.T) {
 			}
 			return nil
 		}})
-		d.initialize()
-		d.send(batch("1", "2", "3"))
+		d.Do(initialize)
+		d.Send(batch("1", "2", "3"))
 		time.Sleep(time.Second) // the method has returned
 		for _, s := range []string{"1", "2", "3"} {
-			d.expect(protocol.Checkpoint{Position: at(s)})
-			d.send(protocol.Checkpoint{Position: at(s)})
+			d.Expect(protocol.Checkpoint{Position: at(s)})
+			d.Send(protocol.Checkpoint{Position: at(s)})
 		}
-		d.status("processRecords")
+		d.Expect(processed)
 		for range 3 {
 			if err := <-result; err != nil {
 				t.Error(err)
 			}
 		}
-		d.endWell()
+		endWell(t, d)
 	})
 }
 
@@ -549,9 +486,9 @@ func TestCheckpointWithNothingDelivered(t *testing.T) {
 		}
 		return in.Checkpointer.Checkpoint(ctx)
 	}})
-	d.initialize()
-	d.do(batch())
-	d.endWell()
+	d.Do(initialize)
+	d.Do(batch())
+	endWell(t, d)
 }
 
 // The end of the input is seen while a method works; its context is cancelled.
@@ -563,10 +500,9 @@ func TestEndOfInputInWork(t *testing.T) {
 		}
 		return nil
 	}})
-	d.initialize()
-	d.send(batch("1"))
-	d.stdin.Close()
-	if err := d.end(); !errors.Is(err, ErrDaemonGone) {
+	d.Do(initialize)
+	d.Send(batch("1"))
+	if err := d.Close(); !errors.Is(err, ErrDaemonGone) {
 		t.Errorf("Run: %v", err)
 	}
 }
@@ -576,12 +512,11 @@ func TestEndOfInputStuckMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
 		d := play(t, funcs{processRecords: func(context.Context, ProcessRecordsInput) error { <-free; return nil }})
-		d.initialize()
-		d.send(batch("1"))
+		d.Do(initialize)
+		d.Send(batch("1"))
 		start := time.Now()
-		d.stdin.Close()
-		err := d.end()
-		if took := time.Since(start); took != handlerGrace || !errors.Is(err, ErrDaemonGone) || !strings.Contains(err.Error(), "did not return") {
+		err := d.Close()
+		if took := time.Since(start); took != 3*time.Second || !errors.Is(err, ErrDaemonGone) || !strings.Contains(err.Error(), "did not return") {
 			t.Errorf("after %v Run returned %v", took, err)
 		}
 		close(free)
@@ -621,10 +556,9 @@ func TestDaemonOutOfTurn(t *testing.T) {
 			d := play(t, funcs{})
 			last := len(messages) - 1
 			for _, m := range messages[:last] {
-				d.do(m)
+				d.Do(m)
 			}
-			d.send(messages[last])
-			if err := d.end(); err == nil || !strings.Contains(err.Error(), "the daemon") {
+			if err := d.Begin(messages[last]).Wait(); err == nil || !strings.Contains(err.Error(), "the daemon") {
 				t.Errorf("Run: %v", err)
 			}
 		})
@@ -633,28 +567,32 @@ func TestDaemonOutOfTurn(t *testing.T) {
 
 // A transcript may be played without waiting for the answers.
 func TestTranscriptSentAhead(t *testing.T) {
-	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+	d, stdin, ended := connect(t, t.Context(), funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
 		return in.Checkpointer.Checkpoint(ctx)
 	}})
 	go func() {
+		w := protocol.NewWriter(stdin)
 		for _, m := range []protocol.Message{
 			protocol.Initialize{ShardID: "s"},
 			batch("1"), protocol.Checkpoint{Position: at("1")},
 			batch("2"), protocol.Checkpoint{Position: at("2")},
 			protocol.LeaseLost{},
 		} {
-			if err := d.to.Write(m); err != nil {
+			if err := w.Write(m); err != nil {
 				t.Error(err)
 			}
 		}
 	}()
-	d.status("initialize")
+	d.Expect(protocol.Status{ResponseFor: "initialize"})
 	for _, s := range []string{"1", "2"} {
-		d.expect(protocol.Checkpoint{Position: at(s)})
-		d.status("processRecords")
+		d.Expect(protocol.Checkpoint{Position: at(s)})
+		d.Expect(processed)
 	}
-	d.status("leaseLost")
-	d.endWell()
+	d.Expect(protocol.Status{ResponseFor: "leaseLost"})
+	d.Close()
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
 }
 
 func TestFail(t *testing.T) {
@@ -662,10 +600,11 @@ func TestFail(t *testing.T) {
 	t.Run("between actions", func(t *testing.T) {
 		var lease *Lease
 		d := play(t, funcs{initialize: func(_ context.Context, in InitializeInput) error { lease = in.Lease; return nil }})
-		d.initialize()
+		d.Do(initialize)
 		lease.Fail(nil)
 		go lease.Fail(boom)
-		if err := d.end(); !errors.Is(err, boom) {
+		<-lease.Context().Done()
+		if err := d.Close(); !errors.Is(err, boom) {
 			t.Errorf("Run: %v", err)
 		}
 		if cause := context.Cause(lease.Context()); !errors.Is(cause, boom) {
@@ -676,10 +615,8 @@ func TestFail(t *testing.T) {
 	t.Run("in work, before the method returns nil", func(t *testing.T) {
 		for range 100 { // whichever channel is looked at first
 			d := play(t, funcs{processRecords: func(_ context.Context, in ProcessRecordsInput) error { in.Lease.Fail(boom); return nil }})
-			d.initialize()
-			d.send(batch("1"))
-			d.noMore()
-			if err := d.end(); !errors.Is(err, boom) {
+			d.Do(initialize)
+			if err := d.Begin(batch("1")).Wait(); !errors.Is(err, boom) {
 				t.Errorf("Run: %v", err)
 			}
 		}
@@ -693,13 +630,13 @@ func TestFail(t *testing.T) {
 				return nil
 			},
 		})
-		d.initialize()
-		d.do(batch("1"))
+		d.Do(initialize)
+		d.Do(batch("1"))
 		lease.Fail(fmt.Errorf("flushing: %w", ErrShutdown))
 		<-lease.Context().Done()
-		d.do(batch("2"))
-		d.do(protocol.LeaseLost{})
-		d.endWell()
+		d.Do(batch("2"))
+		d.Do(protocol.LeaseLost{})
+		endWell(t, d)
 	})
 }
 
@@ -712,15 +649,15 @@ func TestLeaseContextOutlivesABatch(t *testing.T) {
 		}
 		return nil
 	}})
-	d.initialize()
-	d.do(batch("1"))
-	d.do(batch())
+	d.Do(initialize)
+	d.Do(batch("1"))
+	d.Do(batch())
 	select {
 	case err := <-ended:
 		t.Fatalf("the context ended with the batch: %v", err)
 	default:
 	}
-	d.endWell()
+	endWell(t, d)
 	if err := <-ended; err != ErrDaemonGone {
 		t.Errorf("cause: %v", err)
 	}
@@ -729,28 +666,29 @@ func TestLeaseContextOutlivesABatch(t *testing.T) {
 func TestContextEndsRun(t *testing.T) {
 	reason := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	d := playContext(t, ctx, funcs{})
-	d.initialize()
+	d, _, ended := connect(t, ctx, funcs{})
+	d.Do(initialize)
 	cancel(reason)
-	if err := d.end(); !errors.Is(err, reason) {
+	if err := <-ended; !errors.Is(err, reason) {
 		t.Errorf("Run: %v", err)
 	}
 }
 
 func TestStopNotice(t *testing.T) {
-	stopping := make(chan struct{})
 	noticed := make(chan struct{})
 	d := play(t, funcs{processRecords: func(_ context.Context, in ProcessRecordsInput) error {
 		<-in.Lease.Stopping()
 		close(noticed)
 		return nil
-	}}, WithStopNotice(stopping))
-	d.initialize()
-	d.send(batch("1"))
-	close(stopping)
+	}})
+	d.Do(initialize)
+	a := d.Begin(batch("1"))
+	d.StopNotice()
 	<-noticed
-	d.status("processRecords")
-	d.endWell()
+	if err := a.Wait(); err != nil {
+		t.Error(err)
+	}
+	endWell(t, d)
 }
 
 func TestOptionsAreChecked(t *testing.T) {
@@ -764,16 +702,15 @@ func TestOptionsAreChecked(t *testing.T) {
 func TestRecordsAreNotLogged(t *testing.T) {
 	var text bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+	var shard processortest.Shard
+	shard.FailCheckpoint(1, "InvalidStateException")
+	d := shard.Start(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
 		in.Checkpointer.Checkpoint(ctx)
 		panic(fmt.Sprintf("cannot parse %q", in.Records[0].Data))
 	}}, WithLogger(log))
-	d.initialize()
+	d.Do(initialize)
 	secret := protocol.ProcessRecords{Records: []Record{{Data: []byte("secret"), PartitionKey: "secret", SequenceNumber: "1"}}}
-	d.send(secret)
-	d.expect(protocol.Checkpoint{Position: at("1")})
-	d.send(protocol.Checkpoint{Position: at("1"), Error: "InvalidStateException"})
-	err := d.end()
+	err := d.Begin(secret).Wait()
 	if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(text.String(), "secret") {
 		t.Errorf("error %v\nlog:\n%s", err, text.String())
 	}

@@ -38,8 +38,8 @@ type Daemon struct {
 
 // Start starts p on the shard, served by [processor.Run] with the options, and
 // returns its daemon. Nothing is sent yet. The end of the test closes p's input
-// and waits for Run; an error that Run returned before, and that nobody took
-// notice of, fails the test.
+// and waits for Run; an error that Run returns then, and that is not about the
+// input, fails the test: nobody else would see it.
 //
 // The lease passes to p. A processor that was started before gets
 // processor.ErrShutdown for its checkpoints from here on.
@@ -255,27 +255,36 @@ func (d *Daemon) send(m protocol.Message) error {
 }
 
 func (d *Daemon) write(m protocol.Message) error {
-	d.note("> ", m)
+	d.note("> " + describe(m))
 	return d.to.Write(m)
 }
 
+// read returns the processor's next message. What is none is skipped, as the
+// real daemon does with what a child prints.
 func (d *Daemon) read() (protocol.Message, error) {
-	m, err := d.from.Read()
-	if err == nil {
-		d.note("< ", m)
+	for {
+		m, err := d.from.Read()
+		var malformed *protocol.MalformedError
+		if errors.As(err, &malformed) {
+			d.note("< (" + malformed.Error() + ")")
+			continue
+		}
+		if err == nil {
+			d.note("< " + describe(m))
+		}
+		return m, err
 	}
-	return m, err
 }
 
 const noted = 20 // lines of the conversation that a failure shows
 
-func (d *Daemon) note(direction string, m protocol.Message) {
+func (d *Daemon) note(line string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.said) == noted {
 		d.said = append(d.said[:0], d.said[1:]...)
 	}
-	d.said = append(d.said, direction+describe(m))
+	d.said = append(d.said, line)
 }
 
 // fatal ends the test with what went wrong and with the conversation.

@@ -21,6 +21,8 @@
 //     and none before (TestRestartRedelivers).
 //   - A checkpoint is taken where the real daemon takes one, and refused with
 //     the same exception (TestCheckpointRange, TestOneLease).
+//   - What a processor prints that is no message is skipped, as the real daemon
+//     skips it (TestGarbageIsSkipped).
 //   - A test that expects the wrong thing fails and says what was said
 //     (TestFailures).
 //   - What a Recorder wrote Play takes (TestRecordAndPlay), and so are the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -202,6 +203,31 @@ func TestInBubble(t *testing.T) {
 		}
 		close(stuck)
 	})
+}
+
+// What a child prints that is no message is no answer.
+func TestGarbageIsSkipped(t *testing.T) {
+	in, stdin := io.Pipe()
+	stdout, out := io.Pipe()
+	go func() {
+		r := protocol.NewReader(in)
+		for {
+			m, err := r.Read()
+			if err != nil {
+				out.Close()
+				return
+			}
+			fmt.Fprintf(out, "hello\n{\"action\":\"dance\"}\n{\"action\":\"status\",\"responseFor\":%q}\n", m.Action())
+		}
+	}()
+	var shard processortest.Shard
+	d := shard.Connect(t, stdin, stdout)
+	d.Do(shard.Initialize())
+	d.Do(protocol.LeaseLost{})
+	d.Close()
+	if err := d.Begin(protocol.ShutdownRequested{}).Wait(); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("after Close: %v", err)
+	}
 }
 
 // A method that fails: its error is the action's, and so is a panic.
