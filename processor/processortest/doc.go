@@ -20,13 +20,14 @@
 //   - After a restart a processor gets every record after its last checkpoint
 //     and none before (TestRestartRedelivers).
 //   - A checkpoint is taken where the real daemon takes one, and refused with
-//     the same exception (TestCheckpointRange, TestOneLease).
+//     the same exception (TestCheckpointRange, TestOneLease,
+//     TestNoCheckpointer).
 //   - What a processor prints that is no message is skipped, as the real daemon
 //     skips it (TestGarbageIsSkipped).
 //   - A test that expects the wrong thing fails and says what was said
 //     (TestFailures).
-//   - What a Recorder wrote Play takes (TestRecordAndPlay), and so are the
-//     conversations of a real daemon (TestPlayRealTranscript).
+//   - Play takes what a Recorder wrote (TestRecordAndPlay), a real daemon's
+//     conversation too (TestPlayRealTranscript).
 //   - Nothing is left running when the test has ended (TestInBubble), unless a
 //     method of the processor is stuck.
 //

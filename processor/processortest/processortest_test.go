@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -205,28 +206,68 @@ func TestInBubble(t *testing.T) {
 	})
 }
 
-// What a child prints that is no message is no answer.
-func TestGarbageIsSkipped(t *testing.T) {
+// connect plays the daemon to a child that answers each action with answer.
+func connect(t *testing.T, shard *processortest.Shard, answer func(m protocol.Message, from *protocol.Reader, to *protocol.Writer, raw io.Writer)) *processortest.Daemon {
 	in, stdin := io.Pipe()
 	stdout, out := io.Pipe()
 	go func() {
-		r := protocol.NewReader(in)
+		defer out.Close()
+		from, to := protocol.NewReader(in), protocol.NewWriter(out)
 		for {
-			m, err := r.Read()
+			m, err := from.Read()
 			if err != nil {
-				out.Close()
 				return
 			}
-			fmt.Fprintf(out, "hello\n{\"action\":\"dance\"}\n{\"action\":\"status\",\"responseFor\":%q}\n", m.Action())
+			answer(m, from, to, out)
 		}
 	}()
+	return shard.Connect(t, stdin, stdout)
+}
+
+func TestGarbageIsSkipped(t *testing.T) {
 	var shard processortest.Shard
-	d := shard.Connect(t, stdin, stdout)
+	d := connect(t, &shard, func(m protocol.Message, _ *protocol.Reader, to *protocol.Writer, raw io.Writer) {
+		fmt.Fprint(raw, "hello\n{\"action\":\"dance\"}\n")
+		to.Write(protocol.Status{ResponseFor: m.Action()})
+	})
 	d.Do(shard.Initialize())
 	d.Do(protocol.LeaseLost{})
 	d.Close()
 	if err := d.Begin(protocol.ShutdownRequested{}).Wait(); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// In initialize and leaseLost the real daemon has no checkpointer.
+func TestNoCheckpointer(t *testing.T) {
+	var shard processortest.Shard
+	shard.Put("k", "1")
+	exceptions := map[string]string{}
+	d := connect(t, &shard, func(m protocol.Message, from *protocol.Reader, to *protocol.Writer, _ io.Writer) {
+		to.Write(protocol.Checkpoint{})
+		answer, _ := from.Read()
+		exceptions[m.Action()] = answer.(protocol.Checkpoint).Error
+		to.Write(protocol.Status{ResponseFor: m.Action()})
+	})
+	for _, m := range []protocol.Message{shard.Initialize(), shard.Next(1), protocol.ShutdownRequested{}, protocol.LeaseLost{}} {
+		d.Do(m)
+	}
+	want := map[string]string{"initialize": "InvalidStateException", "processRecords": "", "shutdownRequested": "", "leaseLost": "InvalidStateException"}
+	if !maps.Equal(exceptions, want) {
+		t.Errorf("got %v, want %v", exceptions, want)
+	}
+}
+
+func TestWrongAnswers(t *testing.T) {
+	for want, answer := range map[string]protocol.Message{
+		"initialize was not answered: the processor answered leaseLost":                           protocol.Status{ResponseFor: "leaseLost"},
+		"initialize was not answered: the processor sent shardEnded, which is a daemon's message": protocol.ShardEnded{},
+	} {
+		var shard processortest.Shard
+		d := connect(t, &shard, func(_ protocol.Message, _ *protocol.Reader, to *protocol.Writer, _ io.Writer) { to.Write(answer) })
+		if err := d.Begin(shard.Initialize()).Wait(); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

@@ -174,7 +174,7 @@ func (s *Shard) checkpoint() processor.Position {
 func (s *Shard) own(d *Daemon) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.owner, s.next, s.permitted = d, s.checkpoint(), s.checkpoint()
+	s.owner = d
 }
 
 // sent notes what d is about to send.
