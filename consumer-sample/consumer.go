@@ -36,7 +36,7 @@ func (c *consumer) Initialize(_ context.Context, in processor.InitializeInput) (
 	if c.file, err = shardfile.Open(c.dir, in.Lease.ShardID()); err != nil {
 		return err
 	}
-	c.log.WithField("last", c.file.Last()).Info("shard file open")
+	c.log.WithFields(logrus.Fields{"position": in.Position, "last": c.file.Last()}).Info("shard file open")
 	return nil
 }
 

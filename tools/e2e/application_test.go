@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,36 @@ func (a *application) exactlyOnce() {
 	if missing := a.files.Missing(a.sent); missing != 0 || len(a.files.Records) != len(a.sent) || a.files.Duplicates != 0 || a.files.Disordered != 0 {
 		a.t.Errorf("%d records sent, %d received, %d missing, %d twice, %d out of order",
 			len(a.sent), len(a.files.Records), missing, a.files.Duplicates, a.files.Disordered)
+	}
+}
+
+// start is what the sample's log says about one of its starts.
+type start struct {
+	last     string // record in the shard file, "none" where there is none
+	position string // where it starts: the checkpoint
+}
+
+// atCheckpoint reports whether nothing comes again: the processor before had
+// checkpointed what it wrote.
+func (s start) atCheckpoint() bool { return s.last == "none" || s.last == s.position }
+
+var startLine = regexp.MustCompile(`msg="shard file open" last=(\S+) position=(\S+)`)
+
+func (a *application) starts() (starts []start) {
+	for _, m := range startLine.FindAllStringSubmatch(a.read("application.log"), -1) {
+		starts = append(starts, start{last: m[1], position: m[2]})
+	}
+	return starts
+}
+
+// stoppedWithCheckpoints checks that every processor so far found all that its
+// file holds checkpointed. The files do not tell: what comes again is skipped.
+func (a *application) stoppedWithCheckpoints() {
+	a.t.Helper()
+	for _, s := range a.starts() {
+		if !s.atCheckpoint() {
+			a.t.Errorf("a processor started at %s, its file goes to %s: the one before stopped without its checkpoint", s.position, s.last)
+		}
 	}
 }
 

@@ -8,16 +8,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 )
 
@@ -39,8 +34,10 @@ func TestKilledChildWritesOnce(t *testing.T) {
 		table.armed.Store(true)
 		a.produce(100)
 		a.await(d, "a checkpoint", table.asked)
-		if err := syscall.Kill(childOf(t, d), syscall.SIGKILL); err != nil {
-			t.Fatal(err)
+		for _, child := range childrenOf(t, d.JavaPID()) { // of the one shard
+			if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
 		}
 		table.refuse <- struct{}{}
 	}
@@ -53,48 +50,10 @@ func TestKilledChildWritesOnce(t *testing.T) {
 		t.Fatalf("%d starts, want %d", len(starts), kills+1)
 	}
 	for _, s := range starts[1:] {
-		if s.last == "none" || s.last == s.checkpoint {
+		if s.atCheckpoint() {
 			t.Errorf("the child before was not killed in mid-batch: %+v", s)
 		}
 	}
-}
-
-// start is what the sample's log says about one of its starts.
-type start struct{ checkpoint, last string }
-
-var startLines = regexp.MustCompile(`msg=initialize position=(\S+)(?s:.*?)msg="shard file open" last=(\S+)`)
-
-func (a *application) starts() (starts []start) {
-	for _, m := range startLines.FindAllStringSubmatch(a.read("application.log"), -1) {
-		starts = append(starts, start{checkpoint: m[1], last: m[2]})
-	}
-	return starts
-}
-
-// childOf returns the process ID of the only child of Java.
-func childOf(t *testing.T, d *sample.Daemon) int {
-	t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var children []int
-	for _, name := range stats {
-		stat, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has ended
-		}
-		// "PID (command) state PPID ...": the command can hold anything.
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		if fields[1] == strconv.Itoa(d.JavaPID()) && fields[0] != "Z" {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-			children = append(children, pid)
-		}
-	}
-	if len(children) != 1 {
-		t.Fatalf("Java has the children %v, want one", children)
-	}
-	return children[0]
 }
 
 // guard stands between a daemon and DynamoDB. Once armed it holds the next

@@ -20,7 +20,7 @@ import (
 )
 
 // Two restarts, one as asked and one by kill -9, with records put in between:
-// nothing is lost, nothing is written twice.
+// nothing is lost, nothing is written twice, and the stop has its checkpoints.
 func TestRestartsLoseNothing(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, 2)
@@ -32,6 +32,7 @@ func TestRestartsLoseNothing(t *testing.T) {
 	a.produce(200)
 	d = a.start()
 	a.awaitRecords(d)
+	a.stoppedWithCheckpoints()
 	a.produce(200) // in work when Java dies, or not yet read
 	killGroup(t, d.JavaPID(), syscall.SIGKILL)
 	if status := a.awaitEnd(d); status == 0 {
