@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -84,6 +85,7 @@ func guardCheckpoints(t *testing.T) *guard {
 	}
 	g := &guard{held: make(chan struct{}, 1), refuse: make(chan struct{})}
 	proxy := httputil.NewSingleHostReverseProxy(dynamoDB)
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // of daemons that end in mid-request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
