@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -201,6 +202,9 @@ func (o *owner) enqueue(b *batch) {
 		}
 		if l == nil || l.key != key {
 			l = o.lane(key)
+			if o.workers == 1 {
+				l.items = slices.Grow(l.items, len(b.records))
+			}
 		}
 		l.items = append(l.items, item{batch: b, index: i})
 		if l.state == idle {
