@@ -1,0 +1,295 @@
+//go:build unix
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/handle"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+)
+
+func init() {
+	children["handle-rate"] = func() { processor.Main(&perShard{make: rateProcessor}) }
+	children["handle-poison"] = func() { processor.Main(&perShard{make: poisonProcessor}) }
+	children["handle-retry"] = func() { processor.Main(&perShard{make: retryProcessor}) }
+	children["handle-save"] = func() { processor.Main(&perShard{make: saveProcessor}) }
+}
+
+// perShard makes its processor when it knows its shard.
+type perShard struct {
+	processor.RecordProcessor
+	make func(*processor.Lease) processor.RecordProcessor
+}
+
+func (p *perShard) Initialize(ctx context.Context, in processor.InitializeInput) error {
+	p.RecordProcessor = p.make(in.Lease)
+	return p.RecordProcessor.Initialize(ctx, in)
+}
+
+// What TestParallelKeys compares: the first shard has one worker, the second
+// as many as it has times the records, so that both work at the same time.
+const (
+	rateWorkers = 16
+	rateRecords = 300 // of one worker: 3 s
+	rateSleep   = 10 * time.Millisecond
+)
+
+func rateProcessor(lease *processor.Lease) processor.RecordProcessor {
+	workers := rateWorkers
+	if lease.ShardID() == firstShard {
+		workers = 1
+	}
+	var begin sync.Once
+	var began time.Time
+	var done atomic.Int64
+	return handle.Record(func(ctx context.Context, r processor.Record) error {
+		begin.Do(func() { began = time.Now() })
+		time.Sleep(rateSleep) // what a handler waits for
+		if n := done.Add(1); n == int64(rateRecords*workers) {
+			return note("events.txt", "rate %s %d %d", lease.ShardID(), n, time.Since(began).Nanoseconds())
+		}
+		return nil
+	}, handle.WithWorkers(workers), handle.WithMaxInFlight(20000, 1<<30))
+}
+
+// A handler that waits 10 ms for each record: 16 workers on 100 keys are at
+// least 12 times as fast as one.
+func TestParallelKeys(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 2, childProperties)
+	last := new(big.Int).Lsh(big.NewInt(1), 128)
+	a.put(rateRecords, "0")
+	a.put(rateRecords*rateWorkers, last.Sub(last, big.NewInt(1)).String())
+	d := a.start(childEnv + "=handle-rate")
+	a.await(d, "both shards done", func() bool { return strings.Count(a.read("events.txt"), "rate ") == 2 })
+	a.stop(d)
+	rate := map[string]float64{}
+	for line := range strings.Lines(a.read("events.txt")) {
+		var shard string
+		var n, took float64
+		if _, err := fmt.Sscanf(line, "rate %s %g %g", &shard, &n, &took); err != nil {
+			t.Fatal(err)
+		}
+		rate[shard] = n / took * 1e9
+	}
+	one := rate[firstShard]
+	delete(rate, firstShard)
+	for _, many := range rate {
+		t.Logf("%d workers %.0f records/s, 1 worker %.1f: %.1f times", rateWorkers, many, one, many/one)
+		if many < 12*one {
+			t.Errorf("%d workers are %.1f times as fast as 1, want 12", rateWorkers, many/one)
+		}
+	}
+}
+
+// put puts n records of 100 keys into the shard that has a hash key.
+func (a *application) put(n int, hashKey string) {
+	a.t.Helper()
+	client := kinesis.New(kinesis.Options{
+		BaseEndpoint: aws.String(local(a.t).KinesisURL()), Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
+	for n > 0 {
+		entries := make([]types.PutRecordsRequestEntry, min(n, 500))
+		for i := range entries {
+			n--
+			entries[i] = types.PutRecordsRequestEntry{Data: []byte("x"), PartitionKey: aws.String(fmt.Sprint("key", n%100)), ExplicitHashKey: &hashKey}
+		}
+		out, err := client.PutRecords(a.t.Context(), &kinesis.PutRecordsInput{StreamName: &a.name, Records: entries})
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		if failed := aws.ToInt32(out.FailedRecordCount); failed > 0 {
+			a.t.Fatalf("%d records were not put", failed)
+		}
+	}
+}
+
+// putLines puts n lines of text, each with a key of its own.
+func (a *application) putLines(n int, text func(line int) string) {
+	a.t.Helper()
+	var lines strings.Builder
+	for i := range n {
+		fmt.Fprintln(&lines, text(i))
+	}
+	name := filepath.Join(a.dir, "lines.txt")
+	if err := os.WriteFile(name, []byte(lines.String()), 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+	receipts, err := sample.Receipts(strings.NewReader(a.run("producer", "--stream", a.name, "--file", name)))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if len(receipts) != n {
+		a.t.Fatalf("%d receipts for %d lines", len(receipts), n)
+	}
+	a.sent = append(a.sent, receipts...)
+}
+
+// save writes a record to its shard's file, as sample.ShardFiles reads it.
+func save(ctx context.Context, r processor.Record) error {
+	line, err := json.Marshal(map[string]any{
+		"shardId": handle.ShardID(ctx), "sequenceNumber": r.SequenceNumber, "subSequenceNumber": r.SubSequenceNumber, "data": string(r.Data),
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll("data", 0o755); err != nil {
+		return err
+	}
+	return note(filepath.Join("data", handle.ShardID(ctx)+".jsonl"), "%s", line)
+}
+
+const poison = "the poison record"
+
+var errPoison = errors.New("no handler can deal with this record")
+
+func poisonProcessor(*processor.Lease) processor.RecordProcessor {
+	return handle.Record(func(ctx context.Context, r processor.Record) error {
+		if string(r.Data) == poison {
+			return errPoison
+		}
+		return save(ctx, r)
+	}, handle.WithWorkers(4), handle.WithAttempts(3), handle.WithDeadLetter(handle.NewFiles("dead")))
+}
+
+// One record in a thousand that fails for good: it ends in the dead-letter
+// file, the others in the shard files, and the checkpoints pass it.
+func TestPoisonRecord(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 2, childProperties)
+	a.putLines(1000, func(line int) string {
+		if line == 500 {
+			return poison
+		}
+		return fmt.Sprint("line ", line)
+	})
+	d := a.start(childEnv + "=handle-poison")
+	a.await(d, "999 records in the shard files, 1 in the dead-letter file", func() bool {
+		if err := a.files.Read(); err != nil {
+			t.Fatal(err)
+		}
+		return a.files.Missing(a.sent) == 1 && a.deadLetters() != ""
+	})
+	a.stop(d)
+	var letter handle.DeadLetter
+	if err := json.Unmarshal([]byte(a.deadLetters()), &letter); err != nil { // one line, or this fails
+		t.Fatal(err)
+	}
+	if string(letter.Data) != poison || letter.Attempts != 3 || letter.Reason != handle.ReasonAttempts || letter.Error != errPoison.Error() {
+		t.Errorf("dead letter: %+v", letter)
+	}
+	if _, ok := a.files.Records[sample.Key{ShardID: letter.ShardID, SequenceNumber: letter.SequenceNumber}]; ok {
+		t.Error("the poison record is in a shard file")
+	}
+
+	// The next run begins behind the checkpoints: nothing comes again.
+	a.putLines(50, func(line int) string { return fmt.Sprint("more ", line) })
+	d = a.start(childEnv + "=handle-poison")
+	a.await(d, "the new records in the shard files", func() bool {
+		if err := a.files.Read(); err != nil {
+			t.Fatal(err)
+		}
+		return a.files.Missing(a.sent) == 1
+	})
+	a.stop(d)
+	if a.files.Duplicates != 0 {
+		t.Errorf("%d records came again after their checkpoint", a.files.Duplicates)
+	}
+	if again := a.deadLetters(); strings.Count(again, "\n") != 1 {
+		t.Errorf("the poison record came again:\n%s", again)
+	}
+}
+
+// deadLetters returns the lines of the dead-letter files.
+func (a *application) deadLetters() string {
+	a.t.Helper()
+	names, err := filepath.Glob(filepath.Join(a.dir, "dead", "*.jsonl"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
+}
+
+// retryGrace is what retryProcessor has; it needs far less.
+const retryGrace = 8 * time.Second
+
+// retryProcessor saves its records but the sixth, which it retries for hours.
+func retryProcessor(*processor.Lease) processor.RecordProcessor {
+	return handle.Record(func(ctx context.Context, r processor.Record) error {
+		if string(r.Data) == "line 5" {
+			return errPoison
+		}
+		return save(ctx, r)
+	}, handle.WithBackoff(time.Hour, 2*time.Hour), handle.WithStopGrace(retryGrace), handle.WithObserver(handle.Observer{
+		Retry: func(r handle.Retry) { note("events.txt", "retry %s in %v", r.Position.SequenceNumber, r.Delay) },
+		Checkpoint: func(c handle.Checkpoint) {
+			note("events.txt", "checkpoint %s %d %v", c.Position.SequenceNumber, time.Now().UnixNano(), c.Err)
+		},
+	}))
+}
+
+func saveProcessor(*processor.Lease) processor.RecordProcessor { return handle.Record(save) }
+
+// SIGTERM to the group while a record waits for a retry an hour away: what is
+// finished before it is checkpointed, within the grace, and the daemon stops.
+func TestSIGTERMWhileInRetry(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, 1, childProperties)
+	a.putLines(10, func(line int) string { return fmt.Sprint("line ", line) })
+	d := a.start(childEnv + "=handle-retry")
+	a.await(d, "a record waits for its retry", func() bool { return strings.Contains(a.read("events.txt"), "retry ") })
+	signalled := time.Now()
+	killGroup(t, d.JavaPID(), syscall.SIGTERM)
+	a.awaitEnd(d)
+	var sequence, err string
+	var at int64
+	events := a.read("events.txt")
+	last := events[max(0, strings.LastIndex(events, "checkpoint ")):]
+	if _, scanErr := fmt.Sscanf(last, "checkpoint %s %d %s", &sequence, &at, &err); scanErr != nil {
+		t.Fatalf("no checkpoint (%v):\n%s", scanErr, events)
+	}
+	took := time.Unix(0, at).Sub(signalled)
+	if err != "<nil>" || sequence != a.sent[4].SequenceNumber {
+		t.Errorf("checkpoint at %s (%s), want %s", sequence, err, a.sent[4].SequenceNumber)
+	}
+	if took > retryGrace {
+		t.Errorf("checkpointed %v after the signal", took)
+	}
+	t.Logf("checkpointed %v after the signal", took)
+
+	// The next owner begins with the record that failed.
+	d = a.start(childEnv + "=handle-save")
+	a.awaitRecords(d)
+	a.stop(d)
+	if a.files.Duplicates != 0 {
+		t.Errorf("%d records came again after their checkpoint", a.files.Duplicates)
+	}
+}
