@@ -44,8 +44,9 @@
 //     (TestStopNotice, TestShutdownRequestedInFlight).
 //   - A shard does not end before all of it is finished (TestShardEnd,
 //     TestShardEndWhileStopping).
-//   - A lost lease cancels the handlers and is never checkpointed again
-//     (TestLeaseLost, TestProperties).
+//   - A lost lease cancels the handlers, is never checkpointed again, and makes
+//     no record a failed one (TestLeaseLost, TestLeaseLostIsNoFailure,
+//     TestProperties).
 //   - A handler that hangs is found, and shown with all goroutines
 //     (TestWatchdog).
 //   - A dead letter is on disk before Put returns, and a torn line spoils no
@@ -83,6 +84,6 @@
 // # Concurrency
 //
 // Record handlers and sinks are called concurrently with more than one worker,
-// observers always. A Processor's methods are for [processor.Run]; its Done may
-// be called from any goroutine once Initialize has returned.
+// observers always. A Processor's methods are for [processor.Run], but Done,
+// which may be called from any goroutine.
 package handle

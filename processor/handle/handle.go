@@ -21,7 +21,7 @@ import (
 // and at the end of [WithStopGrace]; what h returns after that counts only when
 // it is nil.
 func Record(h func(ctx context.Context, r processor.Record) error, opts ...Option) *Processor {
-	return &Processor{settings: newSettings(h, nil, opts)}
+	return newProcessor(newSettings(h, nil, opts))
 }
 
 // Batch makes a processor that calls h for several records at a time, in the
@@ -37,7 +37,7 @@ func Record(h func(ctx context.Context, r processor.Record) error, opts ...Optio
 // second, down to the record that fails alone: records that h had dealt with
 // come again, out of a failed batch. That record is then as one of [Record].
 func Batch(h func(ctx context.Context, records []processor.Record) error, opts ...Option) *Processor {
-	return &Processor{settings: newSettings(nil, h, opts)}
+	return newProcessor(newSettings(nil, h, opts))
 }
 
 // Processor is the [processor.RecordProcessor] that [Record] and [Batch] make,
@@ -46,30 +46,32 @@ func Batch(h func(ctx context.Context, records []processor.Record) error, opts .
 type Processor struct {
 	settings settings
 	owner    *owner
+	done     chan struct{}
 }
 
 var _ processor.RecordProcessor = (*Processor)(nil)
 
-// Done returns a channel that is closed when the lease has ended and every
-// handler has returned: from then on nothing of this Processor runs. It is nil,
-// and so never closed, before Initialize has returned. For hosts of several
-// leases, which must not start a shard's next processor before this.
-func (p *Processor) Done() <-chan struct{} {
-	if p.owner == nil {
-		return nil
-	}
-	return p.owner.done
+func newProcessor(s settings) *Processor {
+	return &Processor{settings: s, done: make(chan struct{})}
 }
+
+// Done returns a channel that is closed when the lease has ended and every
+// handler has returned: from then on nothing of this Processor runs. It is for
+// hosts of several leases, which must not start a shard's next processor before
+// this. It stays open when Initialize is never called. It may be called from any
+// goroutine.
+func (p *Processor) Done() <-chan struct{} { return p.done }
 
 // Initialize checks the options; its error lists all that is wrong with them.
 func (p *Processor) Initialize(_ context.Context, in processor.InitializeInput) error {
-	if err := p.settings.validate(); err != nil {
-		return err
-	}
 	if p.owner != nil {
 		return fmt.Errorf("handle: this processor has served %s: make one for each lease", p.owner.shardID)
 	}
-	p.owner = newOwner(p.settings, in.Lease.ShardID(), in.Lease.Context(), in.Lease.Stopping(), in.Lease.Fail)
+	if err := p.settings.validate(); err != nil {
+		close(p.done)
+		return err
+	}
+	p.owner = newOwner(p.settings, in.Lease.ShardID(), in.Lease.Context(), in.Lease.Stopping(), in.Lease.Fail, p.done)
 	go p.owner.loop()
 	return nil
 }

@@ -958,13 +958,14 @@ func TestLeaseLost(t *testing.T) {
 		fill(&s, 4, 1)
 		var cause error
 		var got seen
+		var sink letters
 		p := Record(func(ctx context.Context, r processor.Record) error {
 			got.add(r)
 			<-ctx.Done()
 			cause = context.Cause(ctx)
 			time.Sleep(time.Second)
-			return nil
-		}, WithMaxInFlight(100, 1<<20))
+			return cause
+		}, WithMaxInFlight(100, 1<<20), WithAttempts(1), WithDeadLetter(&sink))
 		d := start(t, &s, p)
 		d.Do(s.Next(4))
 		synctest.Wait()
@@ -978,8 +979,28 @@ func TestLeaseLost(t *testing.T) {
 			t.Errorf("cancelled by %v", cause)
 		}
 		want(t, "records", got.String(), "0")
+		want(t, "dead letters", sink.data(), "")
 		want(t, "checkpoints", sequences(&s), "")
 	})
+}
+
+// A handler that returns at once when the lease is lost has not failed.
+func TestLeaseLostIsNoFailure(t *testing.T) {
+	for range 50 { // which the owner hears of first is chance
+		synctest.Test(t, func(t *testing.T) {
+			var s processortest.Shard
+			fill(&s, 4, 4)
+			var sink letters
+			p := Record(func(ctx context.Context, r processor.Record) error { <-ctx.Done(); return ctx.Err() },
+				WithWorkers(4), WithMaxInFlight(100, 1<<20), WithAttempts(1), WithDeadLetter(&sink))
+			d := start(t, &s, p)
+			d.Do(s.Next(4))
+			synctest.Wait()
+			d.Do(protocol.LeaseLost{})
+			<-p.Done()
+			want(t, "dead letters", sink.data(), "")
+		})
+	}
 }
 
 // The daemon is gone in the middle of a batch: the handlers are cancelled.
@@ -1083,9 +1104,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "handle: ") {
 			t.Errorf("got %v, want %q", err, want)
 		}
-		if p.Done() != nil {
-			t.Error("a processor that did not begin is done")
-		}
+		<-p.Done() // nothing runs
 	}
 	good := []*Processor{
 		Record(each), Batch(all, WithBatchSize(1), WithWorkers(1000)),

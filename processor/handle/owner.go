@@ -52,7 +52,6 @@ type owner struct {
 	stopped   time.Time // when a stop began; zero before
 	cancelled bool      // the stop has cancelled the attempts
 	dropped   bool      // records came after that: they are not ours any more
-	over      bool      // the lease has gone
 }
 
 // action is a call of one of the processor's methods.
@@ -87,7 +86,7 @@ type checkpointed struct {
 // How long the daemon may go on sending records after a stop was announced.
 const stopPatience = time.Minute
 
-func newOwner(s settings, shardID string, lease context.Context, notice <-chan struct{}, fail func(error)) *owner {
+func newOwner(s settings, shardID string, lease context.Context, notice <-chan struct{}, fail func(error), done chan struct{}) *owner {
 	o := &owner{
 		settings: s, shardID: shardID, lease: lease, notice: notice, fail: fail,
 		actions:      make(chan action),
@@ -95,7 +94,7 @@ func newOwner(s settings, shardID string, lease context.Context, notice <-chan s
 		jobs:         make(chan *job, s.workers),
 		results:      make(chan *job, s.workers),
 		checkpointed: make(chan checkpointed, 1),
-		done:         make(chan struct{}),
+		done:         done,
 		lanes:        map[string]*lane{},
 		active:       map[*job]struct{}{},
 		markTime:     time.Now(),
@@ -137,7 +136,7 @@ func (o *owner) loop() {
 	for {
 		o.dispatch()
 		o.settle()
-		if o.over && o.open == nil && !o.checkpointing && len(o.active) == 0 {
+		if o.gone() && o.open == nil && !o.checkpointing && len(o.active) == 0 {
 			return
 		}
 		if next := o.deadline(); next.IsZero() {
@@ -160,11 +159,14 @@ func (o *owner) loop() {
 			o.stop()
 		case <-gone:
 			gone = nil
-			o.over = true
 			o.halted.Store(true)
 		}
 	}
 }
+
+// gone reports whether the lease has ended. It is asked at each step: a handler
+// that returns because of it may be heard before the lease's own channel is.
+func (o *owner) gone() bool { return o.lease.Err() != nil }
 
 // begin takes an action.
 func (o *owner) begin(a action) {
@@ -230,7 +232,7 @@ func (o *owner) makeReady(l *lane) {
 // dispatch gives lanes that are ready to workers that are free, the longest
 // ready first.
 func (o *owner) dispatch() {
-	for len(o.ready) > 0 && len(o.active) < o.workers && o.stopped.IsZero() && !o.over {
+	for len(o.ready) > 0 && len(o.active) < o.workers && o.stopped.IsZero() && !o.gone() {
 		l := o.ready[0]
 		o.ready[0] = nil
 		if o.ready = o.ready[1:]; len(o.ready) == 0 {
@@ -300,7 +302,7 @@ func (o *owner) finished(j *job) {
 	switch {
 	case err == nil:
 		o.goOn(l)
-	case !o.stopped.IsZero() || o.over:
+	case !o.stopped.IsZero() || o.gone():
 		// Not a failure that counts: who comes next tries again. What a batch
 		// handler has finished in part is worth a watermark.
 		if f := named(err, n); o.all != nil && !j.bury && len(f) > 0 {
@@ -529,7 +531,7 @@ func (o *owner) settle() {
 	}
 	o.foldActive()
 	switch {
-	case o.over:
+	case o.gone():
 		if len(o.active) == 0 {
 			o.answer(context.Cause(o.lease))
 		}
@@ -635,7 +637,7 @@ func (o *owner) deadline() time.Time {
 			next = t
 		}
 	}
-	if !o.over && o.stopped.IsZero() {
+	if !o.gone() && o.stopped.IsZero() {
 		if len(o.waiting) > 0 {
 			at(o.waiting[0].wake)
 		}

@@ -23,19 +23,21 @@ import (
 // stops, lost leases and crashes. A schedule is made of bytes: FuzzSchedules
 // gets them from the fuzzer, TestProperties from a seed.
 //
-// Each was shown to fail by a fault planted for it:
+// Each was shown to fail by the faults planted for it:
 //
-//	property                                 fault
-//	no checkpoint beyond an unfinished       flight.watermark returns first.end; finish advances past
-//	record                                   one that is not finished; the end is checkpointed with
-//	                                         records in flight; a failed record counts as finished
-//	order per key, one at a time             enqueue makes a busy lane ready; a failed record goes to
-//	                                         the end of its lane; split tries the second half first
-//	every record finished at least once      a record is dropped at its limit without the sink;
-//	                                         piece's buried records are dropped with the rest
-//	memory bounded                           held is always false; flight.records is not counted down
-//	                                         (then the schedule hangs)
-//	no checkpoint after the lease            LeaseLost checkpoints
+//	property                         fault
+//	no checkpoint beyond an          flight.advance passes a record that is not finished; watermark
+//	unfinished record                returns its batch's end; the end is checkpointed with records in
+//	                                 flight, or dropped by a stop; dropped batches count as finished
+//	order per key, one at a time     enqueue makes a busy lane ready; a failed record goes to the end
+//	                                 of its lane; lanes by sequence number; split tries the second
+//	                                 half first; a call that times out is not waited for
+//	every record finished at least   a record that failed is passed; one at its limit is dropped
+//	once, or dead-lettered           without the sink; a failure of the sink is ignored
+//	memory bounded                   with WithMaxInFlight the action is never held; it is held one
+//	                                 record too late; without it the batch is answered at once
+//	no checkpoint after leaseLost    LeaseLost checkpoints
+//	progress                         records in flight are not counted down (it hangs)
 func TestProperties(t *testing.T) {
 	schedules := 400
 	if testing.Short() {
@@ -157,7 +159,10 @@ func (s *schedule) fail(format string, args ...any) {
 }
 
 func (s *schedule) play() {
-	for s.shard.Checkpoint().SequenceNumber != protocol.ShardEnd && !s.t.Failed() {
+	for sessions := 0; s.shard.Checkpoint().SequenceNumber != protocol.ShardEnd && !s.t.Failed(); sessions++ {
+		if sessions > 500 {
+			s.fail("no end of the shard in %d sessions", sessions)
+		}
 		s.play1(len(s.trace) > 200)
 	}
 	if s.t.Failed() {
