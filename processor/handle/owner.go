@@ -3,10 +3,7 @@ package handle
 import (
 	"container/heap"
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -69,19 +66,6 @@ const (
 	stop
 	end
 )
-
-// checkpointer is what is used of a [processor.Checkpointer].
-type checkpointer interface {
-	Checkpoint(context.Context) error
-	CheckpointAt(context.Context, processor.Position) error
-}
-
-type checkpointed struct {
-	position processor.Position // zero: the end of the shard
-	settled  int
-	took     time.Duration
-	err      error
-}
 
 // How long the daemon may go on sending records after a stop was announced.
 const stopPatience = time.Minute
@@ -326,42 +310,6 @@ func (o *owner) goOn(l *lane) {
 	}
 }
 
-// batchFailed decides about the records of a call that failed.
-func (o *owner) batchFailed(j *job) {
-	l, n := j.lane, len(j.items)
-	failures := named(j.err, n)
-	switch {
-	case len(failures) > 0:
-		o.part(j, failures)
-		var longest time.Duration
-		i := 0
-		for k := range n {
-			if err, ok := failures[k]; ok {
-				longest = max(longest, o.failed(&l.items[i], err))
-				i++
-			}
-		}
-		o.await(l, longest, len(failures), j.err)
-	case n == 1:
-		o.await(l, o.failed(&l.items[0], j.err), 1, j.err)
-	default:
-		o.logPanic(&l.items[0], j.err)
-		l.split(n)
-		o.retrying(&l.items[0], n, 0, j.err)
-		o.makeReady(l)
-	}
-}
-
-// part finishes those records of a call that are not named as failed.
-func (o *owner) part(j *job, failures Failures) {
-	for i := range j.items {
-		if _, ok := failures[i]; !ok {
-			o.finish(&j.items[i])
-		}
-	}
-	j.lane.keep(len(j.items), failures)
-}
-
 // fold takes note of the items that a job has finished one by one.
 func (o *owner) fold(j *job) {
 	for to := int(j.progress.Load()); j.folded < to; j.folded++ {
@@ -394,238 +342,11 @@ func (o *owner) inFlight() {
 	}
 }
 
-// failed notes a record's failure and returns how long to wait for what comes
-// next: the retry or, after no wait, the dead-letter sink.
-func (o *owner) failed(it *item, err error) time.Duration {
-	if err == nil {
-		err = errNoReason
-	}
-	o.logPanic(it, err)
-	now := time.Now()
-	if it.trouble == nil {
-		it.trouble = &trouble{since: now}
-	}
-	t := it.trouble
-	t.failures++
-	t.err = err
-	t.reason = o.givenUp(it, now)
-	switch {
-	case t.reason == "":
-		return o.backoff(t.failures)
-	case o.sink != nil:
-		t.bury = true
-		return 0
-	case o.endOnFailure:
-		o.fail(fmt.Errorf("handle: %s: record %v failed (%d attempts, limit: %s): %w", o.shardID, it.record().Position(), t.failures, t.reason, err))
-	}
-	delay := jitter(o.longest)
-	o.blocked(it, delay, err)
-	return delay
-}
-
-// givenUp returns the limit that a record has met.
-func (o *owner) givenUp(it *item, now time.Time) Reason {
-	t, arrival := it.trouble, it.record().ApproximateArrivalTimestamp
-	switch {
-	case isPermanent(t.err):
-		return ReasonPermanent
-	case o.attempts > 0 && t.failures >= o.attempts:
-		return ReasonAttempts
-	case o.retryFor > 0 && now.Sub(t.since) >= o.retryFor:
-		return ReasonElapsed
-	case o.maxAge > 0 && !arrival.IsZero() && now.Sub(arrival) >= o.maxAge:
-		return ReasonAge
-	}
-	return ""
-}
-
-// backoff is the wait after the nth failure.
-func (o *owner) backoff(n int) time.Duration {
-	d := o.first
-	for range n - 1 {
-		if d >= o.longest/2 {
-			d = o.longest
-			break
-		}
-		d *= 2
-	}
-	return jitter(d)
-}
-
-func jitter(d time.Duration) time.Duration { return d - rand.N(d/2+1) }
-
-// await has a lane wait before its next attempt.
-func (o *owner) await(l *lane, delay time.Duration, records int, err error) {
-	if delay == 0 {
-		o.makeReady(l)
-		return
-	}
-	if t := l.items[0].trouble; t.reason == "" {
-		o.retrying(&l.items[0], records, delay, err)
-	}
-	l.state, l.wake = waiting, time.Now().Add(delay)
-	heap.Push(&o.waiting, l)
-}
-
-func (o *owner) retrying(it *item, records int, delay time.Duration, err error) {
-	position, attempts := it.record().Position(), it.attempt()-1
-	o.log.Debug("failed, tried again", "position", position, "records", records, "attempts", attempts, "delay", delay, "error", err)
-	if f := o.observer.Retry; f != nil {
-		f(Retry{ShardID: o.shardID, Position: position, Records: records, Attempts: attempts, Delay: delay, Err: err})
-	}
-}
-
-func (o *owner) blocked(it *item, delay time.Duration, err error) {
-	position, t := it.record().Position(), it.trouble
-	o.log.Error("blocked: a record is given up and nothing takes it; what is behind it waits", "position", position, "reason", t.reason, "attempts", t.failures, "delay", delay, "error", err)
-	if f := o.observer.Blocked; f != nil {
-		f(Retry{ShardID: o.shardID, Position: position, Records: 1, Attempts: t.failures, Delay: delay, Err: err})
-	}
-}
-
-func (o *owner) logPanic(it *item, err error) {
-	var p *processor.PanicError
-	if errors.As(err, &p) {
-		o.log.Warn("the handler panicked", "position", it.record().Position(), "error", err, "stack", string(p.Stack))
-	}
-}
-
-// buried takes note that the sink has a record.
-func (o *owner) buried(it *item) {
-	t, position := it.trouble, it.record().Position()
-	o.log.Warn("dead letter", "position", position, "reason", t.reason, "attempts", t.failures, "error", t.err)
-	if f := o.observer.DeadLettered; f != nil {
-		f(DeadLettered{ShardID: o.shardID, Position: position, Reason: t.reason, Attempts: t.failures, Err: t.err})
-	}
-}
-
-// notBuried has a record wait that the sink did not take.
-func (o *owner) notBuried(l *lane, err error) {
-	it := &l.items[0]
-	it.trouble.sinkFailures++
-	delay := o.backoff(it.trouble.sinkFailures)
-	o.blocked(it, delay, fmt.Errorf("the dead-letter sink failed: %w", err))
-	l.state, l.wake = waiting, time.Now().Add(delay)
-	heap.Push(&o.waiting, l)
-}
-
 // stop begins the end: nothing is begun or tried again any more.
 func (o *owner) stop() {
 	if o.stopped.IsZero() {
 		o.stopped = time.Now()
 		o.halted.Store(true)
-	}
-}
-
-// quiet reports whether a stop is complete: what was in work has returned, or
-// is abandoned.
-func (o *owner) quiet() bool {
-	return !o.stopped.IsZero() && (len(o.active) == 0 || time.Since(o.stopped) >= o.grace)
-}
-
-// settle makes a checkpoint if one is due, or answers the open action if all
-// that it waits for is done.
-func (o *owner) settle() {
-	if o.open == nil || o.checkpointing {
-		return
-	}
-	o.foldActive()
-	switch {
-	case o.gone():
-		if len(o.active) == 0 {
-			o.answer(context.Cause(o.lease))
-		}
-	case o.failure != nil:
-		o.answer(o.failure)
-	case o.open.kind == end && o.flight.empty() && !o.dropped:
-		o.checkpoint(processor.Position{})
-	case !o.stopped.IsZero():
-		switch {
-		case !o.quiet():
-		case o.moved() && !o.refused:
-			o.checkpoint(o.flight.watermark())
-		case o.open.kind == end:
-			o.answer(fmt.Errorf("handle: %s: stopped before all of the shard was finished: %w", o.shardID, processor.ErrShutdown))
-		default:
-			o.answer(nil)
-		}
-	default:
-		held := !o.flight.empty()
-		if o.overlap && o.open.kind == deliver {
-			held = o.flight.records >= o.maxRecords || o.flight.bytes >= o.maxBytes
-		}
-		switch {
-		case o.due(held):
-			o.checkpoint(o.flight.watermark())
-		case !held:
-			o.answer(nil)
-		}
-	}
-}
-
-// moved reports whether the watermark is beyond the last checkpoint.
-func (o *owner) moved() bool { return o.flight.watermark().Compare(o.mark) > 0 }
-
-// due reports whether a checkpoint is to be made while no stop is.
-func (o *owner) due(held bool) bool {
-	switch {
-	case o.flight.settled == o.markSettled:
-		return false
-	case !o.often:
-		return !held && !o.refused && o.moved()
-	case o.everyRecords > 0 && !o.refused && o.flight.settled-o.markSettled >= o.everyRecords,
-		o.every > 0 && time.Since(o.markTime) >= o.every:
-		return o.moved()
-	}
-	return false
-}
-
-// checkpoint sends one, by the open action: the zero Position is the end.
-func (o *owner) checkpoint(p processor.Position) {
-	o.checkpointing = true
-	c, settled, ctx, begin := o.open.checkpointer, o.flight.settled, o.lease, time.Now()
-	go func() {
-		var err error
-		if p.IsZero() {
-			err = c.Checkpoint(ctx)
-		} else {
-			err = c.CheckpointAt(ctx, p)
-		}
-		o.checkpointed <- checkpointed{position: p, settled: settled, took: time.Since(begin), err: err}
-	}()
-}
-
-func (o *owner) checkpointDone(c checkpointed) {
-	o.checkpointing = false
-	o.markTime = time.Now()
-	if f := o.observer.Checkpoint; f != nil {
-		f(Checkpoint{ShardID: o.shardID, Position: c.position, Records: c.settled - o.markSettled, Duration: c.took, Err: c.err})
-	}
-	atEnd := c.position.IsZero()
-	switch {
-	case c.err == nil:
-		o.log.Debug("checkpoint", "position", c.position, "duration", c.took)
-		o.mark, o.markSettled = c.position, c.settled
-		if atEnd {
-			o.answer(nil)
-		}
-	case !atEnd && (errors.Is(c.err, processor.ErrThrottled) || errors.Is(c.err, processor.ErrDependency)):
-		o.log.Warn("no checkpoint, a later one covers it", "error", c.err)
-		o.refused = true
-	default:
-		o.failure = c.err
-	}
-}
-
-// answer answers the open action.
-func (o *owner) answer(err error) {
-	o.open = nil
-	o.answers <- err
-	if errors.Is(err, processor.ErrShutdown) {
-		o.halted.Store(true) // the lease's context ends next
-		if o.stopped.IsZero() {
-			o.stopped = time.Now()
-		}
 	}
 }
 
@@ -685,45 +406,6 @@ func (o *owner) tick(now time.Time) {
 	if o.watched {
 		for j := range o.active {
 			o.watch(j, now)
-		}
-	}
-}
-
-func (o *owner) look(j *job) time.Time {
-	return j.looked.Add(o.watchdog / 4)
-}
-
-// watch looks whether a job has come on.
-func (o *owner) watch(j *job, now time.Time) {
-	if j.dumped || now.Before(o.look(j)) {
-		return
-	}
-	j.looked = now
-	if p := j.progress.Load(); p != j.watched || p == int64(len(j.items)) {
-		j.watched, j.since = p, now
-		return
-	}
-	elapsed := now.Sub(j.since)
-	if elapsed < o.watchdog {
-		return
-	}
-	j.dumped = true
-	position := j.items[j.watched].record().Position()
-	o.log.Error("a call does not return: all goroutines are dumped to standard error", "position", position, "elapsed", elapsed)
-	fmt.Fprintf(o.stderr, "handle: %s: the call at %v has not returned for %v; all goroutines:\n%s\n", o.shardID, position, elapsed, goroutines())
-	if f := o.observer.Hung; f != nil {
-		f(Hung{ShardID: o.shardID, Position: position, Elapsed: elapsed})
-	}
-	if o.then == EndChild {
-		o.fail(fmt.Errorf("handle: %s: the call at %v has not returned for %v, and the watchdog is to end the child", o.shardID, position, elapsed))
-	}
-}
-
-func goroutines() []byte {
-	for size := 64 << 10; ; size *= 2 {
-		buf := make([]byte, size)
-		if n := runtime.Stack(buf, true); n < size || size >= 64<<20 {
-			return buf[:n]
 		}
 	}
 }
