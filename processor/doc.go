@@ -6,6 +6,9 @@
 // of it for each shard whose lease this worker holds, and sees to leases, load
 // balancing, failover and resharding.
 //
+// Package handle, below this one, makes a RecordProcessor of a function for one
+// record: with retries, dead letters and order per key in parallel.
+//
 // [Main] is for a program; [Run] serves one shard over any reader and writer,
 // for hosts of another kind. Package processortest plays the daemon to a
 // processor's tests.

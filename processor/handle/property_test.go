@@ -35,11 +35,13 @@ import (
 //	every record finished at least   a record that failed is passed; one at its limit is dropped
 //	once, or dead-lettered           without the sink; a failure of the sink is ignored
 //	memory bounded                   with WithMaxInFlight the action is never held; it is held one
-//	                                 record too late; without it the batch is answered at once
+//	                                 record too late; without it the batch is answered at once;
+//	                                 finished batches are not joined, or keep their records;
+//	                                 records in flight are not counted down
 //	no checkpoint after leaseLost    LeaseLost checkpoints
-//	progress                         records in flight are not counted down (it hangs)
+//	progress                         waiting lanes are not woken (it hangs)
 func TestProperties(t *testing.T) {
-	schedules := 400
+	schedules := 200
 	if testing.Short() {
 		schedules = 50
 	}
@@ -183,12 +185,15 @@ func (s *schedule) play1(calm bool) {
 	s.session = ses
 	s.mu.Unlock()
 	var p *Processor
+	options := append(s.options[:len(s.options):len(s.options)], WithObserver(Observer{
+		InFlight: func(f InFlight) { s.held(f, p.owner) },
+	}))
 	if s.batchSize > 0 {
-		p = Batch(s.batch, s.options...)
+		p = Batch(s.batch, options...)
 	} else {
 		p = Record(func(ctx context.Context, r processor.Record) error {
 			return s.call(ctx, []processor.Record{r}, false)
-		}, s.options...)
+		}, options...)
 	}
 	d := s.shard.Start(s.t, &checking{Processor: p, s: s, session: ses}, processor.WithCheckpointRetries(1))
 	// Whatever happens: the next session begins when nothing of this one runs.
@@ -268,6 +273,27 @@ func (s *schedule) play1(calm bool) {
 			do(protocol.LeaseLost{})
 			return
 		}
+	}
+}
+
+// held looks at what the owner, whose goroutine it is called from, keeps.
+func (s *schedule) held(f InFlight, o *owner) {
+	batches, unfinished, records, bytes := 0, 0, 0, int64(0)
+	for b := o.flight.first; b != nil; b = b.next {
+		batches++
+		if b.left > 0 {
+			unfinished++
+			records += len(b.records)
+			bytes += weight(b.records)
+		} else if b.records != nil {
+			s.fail("a finished batch keeps its records")
+		}
+	}
+	if f.Records != records || f.Bytes != bytes {
+		s.fail("%d records and %d bytes are in flight, %d and %d are counted", records, bytes, f.Records, f.Bytes)
+	}
+	if batches > 2*unfinished {
+		s.fail("%d batches are kept for %d that are not finished", batches, unfinished)
 	}
 }
 

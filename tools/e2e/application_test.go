@@ -12,6 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 )
@@ -66,6 +70,15 @@ func (a *application) run(name string, args ...string) string {
 		a.t.Fatalf("%s: %v: %s", name, err, &stderr)
 	}
 	return stdout.String()
+}
+
+// kinesis returns a client of the local Kinesis.
+func (a *application) kinesis() *kinesis.Client {
+	a.t.Helper()
+	return kinesis.New(kinesis.Options{
+		BaseEndpoint: aws.String(local(a.t).KinesisURL()), Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
 }
 
 // produce puts n records; the arguments are further ones of the producer.

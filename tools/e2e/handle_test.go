@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
@@ -104,10 +103,7 @@ func TestParallelKeys(t *testing.T) {
 // put puts n records of 100 keys into the shard that has a hash key.
 func (a *application) put(n int, hashKey string) {
 	a.t.Helper()
-	client := kinesis.New(kinesis.Options{
-		BaseEndpoint: aws.String(local(a.t).KinesisURL()), Region: "us-east-1",
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})
+	client := a.kinesis()
 	for n > 0 {
 		entries := make([]types.PutRecordsRequestEntry, min(n, 500))
 		for i := range entries {

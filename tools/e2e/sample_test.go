@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
@@ -187,10 +186,7 @@ func TestReshard(t *testing.T) {
 	a.produce(100)
 	d := a.start()
 	a.awaitRecords(d)
-	client := kinesis.New(kinesis.Options{
-		BaseEndpoint: aws.String(local(t).KinesisURL()), Region: "us-east-1",
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})
+	client := a.kinesis()
 	if _, err := client.UpdateShardCount(t.Context(), &kinesis.UpdateShardCountInput{
 		StreamName: &a.name, TargetShardCount: aws.Int32(4), ScalingType: types.ScalingTypeUniformScaling,
 	}); err != nil {
