@@ -30,9 +30,29 @@
 //     the next line can still be read (TestReaderGoesOnAfterMalformed).
 //   - Whatever the Writer writes the Reader reads back as it was
 //     (FuzzRoundTrip).
+//   - Lines of the daemon's usual form take a fast path (TestFastTakes). It may
+//     decline a line, then encoding/json decodes it (TestFastDeclines), but what
+//     it takes it decodes as encoding/json does (FuzzDecode, FuzzBase64).
 //   - Positions are ordered as numbers, not as text
 //     (TestPositionCompare, FuzzPositionCompare).
+//   - A line is the bytes between two newlines, however they arrive (FuzzFrames);
+//     one longer than the limit is a [*LineTooLongError], never more memory
+//     (TestMaxLine).
+//   - What Read returned stays as it is (TestReaderKeepsNothing), and no record's
+//     Data reaches into another's (TestRecordsAreApart).
 //
+// # Memory
+//
+// A batch on the fast path is 4 allocations at most, whatever its size
+// (TestAllocations): its Records lie in one piece of memory, their Data in
+// another, their texts in a third. So one record that is kept keeps the data and
+// texts of its batch; [Record.Clone] makes a copy that does not (TestClone), and
+// the sum of [Record.Size] is what a batch takes (TestSize).
+//
+// With one batch alive at a time a Reader and its batches take 2.5 times the
+// longest line at most, and 2 MiB, and give that back after it (TestMemory). To
+// that end Read runs the garbage collector before batches that are no longer
+// used take more than 2 MiB and more than all else that is alive.
 // The messages follow amazon-kinesis-client-multilang 3.1.3
 // (software.amazon.kinesis.multilang.messages).
 package protocol

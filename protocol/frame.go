@@ -1,34 +1,63 @@
 package protocol
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
-// MaxLine is the longest line, in bytes, that a [Reader] takes: 64 MiB. The
-// daemon's longest, a batch of 10 MiB in base64, is about 14 MB.
-const MaxLine = 64 << 20
+// LineTooLongError is what Read returns for a line longer than the limit (see
+// [WithMaxLine]). The stream cannot be read on after it.
+type LineTooLongError struct {
+	// Line is the number of the line in the stream, from 1.
+	Line int
+	// Max is the limit, in bytes.
+	Max int
+}
 
-// ErrLineTooLong is what Read returns for a line longer than [MaxLine]. The
-// stream cannot be read on after it.
-var ErrLineTooLong = errors.New("protocol: line too long")
+// Error returns one line: the line's number and the limit.
+func (e *LineTooLongError) Error() string {
+	return fmt.Sprintf("protocol: line %d is longer than %d bytes: not the daemon's, or the limit is too low", e.Line, e.Max)
+}
 
-// A line buffer that has grown past this is given back after its message.
-const keepLine = 1 << 20
+const (
+	// What a Reader keeps while it waits for a line: more than any message but
+	// a batch of records.
+	smallBuffer = 32 << 10
+
+	// A longer line is read on in a larger buffer. The step is wide because
+	// what was outgrown lies about until it is collected, while the unused end
+	// of a buffer never becomes memory.
+	bufferGrowth = 8
+)
+
+// largeBuffers holds the buffers of long lines between two of them. The garbage
+// collector empties it when no long line comes for a while.
+var largeBuffers sync.Pool // of *[]byte
 
 // frames cuts a stream into lines.
 type frames struct {
-	r    *bufio.Reader
-	line []byte // reused, holds lines that do not fit r's buffer
-	n    int    // number of the line returned last, from 1
+	r   io.Reader
+	max int // the longest line, in bytes, without its line end
+	n   int // number of the line returned last, from 1
+
+	buf        []byte
+	start, end int // buf[start:end] was read and not returned
+	small      []byte
+	large      *[]byte // what buf is when it is not small
+	err        error   // of r, to be returned once the lines before it were
+}
+
+func newFrames(r io.Reader, max int) frames {
+	small := make([]byte, smallBuffer)
+	return frames{r: r, max: max, buf: small, small: small}
 }
 
 // next returns the next line that is not blank, without its line end, and its
-// number, counted from 1. The line is valid until the next call. Blank lines
-// are part of the framing: the daemon's messages and ours are set apart by them.
+// number, counted from 1. The line is valid until the next call of next or
+// release. Blank lines are part of the framing: the daemon's messages and ours
+// are set apart by them.
 func (f *frames) next() (line []byte, n int, err error) {
 	for {
 		line, err = f.read()
@@ -46,23 +75,74 @@ func (f *frames) next() (line []byte, n int, err error) {
 	}
 }
 
+// read returns the next line, or what there is of it with the reason why it
+// does not go on.
 func (f *frames) read() ([]byte, error) {
-	if cap(f.line) > keepLine {
-		f.line = nil
-	}
-	f.line = f.line[:0]
 	f.n++
-	for {
-		part, err := f.r.ReadSlice('\n')
-		if err == nil && len(f.line) == 0 {
-			return part, nil
+	for seen := 0; ; {
+		length := f.end - f.start
+		end := bytes.IndexByte(f.buf[f.start+seen:f.end], '\n')
+		if end >= 0 {
+			length = seen + end
 		}
-		if len(f.line)+len(part) > MaxLine {
-			return nil, fmt.Errorf("%w: line %d is longer than %d bytes", ErrLineTooLong, f.n, MaxLine)
+		if length > f.max {
+			return nil, &LineTooLongError{Line: f.n, Max: f.max}
 		}
-		f.line = append(f.line, part...)
-		if err != bufio.ErrBufferFull {
-			return f.line, err
+		if end >= 0 {
+			line := f.buf[f.start : f.start+length]
+			f.start += length + 1
+			return line, nil
 		}
+		seen = length
+		if f.err != nil {
+			return f.buf[f.start:f.end], f.err
+		}
+		f.makeRoom()
+		f.fill()
+	}
+}
+
+// fill reads some more to the end of buf.
+func (f *frames) fill() {
+	for range 100 {
+		n, err := f.r.Read(f.buf[f.end:])
+		f.end += n
+		f.err = err
+		if n > 0 || err != nil {
+			return
+		}
+	}
+	f.err = io.ErrNoProgress
+}
+
+// makeRoom gives buf a free end.
+func (f *frames) makeRoom() {
+	pending := f.buf[f.start:f.end]
+	switch {
+	case len(pending) == len(f.buf):
+		f.grow()
+	case f.start == 0:
+		return
+	}
+	f.start, f.end = 0, copy(f.buf, pending)
+}
+
+// grow changes buf for a larger one.
+func (f *frames) grow() {
+	if b, ok := largeBuffers.Get().(*[]byte); ok && len(*b) > len(f.buf) {
+		f.large = b
+	} else {
+		// A longer line than the longest is known by its first byte too many.
+		b := make([]byte, min(bufferGrowth*len(f.buf), f.max+1))
+		f.large = &b
+	}
+	f.buf = *f.large
+}
+
+// release gives a large buffer back once nothing is left in it.
+func (f *frames) release() {
+	if f.large != nil && f.start == f.end {
+		largeBuffers.Put(f.large)
+		f.buf, f.large, f.start, f.end = f.small, nil, 0, 0
 	}
 }

@@ -1,6 +1,11 @@
 package protocol
 
-import "time"
+import (
+	"bytes"
+	"strings"
+	"time"
+	"unsafe"
+)
 
 // The actions of the protocol: the value of "action" in each message, and of
 // "responseFor" in a [Status].
@@ -49,12 +54,16 @@ type ProcessRecords struct {
 	MillisBehindLatest int64
 }
 
-// Record is one user record. The daemon has de-aggregated what the Kinesis
+// Record is one user record. Its parts stay valid for as long as it is kept,
+// and keep the memory of all records of its batch: see Size and Clone.
+//
+// The daemon has de-aggregated what the Kinesis
 // Producer Library put together: the user records of one aggregate share their
 // SequenceNumber and differ in SubSequenceNumber.
 type Record struct {
-	// Data is what the producer put, 0 bytes to 10 MiB; nil for null. A record
-	// read by a Reader owns its Data.
+	// Data is what the producer put, 0 bytes to 10 MiB; nil for null. What a
+	// Reader returned may be changed, and appended to: no other record's Data
+	// changes with it.
 	Data []byte
 	// PartitionKey is empty for null; Kinesis has no empty partition key.
 	PartitionKey string
@@ -71,6 +80,25 @@ type Record struct {
 // Position returns the record's place in its shard.
 func (r Record) Position() Position {
 	return Position{SequenceNumber: r.SequenceNumber, SubSequenceNumber: r.SubSequenceNumber}
+}
+
+// Size returns how many bytes of memory the record takes: its Data, its texts
+// and the Record itself. The sum over a batch is what one record that is kept
+// of it may keep, and so what a limit on memory has to count.
+func (r Record) Size() int {
+	return recordSize + len(r.Data) + len(r.PartitionKey) + len(r.SequenceNumber)
+}
+
+// recordSize is what a Record takes without what it points to.
+const recordSize = int(unsafe.Sizeof(Record{}))
+
+// Clone returns a copy of r with memory of its own. Keep the copy, not the
+// record, to keep few records of many: it does not keep the batch.
+func (r Record) Clone() Record {
+	r.Data = bytes.Clone(r.Data)
+	r.PartitionKey = strings.Clone(r.PartitionKey)
+	r.SequenceNumber = strings.Clone(r.SequenceNumber)
+	return r
 }
 
 // Checkpoint asks the daemon to checkpoint (child to daemon), or tells what

@@ -249,20 +249,6 @@ func TestLongLines(t *testing.T) {
 		t.Fatalf("the line should pass 14 MB, has %d bytes", wire.Len())
 	}
 	expect(t, readAll(t, &wire), []Message{big, LeaseLost{}})
-
-	endless := io.MultiReader(strings.NewReader(`{"action":"`), &repeat{'x'})
-	if _, err := NewReader(endless).Read(); !errors.Is(err, ErrLineTooLong) {
-		t.Errorf("a line without end: got %v, want ErrLineTooLong", err)
-	}
-}
-
-type repeat struct{ b byte }
-
-func (r *repeat) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = r.b
-	}
-	return len(p), nil
 }
 
 // TestReaderKeepsNothing shows that what was read outlives the next Read.
@@ -479,23 +465,4 @@ func FuzzRoundTrip(f *testing.F) {
 			roundTrip(t, m)
 		}
 	})
-}
-
-func BenchmarkRead(b *testing.B) {
-	record := Record{Data: bytes.Repeat([]byte("x"), 1024), PartitionKey: "key", SequenceNumber: "49590338271490256608559692538361571095921575989136588898", ApproximateArrivalTimestamp: arrival}
-	batch := ProcessRecords{MillisBehindLatest: 5}
-	for range 1000 {
-		batch.Records = append(batch.Records, record)
-	}
-	var wire bytes.Buffer
-	if err := NewWriter(&wire).Write(batch); err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(wire.Len()))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := NewReader(bytes.NewReader(wire.Bytes())).Read(); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

@@ -31,10 +31,7 @@ func (w *Writer) Write(m Message) error {
 	if err := validate(m); err != nil {
 		return err
 	}
-	buf, err := encode(append(w.buf[:0], '\n'), m)
-	if err != nil {
-		return fmt.Errorf("protocol: cannot encode a %s message: %w", m.Action(), err)
-	}
+	buf := encode(append(w.buf[:0], '\n'), m)
 	if cap(buf) <= keepBuffer {
 		w.buf = buf
 	}

@@ -1,0 +1,107 @@
+package protocol
+
+// envelope is any message as it stands on the wire, whichever path decoded it.
+type envelope struct {
+	action, shardID, err, reason, responseFor string
+
+	sequenceNumber     optional[string]
+	subSequenceNumber  optional[int64]
+	millisBehindLatest optional[int64]
+
+	// records is nil unless the action is processRecords and gives some.
+	records []Record
+}
+
+// optional tells null and absent, which the protocol takes for the same, from
+// a value.
+type optional[T any] struct {
+	value T
+	given bool
+}
+
+// decode makes a message of one line. Its error lacks the line's number.
+//
+// What the daemon usually writes takes the fast path. It declines whatever it
+// is not made for, right or wrong, and then encoding/json decides.
+func (d *fastDecoder) decode(line []byte) (Message, *MalformedError) {
+	e, ok := d.fast(line)
+	if !ok {
+		var bad *MalformedError
+		if e, bad = slow(line); bad != nil {
+			return nil, bad
+		}
+	}
+	return e.message()
+}
+
+// message makes e a message, and is all that either path leaves to be checked.
+func (e *envelope) message() (Message, *MalformedError) {
+	p, bad := e.position()
+	if bad != nil {
+		bad.Action = known(e.action)
+		return nil, bad
+	}
+	var m Message
+	switch e.action {
+	case ActionInitialize:
+		m = Initialize{ShardID: e.shardID, Position: p}
+	case ActionProcessRecords:
+		if e.records == nil {
+			return nil, &MalformedError{Action: e.action, Reason: `no "records"`}
+		}
+		lag := int64(UnknownLag)
+		if e.millisBehindLatest.given {
+			lag = max(e.millisBehindLatest.value, UnknownLag)
+		}
+		m = ProcessRecords{Records: e.records, MillisBehindLatest: lag}
+	case ActionCheckpoint:
+		m = Checkpoint{Position: p, Error: e.err}
+	case ActionLeaseLost:
+		m = LeaseLost{}
+	case ActionShardEnded:
+		m = ShardEnded{}
+	case ActionShutdownRequested:
+		m = ShutdownRequested{}
+	case ActionShutdown:
+		m = Shutdown{Reason: e.reason}
+	case ActionStatus:
+		m = Status{ResponseFor: e.responseFor}
+	case "":
+		return nil, &MalformedError{Reason: `no "action"`}
+	default:
+		return nil, &MalformedError{Reason: `"action" is none of the protocol's`}
+	}
+	if bad := validate(m); bad != nil {
+		return nil, bad
+	}
+	return m, nil
+}
+
+func (e *envelope) position() (Position, *MalformedError) {
+	if !e.sequenceNumber.given {
+		if e.subSequenceNumber.value != 0 {
+			return Position{}, &MalformedError{Reason: `"subSequenceNumber" without "sequenceNumber"`}
+		}
+		return Position{}, nil
+	}
+	if e.sequenceNumber.value == "" {
+		return Position{}, &MalformedError{Reason: `"sequenceNumber" is empty`}
+	}
+	return Position{e.sequenceNumber.value, e.subSequenceNumber.value}, nil
+}
+
+var actions = []string{
+	ActionProcessRecords, ActionCheckpoint, ActionInitialize, ActionLeaseLost,
+	ActionShardEnded, ActionShutdownRequested, ActionShutdown, ActionStatus,
+}
+
+// known returns action if it is one of the protocol's, else nothing. It makes
+// no string.
+func known[text string | []byte](action text) string {
+	for _, a := range actions {
+		if string(action) == a {
+			return a
+		}
+	}
+	return ""
+}

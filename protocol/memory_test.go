@@ -1,0 +1,151 @@
+package protocol
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"testing"
+)
+
+// TestAllocations holds whatever the size of the batch.
+func TestAllocations(t *testing.T) {
+	for _, batch := range batches {
+		line := bytes.TrimSpace(batchLine(t, batch.n, batch.size))
+		var d fastDecoder
+		d.pace.batch(2*unpaced, 0) // its first run prepares
+		runs := 10
+		if len(line) > 2<<20 {
+			runs = 1
+		}
+		got := testing.AllocsPerRun(runs, func() {
+			if _, bad := d.decode(line); bad != nil {
+				t.Fatal(bad)
+			}
+		})
+		if got > 4 {
+			t.Errorf("%d records of %d bytes: %v allocations, want 4 at most", batch.n, batch.size, got)
+		}
+	}
+}
+
+// heap returns how many bytes of the heap are in use, garbage included.
+func heap() int {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// collected returns how many bytes are in use without garbage. What is pooled
+// outlives one collection.
+func collected() int {
+	runtime.GC()
+	runtime.GC()
+	return heap()
+}
+
+func TestMemory(t *testing.T) {
+	for _, batch := range []struct{ n, size int }{{10_000, 100}, {3, 1 << 20}, {1, 10 << 20}} {
+		t.Run(fmt.Sprintf("%dx%d", batch.n, batch.size), func(t *testing.T) {
+			line := batchLine(t, batch.n, batch.size)
+			small := []byte(`{"action":"leaseLost"}` + "\n")
+			in := &endless{line: line}
+			before := collected()
+			r := NewReader(in)
+			longest := 0
+			for range 4 {
+				if _, err := r.Read(); err != nil {
+					t.Fatal(err)
+				}
+				longest = max(longest, heap()-before)
+			}
+			// The end of a buffer that no line has reached is not memory yet.
+			longest -= max(0, in.buffer-len(line))
+			t.Logf("line %d, in use %d at most: %.2f", len(line), longest, float64(longest)/float64(len(line)))
+			if limit := 5*len(line)/2 + idle; longest > limit {
+				t.Errorf("a line of %d bytes: %d bytes in use, want %d at most", len(line), longest, limit)
+			}
+
+			in.line = small
+			if _, err := r.Read(); err != nil {
+				t.Fatal(err)
+			}
+			if kept := collected() - before; kept > idle {
+				t.Errorf("%d bytes are in use after the long lines, want %d at most", kept, idle)
+			}
+			runtime.KeepAlive(r)
+		})
+	}
+}
+
+// idle is what a Reader may keep between lines.
+const idle = 2 << 20
+
+// TestSize shows that the sizes of the records are what their batch takes.
+func TestSize(t *testing.T) {
+	for _, batch := range batches[:4] {
+		line := bytes.TrimSpace(batchLine(t, batch.n, batch.size))
+		var d fastDecoder
+		d.decode(line) // what is kept for the next batch is no batch's
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		m, bad := d.decode(line)
+		runtime.ReadMemStats(&after)
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		size := 0
+		for _, r := range m.(ProcessRecords).Records {
+			size += r.Size()
+		}
+		took := int(after.TotalAlloc - before.TotalAlloc)
+		// The allocator rounds up, by an eighth at most or to a page.
+		if took < size || took > size+size/8+16<<10 {
+			t.Errorf("%d records of %d bytes took %d bytes, their sizes say %d", batch.n, batch.size, took, size)
+		}
+	}
+}
+
+// TestClone shows what a kept record keeps, and what a clone does.
+func TestClone(t *testing.T) {
+	const n, size = 10, 1 << 20
+	line := batchLine(t, n, size)
+	before := collected()
+	m, err := NewReader(bytes.NewReader(line)).Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := m.(ProcessRecords).Records[3]
+	m = nil
+	if kept := collected() - before; kept < n*size {
+		t.Errorf("a record of %d bytes keeps %d, want its batch's %d", size, kept, n*size)
+	}
+	clone := record.Clone()
+	if !bytes.Equal(clone.Data, record.Data) || clone.Position() != record.Position() || clone.PartitionKey != record.PartitionKey ||
+		!clone.ApproximateArrivalTimestamp.Equal(record.ApproximateArrivalTimestamp) {
+		t.Error("the clone differs from its record")
+	}
+	record = Record{}
+	if kept := collected() - before; kept > 2*size {
+		t.Errorf("a clone of %d bytes keeps %d", size, kept)
+	}
+	runtime.KeepAlive(line)
+	runtime.KeepAlive(clone)
+
+	if none := (Record{}).Clone(); none.Data != nil {
+		t.Error("a clone of no data has some")
+	}
+}
+
+// TestRecordsAreApart appends to one record's data.
+func TestRecordsAreApart(t *testing.T) {
+	m, err := NewReader(bytes.NewReader(batchLine(t, 2, 100))).Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := m.(ProcessRecords).Records
+	second := bytes.Clone(records[1].Data)
+	records[0].Data = append(records[0].Data, "more"...)
+	if !bytes.Equal(records[1].Data, second) {
+		t.Error("appending to one record's data changed the next one's")
+	}
+}
