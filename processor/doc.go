@@ -36,6 +36,8 @@
 //   - A signal does not end a child before its checkpoint
 //     (TestMainCatchesSignals), nor does a daemon that dies first
 //     (TestMainSurvivesDeadStderr).
+//   - On Linux the pipe from the daemon holds 1 MiB where the kernel allows it,
+//     for speed (TestMainWidensItsPipe).
 //   - Records appear in no error and no log (TestRecordsAreNotLogged). The one
 //     exception is [Main], which prints the value of a panic as Go does.
 //

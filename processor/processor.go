@@ -7,7 +7,8 @@ import (
 )
 
 // Record is one user record of a shard, de-aggregated by the daemon; see
-// [protocol.Record]. A record may be kept: no memory is used again.
+// [protocol.Record]. A record may be kept: no memory is used again. It keeps its
+// batch's memory with it; keep its Clone to keep few records of many.
 type Record = protocol.Record
 
 // Position is a place in a shard: a sequence number and a sub-sequence number,

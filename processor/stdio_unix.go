@@ -29,6 +29,7 @@ func takeStdio() (in, out *os.File, err error) {
 	if out, err = private(keepStdout, "child to daemon"); err != nil {
 		return nil, nil, err
 	}
+	widen(in)
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, nil, err
