@@ -101,7 +101,7 @@ func compareDecimal(a, b string) int {
 
 func isDecimal(s string) bool {
 	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
+		if s[i]-'0' > 9 {
 			return false
 		}
 	}
