@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
 // Java returns the java command that bootstrap finds, and skips t if there is
@@ -21,6 +23,17 @@ func Java(t testing.TB) string {
 	return java
 }
 
+// JDK returns the java command as Java does, and skips t if no compiler belongs
+// to it.
+func JDK(t testing.TB) string {
+	t.Helper()
+	java := Java(t)
+	if _, err := conformance.FindCompiler(java); err != nil {
+		lacks(t, err)
+	}
+	return java
+}
+
 // Command skips t unless all the commands are on PATH.
 func Command(t testing.TB, names ...string) {
 	t.Helper()
@@ -29,6 +42,20 @@ func Command(t testing.TB, names ...string) {
 			lacks(t, err)
 		}
 	}
+}
+
+// Workspace returns the folder of the go.work file, and skips t in a module
+// that is tested alone. That is no failure in CI where GOWORK=off asks for it.
+func Workspace(t testing.TB) string {
+	t.Helper()
+	root, err := workspace.Find(t.Context(), ".")
+	if err != nil && os.Getenv("GOWORK") == "off" {
+		t.Skip(err)
+	}
+	if err != nil {
+		lacks(t, err)
+	}
+	return root
 }
 
 func lacks(t testing.TB, err error) {

@@ -1,0 +1,279 @@
+// Package conformance drives the executable of a record processor through its
+// life as the MultiLangDaemon does, without AWS: no stream, no lease, no table.
+// The daemon's side is a small Java program on Amazon's own classes, in the
+// folder java: MultiLangRecordProcessorFactory starts the executable and
+// MultiLangShardRecordProcessor talks to it, ShardRecordProcessorCheckpointer
+// checks each checkpoint. What the daemon would do at a failure the program
+// does too: it exits, or halts.
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+)
+
+// Config says how to run the driver. Only Java must be set.
+type Config struct {
+	// Java is the java command, of a JDK of version 17 or later.
+	Java string
+	// Repository and CacheDir are those of bootstrap.FetchOptions.
+	Repository, CacheDir string
+	// Dir is the working directory, of the executables too.
+	Dir string
+	// Environ is added to this program's environment; the executables have it
+	// too.
+	Environ []string
+	// TimeoutInSeconds is the daemon's property of that name; 0 leaves it out.
+	TimeoutInSeconds int
+	// LogLevel is the least level of the daemon's log that is written: WARN
+	// when empty. INFO has some lines for each message.
+	LogLevel string
+	// JavaOptions are added to the JVM's options.
+	JavaOptions []string
+	// Log gets the log and what the executables print to standard error; nil
+	// keeps it for the error of a driver that ends.
+	Log io.Writer
+}
+
+// A Driver is a JVM that plays the daemon, for any number of shards at once.
+// Its methods may be called concurrently.
+type Driver struct {
+	process *child.Process
+	log     *log
+
+	mu       sync.Mutex // for stdin and shards
+	stdin    io.WriteCloser
+	commands *json.Encoder
+	shards   map[string]*Shard
+
+	ended chan struct{} // closed when the JVM has ended, after exits is set
+	exits map[string]report
+}
+
+// Start starts the driver, when it has fetched the daemon's jars and compiled
+// the Java program if that has not been done before.
+func Start(ctx context.Context, c Config) (*Driver, error) {
+	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{Repository: c.Repository, CacheDir: c.CacheDir})
+	if err != nil {
+		return nil, err
+	}
+	classes, err := compile(ctx, c.Java, jars.Files)
+	if err != nil {
+		return nil, err
+	}
+	args, err := javaArgs(c, append([]string{classes}, jars.Files...))
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(c.Java, args...)
+	cmd.Dir = c.Dir
+	cmd.Env = append(os.Environ(), c.Environ...)
+	d := &Driver{shards: map[string]*Shard{}, ended: make(chan struct{}), exits: map[string]report{}, log: &log{to: c.Log}}
+	cmd.Stderr = d.log
+	if d.stdin, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	d.commands = json.NewEncoder(d.stdin)
+	// Not StdoutPipe: what the JVM says as it ends is to be read whole, and
+	// Wait closes that pipe.
+	reports, stdout, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdout = stdout
+	d.process, err = child.Start(cmd)
+	stdout.Close()
+	if err != nil {
+		reports.Close()
+		return nil, err
+	}
+	go d.read(reports)
+	return d, nil
+}
+
+// javaArgs takes the options of the JVM from the command that bootstrap makes
+// for the daemon: what they are good for is part of what is driven.
+func javaArgs(c Config, classPath []string) ([]string, error) {
+	daemon, err := bootstrap.Command{Java: c.Java, Jars: classPath, Properties: "none.properties"}.Args()
+	if err != nil {
+		return nil, err
+	}
+	at := slices.Index(daemon, "-cp")
+	if at < 0 {
+		return nil, errors.New("the daemon's command has no -cp")
+	}
+	level := c.LogLevel
+	if level == "" {
+		level = "WARN"
+	}
+	args := append(daemon[1:at+2:at+2], "-Ddriver.log="+level)
+	if c.TimeoutInSeconds > 0 {
+		args = append(args, fmt.Sprintf("-Ddriver.timeoutInSeconds=%d", c.TimeoutInSeconds))
+	}
+	return append(append(args, c.JavaOptions...), "Driver"), nil
+}
+
+// Close ends the JVM, and what is left of its process group: executables that
+// were not ended by LeaseLost or ShardEnded.
+func (d *Driver) Close() {
+	d.stdin.Close()
+	select {
+	case <-d.process.Done():
+	case <-time.After(closeLimit):
+		d.process.Stop(0)
+	}
+	<-d.ended
+}
+
+// closeLimit is how long the JVM may take to see the end of its input.
+const closeLimit = 10 * time.Second
+
+// Log returns the last part of what was logged and of what the executables
+// printed to standard error: all of it after Close or an
+// [*ExitError].
+func (d *Driver) Log() string { return d.log.String() }
+
+// Shard returns the shard of that ID; the first call makes it.
+func (d *Driver) Shard(id string) *Shard {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.shards[id]
+	if s == nil {
+		s = &Shard{driver: d, id: id, answers: make(chan report, 1), held: make(chan struct{}, 1)}
+		d.shards[id] = s
+	}
+	return s
+}
+
+// read passes the reports on to the shards until the JVM has ended.
+func (d *Driver) read(reports io.ReadCloser) {
+	defer reports.Close()
+	in := bufio.NewReader(reports)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			break
+		}
+		var r report
+		if err := json.Unmarshal(line, &r); err != nil {
+			fmt.Fprintf(d.log, "the driver printed what is no report: %v: %s", err, line)
+			continue
+		}
+		switch r.Event {
+		case "answer":
+			d.Shard(r.Shard).answers <- r
+		case "held":
+			d.Shard(r.Shard).held <- struct{}{}
+		case "exit":
+			d.exits[r.Shard] = r
+		}
+	}
+	<-d.process.Done()
+	close(d.ended)
+}
+
+func (d *Driver) send(c command) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.commands.Encode(c)
+}
+
+// A command is what the Java program's class Command says.
+type command struct {
+	Shard            string   `json:"shard"`
+	Action           string   `json:"action"`
+	Executable       string   `json:"executable,omitempty"`
+	SequenceNumber   string   `json:"sequenceNumber,omitempty"`
+	Records          []Record `json:"records"` // null: the last ones again
+	Repeat           int      `json:"repeat"`
+	CheckpointErrors []string `json:"checkpointErrors"`
+	HoldCheckpoint   int      `json:"holdCheckpoint,omitempty"`
+}
+
+// A report is what the Java program prints.
+type report struct {
+	Event string `json:"event"`
+	Shard string `json:"shard"`
+	Answer
+}
+
+// log keeps the last part of what is written to it.
+type log struct {
+	to   io.Writer
+	mu   sync.Mutex
+	last []byte
+}
+
+const logLimit = 1 << 20
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = append(l.last, p...)
+	if extra := len(l.last) - logLimit; extra > 0 {
+		l.last = l.last[extra:]
+	}
+	if l.to != nil {
+		return l.to.Write(p)
+	}
+	return len(p), nil
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(bytes.ToValidUTF8(l.last, []byte("?")))
+}
+
+// An ExitError says that the JVM ended, as the daemon does when something
+// fails that concerns an executable.
+type ExitError struct {
+	// Status is the exit status: the daemon's is 1, 70 says that the Java
+	// program itself has failed.
+	Status int
+	// Halted is whether it ended without its shutdown hooks, as it does when
+	// timeoutInSeconds has passed.
+	Halted bool
+	// Shard and Action are what was waited for.
+	Shard, Action string
+	// Last is what there was to report of the shard at the end, checkpoints
+	// and the executable's status; empty when Halted.
+	Last Answer
+	// Log is the last part of the log.
+	Log string
+}
+
+// Error returns one line, with the errors that the daemon logged in the action.
+func (e *ExitError) Error() string {
+	how := "exited"
+	if e.Halted {
+		how = "was halted"
+	}
+	text := fmt.Sprintf("%s of %s: the daemon %s with status %d", e.Action, e.Shard, how, e.Status)
+	if len(e.Last.Errors) > 0 {
+		text += ": " + strings.Join(e.Last.Errors, "; ")
+	}
+	return text
+}
+
+func (d *Driver) exitError(shard, action string) *ExitError {
+	last, orderly := d.exits[shard]
+	return &ExitError{
+		Status: d.process.ExitCode(), Halted: !orderly,
+		Shard: shard, Action: action, Last: last.Answer, Log: d.Log(),
+	}
+}
