@@ -24,6 +24,7 @@ type bench struct {
 
 var benches = []bench{
 	{"local", "kinesislocal against kinesis-local (npm) and ferrokinesis (Cargo)", benchLocal},
+	{"protocol", "how fast children take the daemon's records", benchProtocol},
 }
 
 // A usageError is for the person who typed the command: exit status 2.

@@ -59,6 +59,32 @@ func Crate(ctx context.Context, name, version string) (command string, err error
 	return filepath.Join(dir, "bin", name+suffix), err
 }
 
+// PythonSource downloads the source of a package of PyPI, unless it is there,
+// and returns the folder to name in PYTHONPATH. Nothing that it depends on comes
+// along, and none of its install scripts run: amazon-kclpy's would fetch the
+// daemon's jars. It needs python3 on PATH.
+func PythonSource(ctx context.Context, name, version string) (dir string, err error) {
+	dir, err = install(ctx, "pypi-source", name, version, func(dir string) []*exec.Cmd {
+		return []*exec.Cmd{
+			exec.Command("python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+				"--no-deps", "--no-binary", ":all:", "--dest", dir, name+"=="+version),
+			exec.Command("python3", "-c", "import glob, sys, tarfile\n"+
+				"for name in glob.glob(glob.escape(sys.argv[1]) + '/*.tar.gz'): tarfile.open(name).extractall(sys.argv[1])", dir),
+		}
+	})
+	if err != nil {
+		return "", err
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*", "PKG-INFO"))
+	if err != nil {
+		return "", err
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("the source of %s %s has %d folders instead of one; delete %s", name, version, len(found), dir)
+	}
+	return filepath.Dir(found[0]), nil
+}
+
 // install runs the commands that fill a folder. The folder counts once the
 // file is there that says so: a virtual environment cannot be moved, so an
 // unfinished folder is emptied rather than renamed.

@@ -1,0 +1,49 @@
+package protocolbench
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// cpuMillis returns the CPU time that the threads of a process have used, in
+// milliseconds; NaN when it is not known. Those that have ended do not count:
+// none of the contenders ends any.
+func cpuMillis(pid int) float64 {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if len(files) == 0 {
+		return math.NaN()
+	}
+	var nanos int64
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // a thread that has just ended
+		}
+		first, _, _ := bytes.Cut(text, []byte(" "))
+		n, err := strconv.ParseInt(string(first), 10, 64)
+		if err != nil {
+			return math.NaN()
+		}
+		nanos += n
+	}
+	return float64(nanos) / 1e6
+}
+
+// memory returns a field of the process's status in MB (10^6 bytes), NaN when
+// it is not known.
+func memory(pid int, field string) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return math.NaN()
+	}
+	_, rest, ok := bytes.Cut(text, []byte("\n"+field+":"))
+	var kib float64
+	if _, err := fmt.Sscanf(string(rest), "%f kB", &kib); !ok || err != nil {
+		return math.NaN()
+	}
+	return kib * 1024 / 1e6
+}
