@@ -310,9 +310,13 @@ func TestCommandRun(t *testing.T) {
 	}
 	_, given, _ := strings.Cut(got, "overridden.properties\n")
 	given, _, _ = strings.Cut(given, "arg --log-configuration")
-	values, err := javaproperties.Parse([]byte(given))
+	list, err := javaproperties.Parse([]byte(given))
 	if err != nil {
 		t.Fatal(err)
+	}
+	values := make(map[string]string)
+	for _, p := range list {
+		values[p.Key] = p.Value
 	}
 	want := map[string]string{"streamName": "orders", "workerId": "naïve 世 𝄞", "=:#! \n": "\\ = ", "last": ""}
 	if !maps.Equal(values, want) {

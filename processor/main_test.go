@@ -146,6 +146,7 @@ type child struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	stderr *lines
+	stdin  *os.File
 	stdout io.Reader
 	raw    *bytes.Buffer // all of standard output; read it after wait
 }
@@ -172,6 +173,7 @@ func start(t *testing.T, name string) *child {
 	}
 	t.Cleanup(func() { c.cmd.Process.Kill(); c.cmd.Wait() })
 	c.stdout = io.TeeReader(stdout, c.raw)
+	c.stdin = stdin.(*os.File)
 	c.Daemon = new(processortest.Shard).Connect(t, stdin, c.stdout)
 	return c
 }
