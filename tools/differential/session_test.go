@@ -1,0 +1,204 @@
+package differential
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
+)
+
+// A session is one run of a script against one endpoint.
+type session struct {
+	t      *testing.T
+	client *kinesis.Client
+	ctx    context.Context
+	steps  []step
+	// sequences numbers the sequence numbers in the order of their appearance.
+	sequences map[string]int
+}
+
+// A step is a call and its normalised answer: JSON, or an error's code.
+type step struct{ name, answer string }
+
+func newSession(t *testing.T, url string) *session {
+	return &session{
+		t:   t,
+		ctx: t.Context(),
+		client: kinesis.New(kinesis.Options{
+			BaseEndpoint: &url,
+			Region:       "us-east-1",
+			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+			Retryer:      aws.NopRetryer{},
+		}),
+		sequences: make(map[string]int),
+	}
+}
+
+// record keeps a call's answer under a name that is unique in the script, and
+// returns what the call returned, a zero value instead of nil.
+func record[T any](s *session, name string, out *T, err error) *T {
+	s.t.Helper()
+	s.steps = append(s.steps, step{name, s.normalise(name, out, err)})
+	if out == nil {
+		out = new(T)
+	}
+	return out
+}
+
+func (s *session) normalise(name string, out any, err error) string {
+	s.t.Helper()
+	var api smithy.APIError
+	switch {
+	case errors.As(err, &api):
+		return "error " + api.ErrorCode()
+	case err != nil:
+		s.t.Fatalf("%s: %v", name, err)
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		s.t.Fatalf("%s: %v", name, err)
+	}
+	var tree any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&tree); err != nil {
+		s.t.Fatalf("%s: %v", name, err)
+	}
+	text, err = json.Marshal(s.walk("", tree))
+	if err != nil {
+		s.t.Fatalf("%s: %v", name, err)
+	}
+	return string(text)
+}
+
+// timeSuffix is what a consumer's ARN ends with.
+var timeSuffix = regexp.MustCompile(`:\d{6,}$`)
+
+// walk replaces what two services cannot answer alike: records' sequence numbers
+// by their order of appearance, so that equal ones stay equal; those of shards,
+// tokens and times by the fact that they are there. Nothing, an empty list and an encryption of
+// NONE are alike.
+func (s *session) walk(key string, v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		delete(v, "ResultMetadata")
+		for k, x := range v {
+			if x = s.walk(k, x); x == nil {
+				delete(v, k)
+			} else {
+				v[k] = x
+			}
+		}
+		if len(v) == 0 && key != "" {
+			return nil
+		}
+		return v
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+		for i := range v {
+			v[i] = s.walk(key, v[i])
+		}
+		if key == "ParentShards" { // no order is documented
+			slices.SortFunc(v, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+		}
+		return v
+	case string:
+		switch {
+		case v == "":
+			return nil
+		case key == "StartingSequenceNumber" || key == "EndingSequenceNumber":
+			return "sequence number"
+		case key == "SequenceNumber":
+			if _, ok := s.sequences[v]; !ok {
+				s.sequences[v] = len(s.sequences) + 1
+			}
+			return fmt.Sprintf("sequence number %d", s.sequences[v])
+		case key == "EncryptionType" && v == "NONE":
+			return nil // the reference's own examples leave it out
+		case strings.HasSuffix(key, "Iterator") || key == "NextToken":
+			return "token"
+		case strings.HasSuffix(key, "Timestamp") || key == "Timestamp":
+			return "time"
+		case strings.HasSuffix(key, "ARN"):
+			return timeSuffix.ReplaceAllString(v, ":time")
+		}
+	case json.Number:
+		if key == "MillisBehindLatest" && v != "0" {
+			return "behind"
+		}
+	}
+	return v
+}
+
+// check ends the test for a call that no difference explains.
+func (s *session) check(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// active waits until the stream's state is ACTIVE: how long that takes is for
+// each service to choose.
+func (s *session) active(stream string) {
+	s.t.Helper()
+	s.until(stream+" is active", func() bool {
+		out, err := s.client.DescribeStreamSummary(s.ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &stream})
+		return err == nil && out.StreamDescriptionSummary.StreamStatus == types.StreamStatusActive
+	})
+}
+
+// gone waits until there is no such stream.
+func (s *session) gone(stream string) {
+	s.t.Helper()
+	s.until(stream+" is gone", func() bool {
+		_, err := s.client.DescribeStreamSummary(s.ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &stream})
+		return errors.As(err, new(*types.ResourceNotFoundException))
+	})
+}
+
+func (s *session) until(what string, done func() bool) {
+	s.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !done() {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("waited a minute, and still not: %s", what)
+		}
+		select {
+		case <-s.ctx.Done():
+			s.t.Fatal(context.Cause(s.ctx))
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// stream makes an active stream, which ends with the test.
+func (s *session) stream(name string, shards int32) string {
+	s.t.Helper()
+	_, err := s.client.CreateStream(s.ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: &shards})
+	if err != nil {
+		s.t.Fatalf("create %s: %v", name, err)
+	}
+	s.active(name)
+	s.t.Cleanup(func() {
+		_, _ = s.client.DeleteStream(context.Background(), &kinesis.DeleteStreamInput{StreamName: &name, EnforceConsumerDeletion: aws.Bool(true)})
+	})
+	return name
+}
+
+// shard returns the ID of the shard with the given number.
+func shard(n int) *string { return aws.String(fmt.Sprintf("shardId-%012d", n)) }
