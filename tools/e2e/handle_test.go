@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -30,7 +31,6 @@ func init() {
 	children["handle-rate"] = func() { processor.Main(&perShard{make: rateProcessor}) }
 	children["handle-poison"] = func() { processor.Main(&perShard{make: poisonProcessor}) }
 	children["handle-retry"] = func() { processor.Main(&perShard{make: retryProcessor}) }
-	children["handle-save"] = func() { processor.Main(&perShard{make: saveProcessor}) }
 }
 
 // perShard makes its processor when it knows its shard.
@@ -186,6 +186,14 @@ func TestPoisonRecord(t *testing.T) {
 		}
 		return a.files.Missing(a.sent) == 1 && a.deadLetters() != ""
 	})
+	last := map[string]string{}
+	for _, key := range a.sent {
+		at := processor.Position{SequenceNumber: key.SequenceNumber}
+		if at.Compare(processor.Position{SequenceNumber: last[key.ShardID]}) > 0 {
+			last[key.ShardID] = key.SequenceNumber
+		}
+	}
+	a.await(d, "each shard's last record checkpointed", func() bool { return maps.Equal(a.checkpoints(), last) })
 	a.stop(d)
 	var letter handle.DeadLetter
 	if err := json.Unmarshal([]byte(a.deadLetters()), &letter); err != nil { // one line, or this fails
@@ -197,23 +205,23 @@ func TestPoisonRecord(t *testing.T) {
 	if _, ok := a.files.Records[sample.Key{ShardID: letter.ShardID, SequenceNumber: letter.SequenceNumber}]; ok {
 		t.Error("the poison record is in a shard file")
 	}
-
-	// The next run begins behind the checkpoints: nothing comes again.
-	a.putLines(50, func(line int) string { return fmt.Sprint("more ", line) })
-	d = a.start(childEnv + "=handle-poison")
-	a.await(d, "the new records in the shard files", func() bool {
-		if err := a.files.Read(); err != nil {
-			t.Fatal(err)
-		}
-		return a.files.Missing(a.sent) == 1
-	})
-	a.stop(d)
 	if a.files.Duplicates != 0 {
-		t.Errorf("%d records came again after their checkpoint", a.files.Duplicates)
+		t.Errorf("%d records came again", a.files.Duplicates)
 	}
-	if again := a.deadLetters(); strings.Count(again, "\n") != 1 {
-		t.Errorf("the poison record came again:\n%s", again)
+}
+
+// checkpoints returns the sequence number of each lease's checkpoint.
+func (a *application) checkpoints() map[string]string {
+	a.t.Helper()
+	var status infraStatus
+	if err := json.Unmarshal([]byte(a.run("kcl-infra", "status", "--json", "--application", a.name, "--stream-name", a.name)), &status); err != nil {
+		a.t.Fatal(err)
 	}
+	of := map[string]string{}
+	for _, s := range status.Shards {
+		of[s.ShardID] = s.Checkpoint
+	}
+	return of
 }
 
 // deadLetters returns the lines of the dead-letter files.
@@ -252,8 +260,6 @@ func retryProcessor(*processor.Lease) processor.RecordProcessor {
 	}))
 }
 
-func saveProcessor(*processor.Lease) processor.RecordProcessor { return handle.Record(save) }
-
 // SIGTERM to the group while a record waits for a retry an hour away: what is
 // finished before it is checkpointed, within the grace, and the daemon stops.
 func TestSIGTERMWhileInRetry(t *testing.T) {
@@ -280,12 +286,7 @@ func TestSIGTERMWhileInRetry(t *testing.T) {
 		t.Errorf("checkpointed %v after the signal", took)
 	}
 	t.Logf("checkpointed %v after the signal", took)
-
-	// The next owner begins with the record that failed.
-	d = a.start(childEnv + "=handle-save")
-	a.awaitRecords(d)
-	a.stop(d)
-	if a.files.Duplicates != 0 {
-		t.Errorf("%d records came again after their checkpoint", a.files.Duplicates)
+	if got := a.checkpoints()[firstShard]; got != a.sent[4].SequenceNumber {
+		t.Errorf("the lease's checkpoint is %s, want %s", got, a.sent[4].SequenceNumber)
 	}
 }
