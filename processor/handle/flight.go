@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
@@ -150,12 +149,12 @@ func ascending(records []processor.Record) bool {
 	return true
 }
 
-// weight is what a batch holds of memory.
+// weight is what a batch holds of memory, and what each record of it that is
+// kept holds too.
 func weight(records []processor.Record) int64 {
-	total := len(records) * int(unsafe.Sizeof(processor.Record{}))
+	total := 0
 	for i := range records {
-		r := &records[i]
-		total += len(r.Data) + len(r.PartitionKey) + len(r.SequenceNumber)
+		total += records[i].Size()
 	}
 	return int64(total)
 }

@@ -20,6 +20,9 @@ import (
 // add; [ShardID] and [ID] read from it. It is cancelled when the lease is lost
 // and at the end of [WithStopGrace]; what h returns after that counts only when
 // it is nil.
+//
+// A handler may keep r, and with it the memory of r's batch, which
+// [WithMaxInFlight] no longer counts then: see the Clone of [processor.Record].
 func Record(h func(ctx context.Context, r processor.Record) error, opts ...Option) *Processor {
 	return newProcessor(newSettings(h, nil, opts))
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -202,8 +203,8 @@ func (o *owner) enqueue(b *batch) {
 func (o *owner) lane(key string) *lane {
 	l := o.lanes[key]
 	if l == nil {
-		l = &lane{key: key}
-		o.lanes[key] = l
+		l = &lane{key: strings.Clone(key)} // not to hold on to the batch of its first record
+		o.lanes[l.key] = l
 	}
 	return l
 }
