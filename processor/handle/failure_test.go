@@ -16,7 +16,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 )
 
-// attempts notes when each attempt began.
+// The waits double up to the longest, and each is random within its upper half.
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -31,13 +31,9 @@ func TestBackoff(t *testing.T) {
 			return nil
 		}, WithBackoff(time.Second, 20*time.Second), WithObserver(Observer{Retry: func(r Retry) { retries = append(retries, r) }})))
 		d.Do(s.Next(1))
-		for i, longest := range []time.Duration{1, 2, 4, 8, 20, 20, 20} { // 16 s is more than half of 20 s
-			longest *= time.Second
-			if i == 4 {
-				longest = 20 * time.Second
-			}
-			delay := at[i+1].Sub(at[i])
-			if delay < longest/2-1 && !(i == 4 && delay >= 8*time.Second) || delay > longest {
+		for i, seconds := range []time.Duration{1, 2, 4, 8, 16, 20, 20} {
+			longest, delay := seconds*time.Second, at[i+1].Sub(at[i])
+			if delay < longest/2 || delay > longest {
 				t.Errorf("wait %d is %v, want %v to %v", i+1, delay, longest/2, longest)
 			}
 			if r := retries[i]; r.Delay != delay || r.Attempts != i+1 || r.Err != errBad || r.Position.SequenceNumber != "1" {
