@@ -81,11 +81,10 @@ func (a *application) kinesis() *kinesis.Client {
 	})
 }
 
-// produce puts n records; the arguments are further ones of the producer.
-func (a *application) produce(n int, args ...string) {
+// produce puts n records.
+func (a *application) produce(n int) {
 	a.t.Helper()
-	args = append([]string{"--stream", a.name, "--records", fmt.Sprint(n)}, args...)
-	receipts, err := sample.Receipts(strings.NewReader(a.run("producer", args...)))
+	receipts, err := sample.Receipts(strings.NewReader(a.run("producer", "--stream", a.name, "--records", fmt.Sprint(n))))
 	if err != nil {
 		a.t.Fatal(err)
 	}

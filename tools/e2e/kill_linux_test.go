@@ -24,10 +24,7 @@ func TestKilledChildWritesOnce(t *testing.T) {
 	t.Parallel()
 	const kills = 5
 	table := guardCheckpoints(t)
-	a := newApplication(t, 1,
-		stack.Setting{Name: "dynamoDBEndpoint", Value: table.URL},
-		stack.Setting{Name: "shutdownGraceMillis", Value: "0"}, // there is nobody left to be graceful to
-	)
+	a := newApplication(t, 1, stack.Setting{Name: "dynamoDBEndpoint", Value: table.URL})
 	a.arguments = []string{"--restart"}
 	d := a.start()
 	for n := range kills {
