@@ -22,7 +22,7 @@ import (
 
 // patience is for the slowest step on a busy machine; a test that passes does
 // not wait for it.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // application is a KCL application of one test's own: stream, tables, seeded
 // leases, properties and a folder that its daemons run in.
