@@ -196,14 +196,12 @@ func plain(s []byte) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	n := 0
 	for ; len(s)-n >= 8; n += 8 {
-		// In each of the eight bytes the top bit tells; the lowest one set is
-		// always right, those above it may have been borrowed from.
+		// In each of the eight bytes the top bit tells: it was set, or is borrowed
+		// by a byte that is less than what is taken off. The lowest one set is
+		// always right, those above it may be borrowed from.
 		x := binary.LittleEndian.Uint64(s[n:])
-		quote, backslash := x^ones*'"', x^ones*'\\'
-		special := (x - ones*' ') &^ x
-		special |= (quote - ones) &^ quote
-		special |= (backslash - ones) &^ backslash
-		if special = (special | x) & tops; special != 0 {
+		special := x | (x - ones*' ') | (x ^ ones*'"' - ones) | (x ^ ones*'\\' - ones)
+		if special &= tops; special != 0 {
 			return n + bits.TrailingZeros64(special)/8
 		}
 	}
