@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"sync"
 )
 
 // LineTooLongError is what Read returns for a line longer than the limit (see
@@ -22,19 +21,18 @@ func (e *LineTooLongError) Error() string {
 }
 
 const (
-	// What a Reader keeps while it waits for a line: more than any message but
-	// a batch of records.
+	// More than any message but a batch of records.
 	smallBuffer = 32 << 10
 
 	// A longer line is read on in a larger buffer. The step is wide because
 	// what was outgrown lies about until it is collected, while the unused end
 	// of a buffer never becomes memory.
 	bufferGrowth = 8
-)
 
-// largeBuffers holds the buffers of long lines between two of them. The garbage
-// collector empties it when no long line comes for a while.
-var largeBuffers sync.Pool // of *[]byte
+	// So many lines later a large buffer that none of them has needed is given
+	// up: some batches with their checkpoints.
+	spareLines = 16
+)
 
 // frames cuts a stream into lines.
 type frames struct {
@@ -43,10 +41,11 @@ type frames struct {
 	n   int // number of the line returned last, from 1
 
 	buf        []byte
-	start, end int // buf[start:end] was read and not returned
-	small      []byte
-	large      *[]byte // what buf is when it is not small
-	err        error   // of r, to be returned once the lines before it were
+	start, end int    // buf[start:end] was read and not returned
+	small      []byte // buf, unless that is larger
+	spare      []byte // the last larger one, while small is in use
+	unused     int    // lines since spare was in use
+	err        error  // of r, to be returned once the lines before it were
 }
 
 func newFrames(r io.Reader, max int) frames {
@@ -129,20 +128,23 @@ func (f *frames) makeRoom() {
 
 // grow changes buf for a larger one.
 func (f *frames) grow() {
-	if b, ok := largeBuffers.Get().(*[]byte); ok && len(*b) > len(f.buf) {
-		f.large = b
-	} else {
-		// A longer line than the longest is known by its first byte too many.
-		b := make([]byte, min(bufferGrowth*len(f.buf), f.max+1))
-		f.large = &b
+	if len(f.spare) > len(f.buf) {
+		f.buf, f.spare = f.spare, nil
+		return
 	}
-	f.buf = *f.large
+	// A longer line than the longest is known by its first byte too many.
+	f.buf = make([]byte, min(bufferGrowth*len(f.buf), f.max+1))
 }
 
-// release gives a large buffer back once nothing is left in it.
+// release is called when the line that next returned has been decoded.
 func (f *frames) release() {
-	if f.large != nil && f.start == f.end {
-		largeBuffers.Put(f.large)
-		f.buf, f.large, f.start, f.end = f.small, nil, 0, 0
+	switch {
+	case len(f.buf) > len(f.small) && f.start == f.end:
+		f.buf, f.spare, f.unused = f.small, f.buf, 0
+		f.start, f.end = 0, 0
+	case f.spare != nil:
+		if f.unused++; f.unused == spareLines {
+			f.spare = nil
+		}
 	}
 }

@@ -27,8 +27,8 @@ func WithMaxLine(n int) ReaderOption {
 
 // Reader reads messages. It is not safe for concurrent use.
 //
-// A Reader keeps less than 1 MiB while it waits for a line; the buffer of a long
-// line is the garbage collector's to take.
+// A Reader keeps less than 1 MiB while it waits for a line, and for 16 lines the
+// buffer of a long one.
 type Reader struct {
 	frames  frames
 	decoder fastDecoder
