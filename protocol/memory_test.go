@@ -60,7 +60,7 @@ func TestMemory(t *testing.T) {
 			// The end of a buffer that no line has reached is not memory yet.
 			longest -= max(0, in.buffer-len(line))
 			t.Logf("line %d, in use %d at most: %.2f", len(line), longest, float64(longest)/float64(len(line)))
-			if limit := 5*len(line)/2 + idle; longest > limit {
+			if limit := 5*len(line)/2 + unpaced; longest > limit {
 				t.Errorf("a line of %d bytes: %d bytes in use, want %d at most", len(line), longest, limit)
 			}
 
@@ -79,7 +79,7 @@ func TestMemory(t *testing.T) {
 }
 
 // idle is what a Reader may keep between lines.
-const idle = 2 << 20
+const idle = 1 << 20
 
 // TestSize shows that the sizes of the records are what their batch takes.
 func TestSize(t *testing.T) {
