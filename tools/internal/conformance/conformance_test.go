@@ -604,12 +604,13 @@ func TestMissingExecutable(t *testing.T) {
 
 // timeoutInSeconds halts the JVM, and nobody ends the child but itself.
 func TestProcessorThatNeverReturns(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	alive := filepath.Join(dir, aliveFile)
 	if err := syscall.Mkfifo(alive, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d, _ := start(t, conformance.Config{Dir: dir, TimeoutInSeconds: 2})
+	d, _ := start(t, conformance.Config{Dir: dir, TimeoutInSeconds: 15}) // for initialize too
 	s := d.Shard("shardId-0")
 	started := answered(t, "initialize", func() (conformance.Answer, error) {
 		return s.Initialize(testChild(t, "hangs"), "TRIM_HORIZON")
