@@ -13,8 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -38,8 +36,8 @@ var defaultLimits = limits{
 	backoff: 500 * time.Millisecond,
 }
 
-func newClient(l limits) *http.Client {
-	return &http.Client{Transport: &http.Transport{
+func newClient(l limits, s *source) *http.Client {
+	return &http.Client{Transport: authorizer{source: s, next: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: l.connect}).DialContext,
 		TLSHandshakeTimeout:   l.tls,
@@ -48,7 +46,7 @@ func newClient(l limits) *http.Client {
 		MaxIdleConnsPerHost:   workers,
 		// The file's own bytes are wanted.
 		DisableCompression: true,
-	}}
+	}}}
 }
 
 // A download gets one file.
@@ -58,7 +56,7 @@ type download struct {
 	log      *slog.Logger
 	artifact Artifact
 	url      *url.URL
-	file     string // the final name
+	cache    *cache
 	progress *progressCounter
 }
 
@@ -124,19 +122,14 @@ func (d *download) once(ctx context.Context) (err error) {
 		return fmt.Errorf("%w: it has %d bytes, not %d; %s", ErrNotVerified, n, d.artifact.Size, hint)
 	}
 
-	dir := filepath.Dir(d.file)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return &diskError{err}
-	}
-	part, err := os.CreateTemp(dir, partPrefix+"*"+partSuffix)
+	part, err := d.cache.create(d.artifact)
 	if err != nil {
 		return &diskError{err}
 	}
 	counted := int64(0)
 	defer func() {
 		if err != nil {
-			part.Close()
-			os.Remove(part.Name())
+			part.discard()
 			d.progress.add(0, -counted)
 		}
 	}()
@@ -172,7 +165,7 @@ func (d *download) once(ctx context.Context) (err error) {
 	if got := [sha256.Size]byte(hash.Sum(nil)); got != d.artifact.SHA256 {
 		return fmt.Errorf("%w: its SHA-256 is %x, not %x; %s", ErrNotVerified, got, d.artifact.SHA256, hint)
 	}
-	if err := place(part, d.file); err != nil {
+	if err := part.place(d.artifact); err != nil {
 		return &diskError{err}
 	}
 	d.progress.add(1, 0)
@@ -221,49 +214,6 @@ func checkStatus(resp *http.Response) error {
 	return nil
 }
 
-// place gives a complete file its final name, so that a crash at any moment
-// leaves either the whole file there or none.
-func place(part *os.File, file string) error {
-	if err := part.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := part.Sync(); err != nil {
-		return err
-	}
-	if err := part.Close(); err != nil {
-		return err
-	}
-	return os.Rename(part.Name(), file)
-}
-
-// verifyFile tells whether a file is the artifact.
-func verifyFile(ctx context.Context, name string, a Artifact) error {
-	// Before it is opened: opening a named pipe would wait for a writer.
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: it is no regular file", ErrNotVerified)
-	}
-	if info.Size() != a.Size {
-		return fmt.Errorf("%w: it has %d bytes, not %d", ErrNotVerified, info.Size(), a.Size)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, contextReader{ctx, f}); err != nil {
-		return err
-	}
-	if got := [sha256.Size]byte(hash.Sum(nil)); got != a.SHA256 {
-		return fmt.Errorf("%w: its SHA-256 is %x, not %x", ErrNotVerified, got, a.SHA256)
-	}
-	return nil
-}
-
 // A stallReader sets its timer anew with each read that brings something.
 type stallReader struct {
 	r       io.Reader
@@ -279,19 +229,6 @@ func (s *stallReader) Read(p []byte) (int, error) {
 		s.read(n)
 	}
 	return n, err
-}
-
-// A contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
 
 // A diskWriter marks its errors.

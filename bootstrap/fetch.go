@@ -5,23 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
-	"time"
-
-	"github.com/gofrs/flock"
+	"sync/atomic"
 )
 
 // FetchOptions says where Fetch gets files from and where it puts them. The
 // zero value is good.
 type FetchOptions struct {
-	// Repository is the http or https URL of a Maven repository; a user and
-	// a password in it are sent to it and shown nowhere. Empty means
+	// Repository is the http or https URL of a Maven repository. Empty means
 	// DefaultRepository().
+	//
+	// A user and a password in it, or else KCL_MAVEN_USERNAME and
+	// KCL_MAVEN_PASSWORD, or KCL_MAVEN_TOKEN in the environment, are sent to
+	// its scheme, host and port, also when that redirects elsewhere, and are
+	// shown nowhere. Those in the environment are an error when no repository
+	// is named.
 	Repository string
 
 	// CacheDir is the folder that the files are kept in, laid out as a Maven
@@ -115,7 +116,8 @@ func DefaultCacheDir() (string, error) {
 //
 // Fetch may be called by several goroutines and processes with the same cache;
 // one of them downloads, the others wait for it. When ctx ends, Fetch returns
-// its cause and leaves no partial file.
+// its cause and leaves no partial file. What a killed process left is removed
+// by the next call that downloads the same file.
 func Fetch(ctx context.Context, lock *Lock, options FetchOptions) (*Fetched, error) {
 	return newFetcher(options).fetch(ctx, lock)
 }
@@ -123,12 +125,6 @@ func Fetch(ctx context.Context, lock *Lock, options FetchOptions) (*Fetched, err
 // workers is how many files are downloaded at a time: with HTTP/2, from four
 // up the time is the same.
 const workers = 8
-
-// Files that are being written have names with this start and end.
-const (
-	partPrefix = ".kcl-bootstrap-"
-	partSuffix = ".part"
-)
 
 type fetcher struct {
 	options FetchOptions
@@ -148,7 +144,7 @@ func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {
 	if lock == nil || len(lock.Artifacts) == 0 {
 		return nil, errors.New("cannot fetch an empty lock")
 	}
-	repository, err := parseRepository(f.options.Repository)
+	source, err := parseSource(f.options.Repository)
 	if err != nil {
 		return nil, err
 	}
@@ -159,149 +155,112 @@ func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {
 		}
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, fmt.Errorf("cannot write to the folder for the jars: %w", err)
+		return nil, cannotWrite(err)
 	}
+	cache, err := openCache(dir, !f.options.Offline)
+	if f.options.Offline && errors.Is(err, os.ErrNotExist) {
+		return nil, missingOffline(lock, dir, lock.Artifacts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer cache.close()
 
 	fetched := &Fetched{Files: make([]string, len(lock.Artifacts))}
 	for i, a := range lock.Artifacts {
 		fetched.Files[i] = filepath.Join(dir, filepath.FromSlash(a.Path()))
 	}
-	missing := make([]int, len(lock.Artifacts))
-	for i := range missing {
-		missing[i] = i
-	}
 	// Without the cache's lock first: most runs need no more than this, and
 	// a cache that cannot be written to is then good enough.
-	if missing, err = f.verify(ctx, lock, fetched.Files, missing); err != nil {
+	missing, err := f.verify(ctx, cache, lock.Artifacts)
+	if err != nil {
 		return nil, err
 	}
 	if len(missing) == 0 {
 		return fetched, nil
 	}
 	if f.options.Offline {
-		a := lock.Artifacts[missing[0]]
-		return nil, fmt.Errorf("%w: %d of the %d files of %s are not in %s or are broken there, first %s",
-			ErrOffline, len(missing), len(lock.Artifacts), lock.Name, dir, a.Coordinate)
+		return nil, missingOffline(lock, dir, missing)
 	}
 
-	unlock, err := f.lockCache(ctx, dir)
+	unlock, err := cache.lock(ctx, f.log)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
 	// Another process may have filled the cache meanwhile.
-	if missing, err = f.verify(ctx, lock, fetched.Files, missing); err != nil {
+	if missing, err = f.verify(ctx, cache, missing); err != nil {
 		return nil, err
 	}
 	if len(missing) == 0 {
 		return fetched, nil
 	}
-	for _, i := range missing {
-		if err := clear(fetched.Files[i]); err != nil {
-			return nil, fmt.Errorf("cannot write to the folder for the jars: %w", err)
+	for _, a := range missing {
+		if err := cache.clear(a); err != nil {
+			return nil, cannotWrite(err)
 		}
 	}
-	if err := f.download(ctx, repository, lock, fetched.Files, missing); err != nil {
+	if err := f.download(ctx, source, cache, missing); err != nil {
 		return nil, err
 	}
 	fetched.Downloaded = len(missing)
-	for _, i := range missing {
-		fetched.DownloadedBytes += lock.Artifacts[i].Size
+	for _, a := range missing {
+		fetched.DownloadedBytes += a.Size
 	}
 	return fetched, nil
 }
 
-// verify hashes the files that which names by their index, on all processors,
-// and returns those that are not as the lock says.
-func (f *fetcher) verify(ctx context.Context, lock *Lock, files []string, which []int) (bad []int, err error) {
-	good := make([]bool, len(files))
-	err = inParallel(ctx, runtime.GOMAXPROCS(0), which, func(ctx context.Context, i int) error {
-		err := verifyFile(ctx, files[i], lock.Artifacts[i])
+func missingOffline(lock *Lock, dir string, missing []Artifact) error {
+	return fmt.Errorf("%w: %d of the %d files of %s are not in %s or are broken there, first %s; fetch them while there is a network",
+		ErrOffline, len(missing), len(lock.Artifacts), lock.Name, dir, missing[0].Coordinate)
+}
+
+// verify hashes files on all processors, and returns those that are not in the
+// cache as the lock says, in their order.
+func (f *fetcher) verify(ctx context.Context, cache *cache, artifacts []Artifact) (bad []Artifact, err error) {
+	good := make([]bool, len(artifacts))
+	err = inParallel(ctx, runtime.GOMAXPROCS(0), len(artifacts), func(ctx context.Context, i int) error {
+		file := filepath.Join(cache.dir, filepath.FromSlash(artifacts[i].Path()))
+		err := cache.verify(ctx, artifacts[i])
 		switch {
 		case err == nil:
 			good[i] = true
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(err, ErrNotVerified):
-			f.log.Info("a file in the cache is broken", "file", files[i], "error", err)
+			f.log.Info("a file in the cache is broken", "file", file, "error", err)
 		default:
-			f.log.Debug("not in the cache", "file", files[i], "error", err)
+			f.log.Debug("not in the cache", "file", file, "error", err)
 		}
 		return nil
 	})
-	for _, i := range which {
+	for i, a := range artifacts {
 		if !good[i] {
-			bad = append(bad, i)
+			bad = append(bad, a)
 		}
 	}
 	return bad, err
 }
 
-// lockCache makes the cache folder and keeps other processes from writing to
-// it until unlock is called.
-func (f *fetcher) lockCache(ctx context.Context, dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("cannot make the folder for the jars: %w", err)
-	}
-	lock := flock.New(filepath.Join(dir, ".kcl-bootstrap.lock"))
-	locked, err := lock.TryLock()
-	if err == nil && !locked {
-		f.log.Info("waiting for another process that fills the cache", "folder", dir)
-		_, err = lock.TryLockContext(ctx, 50*time.Millisecond)
-	}
-	if ctx.Err() != nil {
-		lock.Close()
-		return nil, context.Cause(ctx)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot write to the folder for the jars: %w", err)
-	}
-	return func() { lock.Close() }, nil
-}
-
-// clear removes a broken file, so that it is not taken for a good one by
-// anything else, and what a killed process has left beside it. The caller has
-// the cache's lock, so nothing of that is still being written.
-func clear(file string) error {
-	dir := filepath.Dir(file)
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		name := e.Name()
-		part := strings.HasPrefix(name, partPrefix) && strings.HasSuffix(name, partSuffix)
-		if !part && name != filepath.Base(file) {
-			continue
-		}
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *fetcher) download(ctx context.Context, repository *url.URL, lock *Lock, files []string, missing []int) error {
-	client := newClient(f.limits)
+// download gets files into the cache, several at a time.
+func (f *fetcher) download(ctx context.Context, source *source, cache *cache, artifacts []Artifact) error {
+	client := newClient(f.limits, source)
 	defer client.CloseIdleConnections()
 	progress := &progressCounter{report: f.options.Progress}
-	for _, i := range missing {
+	for _, a := range artifacts {
 		progress.now.TotalFiles++
-		progress.now.TotalBytes += lock.Artifacts[i].Size
+		progress.now.TotalBytes += a.Size
 	}
 	progress.add(0, 0)
-	return inParallel(ctx, workers, missing, func(ctx context.Context, i int) error {
-		a := lock.Artifacts[i]
+	return inParallel(ctx, workers, len(artifacts), func(ctx context.Context, i int) error {
+		a := artifacts[i]
 		d := download{
 			client:   client,
 			limits:   f.limits,
 			log:      f.log,
 			artifact: a,
-			url:      repository.JoinPath(a.Path()),
-			file:     files[i],
+			url:      source.root.JoinPath(a.Path()),
+			cache:    cache,
 			progress: progress,
 		}
 		err := d.run(ctx)
@@ -310,10 +269,10 @@ func (f *fetcher) download(ctx context.Context, repository *url.URL, lock *Lock,
 		}
 		var onDisk *diskError
 		if errors.As(err, &onDisk) {
-			return fmt.Errorf("cannot write to the folder for the jars: %w", onDisk.err)
+			return cannotWrite(onDisk.err)
 		}
 		if err != nil {
-			return &ArtifactError{Artifact: a.Coordinate, URL: redact(d.url), Err: err}
+			return &ArtifactError{Artifact: a.Coordinate, URL: d.url.String(), Err: err}
 		}
 		return nil
 	})
@@ -337,24 +296,21 @@ func (p *progressCounter) add(files int, bytes int64) {
 	p.report(p.now)
 }
 
-// inParallel calls do for each item, n at a time. The first error ends it, and
-// the context of the others.
-func inParallel(ctx context.Context, n int, items []int, do func(context.Context, int) error) error {
+// inParallel calls do for each number below count, n at a time. The first error
+// ends it, and the context of the others.
+func inParallel(ctx context.Context, n, count int, do func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	queue := make(chan int, len(items))
-	for _, item := range items {
-		queue <- item
-	}
-	close(queue)
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(n, len(items)) {
+	for range min(n, count) {
 		wg.Go(func() {
-			for item := range queue {
-				if ctx.Err() != nil {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= count || ctx.Err() != nil {
 					return
 				}
-				if err := do(ctx, item); err != nil {
+				if err := do(ctx, i); err != nil {
 					cancel(err) // only the first one counts
 					return
 				}

@@ -105,6 +105,17 @@ func files(t *testing.T, dir string) (names []string) {
 	return names
 }
 
+// has tells whether a cache has the artifact.
+func has(t *testing.T, dir string, a Artifact) error {
+	t.Helper()
+	c, err := openCache(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	return c.verify(t.Context(), a)
+}
+
 func TestFetch(t *testing.T) {
 	repo := newRepository(t, 20, nil)
 	dir := filepath.Join(t.TempDir(), "new", "cache [x]")
@@ -122,7 +133,7 @@ func TestFetch(t *testing.T) {
 		if want := filepath.Join(dir, filepath.FromSlash(repo.lock.Artifacts[i].Path())); file != want {
 			t.Errorf("file %d is %s, want %s", i, file, want)
 		}
-		if err := verifyFile(t.Context(), file, repo.lock.Artifacts[i]); err != nil {
+		if err := has(t, dir, repo.lock.Artifacts[i]); err != nil {
 			t.Error(err)
 		}
 	}
@@ -188,7 +199,7 @@ func TestFetchRepairsTheCache(t *testing.T) {
 		t.Errorf("the log does not tell of the broken files: %s", &log)
 	}
 	for i, file := range got.Files {
-		if err := verifyFile(t.Context(), file, repo.lock.Artifacts[i]); err != nil {
+		if err := has(t, dir, repo.lock.Artifacts[i]); err != nil {
 			t.Error(err)
 		}
 		if filepath.Base(file) == "stray.jar" {
@@ -249,7 +260,8 @@ func TestFetchFaults(t *testing.T) {
 		is     error
 	}{
 		{"404", status(404), 1, "status 404 Not Found; does this repository mirror", nil},
-		{"401", status(401), 1, "credentials", nil},
+		{"401", status(401), 1, "status 401 Unauthorized; the repository or a proxy wants other credentials", nil},
+		{"403", status(403), 1, "status 403 Forbidden; the repository or a proxy wants other credentials", nil},
 		{"400", status(400), 1, "status 400", nil},
 		{"500 twice", firstTries(2, status(500)), 3, "", nil},
 		{"503 without end", status(503), 3, "status 503 Service Unavailable (tried 3 times)", nil},
@@ -289,7 +301,7 @@ func TestFetchFaults(t *testing.T) {
 		}), 2, "", nil},
 		{"hang once", firstTries(1, hang), 2, "", nil},
 		{"hang", hang, 3, "timeout awaiting response headers (tried 3 times)", nil},
-		{"hang in the body", hangInBody, 3, "stood still for 400ms after 100 of 20000 bytes", nil},
+		{"hang in the body", hangInBody, 3, "stood still for 2s after 100 of 20000 bytes", nil},
 		{"hang in the body once", firstTries(1, hangInBody), 2, "", nil},
 	}
 	for _, tt := range tests {
@@ -301,10 +313,10 @@ func TestFetchFaults(t *testing.T) {
 			url := strings.Replace(repo.url(), "://", "://user:secret@", 1)
 			patience := 10 * time.Second
 			if strings.HasPrefix(tt.name, "hang") {
-				patience = 400 * time.Millisecond
+				patience = 2 * time.Second
 			}
 			options := FetchOptions{Repository: url, CacheDir: dir, Progress: func(p Progress) { last = p }}
-			got, err := impatient(options, patience).fetch(t.Context(), repo.lock)
+			_, err := impatient(options, patience).fetch(t.Context(), repo.lock)
 			if n := repo.count(); n != tt.tries {
 				t.Errorf("%d tries, want %d", n, tt.tries)
 			}
@@ -312,7 +324,7 @@ func TestFetchFaults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := verifyFile(t.Context(), got.Files[0], repo.lock.Artifacts[0]); err != nil {
+				if err := has(t, dir, repo.lock.Artifacts[0]); err != nil {
 					t.Error(err)
 				}
 				if want := (Progress{1, 1, 20000, 20000}); last != want {
@@ -417,14 +429,19 @@ func TestFetchCancelled(t *testing.T) {
 	}
 
 	// Also while it waits for another process.
-	unlock, err := newFetcher(FetchOptions{}).lockCache(t.Context(), dir)
+	cache, err := openCache(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.close()
+	unlock, err := cache.lock(t.Context(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unlock()
 	ctx, cancel = context.WithCancelCause(t.Context())
 	cancel(why)
-	if _, err := newFetcher(FetchOptions{}).lockCache(ctx, dir); err != why {
+	if _, err := cache.lock(ctx, slog.New(slog.DiscardHandler)); err != why {
 		t.Errorf("%v, want the cause", err)
 	}
 }

@@ -1,8 +1,10 @@
 package bootstrap
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -14,6 +16,13 @@ import (
 const (
 	RepositoryEnv    = "KCL_MAVEN_REPO"
 	RepositoryEnvKCL = "KCL_MVN_REPO_SEARCH_URL"
+)
+
+// The environment variables with what a repository wants of its users.
+const (
+	usernameEnv = "KCL_MAVEN_USERNAME"
+	passwordEnv = "KCL_MAVEN_PASSWORD"
+	tokenEnv    = "KCL_MAVEN_TOKEN"
 )
 
 // DefaultRepository returns the URL of the Maven repository that is used when
@@ -36,8 +45,15 @@ func mavenCentral() string {
 	return "https://" + host + "/maven2"
 }
 
-// parseRepository checks the URL of a repository.
-func parseRepository(repository string) (*url.URL, error) {
+// A source is a Maven repository and what it wants of its users.
+type source struct {
+	root          *url.URL // without user and password
+	authorization string   // the header of this name, or empty
+}
+
+// parseSource checks the URL of a repository and finds the credentials for it:
+// those in the URL, else those in the environment.
+func parseSource(repository string) (*source, error) {
 	if repository == "" {
 		repository = DefaultRepository()
 	}
@@ -53,7 +69,75 @@ func parseRepository(repository string) (*url.URL, error) {
 	case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.RawQuery != "", u.Fragment != "":
 		return nil, fmt.Errorf("the repository %s is not of the form https://HOST/PATH", redact(u))
 	}
-	return u, nil
+	s := &source{root: u}
+	user := u.User
+	u.User = nil
+	if user != nil {
+		password, _ := user.Password()
+		s.authorization = basic(user.Username(), password)
+		return s, nil
+	}
+	if s.authorization, err = authorizationFromEnv(); err != nil {
+		return nil, err
+	}
+	if s.authorization != "" && repository == mavenCentral() {
+		return nil, fmt.Errorf("there are credentials in the environment (%s or %s), but no repository that they are for: name it with --repo or %s",
+			usernameEnv, tokenEnv, RepositoryEnv)
+	}
+	return s, nil
+}
+
+// authorizationFromEnv returns the header for the environment's credentials, or
+// nothing.
+func authorizationFromEnv() (string, error) {
+	username, password, token := os.Getenv(usernameEnv), os.Getenv(passwordEnv), os.Getenv(tokenEnv)
+	switch {
+	case token != "" && (username != "" || password != ""):
+		return "", fmt.Errorf("%s and %s or %s are both set: a repository takes one of them", tokenEnv, usernameEnv, passwordEnv)
+	case strings.ContainsAny(token, "\r\n"):
+		return "", fmt.Errorf("%s has more than one line: set it to the token alone", tokenEnv)
+	case token != "":
+		return "Bearer " + token, nil
+	case (username == "") != (password == ""):
+		return "", fmt.Errorf("one of %s and %s is set without the other", usernameEnv, passwordEnv)
+	case username != "":
+		return basic(username, password), nil
+	}
+	return "", nil
+}
+
+func basic(username, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(username+":"+password))
+}
+
+// An authorizer adds the credentials of a source to the requests that go there
+// and to no other, whatever the source redirects to. The client itself never
+// sees them: it would carry them along to another port or scheme.
+type authorizer struct {
+	source *source
+	next   *http.Transport
+}
+
+func (a authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
+	if a.source.authorization != "" && origin(req.URL) == origin(a.source.root) {
+		req = req.Clone(req.Context())
+		req.Header.Set("Authorization", a.source.authorization)
+	}
+	return a.next.RoundTrip(req)
+}
+
+// CloseIdleConnections is what http.Client looks for in its transport.
+func (a authorizer) CloseIdleConnections() {
+	a.next.CloseIdleConnections()
+}
+
+// origin returns scheme, host and port of u, in one spelling.
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + " " + strings.ToLower(u.Hostname()) + " " + port
 }
 
 // redact returns u for people to read, without user and password.

@@ -1,0 +1,180 @@
+package bootstrap
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// A cache is the folder that the files are kept in. All names are those of
+// Coordinate.Path. An os.Root keeps a symbolic link in the folder from leading
+// anything out of it.
+type cache struct {
+	dir  string
+	root *os.Root
+}
+
+// openCache opens the folder, and makes it when write is true.
+func openCache(dir string, write bool) (*cache, error) {
+	if write {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("cannot make the folder for the jars: %w", err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the folder for the jars: %w", err)
+	}
+	return &cache{dir: dir, root: root}, nil
+}
+
+func (c *cache) close() { c.root.Close() }
+
+// lock keeps other processes from writing to the folder until unlock is called.
+func (c *cache) lock(ctx context.Context, log *slog.Logger) (unlock func(), err error) {
+	lock := flock.New(filepath.Join(c.dir, ".kcl-bootstrap.lock"))
+	locked, err := lock.TryLock()
+	if err == nil && !locked {
+		log.Info("waiting for another process that fills the cache", "folder", c.dir)
+		_, err = lock.TryLockContext(ctx, 50*time.Millisecond)
+	}
+	if ctx.Err() != nil {
+		lock.Close()
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, cannotWrite(err)
+	}
+	return func() { lock.Close() }, nil
+}
+
+func cannotWrite(err error) error {
+	return fmt.Errorf("cannot write to the folder for the jars: %w", err)
+}
+
+// verify tells whether the cache has the artifact, byte for byte.
+func (c *cache) verify(ctx context.Context, a Artifact) error {
+	// Before it is opened: opening a named pipe would wait for a writer. A
+	// link is none of ours: what it points at may change.
+	info, err := c.root.Lstat(a.Path())
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: it is no regular file", ErrNotVerified)
+	}
+	if info.Size() != a.Size {
+		return fmt.Errorf("%w: it has %d bytes, not %d", ErrNotVerified, info.Size(), a.Size)
+	}
+	f, err := c.root.Open(a.Path())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, contextReader{ctx, f}); err != nil {
+		return err
+	}
+	if got := [sha256.Size]byte(hash.Sum(nil)); got != a.SHA256 {
+		return fmt.Errorf("%w: its SHA-256 is %x, not %x", ErrNotVerified, got, a.SHA256)
+	}
+	return nil
+}
+
+// Files that are being written have names with this start and end.
+const (
+	partPrefix = ".kcl-bootstrap-"
+	partSuffix = ".part"
+)
+
+// clear removes a broken file, so that it is not taken for a good one by
+// anything else, and what a killed process has left beside it. The caller has
+// the cache's lock, so nothing of that is still being written.
+func (c *cache) clear(a Artifact) error {
+	name := a.Path()
+	dir, err := c.root.Open(path.Dir(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	entries, err := dir.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		part := strings.HasPrefix(entry, partPrefix) && strings.HasSuffix(entry, partSuffix)
+		if !part && entry != path.Base(name) {
+			continue
+		}
+		if err := c.root.Remove(path.Join(path.Dir(name), entry)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// A part is a file that is being written.
+type part struct {
+	*os.File
+	cache *cache
+	name  string
+}
+
+// create begins to write an artifact.
+func (c *cache) create(a Artifact) (*part, error) {
+	dir := path.Dir(a.Path())
+	if err := c.root.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	name := path.Join(dir, partPrefix+rand.Text()+partSuffix)
+	f, err := c.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return &part{File: f, cache: c, name: name}, nil
+}
+
+// place gives a complete file its final name, so that a crash at any moment
+// leaves either the whole file there or none.
+func (p *part) place(a Artifact) error {
+	if err := p.Sync(); err != nil {
+		return err
+	}
+	if err := p.Close(); err != nil {
+		return err
+	}
+	return p.cache.root.Rename(p.name, a.Path())
+}
+
+// discard removes what was written.
+func (p *part) discard() {
+	p.Close()
+	p.cache.root.Remove(p.name)
+}
+
+// A contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
