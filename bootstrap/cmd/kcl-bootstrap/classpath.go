@@ -14,12 +14,7 @@ const classpathHelp = `Usage: kcl-bootstrap classpath [flags]
 
 Fetches the jars that the cache lacks, and prints the Java class path of them.
 
-  -c, --jar-path DIR  where the jars are kept (default: the folder
-                      kcl-bootstrap/maven in the user's cache folder)
-      --repo URL      the Maven repository (default: that of KCL_MAVEN_REPO or
-                      KCL_MVN_REPO_SEARCH_URL, else Maven Central)
-  -h, --help          print this text
-
+` + jarHelp + `
 Example:
   CLASSPATH=$(kcl-bootstrap classpath)
 `

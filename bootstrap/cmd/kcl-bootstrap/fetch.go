@@ -2,37 +2,54 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
-	"time"
+	"os"
 
 	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
+// jarHelp is the help of the flags of fetchFlags.
+const jarHelp = `  -c, --jar-path DIR  where the jars are kept (default: the folder
+                      kcl-bootstrap/maven in the user's cache folder)
+      --lock FILE     the lock: which jars, and their hashes (default: that of
+                      ` + daemon + `; full: the same with the jars of
+                      the Glue Schema Registry)
+      --repo URL      the Maven repository (default: that of KCL_MAVEN_REPO or
+                      KCL_MVN_REPO_SEARCH_URL, else Maven Central)
+      --offline       fail where a jar is missing or broken; fetch nothing
+      --quiet         do not tell how far the download is
+  -h, --help          print this text
+`
+
 const fetchHelp = `Usage: kcl-bootstrap fetch [flags]
 
 Fetches ` + daemon + ` and the jars it needs into the cache, and
 verifies each of them. A later start needs no network.
 
-  -c, --jar-path DIR  where the jars are kept (default: the folder
-                      kcl-bootstrap/maven in the user's cache folder)
-      --repo URL      the Maven repository (default: that of KCL_MAVEN_REPO or
-                      KCL_MVN_REPO_SEARCH_URL, else Maven Central)
-  -h, --help          print this text
-
+` + jarHelp + `
 Example:
   kcl-bootstrap fetch --jar-path /opt/kcl
+
+Credentials for the repository: KCL_MAVEN_USERNAME and KCL_MAVEN_PASSWORD, or
+KCL_MAVEN_TOKEN. A proxy: HTTPS_PROXY, NO_PROXY.
 `
 
 // fetchFlags are the flags of all command lines that need the jars.
 type fetchFlags struct {
-	jarPath, repo string
+	jarPath, lock, repo string
+	offline, quiet      bool
 }
 
 func (f *fetchFlags) register(set *pflag.FlagSet) {
 	set.StringVarP(&f.jarPath, "jar-path", "c", "", "")
+	set.StringVar(&f.lock, "lock", "", "")
 	set.StringVar(&f.repo, "repo", "", "")
+	set.BoolVar(&f.offline, "offline", false, "")
+	set.BoolVar(&f.quiet, "quiet", false, "")
 }
 
 // fetch is the subcommand.
@@ -51,25 +68,50 @@ func (c *command) fetch(ctx context.Context, args []string) int {
 
 // fetchJars brings the jars into the cache, and tells how far it is.
 func (c *command) fetchJars(ctx context.Context, f fetchFlags) (*bootstrap.Fetched, error) {
-	return bootstrap.Fetch(ctx, c.lock, bootstrap.FetchOptions{
+	lock, err := c.chooseLock(f)
+	if err != nil {
+		return nil, err
+	}
+	c.lock = lock
+	progress := c.progress(lock, f.quiet)
+	fetched, err := bootstrap.Fetch(ctx, lock, bootstrap.FetchOptions{
 		Repository: f.repo,
 		CacheDir:   f.jarPath,
+		Offline:    f.offline,
 		Log:        slog.New(lineHandler{c.say}),
-		Progress:   c.progress(),
+		Progress:   progress.report,
 	})
+	progress.end()
+	if errors.Is(err, bootstrap.ErrOffline) {
+		return nil, fmt.Errorf("%w, without --offline", err)
+	}
+	return fetched, err
 }
 
-// progress returns a function that tells how far the download is: at its
-// start, once a second, and at its end.
-func (c *command) progress() func(bootstrap.Progress) {
-	var last time.Time
-	return func(p bootstrap.Progress) {
-		if done := p.Files == p.TotalFiles; !done && time.Since(last) < time.Second {
-			return
-		}
-		last = time.Now()
-		const mb = 1e6
-		c.say("fetching %s: %d of %d jars, %.1f of %.1f MB", daemon,
-			p.Files, p.TotalFiles, float64(p.Bytes)/mb, float64(p.TotalBytes)/mb)
+// fullLock is the --lock that is no file.
+const fullLock = "full"
+
+// chooseLock returns the lock that --lock names.
+func (c *command) chooseLock(f fetchFlags) (*bootstrap.Lock, error) {
+	switch f.lock {
+	case "":
+		return c.lock, nil
+	case fullLock:
+		return bootstrap.DaemonFullLock(), nil
 	}
+	text, err := os.ReadFile(f.lock)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the lock: %w", err)
+	}
+	lock, err := bootstrap.ParseLock(f.lock, text)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range lock.Artifacts {
+		if a.Group == "software.amazon.kinesis" && a.Artifact == "amazon-kinesis-client-multilang" {
+			lock.Name = "MultiLangDaemon " + a.Version
+			return lock, nil
+		}
+	}
+	return nil, fmt.Errorf("the lock %s does not name the daemon, software.amazon.kinesis:amazon-kinesis-client-multilang", f.lock)
 }

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	case filepath.Base(os.Args[0]) == "java":
 		java(os.Getenv(javaVariable))
 	case os.Getenv(lockVariable) != "":
-		lock, err := bootstrap.ParseLock("test", []byte(os.Getenv(lockVariable)))
+		lock, err := bootstrap.ParseLock(daemon, []byte(os.Getenv(lockVariable)))
 		if err != nil {
 			panic(err)
 		}

@@ -28,8 +28,12 @@ the jars it needs, and prints the command that starts the daemon, or runs it.
       --add-classpath PATH      a further jar or folder; may be repeated
   -c, --jar-path DIR            where the jars are kept (default: the folder
                                 kcl-bootstrap/maven in the user's cache folder)
+      --lock FILE               which jars, and their hashes; full: with those
+                                of the Glue Schema Registry
       --repo URL                the Maven repository (default: KCL_MAVEN_REPO,
                                 KCL_MVN_REPO_SEARCH_URL, else Maven Central)
+      --offline                 fail where a jar is missing; fetch nothing
+      --quiet                   do not tell of the download
 With --execute:
       --set KEY=VALUE           a property in the place of the file's
       --restart                 start the daemon again when it ends by itself,
@@ -206,7 +210,7 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 	}
 
 	quiet := context.AfterFunc(ctx, func() {
-		c.say("stopping %s; another signal after a second kills it", daemon)
+		c.say("stopping %s; another signal after a second kills it", c.lock.Name)
 	})
 	defer quiet()
 	run := func(ctx context.Context) error {
@@ -218,7 +222,7 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 			StopTimeout: f.stopTimeout,
 			Started: func(pid int) {
 				// The form of this line is part of the command's interface.
-				c.say("started %s, pid %d", daemon, pid)
+				c.say("started %s, pid %d", c.lock.Name, pid)
 			},
 			Holding: func(shards int) {
 				if !ready {
@@ -234,8 +238,8 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 	var err error
 	if f.restart {
 		err = bootstrap.RestartPolicy{Restarting: func(err error, n int, delay time.Duration) {
-			c.say("stopped %s: %v", daemon, err)
-			c.say("restarting %s in %.1f s, number %d within an hour", daemon, delay.Seconds(), n)
+			c.say("stopped %s: %v", c.lock.Name, err)
+			c.say("restarting %s in %.1f s, number %d within an hour", c.lock.Name, delay.Seconds(), n)
 		}}.Run(ctx, run)
 	} else {
 		err = run(ctx)
@@ -243,10 +247,10 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 	var exit *bootstrap.ExitError
 	switch {
 	case err == nil:
-		c.say("stopped %s as asked", daemon)
+		c.say("stopped %s as asked", c.lock.Name)
 		return statusOK
 	case errors.As(err, &exit):
-		c.say("stopped %s: %v", daemon, err)
+		c.say("stopped %s: %v", c.lock.Name, err)
 		if exit.Code == 0 || exit.Stopping && !exit.Killed {
 			return statusFailed
 		}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+)
+
+const mb = 1e6
+
+// A progress tells people how far a download is: none does when all is in the
+// cache. end is called after it, whatever became of it.
+type progress interface {
+	report(bootstrap.Progress)
+	end()
+}
+
+// progress returns a bar on a terminal, lines elsewhere, and silence when that
+// is asked for.
+func (c *command) progress(lock *bootstrap.Lock, quiet bool) progress {
+	switch {
+	case quiet:
+		return silence{}
+	case term.IsTerminal(int(c.stderr.Fd())):
+		return &bar{name: lock.Name, out: c.stderr, say: c.say}
+	default:
+		return &lines{name: lock.Name, say: c.say}
+	}
+}
+
+type silence struct{}
+
+func (silence) report(bootstrap.Progress) {}
+func (silence) end()                      {}
+
+// lines are what a log file keeps: one at the start, one a second, one at the
+// end.
+type lines struct {
+	name string
+	say  func(string, ...any)
+	last time.Time
+}
+
+func (l *lines) report(p bootstrap.Progress) {
+	if done := p.Files == p.TotalFiles; !done && time.Since(l.last) < time.Second {
+		return
+	}
+	l.last = time.Now()
+	l.say("fetching %s: %d of %d jars, %.1f of %.1f MB", l.name,
+		p.Files, p.TotalFiles, float64(p.Bytes)/mb, float64(p.TotalBytes)/mb)
+}
+
+func (*lines) end() {}
+
+// A bar is drawn over itself; in the end a line stands in its place.
+type bar struct {
+	name string
+	out  *os.File
+	say  func(string, ...any)
+	bar  *progressbar.ProgressBar
+	last bootstrap.Progress
+}
+
+func (b *bar) report(p bootstrap.Progress) {
+	b.last = p
+	if b.bar == nil {
+		b.bar = progressbar.NewOptions64(p.TotalBytes,
+			progressbar.OptionSetWriter(b.out),
+			progressbar.OptionSetDescription("kcl-bootstrap: fetching "+b.name),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionSetWidth(20), // all of it in 80 columns
+			progressbar.OptionSetPredictTime(false),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetRenderBlankState(true),
+		)
+	}
+	// One byte short until all files have their names: at the last one the
+	// bar takes itself for finished.
+	bytes := p.Bytes
+	if p.Files < p.TotalFiles {
+		bytes = min(bytes, p.TotalBytes-1)
+	}
+	b.bar.Set64(bytes)
+}
+
+func (b *bar) end() {
+	if b.bar == nil {
+		return
+	}
+	b.bar.Clear()
+	if b.last.Files == b.last.TotalFiles {
+		b.say("fetched %s: %d jars, %.1f MB", b.name, b.last.Files, float64(b.last.Bytes)/mb)
+	}
+}
