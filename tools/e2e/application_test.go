@@ -40,13 +40,20 @@ type application struct {
 // newApplication makes one. The settings come after those of the stack.
 func newApplication(t *testing.T, shards int, settings ...stack.Setting) *application {
 	t.Helper()
+	return newApplicationAt(t, local(t).KinesisURL(), shards, settings...)
+}
+
+// newApplicationAt makes one that uses another Kinesis than the stack's.
+func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...stack.Setting) *application {
+	t.Helper()
 	l := local(t)
 	a := &application{t: t, name: strings.ReplaceAll(t.Name(), "/", "-"), dir: t.TempDir()}
-	a.environ = sample.Environ(l.Environ(os.Environ()), shared.bin)
+	a.environ = append(sample.Environ(l.Environ(os.Environ()), shared.bin), "AWS_ENDPOINT_URL_KINESIS="+kinesisURL)
 	a.files = sample.NewShardFiles(filepath.Join(a.dir, "data"))
 	a.run("kcl-infra", "create", "--application", a.name, "--stream-name", a.name,
 		"--shards", fmt.Sprint(shards), "--seed-leases", "TRIM_HORIZON")
 	all := append(l.Properties(),
+		stack.Setting{Name: "kinesisEndpoint", Value: kinesisURL},
 		stack.Setting{Name: "streamName", Value: a.name},
 		stack.Setting{Name: "applicationName", Value: a.name},
 		// Only with the name that it had does a daemon that was killed get its

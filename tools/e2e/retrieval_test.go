@@ -1,0 +1,228 @@
+//go:build unix
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
+	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
+)
+
+// inBothModes runs a test as KCL reads by GetRecords and as it reads by
+// SubscribeToShard, each with a Kinesis of its own. The tests run one after the
+// other: with more daemons at once KCL gets too little of the processor to renew
+// its leases. How the daemons stop is not looked at, as other tests do: KCL may
+// give itself some of many leases again while it gives them up, and then waits
+// for them until its grace is over.
+func inBothModes(t *testing.T, test func(*retrieval)) {
+	for _, mode := range []string{"POLLING", "FANOUT"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			require(t)
+			server := kinesislocal.New(t)
+			a := newApplicationAt(t, server.URL(), 4, childProperties, stack.Setting{Name: "retrievalMode", Value: mode})
+			test(&retrieval{a, server, kinesis.NewFromConfig(server.AWSConfig())})
+		})
+	}
+}
+
+// retrieval is an application whose processors note what they get.
+type retrieval struct {
+	*application
+	server *kinesislocal.Server
+	client *kinesis.Client
+}
+
+const noted = childEnv + "=note"
+
+// A split, a merge and an update of the shard count while records are put:
+// every parent ends, once, and every record comes.
+func TestReshardUnderLoad(t *testing.T) {
+	inBothModes(t, func(r *retrieval) {
+		t := r.t
+		d := r.start(noted)
+		put := r.startProducing(5000, 500)
+		shard := func(number int) *string { return aws.String(fmt.Sprintf("shardId-%012d", number)) }
+		reshards := []func() error{
+			func() error { // 0 becomes 4 and 5
+				_, err := r.client.SplitShard(t.Context(), &kinesis.SplitShardInput{StreamName: &r.name, ShardToSplit: shard(0), NewStartingHashKey: aws.String("40000000000000000000000000000000000000")})
+				return err
+			},
+			func() error { // 4 and 5 become 6
+				_, err := r.client.MergeShards(t.Context(), &kinesis.MergeShardsInput{StreamName: &r.name, ShardToMerge: shard(4), AdjacentShardToMerge: shard(5)})
+				return err
+			},
+			func() error { // 6, 1, 2 and 3 become two each
+				_, err := r.client.UpdateShardCount(t.Context(), &kinesis.UpdateShardCountInput{StreamName: &r.name, TargetShardCount: aws.Int32(8), ScalingType: types.ScalingTypeUniformScaling})
+				return err
+			},
+		}
+		for i, reshard := range reshards {
+			r.await(d, fmt.Sprintf("record %d", 1000*(i+1)), func() bool { return r.noted() >= 1000*(i+1) })
+			if err := reshard(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put()
+		r.awaitAll(d)
+		ended := r.closedShards()
+		if len(ended) != 7 {
+			t.Errorf("%v are closed, want 7", ended)
+		}
+		r.await(d, "the end of every closed shard", func() bool {
+			return strings.Count(r.read("events.txt"), "shardEnded") >= len(ended)
+		})
+		events := r.read("events.txt")
+		for _, id := range ended {
+			if n := strings.Count(events, "shardEnded "+id); n != 1 {
+				t.Errorf("%s ended %d times", id, n)
+			}
+		}
+		if n := strings.Count(events, "shardEnded"); n != len(ended) {
+			t.Errorf("%d shards ended, %d are closed:\n%s", n, len(ended), events)
+		}
+	})
+}
+
+// A second daemon gets its share of the shards: the first one's processors see
+// leaseLost, and nothing is lost on the way.
+func TestTwoDaemonsShareTheShards(t *testing.T) {
+	inBothModes(t, func(r *retrieval) {
+		first := r.start(noted)
+		r.produce(100)
+		r.awaitAll(first)
+		second := r.startWorker("worker-2")
+		// KCL balances throughput: without any it leaves the leases where they are.
+		for deadline := time.Now().Add(patience); !r.handedOver(); r.produce(100) {
+			if time.Now().After(deadline) {
+				r.t.Fatalf("no shard has changed hands after %v:\n%s", patience, r.read("events.txt"))
+			}
+		}
+		r.produce(500)
+		r.awaitAll(second)
+	})
+}
+
+// handedOver tells whether a processor of the first daemon has lost its shard
+// and another one has begun with it.
+func (r *retrieval) handedOver() bool {
+	events := r.read("events.txt")
+	_, after, lost := strings.Cut(events, "leaseLost ")
+	shard, _, whole := strings.Cut(after, "\n")
+	return lost && whole && strings.Count(events, "initialize "+shard+" ") > 1
+}
+
+// Whatever Kinesis answers, nothing is lost.
+func TestFaultsLoseNothing(t *testing.T) {
+	inBothModes(t, func(r *retrieval) {
+		if err := r.server.SetFaults(
+			fault.Rule{Kind: fault.Error, Rate: 0.05},
+			fault.Rule{Kind: fault.Throttle, Rate: 0.05},
+			fault.Rule{Kind: fault.Partial, Rate: 0.05},
+			fault.Rule{Kind: fault.Drop, Rate: 0.03},
+			fault.Rule{Kind: fault.Expire, Rate: 0.02},
+		); err != nil {
+			r.t.Fatal(err)
+		}
+		d := r.start(noted)
+		r.startProducing(5000, 500)()
+		r.awaitAll(d)
+	})
+}
+
+// startProducing puts n records, rate a second, and returns a function that
+// waits for its end.
+func (r *retrieval) startProducing(n, rate int) (wait func()) {
+	cmd := exec.Command(sample.Command(shared.bin, "producer"), "--stream", r.name, "--records", fmt.Sprint(n), "--rate", fmt.Sprint(rate))
+	var stdout, stderr bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.dir, r.environ, &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	waited := false
+	wait = func() {
+		r.t.Helper()
+		waited = true
+		if err := <-ended; err != nil {
+			r.t.Fatalf("producer: %v: %s", err, &stderr)
+		}
+		receipts, err := sample.Receipts(&stdout)
+		if err != nil || len(receipts) != n {
+			r.t.Fatalf("%d receipts for %d records, error %v", len(receipts), n, err)
+		}
+		r.sent = append(r.sent, receipts...)
+	}
+	r.t.Cleanup(func() {
+		if !waited {
+			cmd.Process.Kill()
+			<-ended
+		}
+	})
+	return wait
+}
+
+// awaitAll waits until the processors have noted every record.
+func (r *retrieval) awaitAll(d *sample.Daemon) {
+	r.t.Helper()
+	r.await(d, fmt.Sprintf("each of %d records", len(r.sent)), func() bool {
+		if r.noted() < len(r.sent) {
+			return false
+		}
+		got := make(map[string]bool)
+		for line := range strings.Lines(r.read("records.txt")) {
+			got[strings.TrimSuffix(line, "\n")] = true
+		}
+		for _, key := range r.sent {
+			if !got[key.ShardID+" "+key.SequenceNumber] {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (r *retrieval) closedShards() (ids []string) {
+	r.t.Helper()
+	out, err := r.client.ListShards(r.t.Context(), &kinesis.ListShardsInput{StreamName: &r.name})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, s := range out.Shards {
+		if s.SequenceNumberRange.EndingSequenceNumber != nil {
+			ids = append(ids, *s.ShardId)
+		}
+	}
+	return ids
+}
+
+// startWorker starts a daemon beside the one that runs, under another name.
+func (r *retrieval) startWorker(id string) *sample.Daemon {
+	r.t.Helper()
+	properties, err := os.ReadFile(r.properties)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	other := *r.application
+	other.properties = filepath.Join(r.dir, id+".properties")
+	// Of two lines with one name, Java takes the last.
+	if err := os.WriteFile(other.properties, append(properties, "workerId = "+id+"\n"...), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+	return other.start(noted)
+}
