@@ -23,6 +23,7 @@ type bench struct {
 }
 
 var benches = []bench{
+	{"bootstrap", "kcl-bootstrap against the bootstrap for Node.js, aws-kcl (npm)", benchBootstrap},
 	{"local", "kinesislocal against kinesis-local (npm) and ferrokinesis (Cargo)", benchLocal},
 	{"protocol", "how fast children take the daemon's records", benchProtocol},
 }
