@@ -9,8 +9,9 @@
 //     looks whether somebody answers at the endpoints that it names.
 //   - FindJava finds the java command.
 //   - Fetch brings the files of a Lock from a Maven repository into a cache and
-//     verifies each of them, at each call. DaemonLock is the daemon's own lock;
-//     ParseLock reads one for anything else that is published as jars.
+//     verifies each of them, at each call. DaemonLock is the daemon's own lock,
+//     DaemonFullLock that with the Glue Schema Registry; ParseLock reads one for
+//     anything else that is published as jars.
 //   - Command makes the daemon's command line; its Run runs it in a process
 //     group of its own, tells when it is ready, and stops it gracefully.
 //   - RestartPolicy brings a daemon back that ended by itself, and ClaimWorker
@@ -18,6 +19,19 @@
 //
 // What Command.Run and its companions guarantee, and the tests that prove it:
 //
+//   - Fetch returns only files that have the lock's size and SHA-256 at that
+//     moment, whatever the repository sends, and leaves no other under a file's
+//     name (TestFetchFaults, TestFetchRepairsTheCache, TestFetchBroken).
+//   - A download that is killed at any moment is repaired by the next one, and
+//     of two at once one waits for the other (TestFetchKilled,
+//     TestFetchTwoProcesses).
+//   - Nothing is written outside the cache, whatever coordinates and symbolic
+//     links say (TestParseLockErrors, TestFetchLinkForAFile,
+//     TestFetchLinkOutOfTheCache).
+//   - Credentials go to the repository's scheme, host and port alone, and into
+//     no error (TestFetchRedirectedCredentials, TestFetchErrorsHaveNoCredentials).
+//   - The class path of the jars is exactly the lock's, sorted
+//     (TestStrayFilesAreNotOnTheClassPath).
 //   - The daemon gets one SIGTERM when ctx ends, and nothing outside its process
 //     group is signalled (TestRunStops; end to end TestPipelineSurvivesAKill).
 //   - nil means that the daemon said that its shutdown is complete, or had not
