@@ -6,7 +6,7 @@ import (
 )
 
 // Up to this much of batches may lie about in any program.
-const unpaced = 4 << 20
+const unpaced = 8 << 20
 
 // pacer bounds the memory that dead batches take. Left to itself the collector
 // lets the heap double, a long line's buffer included: at 10 MiB a batch that
