@@ -40,7 +40,7 @@ type Daemon struct {
 }
 
 // stopLimit is more than the daemon's own grace and all that follows it.
-const stopLimit = 40 * time.Second
+const stopLimit = 90 * time.Second
 
 // StartDaemon starts kcl-bootstrap -e.
 func StartDaemon(c DaemonConfig) (*Daemon, error) {

@@ -185,6 +185,7 @@ func (s *Stack) Properties() []Setting {
 		{"workerMetricsReporterFreqInMillis", "1000"},
 		{"failoverTimeMillis", "3000"},
 		{"idleTimeBetweenReadsInMillis", "500"},
-		{"shutdownGraceMillis", "10000"},
+		// No stop takes that long; on a busy machine 10 s were too few.
+		{"shutdownGraceMillis", "60000"},
 	}
 }
