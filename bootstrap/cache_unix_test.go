@@ -22,11 +22,16 @@ func TestFetchLinkForAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := filepath.Join(outside, "good.jar")
+	// One within the cache could be followed, and has the right content.
+	good := filepath.Join(dir, "good.jar")
 	if err := os.Rename(got.Files[0], good); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(good, got.Files[0]); err != nil {
+	within, err := filepath.Rel(filepath.Dir(got.Files[0]), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(within, got.Files[0]); err != nil {
 		t.Fatal(err)
 	}
 	bad := filepath.Join(outside, "bad.jar")
