@@ -28,21 +28,26 @@ var (
 //     spaces, without quoting) is no executable file: in PATH, or, where it
 //     has a slash, from the working directory on;
 //   - applicationName, AwsCredentialsProvider (which KCL looks up without
-//     case), or both streamName and streamArn are missing, or have a form that
-//     AWS refuses, such as a space at the end of the line;
+//     case; kinesisCredentialsProvider.class also does), or both streamName and
+//     streamArn are missing, or have a form that AWS refuses, such as a space at
+//     the end of the line;
 //   - no region is named: not by regionName (a streamArn does not count), nor
 //     by anything else that the AWS SDK looks at (see the README);
 //   - an endpoint is not a URL of http or https;
 //   - a property that the daemon does not know, with the name that was probably
 //     meant; only a warning if keys is nil;
 //   - a value that is not of the property's type, for which the daemon would
-//     take 0 or false without a word, or die.
+//     take 0 or false without a word, or die;
+//   - a credentials provider that this daemon does not have, unless its name has
+//     a package: then it may be on a class path of one's own, and is a warning.
 //
-// The warnings are about properties that are read but make no difference, that
-// are there twice, a 0 that the daemon takes for unset, and settings that are
+// The warnings are about properties that are read but make no difference, in
+// general or in this retrieval mode, that are there twice or beside another that
+// means the same, a 0 that the daemon takes for unset, and settings that are
 // legal but seldom meant: no shutdownGraceMillis or one too short, metrics to
-// CloudWatch beside endpoints of one's own, no initialPositionInStream, quotes
-// and spaces in executableName, spaces at the end of a value.
+// CloudWatch beside endpoints of one's own, no initialPositionInStream, a
+// retrieval mode that follows from other properties, quotes and spaces in
+// executableName, spaces at the end of a value.
 //
 // Both are in the order of the file's lines. Check depends on the environment,
 // and may be called concurrently.
@@ -50,7 +55,12 @@ func (p *Properties) Check(keys *Keys) (warnings []Finding, err error) {
 	c := &checker{Properties: p, keys: keys}
 	c.required()
 	c.names()
-	c.types()
+	c.twins()
+	if keys != nil {
+		c.types()
+		c.providers()
+		c.modes()
+	}
 	c.advise()
 	byLine := func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) }
 	slices.SortStableFunc(c.warnings, byLine)
@@ -69,22 +79,22 @@ type checker struct {
 }
 
 // error and warn note a finding about a property, which need not be there.
-func (c *checker) error(name, format string, args ...any) {
-	c.errors = append(c.errors, c.finding(name, fmt.Sprintf(format, args...)))
+func (c *checker) error(name, text, suggestion string) {
+	c.errors = append(c.errors, c.finding(name, text, suggestion))
 }
 
-func (c *checker) warn(name, format string, args ...any) {
-	f := c.finding(name, fmt.Sprintf(format, args...))
+func (c *checker) warn(name, text, suggestion string) {
+	f := c.finding(name, text, suggestion)
 	f.Warning = true
 	c.warnings = append(c.warnings, f)
 }
 
-func (p *Properties) finding(name, text string) Finding {
-	s, ok := p.values[name]
-	if ok && s.line == 0 {
-		return Finding{Text: text}
+func (p *Properties) finding(name, text, suggestion string) Finding {
+	f := Finding{Key: name, Text: text, Suggestion: suggestion}
+	if s, ok := p.values[name]; !ok || s.line > 0 {
+		f.File, f.Line = p.given, s.line
 	}
-	return Finding{File: p.given, Line: s.line, Text: text}
+	return f
 }
 
 // sorted returns the names in the file's order, then the others.
@@ -97,48 +107,59 @@ func (p *Properties) sorted() []string {
 // required looks for what the daemon cannot do without.
 func (c *checker) required() {
 	if !c.has("executableName") {
-		c.error("executableName", "executableName is missing; set it to the command that processes records")
+		c.error("executableName", "it is missing", "set it to the command that processes records")
 	} else {
 		c.executable(c.value("executableName"))
 	}
 	if name := c.value("applicationName"); !c.has("applicationName") {
-		c.error("applicationName", "applicationName is missing; set it to the name of this application, which its lease table gets too")
+		c.error("applicationName", "it is missing", "set it to the name of this application, which its lease table gets too")
 	} else if !tableName.MatchString(name) && !c.has("tableName") {
-		c.error("applicationName", "applicationName %q cannot name a DynamoDB table; use 3 to 255 of a-z A-Z 0-9 _ . -", name)
+		c.error("applicationName", strconv.Quote(name)+" cannot name a DynamoDB table", "use 3 to 255 of a-z A-Z 0-9 _ . -")
 	}
 	switch name, arn := c.value("streamName"), c.value("streamArn"); {
 	case !c.has("streamName") && !c.has("streamArn"):
-		c.error("streamName", "streamName and streamArn are missing; set one of them to the stream to read")
+		c.error("streamName", "it is missing, and so is streamArn", "set one of them to the stream to read")
 	case c.has("streamArn") && !streamARN.MatchString(arn):
-		c.error("streamArn", "streamArn %q is not of the form arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", arn)
+		c.error("streamArn", strconv.Quote(arn)+" is not the ARN of a stream", "its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME")
 	case !c.has("streamArn") && !streamName.MatchString(name):
-		c.error("streamName", "streamName %q cannot name a stream; use 1 to 128 of a-z A-Z 0-9 _ . -", name)
+		c.error("streamName", strconv.Quote(name)+" cannot name a stream", "use 1 to 128 of a-z A-Z 0-9 _ . -")
 	}
 	if !c.hasCredentialsProvider() {
-		c.error("AwsCredentialsProvider", "AwsCredentialsProvider is missing; DefaultCredentialsProvider is the usual one")
+		c.error("AwsCredentialsProvider", "it is missing", "DefaultCredentialsProvider is the usual one")
 	}
 	if !c.hasRegion() && !regionFromElsewhere() {
-		c.error("regionName", "regionName is missing; set it to the stream's region, for example us-east-1")
+		c.error("regionName", "it is missing", "set it to the stream's region, for example us-east-1")
 	}
 	for _, e := range c.endpoints() {
 		if _, err := e.url(); err != nil {
-			c.error(e.property, "%v", err)
+			c.error(e.property, err.Error(), "correct it, or remove it for AWS")
 		}
 	}
 }
 
-// executable checks the command as the daemon will part it.
+// executable checks the command as the daemon will part it: its first word is
+// looked for as Java will.
 func (c *checker) executable(command string) {
-	err := checkExecutable(command)
-	if info, statErr := os.Stat(strings.TrimSpace(command)); err != nil && strings.Contains(strings.TrimSpace(command), " ") && statErr == nil && !info.IsDir() {
-		c.error("executableName", "executableName: the daemon parts it at spaces, so it cannot start %q; put its folder on PATH, or make a link whose path has none", command)
-		return
-	}
-	if err != nil {
-		c.error("executableName", "%v", err)
+	name, _, _ := strings.Cut(command, " ")
+	if err := lookExecutable(name); err != nil {
+		whole := javaTrim(command)
+		info, statErr := os.Stat(whole)
+		switch {
+		case strings.Contains(whole, " ") && statErr == nil && !info.IsDir():
+			c.error("executableName", fmt.Sprintf("the daemon parts it at spaces, so it cannot start %q", command),
+				"put its folder on PATH, or make a link whose path has none")
+			return
+		case runtime.GOOS == "windows" || strings.Contains(name, "/"):
+			c.error("executableName", fmt.Sprintf("%q cannot be executed: %v", name, err),
+				"a path starts at the working directory; or make it absolute")
+		default:
+			c.error("executableName", fmt.Sprintf("%q cannot be executed: %v", name, err),
+				"name the file with its path, for example ./"+name)
+		}
 	}
 	if strings.ContainsAny(command, "\"'") || strings.Contains(command, `\ `) {
-		c.warn("executableName", "executableName: the daemon parts it at every space and hands quotes and backslashes on; it knows no quoting")
+		c.warn("executableName", "the daemon parts it at every space and hands quotes and backslashes on",
+			"it knows no quoting: give the command no argument with a space")
 	}
 }
 
@@ -146,62 +167,110 @@ func (c *checker) executable(command string) {
 // does not heed, and that are there twice.
 func (c *checker) names() {
 	for _, r := range c.repeated {
-		c.warnings = append(c.warnings, Finding{File: c.given, Line: r.Line, Warning: true,
-			Text: fmt.Sprintf("%s is set again in line %d, which holds", r.Key, c.values[r.Key].line)})
-	}
-	if c.keys == nil {
-		for _, name := range c.sorted() {
-			if _, ok := DaemonKeys().lookup(name); !ok {
-				c.warn(name, "%s is not a property of MultiLangDaemon %s; it is not known what this daemon makes of it", name, DaemonVersion)
-			}
+		if c.values[r.name].line == 0 { // neither holds
+			continue
 		}
-		return
+		c.warnings = append(c.warnings, Finding{File: c.given, Line: r.line, Warning: true, Key: r.name,
+			Text: fmt.Sprintf("it is set again in line %d, which holds", r.heldByLine), Suggestion: "remove one"})
 	}
 	for _, name := range c.sorted() {
+		if c.keys == nil {
+			if _, ok := DaemonKeys().lookup(name); !ok {
+				c.warn(name, "it is not a property of MultiLangDaemon "+DaemonVersion, "look whether this daemon has it")
+			}
+			continue
+		}
 		key, ok := c.keys.lookup(name)
 		switch {
+		case !ok && c.keys.meant(name) != "":
+			c.error(name, "the daemon knows no such property", "did you mean "+c.keys.meant(name)+"?")
 		case !ok:
-			text := "the daemon knows no property " + strconv.Quote(name) + " and would pass over it"
-			if meant := c.keys.meant(name); meant != "" {
-				text += "; did you mean " + meant + "?"
-			} else {
-				text += "; remove it, or comment it out"
-			}
-			c.error(name, "%s", text)
+			c.error(name, "the daemon knows no such property", "remove it, or comment it out")
 		case key.ignored:
-			c.warn(name, "%s makes no difference to this daemon; remove it", name)
+			c.warn(name, "it makes no difference to this daemon", "remove it")
+		}
+	}
+}
+
+// twins are pairs of properties of which the daemon uses one, whichever Java's
+// hash table has last.
+var twins = [][2]string{
+	{"initialPositionInStream", "initialPositionInStreamExtended"},
+	{"workerId", "workerIdentifier"},
+	{"kinesisEndpoint", "kinesisClient.endpointOverride"},
+	{"dynamoDBEndpoint", "dynamoDbClient.endpointOverride"},
+}
+
+func (c *checker) twins() {
+	pairs := slices.Clone(twins)
+	for _, name := range c.sorted() {
+		// Those of retrieval, tables and so on have a short name too.
+		if group, short, ok := strings.Cut(name, "."); ok && strings.Contains(group, "onfig") && c.has(short) {
+			pairs = append(pairs, [2]string{short, name})
+		}
+	}
+	for _, pair := range pairs {
+		if c.has(pair[0]) && c.has(pair[1]) {
+			c.warn(pair[1], "it sets the same as "+pair[0]+", and one of them silently overrides the other", "remove one")
 		}
 	}
 }
 
 // types compares the values with what the daemon reads them as.
 func (c *checker) types() {
-	keys := c.keys
-	if keys == nil {
-		return
-	}
 	for _, name := range c.sorted() {
-		key, ok := keys.lookup(name)
+		key, ok := c.keys.lookup(name)
 		if !ok {
 			continue
 		}
 		value := c.value(name)
 		if wrong := key.typ.wrong(value); wrong != "" {
-			c.error(name, "%s: %s", name, wrong)
+			c.error(name, wrong, "")
 			continue
 		}
 		switch {
 		case key.zeroIgnored && key.typ.isZero(value):
-			holds := "its default holds"
+			holds := "its default"
 			if key.zeroDefault != "" {
-				holds = "its default, " + key.zeroDefault + ", holds"
+				holds += ", " + key.zeroDefault + ","
 			}
-			c.warn(name, "%s: the daemon takes %s for unset: %s", name, strings.TrimSpace(value), holds)
+			c.warn(name, fmt.Sprintf("the daemon takes %s for unset: %s holds", javaTrim(value), holds), "")
 		case key.typ.name == "string" && strings.TrimRight(value, " \t") != value && !slices.Contains([]string{"applicationName", "streamName", "streamArn", "executableName"}, name):
-			c.warn(name, "%s: the space at the end of the line is part of the value", name)
+			c.warn(name, "the space at the end of the line is part of the value", "remove it")
 		}
 	}
 }
+
+// modes looks for what the retrieval mode makes of the properties.
+func (c *checker) modes() {
+	mode, ok := c.Get("retrievalMode")
+	if key, known := c.keys.lookup("retrievalMode"); ok && (!known || key.typ.wrong(mode) != "") {
+		return // a finding of its own
+	}
+	mode = strings.ToUpper(mode)
+	if !ok || mode == defaultMode {
+		mode = fanoutMode
+		for _, name := range c.sorted() {
+			if key, ok := c.keys.lookup(name); ok && key.chooses && key.typ.wrong(c.value(name)) == "" && (key.choosesAny || !key.typ.isZero(c.value(name))) {
+				mode = key.only
+				c.warn(name, fmt.Sprintf("as retrievalMode names neither, it makes the daemon use %s, not %s", mode, fanoutMode),
+					"set retrievalMode to what you mean")
+				break
+			}
+		}
+	}
+	for _, name := range c.sorted() {
+		if key, ok := c.keys.lookup(name); ok && key.only != "" && key.only != mode {
+			c.warn(name, "it makes no difference in retrieval mode "+mode, "remove it, or set retrievalMode to "+key.only)
+		}
+	}
+}
+
+// The retrieval mode where none is named, and what it is by itself.
+const (
+	defaultMode = "DEFAULT"
+	fanoutMode  = "FANOUT"
+)
 
 // defaultFailover is KCL's failoverTimeMillis where none is set.
 const defaultFailover = 10_000
@@ -209,25 +278,30 @@ const defaultFailover = 10_000
 // advise looks for what is legal but seldom meant.
 func (c *checker) advise() {
 	if strings.EqualFold(c.value("initialPositionInStream"), "AT_TIMESTAMP") {
-		c.error("initialPositionInStream", "initialPositionInStream: the daemon refuses AT_TIMESTAMP here; set initialPositionInStreamExtended to the seconds since 1970 instead")
+		c.error("initialPositionInStream", "the daemon refuses AT_TIMESTAMP here", "set initialPositionInStreamExtended to the seconds since 1970 instead")
 	} else if !c.has("initialPositionInStream") && !c.has("initialPositionInStreamExtended") {
-		c.warn("initialPositionInStream", "initialPositionInStream is not set: a new application starts at LATEST and does not read what is in the stream; TRIM_HORIZON reads all")
+		c.warn("initialPositionInStream", "it is not set: a new application starts at LATEST and does not read what is in the stream", "TRIM_HORIZON reads all")
 	}
 
 	failover := c.number("failoverTimeMillis", defaultFailover)
 	switch grace := c.number("shutdownGraceMillis", 0); {
 	case grace < 0 || failover < 0: // a finding of its own
 	case grace == 0:
-		c.warn("shutdownGraceMillis", "shutdownGraceMillis is not set: the daemon stops without shutdownRequested, so no last checkpoint; %d is enough for most", 2*failover)
+		state := "it is not set"
+		if c.has("shutdownGraceMillis") {
+			state = "it is 0"
+		}
+		c.warn("shutdownGraceMillis", state+": the daemon stops without shutdownRequested, so no last checkpoint", fmt.Sprintf("%d is enough for most", 2*failover))
 	case grace < failover:
-		c.warn("shutdownGraceMillis", "shutdownGraceMillis: %d is shorter than failoverTimeMillis, %d, which a graceful stop can take; records since the last checkpoint then come again", grace, failover)
+		c.warn("shutdownGraceMillis", fmt.Sprintf("%d is shorter than failoverTimeMillis, %d, which a graceful stop can take", grace, failover),
+			"raise it, or records since the last checkpoint come again")
 	}
 
 	if level, ok := c.Get("metricsLevel"); c.ownEndpoint() && !strings.EqualFold(level, "NONE") && !c.has("cloudWatchClient.endpointOverride") {
 		if !ok {
 			level = "DETAILED unless set"
 		}
-		c.warn("metricsLevel", "metricsLevel is %s: the daemon sends metrics to CloudWatch itself, whatever the other endpoints are; set it to NONE", level)
+		c.warn("metricsLevel", fmt.Sprintf("it is %s: the daemon sends metrics to CloudWatch itself, whatever the other endpoints are", level), "set it to NONE")
 	}
 }
 
@@ -237,7 +311,7 @@ func (c *checker) number(name string, otherwise int64) int64 {
 	if !c.has(name) {
 		return otherwise
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(c.value(name)), 10, 64)
+	n, err := strconv.ParseInt(javaTrim(c.value(name)), 10, 64)
 	switch {
 	case err != nil:
 		return -1
@@ -259,23 +333,9 @@ func (p *Properties) hasRegion() bool {
 
 func (p *Properties) hasCredentialsProvider() bool {
 	for name := range p.values {
-		if strings.EqualFold(name, "AwsCredentialsProvider") && p.has(name) {
+		if normalName(name) == credentialsPrefix && p.has(name) {
 			return true
 		}
 	}
-	return false
-}
-
-// checkExecutable looks for the first word of executableName as Java will.
-func checkExecutable(command string) error {
-	name, _, _ := strings.Cut(command, " ")
-	err := lookExecutable(name)
-	switch {
-	case err == nil:
-		return nil
-	case runtime.GOOS == "windows" || strings.Contains(name, "/"):
-		return fmt.Errorf("executableName: %q cannot be executed: %w; a path starts at the working directory, or make it absolute", name, err)
-	default:
-		return fmt.Errorf("executableName: %q cannot be executed: %w; name the file with its path, for example ./%s", name, err, name)
-	}
+	return p.has("kinesisCredentialsProvider.class")
 }

@@ -39,7 +39,7 @@ func (e endpoint) url() (*url.URL, error) {
 	u, err := url.Parse(e.value)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
 		// The value is not repeated: it may hold anything.
-		return nil, fmt.Errorf("%s is not a URL of the form http://HOST:PORT", e.property)
+		return nil, errors.New("it is not a URL of the form http://HOST:PORT")
 	}
 	return u, nil
 }
@@ -63,7 +63,7 @@ func (p *Properties) CheckEndpoints(ctx context.Context) error {
 	var findings []Finding
 	for i, err := range failed {
 		if err != nil {
-			findings = append(findings, p.finding(endpoints[i].property, err.Error()))
+			findings = append(findings, p.finding(endpoints[i].property, err.Error(), "start what should answer, or correct the property"))
 		}
 	}
 	if findings == nil {
@@ -93,5 +93,5 @@ func (e endpoint) dial(ctx context.Context) error {
 	if errors.As(err, &op) {
 		err = op.Err // without the address, which stands before it already
 	}
-	return fmt.Errorf("%s: nobody answers at %s: %w; start it, or correct the property", e.property, redact(u), err)
+	return fmt.Errorf("nobody answers at %s: %w", redact(u), err)
 }

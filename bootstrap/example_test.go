@@ -84,13 +84,13 @@ func ExampleProperties_Check() {
 	var config *bootstrap.ConfigError
 	if errors.As(err, &config) {
 		for _, finding := range config.Findings {
-			fmt.Println(finding.Line, finding.Text)
+			fmt.Printf("%d %s: %s; %s\n", finding.Line, finding.Key, finding.Text, finding.Suggestion)
 		}
 	}
 	// Output:
-	// 0 executableName is missing; set it to the command that processes records
-	// 0 AwsCredentialsProvider is missing; DefaultCredentialsProvider is the usual one
-	// 6 the daemon knows no property "failoverTimeMilis" and would pass over it; did you mean failoverTimeMillis?
+	// 0 executableName: it is missing; set it to the command that processes records
+	// 0 AwsCredentialsProvider: it is missing; DefaultCredentialsProvider is the usual one
+	// 6 failoverTimeMilis: the daemon knows no such property; did you mean failoverTimeMillis?
 }
 
 func ExampleExitError() {

@@ -2,7 +2,10 @@ package bootstrap
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"math"
 	"regexp"
 	"strconv"
@@ -14,6 +17,9 @@ import (
 // makes of them. They are not changed once made, and may be shared.
 type Keys struct {
 	known map[string]knownKey
+	// providers are the classes of credentials providers that the daemon can
+	// make, by each name, and how many arguments that needs at least.
+	providers map[string]int
 }
 
 // A knownKey is a property's type, and what it does not do.
@@ -25,6 +31,11 @@ type knownKey struct {
 	// holds then, empty where it follows from others.
 	zeroIgnored bool
 	zeroDefault string
+	// only is the one retrieval mode in which it makes a difference, if any.
+	only string
+	// chooses: set while no retrieval mode is named, it chooses that mode, with
+	// choosesAny also with 0.
+	chooses, choosesAny bool
 }
 
 //go:embed locks/multilang-daemon-3.1.3.keys
@@ -47,48 +58,88 @@ func DaemonKeys() *Keys { return daemonKeys() }
 // its type, parted by spaces:
 //
 //   - string, strings (parted by commas), boolean, int (32 bits), long (64),
-//     double, duration (ISO 8601), seconds (since 1970), tags (NAME=VALUE,...),
-//     enum:A,B,... in capital letters, object (no text can stand for it), any;
-//   - then possibly "ignored": setting it makes no difference; and
-//     "zero-ignored" or "zero-ignored=D": 0 or false is taken for unset, when D
+//     parsed-int (32 bits, and no space beside it), double, duration (ISO 8601),
+//     seconds (since 1970), tags (NAME=VALUE,...), enum:A,B,... in capital
+//     letters, providers (of credentials: CLASS|ARGUMENT...,...), object (no text
+//     can stand for it), any;
+//   - then possibly "ignored": setting it makes no difference;
+//   - "only=MODE": it makes a difference in this retrieval mode only;
+//   - "chooses=nonzero" or "chooses=any": set (not to 0, or to anything) while no
+//     mode is named, it makes the daemon run in that mode;
+//   - "zero-ignored" or "zero-ignored=D": 0 or false is taken for unset, when D
 //     holds.
 //
-// A name that ends in .* stands for all that begin so. Empty lines and lines
-// that start with # are passed over. The error names the daemon and the line.
+// A name that ends in .* stands for all that begin so. A line "provider:CLASS
+// class" names a credentials provider that the daemon can make, with
+// "arguments=N" if it takes at least N. Empty lines and lines that start with #
+// are passed over. The error names the daemon and the line.
 func ParseKeys(name string, text []byte) (*Keys, error) {
-	keys := &Keys{known: make(map[string]knownKey)}
+	keys := &Keys{known: make(map[string]knownKey), providers: make(map[string]int)}
 	for i, line := range strings.Split(string(text), "\n") {
 		fields := strings.Fields(line)
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
-		bad := func(what string) error {
-			return fmt.Errorf("keys of %s, line %d: %s", name, i+1, what)
+		if err := keys.parseLine(fields); err != nil {
+			return nil, fmt.Errorf("keys of %s, line %d: %w", name, i+1, err)
 		}
-		if len(fields) < 2 {
-			return nil, bad("a name and a type are needed")
-		}
-		if _, ok := keys.known[fields[0]]; ok {
-			return nil, bad(fields[0] + " is named twice")
-		}
-		var key knownKey
-		var ok bool
-		if key.typ, ok = parseKeyType(fields[1]); !ok {
-			return nil, bad("unknown type " + fields[1])
-		}
-		for _, flag := range fields[2:] {
-			switch flag, value, _ := strings.Cut(flag, "="); flag {
-			case "ignored":
-				key.ignored = true
-			case "zero-ignored":
-				key.zeroIgnored, key.zeroDefault = true, value
-			default:
-				return nil, bad("unknown word " + flag)
-			}
-		}
-		keys.known[fields[0]] = key
 	}
 	return keys, nil
+}
+
+func (k *Keys) parseLine(fields []string) error {
+	if len(fields) < 2 {
+		return errors.New("a name and a type are needed")
+	}
+	name, typ, words := fields[0], fields[1], fields[2:]
+	if provider, ok := strings.CutPrefix(name, "provider:"); ok {
+		return k.parseProvider(provider, typ, words)
+	}
+	if _, ok := k.known[name]; ok {
+		return errors.New(name + " is named twice")
+	}
+	var key knownKey
+	var ok bool
+	if key.typ, ok = parseKeyType(typ); !ok {
+		return errors.New("unknown type " + typ)
+	}
+	for _, word := range words {
+		switch flag, value, _ := strings.Cut(word, "="); {
+		case word == "ignored":
+			key.ignored = true
+		case flag == "zero-ignored":
+			key.zeroIgnored, key.zeroDefault = true, value
+		case flag == "only" && value != "":
+			key.only = value
+		case word == "chooses=nonzero":
+			key.chooses = true
+		case word == "chooses=any":
+			key.chooses, key.choosesAny = true, true
+		default:
+			return errors.New("unknown word " + word)
+		}
+	}
+	k.known[name] = key
+	return nil
+}
+
+func (k *Keys) parseProvider(name, typ string, words []string) error {
+	if _, ok := k.providers[name]; ok {
+		return errors.New(name + " is named twice")
+	}
+	if typ != "class" {
+		return errors.New("unknown type " + typ)
+	}
+	arguments := 0
+	for _, word := range words {
+		n, err := strconv.Atoi(strings.TrimPrefix(word, "arguments="))
+		if !strings.HasPrefix(word, "arguments=") || err != nil || n < 0 {
+			return errors.New("unknown word " + word)
+		}
+		arguments = n
+	}
+	k.providers[name] = arguments
+	return nil
 }
 
 // lookup finds a property by its name, as the daemon does.
@@ -96,9 +147,10 @@ func (k *Keys) lookup(name string) (knownKey, bool) {
 	if key, ok := k.known[normalName(name)]; ok {
 		return key, true
 	}
-	if first, _, ok := strings.Cut(name, "."); ok {
-		key, ok := k.known[first+".*"]
-		return key, ok
+	for i := strings.LastIndexByte(name, '.'); i >= 0; i = strings.LastIndexByte(name[:i], '.') {
+		if key, ok := k.known[name[:i]+".*"]; ok {
+			return key, true
+		}
 	}
 	return knownKey{}, false
 }
@@ -115,15 +167,18 @@ func normalName(name string) string {
 }
 
 // meant returns the known name that an unknown one is most like, or "".
-func (k *Keys) meant(name string) string {
+func (k *Keys) meant(name string) string { return nearest(name, maps.Keys(k.known)) }
+
+// nearest returns the candidate that a name is most like, or "".
+func nearest(name string, candidates iter.Seq[string]) string {
 	best, distance := "", max(2, len(name)/4)+1
-	for known := range k.known {
-		if strings.HasSuffix(known, ".*") {
+	for candidate := range candidates {
+		if strings.HasSuffix(candidate, ".*") {
 			continue
 		}
-		d := editDistance(strings.ToLower(name), strings.ToLower(known))
-		if d < distance || d == distance && known < best {
-			best, distance = known, d
+		d := editDistance(strings.ToLower(name), strings.ToLower(candidate))
+		if d < distance || d == distance && candidate < best {
+			best, distance = candidate, d
 		}
 	}
 	return best
@@ -164,10 +219,16 @@ func parseKeyType(text string) (keyType, bool) {
 		return keyType{name: "enum", values: strings.Split(values, ",")}, values != ""
 	}
 	switch text {
-	case "string", "strings", "boolean", "int", "long", "double", "duration", "seconds", "tags", "object", "any":
+	case "string", "strings", "boolean", "int", "long", "parsed-int", "double", "duration", "seconds", "tags", "providers", "object", "any":
 		return keyType{name: text}, true
 	}
 	return keyType{}, false
+}
+
+// javaTrim is what Java's trim leaves of a value: other spaces than those of
+// ASCII stay, all control characters go.
+func javaTrim(value string) string {
+	return strings.TrimFunc(value, func(r rune) bool { return r <= ' ' })
 }
 
 // What Java's own parsers take.
@@ -179,8 +240,12 @@ var (
 // wrong says what is wrong with a value, "" if nothing. The daemon would
 // silently put 0 or false in its place, or die of it.
 func (t keyType) wrong(value string) string {
-	trimmed := strings.TrimSpace(value)
+	trimmed := javaTrim(value)
 	switch t.name {
+	case "parsed-int":
+		if _, err := strconv.ParseInt(value, 10, 32); err != nil {
+			return withSpace(value, fmt.Sprintf("%q is not a whole number up to %d", value, math.MaxInt32))
+		}
 	case "int", "long":
 		bits := map[string]int{"int": 32, "long": 64}[t.name]
 		if n, err := strconv.ParseInt(trimmed, 10, bits); err != nil {
@@ -213,7 +278,8 @@ func (t keyType) wrong(value string) string {
 		}
 	case "tags":
 		for pair := range strings.SplitSeq(trimmed, ",") {
-			if name, tag, ok := strings.Cut(strings.TrimSpace(pair), "="); !ok || name == "" || tag == "" || strings.Contains(tag, "=") {
+			pair = javaTrim(pair)
+			if parts := strings.Split(strings.TrimRight(pair, "="), "="); pair != "" && (len(parts) != 2 || javaTrim(parts[0]) == "") {
 				return "it is not a list of NAME=VALUE,NAME=VALUE"
 			}
 		}
@@ -226,7 +292,7 @@ func (t keyType) wrong(value string) string {
 // withSpace adds the reason that the eye does not see.
 func withSpace(value, text string) string {
 	if strings.TrimSpace(value) != value {
-		return text + ": there is a space at its end"
+		return text + ", for there is a space beside it"
 	}
 	return text
 }
@@ -246,7 +312,7 @@ func parseBoolean(value string) (b, ok bool) {
 func (t keyType) isZero(value string) bool {
 	switch t.name {
 	case "int", "long", "double":
-		f, err := strconv.ParseFloat(strings.TrimRight(strings.TrimSpace(value), "fFdD"), 64)
+		f, err := strconv.ParseFloat(strings.TrimRight(javaTrim(value), "fFdD"), 64)
 		return err == nil && f == 0
 	case "boolean":
 		b, ok := parseBoolean(value)

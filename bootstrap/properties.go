@@ -18,14 +18,20 @@ type Properties struct {
 	File   string
 	given  string // the path as it was given, for messages
 	values map[string]setting
-	// repeated are the settings that a later one of the same name undid.
-	repeated []javaproperties.Property
+	// repeated are the settings that a later one of the file undid.
+	repeated []repetition
 }
 
 // A setting is a value and where it stands: no line if Set has set it.
 type setting struct {
 	value string
 	line  int
+}
+
+// A repetition is a setting that does not hold, and the one that does.
+type repetition struct {
+	name             string
+	line, heldByLine int
 }
 
 // A Finding is one thing that a check has found in a properties file.
@@ -38,12 +44,18 @@ type Finding struct {
 	// Warning is false for what the daemon would fail of, or silently do
 	// otherwise than it says there; true for what is probably not meant.
 	Warning bool
-	// Text says what it is, about which property, and what to do. It repeats no
-	// value that may be a secret.
+	// Key is the property, as it is written in the file; empty if the file is no
+	// file of properties.
+	Key string
+	// Text says what it is, without the Key. It repeats no value that may be a
+	// secret.
 	Text string
+	// Suggestion says what to do; empty if the Text leaves no question.
+	Suggestion string
 }
 
-// String returns one line, in the form of a compiler's messages.
+// String returns one line: FILE:LINE: error: KEY: TEXT; SUGGESTION, or warning.
+// What is not in the file has no LINE.
 func (f Finding) String() string {
 	where := f.File
 	switch {
@@ -52,10 +64,18 @@ func (f Finding) String() string {
 	case where == "":
 		where = "set apart from the file"
 	}
+	kind := "error"
 	if f.Warning {
-		return where + ": warning: " + f.Text
+		kind = "warning"
 	}
-	return where + ": error: " + f.Text
+	text := f.Text
+	if f.Key != "" {
+		text = f.Key + ": " + text
+	}
+	if f.Suggestion != "" {
+		text += "; " + f.Suggestion
+	}
+	return where + ": " + kind + ": " + text
 }
 
 // A ConfigError lists everything that is wrong with a properties file, at least
@@ -98,16 +118,16 @@ func ReadProperties(file string) (*Properties, error) {
 	if err != nil {
 		var malformed *javaproperties.SyntaxError
 		errors.As(err, &malformed)
-		return nil, &ConfigError{[]Finding{{File: file, Line: malformed.Line, Text: malformed.Text}}}
+		return nil, &ConfigError{[]Finding{{File: file, Line: malformed.Line, Text: malformed.Text, Suggestion: `write \\ for a backslash`}}}
 	}
 	p := &Properties{File: abs, given: file, values: make(map[string]setting, len(list))}
-	last := make(map[string]javaproperties.Property, len(list))
 	for _, property := range list {
-		if earlier, ok := last[property.Key]; ok {
-			p.repeated = append(p.repeated, earlier)
-		}
-		last[property.Key] = property
 		p.values[property.Key] = setting{property.Value, property.Line}
+	}
+	for _, property := range list {
+		if held := p.values[property.Key].line; held != property.Line {
+			p.repeated = append(p.repeated, repetition{property.Key, property.Line, held})
+		}
 	}
 	return p, nil
 }
@@ -126,4 +146,4 @@ func (p *Properties) Set(name, value string) { p.values[name] = setting{value: v
 
 func (p *Properties) value(name string) string { return p.values[name].value }
 
-func (p *Properties) has(name string) bool { return strings.TrimSpace(p.value(name)) != "" }
+func (p *Properties) has(name string) bool { return javaTrim(p.value(name)) != "" }

@@ -97,36 +97,37 @@ func TestCheck(t *testing.T) {
 		want   []string // the problems' beginnings
 	}{
 		{"good", "", nil},
-		{"no executable", "-executableName", []string{"executableName is missing"}},
-		{"empty executable", "executableName =  ", []string{"executableName is missing"}},
+		{"no executable", "-executableName", []string{"executableName: it is missing; set it to"}},
+		{"empty executable", "executableName =  ", []string{"executableName: it is missing; set it to"}},
 		{"with arguments", "executableName = " + consumer + "  --flag x", nil},
 		{"from the working directory", "executableName = ./" + filepath.Base(consumer), nil},
 		{"in PATH", "executableName = consumer-in-path -v", nil},
 		{"not in PATH", "executableName = consumer-elsewhere", []string{`executableName: "consumer-elsewhere" cannot be executed: not found in PATH`}},
 		{"no such file", "executableName = ./none a b", []string{`executableName: "./none" cannot be executed: no such file`}},
 		{"a folder", "executableName = " + filepath.ToSlash(dir), []string{"executableName: "}},
-		{"no application", "-applicationName", []string{"applicationName is missing"}},
-		{"blank application", `applicationName = \u0020`, []string{"applicationName is missing"}},
-		{"application with a space at the end", "applicationName = sample ", []string{`applicationName "sample " cannot name`}},
+		{"no application", "-applicationName", []string{"applicationName: it is missing; set it to"}},
+		{"blank application", `applicationName = \u0020`, []string{"applicationName: it is missing; set it to"}},
+		{"application with a space at the end", "applicationName = sample ", []string{`applicationName: "sample " cannot name a DynamoDB table; use 3`}},
 		{"odd application, named table", "applicationName = a/b\ntableName = table", nil},
-		{"no stream", "-streamName", []string{"streamName and streamArn are missing"}},
-		{"stream with a space", "streamName = a b", []string{`streamName "a b" cannot name a stream`}},
+		{"no stream", "-streamName", []string{"streamName: it is missing, and so is streamArn; set one"}},
+		{"stream with a space", "streamName = a b", []string{`streamName: "a b" cannot name a stream; use 1`}},
 		{"ARN alone", "-streamName\nstreamArn = arn:aws:kinesis:us-east-1:123456789012:stream/foo", nil},
 		{"ARN of China", "-streamName\nstreamArn = arn:aws-cn:kinesis:cn-north-1:123456789012:stream/foo", nil},
-		{"ARN gives no region", "-regionName\nstreamArn = arn:aws:kinesis:us-east-1:123456789012:stream/foo", []string{"regionName is missing"}},
-		{"ARN of a consumer", "streamArn = arn:aws:kinesis:us-east-1:123456789012:stream/foo/consumer/bar:1", []string{"streamArn "}},
+		{"ARN gives no region", "-regionName\nstreamArn = arn:aws:kinesis:us-east-1:123456789012:stream/foo", []string{"regionName: it is missing; set it to"}},
+		{"ARN of a consumer", "streamArn = arn:aws:kinesis:us-east-1:123456789012:stream/foo/consumer/bar:1", []string{`streamArn: "arn:aws:kinesis:us-east-1:123456789012:stream/foo/consumer/bar:1" is not the ARN of a stream; its form`}},
 		{"ARN goes before name", "streamName = a b\nstreamArn = arn:aws:kinesis:us-east-1:123456789012:stream/foo", nil},
-		{"no credentials", "-AwsCredentialsProvider", []string{"AwsCredentialsProvider is missing"}},
-		{"credentials of DynamoDB alone", "-AwsCredentialsProvider\nAwsCredentialsProviderDynamoDB = DefaultCredentialsProvider", []string{"AwsCredentialsProvider is missing"}},
+		{"no credentials", "-AwsCredentialsProvider", []string{"AwsCredentialsProvider: it is missing; DefaultCredentialsProvider"}},
+		{"credentials of DynamoDB alone", "-AwsCredentialsProvider\nAwsCredentialsProviderDynamoDB = DefaultCredentialsProvider", []string{"AwsCredentialsProvider: it is missing; DefaultCredentialsProvider"}},
+		{"credentials by a builder", "-AwsCredentialsProvider\nkinesisCredentialsProvider.class = DefaultCredentialsProvider", nil},
 		{"credentials in small letters", "-AwsCredentialsProvider\nawscredentialsprovider : DefaultCredentialsProvider", nil},
-		{"name in another case", "-applicationName\nApplicationName = x", []string{"applicationName is missing", `the daemon knows no property "ApplicationName" and would pass over it; did you mean applicationName?`}},
-		{"no region", "-regionName", []string{"regionName is missing"}},
-		{"region of one client", "-regionName\nkinesisClient.region = us-east-1", []string{"regionName is missing"}},
+		{"name in another case", "-applicationName\nApplicationName = x", []string{"applicationName: it is missing; set it to", "ApplicationName: the daemon knows no such property; did you mean applicationName?"}},
+		{"no region", "-regionName", []string{"regionName: it is missing; set it to"}},
+		{"region of one client", "-regionName\nkinesisClient.region = us-east-1", []string{"regionName: it is missing; set it to"}},
 		{"region of each client", "-regionName\nkinesisClient.region = a\ndynamoDbClient.region = a\ncloudWatchClient.region = a", nil},
 		{"good endpoints", "kinesisEndpoint = http://127.0.0.1:4567\ndynamoDBEndpoint = https://db.example", nil},
-		{"bad endpoints", "kinesisEndpoint = localhost:4567\ndynamoDBEndpoint = ", []string{"kinesisEndpoint is not a URL", "dynamoDBEndpoint is not a URL"}},
+		{"bad endpoints", "kinesisEndpoint = localhost:4567\ndynamoDBEndpoint = ", []string{"kinesisEndpoint: it is not a URL", "dynamoDBEndpoint: it is not a URL"}},
 		{"all at once", "-executableName\n-applicationName\n-streamName\n-AwsCredentialsProvider\n-regionName",
-			[]string{"executableName is", "applicationName is", "streamName and", "AwsCredentialsProvider is", "regionName is"}},
+			[]string{"executableName: it is", "applicationName: it is", "streamName: it is", "AwsCredentialsProvider: it is", "regionName: it is"}},
 	}
 	if runtime.GOOS != "windows" {
 		tests = append(tests, struct {
@@ -158,7 +159,7 @@ func TestCheck(t *testing.T) {
 			var config *ConfigError
 			if errors.As(err, &config) {
 				for _, f := range config.Findings {
-					problems = append(problems, f.Text)
+					problems = append(problems, f.Key+": "+f.Text+"; "+f.Suggestion)
 				}
 			}
 			if (err == nil) != (tt.want == nil) || !slices.EqualFunc(problems, tt.want, strings.HasPrefix) {
@@ -239,8 +240,8 @@ func TestCheckEndpoints(t *testing.T) {
 	p := readProperties(t, "kinesisEndpoint = "+up+"\ndynamoDBEndpoint = "+down+"\nkinesisClient.endpointOverride = "+down)
 	err = p.CheckEndpoints(t.Context())
 	var config *ConfigError
-	if !errors.As(err, &config) || len(config.Findings) != 2 ||
-		!strings.HasPrefix(config.Findings[1].Text, "dynamoDBEndpoint: nobody answers at http://127.0.0.1:") ||
+	if !errors.As(err, &config) || len(config.Findings) != 2 || config.Findings[1].Key != "dynamoDBEndpoint" ||
+		!strings.HasPrefix(config.Findings[1].Text, "nobody answers at http://127.0.0.1:") ||
 		strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v, want two problems", err)
 	}

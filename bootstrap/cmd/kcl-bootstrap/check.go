@@ -18,8 +18,8 @@ const checkHelp = `Usage: kcl-bootstrap check --properties FILE [flags]
 Checks the properties file as a start does, and starts nothing. What it finds
 goes to standard output, a line for each:
 
-  FILE:LINE: error: what the daemon would fail of or silently pass over
-  FILE:LINE: warning: what is probably not meant
+  FILE:LINE: error: KEY: what the daemon would fail of or silently pass over
+  FILE:LINE: warning: KEY: what is probably not meant
 
   -p, --properties FILE  the application's properties file (required)
       --set KEY=VALUE    check with this in the place of the file's value;

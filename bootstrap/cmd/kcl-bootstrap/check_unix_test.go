@@ -19,10 +19,10 @@ func TestCheckCommand(t *testing.T) {
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
 	}
 
-	b.write(t, "slip.properties", string(good)+"failoverTimeMilis = 5000\nidleTimeBetweenReadsInMillis = 0\n")
+	b.write(t, "slip.properties", string(good)+"failoverTimeMilis = 5000\nmaxLeasesForWorker = 0\n")
 	status, stdout, stderr = b.run(t, nil, "check", "-p", "slip.properties")
-	want := `slip.properties:8: error: the daemon knows no property "failoverTimeMilis" and would pass over it; did you mean failoverTimeMillis?
-slip.properties:9: warning: idleTimeBetweenReadsInMillis: the daemon takes 0 for unset: its default holds
+	want := `slip.properties:8: error: failoverTimeMilis: the daemon knows no such property; did you mean failoverTimeMillis?
+slip.properties:9: warning: maxLeasesForWorker: the daemon takes 0 for unset: its default, 2147483647, holds
 `
 	if status != 1 || stdout != want || stderr != "kcl-bootstrap: slip.properties: 1 error, 1 warning\n" {
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
@@ -33,7 +33,7 @@ slip.properties:9: warning: idleTimeBetweenReadsInMillis: the daemon takes 0 for
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
 	}
 
-	status, stdout, _ = b.run(t, nil, "check", "-p", "sample.properties", "--set", "retrievalMode=PUSH", "--set", "maxRecords = 10")
+	status, stdout, _ = b.run(t, nil, "check", "-p", "sample.properties", "--set", "retrievalMode=PUSH", "--set", "maxLeasesForWorker = 10")
 	if status != 1 || stdout != "set apart from the file: error: retrievalMode: \"PUSH\" is not one of FANOUT, POLLING, DEFAULT\n" {
 		t.Errorf("status %d, %q", status, stdout)
 	}

@@ -366,9 +366,9 @@ func TestBadInput(t *testing.T) {
 		want []string // a line each
 	}{
 		{"no file", nil, []string{"-e", "-p", "none.properties"}, []string{"properties file none.properties does not exist"}},
-		{"nothing in it", nil, []string{"-e", "-p", "empty.properties"}, []string{"empty.properties: error: executableName is missing",
-			"empty.properties: error: applicationName is missing", "empty.properties: error: streamName and streamArn are missing",
-			"empty.properties: error: AwsCredentialsProvider is missing"}},
+		{"nothing in it", nil, []string{"-e", "-p", "empty.properties"}, []string{"empty.properties: error: executableName: it is missing",
+			"empty.properties: error: applicationName: it is missing", "empty.properties: error: streamName: it is missing, and so is streamArn",
+			"empty.properties: error: AwsCredentialsProvider: it is missing"}},
 		{"no Java", noJava, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
 		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: --java: none"}},
 		{"no log configuration", nil, []string{"-l", "none.xml", "-p", "sample.properties"}, []string{"cannot read the log configuration"}},

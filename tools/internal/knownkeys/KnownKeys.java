@@ -20,9 +20,12 @@ import java.util.Scanner;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import org.apache.commons.beanutils.DynaProperty;
 import org.apache.commons.beanutils.PropertyUtilsBean;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.kinesis.multilang.MultiLangDaemonConfig;
 import software.amazon.kinesis.multilang.config.BuilderDynaBean;
 import software.amazon.kinesis.multilang.config.KinesisClientLibConfigurator;
@@ -31,19 +34,35 @@ import software.amazon.kinesis.processor.ShardRecordProcessorFactory;
 
 /**
  * Finds out, from the daemon's own classes, which properties it reads, what
- * type each has, and whether setting it changes anything. Without an argument
- * it prints a line for each. With "try" it reads pairs of lines from standard
- * input, a property and a value, and says what the daemon makes of them.
+ * type each has, and whether setting it changes anything; and which credentials
+ * providers it can make. Without an argument it prints a line for each. With
+ * "try" it reads pairs of lines from standard input, a properties file and a
+ * property, and says what the daemon makes of that property there.
  */
 public class KnownKeys {
     /** A key: its type, and what was found out about it. */
     static final class Key {
         String type;
-        boolean daemon; // the daemon reads it by itself
-        boolean honoured = true;
+        boolean used = true; // whatever it does, it does not show in the configuration
+        Set<String> modes = new TreeSet<>(MODES); // the retrieval modes in which it makes a difference
         boolean zeroIgnored;
         String normal; // the value where it is not set, "" if not known
+        String chooses = ""; // the values with which it chooses the mode where none is named
+
+        Key(String type) {
+            this.type = type;
+        }
+
+        @Override
+        public String toString() {
+            return type + (modes.isEmpty() ? " ignored" : "")
+                    + (modes.size() == 1 ? " only=" + modes.iterator().next() : "")
+                    + (chooses.isEmpty() ? "" : " chooses=" + chooses)
+                    + (zeroIgnored ? " zero-ignored" + (normal.isEmpty() ? "" : "=" + normal) : "");
+        }
     }
+
+    static final List<String> MODES = List.of("FANOUT", "POLLING");
 
     static final ShardRecordProcessorFactory NO_FACTORY = () -> null;
 
@@ -52,8 +71,9 @@ public class KnownKeys {
         if (args.length > 0 && args[0].equals("try")) {
             attempts();
         } else {
-            keys().forEach((name, k) -> System.out.println(name + " " + k.type
-                    + (k.honoured ? "" : " ignored") + (k.zeroIgnored ? " zero-ignored" + (k.normal.isEmpty() ? "" : "=" + k.normal) : "")));
+            keys().forEach((name, k) -> System.out.println(name + " " + k));
+            providers().forEach((name, arguments) ->
+                    System.out.println("provider:" + name + " class" + (arguments == 0 ? "" : " arguments=" + arguments)));
         }
         System.exit(0); // the clients have threads
     }
@@ -66,36 +86,46 @@ public class KnownKeys {
             if (Modifier.isStatic(f.getModifiers()) && f.getName().startsWith("PROP_")) {
                 f.setAccessible(true);
                 String name = (String) f.get(null);
-                Key k = new Key();
-                k.type = readAsNumber(name) ? "int" : "string";
-                k.daemon = true;
+                Key k = new Key(readAsNumber(name) ? "parsed-int" : "string");
                 keys.put(name, k);
             }
         }
         MultiLangDaemonConfiguration c = configuration(base("POLLING"));
         for (PropertyDescriptor p : new PropertyUtilsBean().getPropertyDescriptors(c)) {
             if (p.getWriteMethod() != null) {
-                keys.put(p.getName(), key(p));
+                keys.put(p.getName(), setter(p));
             } else if (BuilderDynaBean.class.isAssignableFrom(p.getPropertyType())) {
-                Key k = new Key();
-                k.type = "any";
-                keys.put(p.getName() + ".*", k);
+                BuilderDynaBean bean = (BuilderDynaBean) p.getReadMethod().invoke(c);
+                keys.put(p.getName() + ".class", new Key("any"));
+                if (!bean.canBuildOrCreate()) { // until a class is named, which may have any names
+                    keys.put(p.getName() + ".*", new Key("any"));
+                    continue;
+                }
+                for (DynaProperty q : bean.getDynaClass().getDynaProperties()) {
+                    String name = p.getName() + "." + q.getName();
+                    keys.put(name, new Key(text(p.getName(), q) ? type(q.getType()) : "object"));
+                    if (q.getType() == BuilderDynaBean.class || q.getType() == Object.class) {
+                        keys.put(name + ".*", new Key("any"));
+                    }
+                }
             } else if (p.getPropertyType().getSimpleName().endsWith("ConfigBean")) {
                 for (PropertyDescriptor q : new PropertyUtilsBean().getPropertyDescriptors(p.getPropertyType())) {
                     if (q.getWriteMethod() != null) {
-                        keys.put(p.getName() + "." + q.getName(), key(q));
+                        keys.put(p.getName() + "." + q.getName(), setter(q));
                     }
                 }
             }
         }
         String users = getters();
         Map<String, List<String>> unset = new TreeMap<>();
-        for (String mode : new String[] {"POLLING", "FANOUT"}) {
+        for (String mode : MODES) {
             unset.put(mode, dump(base(mode)));
         }
         for (Map.Entry<String, Key> e : keys.entrySet()) {
-            if (!e.getValue().type.equals("any") && !e.getValue().daemon && !users.contains(getter(e.getKey()))) {
-                honoured(e.getKey(), e.getValue(), unset);
+            Key k = e.getValue();
+            if (!k.used && !users.contains(getter(e.getKey()))) {
+                honoured(e.getKey(), k, unset);
+                chooses(e.getKey(), k);
             }
         }
         return keys;
@@ -119,23 +149,91 @@ public class KnownKeys {
         }
     }
 
-    static Key key(PropertyDescriptor p) {
-        Class<?> t = p.getPropertyType();
-        Key k = new Key();
-        if (t.isEnum()) {
-            k.type = "enum:" + String.join(",", Arrays.stream(t.getEnumConstants()).map(v -> ((Enum<?>) v).name())
-                    .filter(v -> !v.equals("UNKNOWN_TO_SDK_VERSION")).toArray(String[]::new));
-        } else {
-            k.type = Map.ofEntries(
-                            Map.entry("int", "int"), Map.entry("Integer", "int"), Map.entry("long", "long"),
-                            Map.entry("Long", "long"), Map.entry("double", "double"), Map.entry("boolean", "boolean"),
-                            Map.entry("Boolean", "boolean"), Map.entry("String", "string"),
-                            Map.entry("String[]", "strings"), Map.entry("Duration", "duration"),
-                            Map.entry("Region", "string"), Map.entry("TagCollection", "tags"),
-                            Map.entry("InitialPositionInStreamExtended", "seconds"))
-                    .getOrDefault(t.getSimpleName(), "object");
-        }
+    /** A property of the configuration itself. */
+    static Key setter(PropertyDescriptor p) {
+        Key k = new Key(p.getName().startsWith("awsCredentialsProvider") ? "providers" : type(p.getPropertyType()));
+        k.used = Set.of("object", "providers").contains(k.type);
         return k;
+    }
+
+    static String type(Class<?> t) {
+        if (t.isEnum()) {
+            return "enum:" + String.join(",", Arrays.stream(t.getEnumConstants()).map(v -> ((Enum<?>) v).name())
+                    .filter(v -> !v.equals("UNKNOWN_TO_SDK_VERSION")).toArray(String[]::new));
+        }
+        return Map.ofEntries(
+                        Map.entry("int", "int"), Map.entry("Integer", "int"), Map.entry("long", "long"),
+                        Map.entry("Long", "long"), Map.entry("double", "double"), Map.entry("boolean", "boolean"),
+                        Map.entry("Boolean", "boolean"), Map.entry("String", "string"),
+                        Map.entry("String[]", "strings"), Map.entry("Duration", "duration"),
+                        Map.entry("Region", "string"), Map.entry("URI", "string"), Map.entry("TagCollection", "tags"),
+                        Map.entry("InitialPositionInStreamExtended", "seconds"))
+                .getOrDefault(t.getSimpleName(), "object");
+    }
+
+    /** Whether a client takes a text for one of its builder's properties. */
+    static boolean text(String client, DynaProperty property) throws Exception {
+        for (String value : samples(type(property.getType()))) {
+            Properties p = base("POLLING");
+            p.setProperty(client + "." + property.getName(), value);
+            try {
+                dump(p);
+                return true;
+            } catch (RuntimeException e) {
+                // Another value may do.
+            }
+        }
+        return false;
+    }
+
+    /**
+     * The credentials providers among the class path's classes that the daemon
+     * can make, by each of their names, and how many arguments that needs.
+     */
+    static Map<String, Integer> providers() throws Exception {
+        Map<String, Integer> found = new TreeMap<>();
+        for (String jar : System.getProperty("java.class.path").split(java.io.File.pathSeparator)) {
+            if (!jar.endsWith(".jar")) {
+                continue;
+            }
+            try (JarFile f = new JarFile(jar)) {
+                for (JarEntry e : (Iterable<JarEntry>) f.stream()::iterator) {
+                    if (e.getName().matches("software/amazon/.*Credentials[^/$]*\\.class")) {
+                        String name = e.getName().replace('/', '.').replaceAll("\\.class$", "");
+                        if (isProvider(name)) {
+                            provider(name, found);
+                            provider(name.substring(name.lastIndexOf('.') + 1), found);
+                        }
+                    }
+                }
+            }
+        }
+        return found;
+    }
+
+    static boolean isProvider(String name) {
+        try {
+            Class<?> c = Class.forName(name, false, KnownKeys.class.getClassLoader());
+            return AwsCredentialsProvider.class.isAssignableFrom(c) && !Modifier.isAbstract(c.getModifiers());
+        } catch (ClassNotFoundException | LinkageError e) {
+            return false; // it builds on what this daemon lacks
+        }
+    }
+
+    /** Has the daemon make a provider, with ever more arguments. */
+    static void provider(String name, Map<String, Integer> found) {
+        String value = name;
+        for (int arguments = 0; arguments <= 3; arguments++, value += "|x") {
+            Properties p = base("POLLING");
+            p.setProperty("AwsCredentialsProvider", value);
+            try {
+                configuration(p);
+                found.put(name, arguments);
+                return;
+            } catch (RuntimeException e) {
+                // Not with so few.
+            }
+        }
     }
 
     static String getter(String key) {
@@ -162,8 +260,8 @@ public class KnownKeys {
     // Whether it makes a difference.
 
     static void honoured(String name, Key k, Map<String, List<String>> unset) throws Exception {
-        k.honoured = false;
-        for (String mode : unset.keySet()) {
+        k.modes.clear();
+        for (String mode : MODES) {
             for (String value : samples(k.type)) {
                 Properties p = base(mode);
                 p.setProperty(name, value);
@@ -171,15 +269,15 @@ public class KnownKeys {
                 try {
                     lines = dump(p);
                 } catch (RuntimeException e) {
-                    k.honoured = true; // it is looked at, to say the least
-                    return;
+                    k.modes.add(mode); // it is looked at, to say the least
+                    break;
                 }
                 Set<String> changed = new TreeSet<>(unset.get(mode));
                 changed.removeAll(lines);
                 if (changed.isEmpty()) {
                     continue;
                 }
-                k.honoured = true;
+                k.modes.add(mode);
                 // A primitive that is 0 is taken for one that nobody has set.
                 if (Set.of("int", "long", "double", "boolean").contains(k.type)) {
                     p.setProperty(name, k.type.equals("boolean") ? "false" : "0");
@@ -190,9 +288,29 @@ public class KnownKeys {
                         k.normal = "";
                     }
                 }
-                return;
+                break;
             }
         }
+    }
+
+    /** Without a named mode some properties of one mode choose it. */
+    static void chooses(String name, Key k) throws Exception {
+        if (k.modes.size() != 1 || !Set.of("int", "long").contains(k.type)) {
+            return;
+        }
+        for (String value : new String[] {"77", "0"}) {
+            Properties p = base("DEFAULT");
+            String mode = retrieval(p);
+            p.setProperty(name, value);
+            if (!retrieval(p).equals(mode)) {
+                k.chooses = value.equals("0") ? "any" : "nonzero";
+            }
+        }
+    }
+
+    /** The class of the configuration of retrieval. */
+    static String retrieval(Properties p) throws Exception {
+        return dump(p).stream().filter(line -> line.matches("[^:=]*\\.retrievalSpecificConfig:.*")).findFirst().orElseThrow();
     }
 
     static String[] samples(String type) {
@@ -205,7 +323,7 @@ public class KnownKeys {
             case "seconds": return new String[] {"1700000000"};
             case "tags": return new String[] {"a=b"};
             case "strings": return new String[] {"a,b"};
-            case "string": return new String[] {"eu-west-3"};
+            case "string": return new String[] {"eu-west-3", "http://127.0.0.1:1"};
             default: return type.startsWith("enum:") ? type.substring(5).split(",") : new String[] {"x"};
         }
     }
@@ -288,22 +406,43 @@ public class KnownKeys {
 
     static void attempts() throws Exception {
         Scanner in = new Scanner(System.in, StandardCharsets.UTF_8);
-        List<String> unset = dump(base("POLLING"));
+        String users = getters();
         while (in.hasNextLine()) {
-            String name = in.nextLine();
-            Properties p = base("POLLING");
-            p.setProperty(name, in.nextLine());
-            String result;
+            String file = in.nextLine(), name = in.nextLine();
             try {
-                MultiLangDaemonConfiguration c = configuration(p);
-                Object got = new PropertyUtilsBean().getProperty(c, name);
-                result = "is " + (got instanceof Object[] ? Arrays.toString((Object[]) got) : got);
-            } catch (NoSuchMethodException e) {
-                result = dump(p).equals(unset) ? "ignored" : "taken";
+                System.out.println(attempt(file, name, users));
             } catch (Exception e) {
-                result = "refused";
+                System.out.println("refused");
             }
-            System.out.println(result);
         }
+    }
+
+    static String attempt(String file, String name, String users) throws Exception {
+        MultiLangDaemonConfig daemon = new MultiLangDaemonConfig(file);
+        Properties p = new Properties();
+        try (InputStream in = Files.newInputStream(Path.of(file))) {
+            p.load(in);
+        }
+        List<String> with = dump(p);
+        p.remove(name);
+        boolean ignored = true;
+        try {
+            ignored = dump(p).equals(with) && !users.contains(getter(name));
+        } catch (RuntimeException e) {
+            ignored = false; // not without it
+        }
+        String value;
+        if (name.equals("maxActiveThreads")) {
+            value = "is " + ((ThreadPoolExecutor) daemon.getExecutorService()).getMaximumPoolSize();
+            ignored = false;
+        } else {
+            try {
+                Object got = new PropertyUtilsBean().getProperty(daemon.getMultiLangDaemonConfiguration(), name);
+                value = "is " + (got instanceof Object[] ? Arrays.toString((Object[]) got) : got);
+            } catch (NoSuchMethodException e) {
+                return ignored ? "ignored" : "taken";
+            }
+        }
+        return value + (ignored ? ", ignored" : "");
     }
 }

@@ -30,22 +30,25 @@ func Of(ctx context.Context, lock *bootstrap.Lock) ([]byte, error) {
 		return nil, err
 	}
 	var text bytes.Buffer
-	text.WriteString("# The properties that this daemon reads, made from its classes: go run ./tools/cmd/knownkeys\n" +
-		"# name type [ignored: it makes no difference] [zero-ignored=D: 0 or false is taken for unset, for which D holds]\n")
+	text.WriteString("# The properties that this daemon reads, and the credentials providers that it\n" +
+		"# makes, from its classes: go run ./tools/cmd/knownkeys. bootstrap.ParseKeys says\n" +
+		"# what each word means.\n")
 	text.WriteString(out)
 	return text.Bytes(), nil
 }
 
-// An Attempt is a property that is given to the daemon's classes.
-type Attempt struct{ Name, Value string }
+// An Attempt is a properties file that is given to the daemon's classes, and
+// the property in it that is asked about.
+type Attempt struct{ File, Name string }
 
-// Try says what the daemon's classes make of each attempt: "is" with the value
-// that they then hold, "taken" or "ignored" where that cannot be asked for,
-// "refused" when they throw an exception.
+// Try says what the daemon's classes make of each attempt: "refused" when they
+// throw an exception, else "is" with the value that they then hold and ",
+// ignored" if the daemon would run the same without it; "taken" or "ignored"
+// where the value cannot be asked for.
 func Try(ctx context.Context, lock *bootstrap.Lock, attempts []Attempt) ([]string, error) {
 	var in strings.Builder
 	for _, a := range attempts {
-		fmt.Fprintf(&in, "%s\n%s\n", a.Name, a.Value)
+		fmt.Fprintf(&in, "%s\n%s\n", a.File, a.Name)
 	}
 	out, err := run(ctx, lock, in.String(), "try")
 	if err != nil {
@@ -77,7 +80,8 @@ func run(ctx context.Context, lock *bootstrap.Lock, stdin string, args ...string
 		return "", err
 	}
 	classPath := strings.Join(fetched.Files, string(os.PathListSeparator))
-	cmd := exec.Command(java, append([]string{"-Dfile.encoding=UTF-8", "-cp", classPath, source}, args...)...)
+	// The region is for the providers that ask another service of AWS.
+	cmd := exec.Command(java, append([]string{"-Dfile.encoding=UTF-8", "-Daws.region=us-east-1", "-cp", classPath, source}, args...)...)
 	var out, errOut bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
 	if err := child.Run(ctx, cmd, time.Second); err != nil {

@@ -1,7 +1,9 @@
 package knownkeys
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,101 +15,174 @@ import (
 // The keys that bootstrap carries are those that the daemon's classes have.
 func TestKeysAreTheDaemons(t *testing.T) {
 	needs.Java(t)
-	root, err := workspace.Find(t.Context(), ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.ReadFile(root + "/bootstrap/locks/multilang-daemon-" + bootstrap.DaemonVersion + ".keys")
-	if err != nil {
-		t.Fatal(err)
-	}
 	got, err := Of(t.Context(), bootstrap.DaemonLock())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != string(want) {
+	if string(got) != keysText(t) {
 		t.Errorf("the keys differ: go run ./tools/cmd/knownkeys, and look at the difference\n%s", got)
 	}
 }
 
-// What check refuses the daemon's classes do not take as it stands there, and
-// what check lets through they do.
-func TestTypesAreTheDaemons(t *testing.T) {
+// What check makes of a property is what the daemon's classes make of it, in
+// the same file: an error stands for an exception, a value that nobody has
+// written or none at all, a warning for a property without which the daemon
+// would run the same.
+func TestCheckIsTheDaemons(t *testing.T) {
 	needs.Java(t)
-	// name, value, and what the classes then hold.
-	good := [][3]string{
-		{"maxRecords", "77", "is 77"},
-		{"maxRecords", " 78 ", "is 78"},
-		{"maxRecords", "+79", "is 79"},
-		{"failoverTimeMillis", "9000000000", "is 9000000000"},
-		{"timeoutInSeconds", "5", "is 5"},
-		{"maxThroughputPerHostKBps", "1.5e3", "is 1500.0"},
-		{"maxThroughputPerHostKBps", ".5", "is 0.5"},
-		{"ignoreUnexpectedChildShards", "YES", "is true"},
-		{"ignoreUnexpectedChildShards", "on", "is true"},
-		{"isGracefulLeaseHandoffEnabled", "off", "is false"},
-		{"retrievalMode", "fanout", "is FANOUT"},
-		{"metricsLevel", "Summary", "is SUMMARY"},
-		{"initialPositionInStream", "trim_horizon", "is TRIM_HORIZON"},
-		{"staleWorkerMetricsEntryCleanupDuration", "pt1h30m", "is PT1H30M"},
-		{"staleWorkerMetricsEntryCleanupDuration", "P1D", "is PT24H"},
-		{"metricsEnabledDimensions", "a,b", "is [a, b]"},
-		{"fanoutConfig.consumerName", "me", "is me"},
-		{"tableName", "t ", "is t "},
+	const credentials = "AwsCredentialsProvider = AnonymousCredentialsProvider\n"
+	const polling = credentials + "retrievalMode = POLLING\n"
+	const (
+		silent  = ""
+		warning = "warning"
+		fault   = "error"
+	)
+	tests := []struct {
+		before, name, value string
+		daemon              string // what the classes then hold
+		check               string
+	}{
+		{polling, "maxRecords", "77", "is 77", silent},
+		{polling, "maxRecords", `\u002078 `, "is 78", silent},
+		{polling, "maxRecords", `\u000178`, "is 78", silent},
+		{polling, "maxRecords", "+79", "is 79", silent},
+		{polling, "maxRecords", "0", "is 0, ignored", warning},
+		{polling, "maxRecords", "many", "is 0, ignored", fault},
+		{polling, "maxRecords", `78\u00a0`, "is 0, ignored", fault},
+		{polling, "maxRecords", "3000000000", "is 0, ignored", fault},
+		{polling, "maxRecords", "1e3", "is 0, ignored", fault},
+		{polling, "maxRecords", "", "is 0, ignored", fault},
+		{polling, "fanoutConfig.consumerName", "me", "is me, ignored", warning},
+		{credentials, "maxActiveThreads", "5", "is 5", silent},
+		{credentials, "maxActiveThreads", "-1", "is 2147483647", silent},
+		{credentials, "maxActiveThreads", "5 ", "refused", fault},
+		{credentials, "maxActiveThreads", "", "refused", fault},
+		{credentials, "failoverTimeMillis", "9000000000", "is 9000000000", silent},
+		{credentials, "failoverTimeMillis", "10s", "is 0, ignored", fault},
+		{credentials, "timeoutInSeconds", "5", "is 5", silent},
+		{credentials, "maxThroughputPerHostKBps", "1.5e3", "is 1500.0", silent},
+		{credentials, "maxThroughputPerHostKBps", ".5", "is 0.5", silent},
+		{credentials, "maxThroughputPerHostKBps", "fast", "is 0.0, ignored", fault},
+		{credentials, "ignoreUnexpectedChildShards", "YES", "is true", silent},
+		{credentials, "ignoreUnexpectedChildShards", "on", "is true", silent},
+		{credentials, "ignoreUnexpectedChildShards", "true ", "is false, ignored", fault},
+		{credentials, "ignoreUnexpectedChildShards", "maybe", "is false, ignored", fault},
+		{credentials, "isGracefulLeaseHandoffEnabled", "off", "is false", silent},
+		{credentials, "cleanupLeasesUponShardCompletion", "true", "is true, ignored", warning},
+		{credentials, "retrievalMode", "polling", "is POLLING", silent},
+		{credentials, "retrievalMode", "PUSH", "refused", fault},
+		{credentials, "retrievalMode", "POLLING ", "refused", fault},
+		{credentials, "metricsLevel", "Summary", "is SUMMARY", silent},
+		{credentials, "metricsLevel", "ALL", "refused", fault},
+		{credentials, "initialPositionInStream", "trim_horizon", "is TRIM_HORIZON", silent},
+		{credentials, "initialPositionInStream", "AT_TIMESTAMP", "refused", fault},
+		{credentials, "initialPositionInStreamExtended", "yesterday", "refused", fault},
+		{credentials, "staleWorkerMetricsEntryCleanupDuration", "pt1h30m", "is PT1H30M", silent},
+		{credentials, "staleWorkerMetricsEntryCleanupDuration", "P2D", "is PT48H", silent},
+		{credentials, "staleWorkerMetricsEntryCleanupDuration", "5 minutes", "refused", fault},
+		{credentials, "staleWorkerMetricsEntryCleanupDuration", "P", "refused", fault},
+		{credentials, "staleWorkerMetricsEntryCleanupDuration", "PT-5M", "refused", fault},
+		{credentials, "metricsEnabledDimensions", "a,b", "is [a, b]", silent},
+		{credentials, "tableName", "t", "is t", silent},
+		{credentials, "coordinatorStateTags", "a=b", "is [Tag(Key=a, Value=b)]", silent},
+		{credentials, "coordinatorStateTags", "a=b=", "is [Tag(Key=a, Value=b)]", silent},
+		{credentials, "coordinatorStateTags", ",a = b,", "is [Tag(Key=a, Value=b)]", silent},
+		{credentials, "coordinatorStateTags", "a=b=c", "is [], ignored", fault},
+		{credentials, "coordinatorStateTags", "a=", "is [], ignored", fault},
+		{credentials, "shardPrioritization", "x", "refused", fault},
+		{credentials, "failoverTimeMilis", "5000", "ignored", fault},
+		{credentials, "RetrievalMode", "FANOUT", "ignored", fault},
+		{credentials, "kinesisClient.endpontOverride", "http://127.0.0.1:1", "refused", fault},
+		{credentials, "kinesisClient.httpClient", "x", "refused", fault},
+		{credentials, "fanoutConfig.nope", "x", "ignored", fault},
+		{credentials, "dynamoDBCredentialsProvider.profileName", "x", "refused", fault},
+		{"kinesisCredentialsProvider.class = DefaultCredentialsProvider\n", "AwsCredentialsProviderDynamoDB", "DefaultCredentialsProviderX", "refused", fault},
+		{credentials, "AwsCredentialsProviderDynamoDB", "", "refused", fault},
+		{credentials, "awsCredentialsProvider", "AnonymousCredentialsProvider", "refused", fault},
+		{"", "AwsCredentialsProvider", "DefaultCredentialsProviderX", "refused", fault},
+		{"", "AwsCredentialsProvider", "com.amazonaws.auth.DefaultAWSCredentialsProviderChain", "refused", fault},
+		{"", "AwsCredentialsProvider", "com.example.Vault", "refused", warning}, // it may be on another class path
+		{"", "AwsCredentialsProvider", "StsAssumeRoleCredentialsProvider|a", "refused", fault},
+		{"", "AwsCredentialsProvider", "StsAssumeRoleCredentialsProvider|a|b", "taken", silent},
+		{"", "AwsCredentialsProvider", "DefaultCredentialsProvider ", "taken", silent},
+		{"", "kinesisCredentialsProvider.class", "DefaultCredentialsProvider", "is null", silent}, // its builder does not tell,
 	}
-	// bad values: the classes throw, or hold what nobody has set.
-	bad := [][3]string{
-		{"maxRecords", "many", "is 0"},
-		{"maxRecords", "3000000000", "is 0"},
-		{"maxRecords", "1e3", "is 0"},
-		{"maxRecords", "", "is 0"},
-		{"failoverTimeMillis", "10s", "is 0"},
-		{"maxThroughputPerHostKBps", "fast", "is 0.0"},
-		{"ignoreUnexpectedChildShards", "true ", "is false"},
-		{"ignoreUnexpectedChildShards", "maybe", "is false"},
-		{"retrievalMode", "PUSH", "refused"},
-		{"retrievalMode", "POLLING ", "refused"},
-		{"metricsLevel", "ALL", "refused"},
-		{"initialPositionInStream", "AT_TIMESTAMP", "refused"},
-		{"initialPositionInStreamExtended", "yesterday", "refused"},
-		{"staleWorkerMetricsEntryCleanupDuration", "5 minutes", "refused"},
-		{"staleWorkerMetricsEntryCleanupDuration", "P", "refused"},
-		{"staleWorkerMetricsEntryCleanupDuration", "PT-5M", "refused"},
-		{"shardPrioritization", "x", "refused"},
-		{"failoverTimeMilis", "5000", "ignored"},
-		{"RetrievalMode", "FANOUT", "ignored"},
+	// Each property that belongs to one retrieval mode, in the other and alone.
+	for line := range strings.Lines(keysText(t)) {
+		words := strings.Fields(line)
+		name := words[0]
+		if !strings.Contains(line, " only=") || words[1] == "string" {
+			continue
+		}
+		for _, mode := range []string{"POLLING", "FANOUT"} {
+			daemon, check := "is 77", silent
+			if !strings.Contains(line, "only="+mode) {
+				daemon, check = "is 77, ignored", warning
+			}
+			tests = append(tests, struct{ before, name, value, daemon, check string }{credentials + "retrievalMode = " + mode + "\n", name, "77", daemon, check})
+		}
+		if strings.Contains(line, "only=POLLING") {
+			tests = append(tests, struct{ before, name, value, daemon, check string }{credentials, name, "77", "is 77", warning})
+		}
 	}
 	var attempts []Attempt
-	all := append(append([][3]string{}, good...), bad...)
-	for _, c := range all {
-		attempts = append(attempts, Attempt{c[0], c[1]})
+	for _, tt := range tests {
+		file := filepath.Join(t.TempDir(), "test.properties")
+		text := "executableName = true\napplicationName = application\nstreamName = stream\nregionName = us-east-1\nworkerId = worker\n" +
+			tt.before + tt.name + " = " + tt.value + "\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		attempts = append(attempts, Attempt{file, tt.name})
 	}
 	results, err := Try(t.Context(), bootstrap.DaemonLock(), attempts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range all {
-		if results[i] != c[2] {
-			t.Errorf("%s = %q: the daemon's classes say %q, not %q", c[0], c[1], results[i], c[2])
+	for i, tt := range tests {
+		if results[i] != tt.daemon {
+			t.Errorf("%s%s = %q: the daemon's classes say %q, not %q", tt.before, tt.name, tt.value, results[i], tt.daemon)
 		}
-		if refused := refused(t, c[0], c[1]); refused != (i >= len(good)) {
-			t.Errorf("%s = %q: check refuses it: %v", c[0], c[1], refused)
+		if got := checked(t, attempts[i]); got != tt.check {
+			t.Errorf("%s%s = %q: check says %q, not %q", tt.before, tt.name, tt.value, got, tt.check)
 		}
 	}
 }
 
-// refused tells whether check finds an error in the value.
-func refused(t *testing.T, name, value string) bool {
+// checked is the worst that check finds about a property.
+func checked(t *testing.T, a Attempt) string {
 	t.Helper()
-	file := t.TempDir() + "/test.properties"
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p, err := bootstrap.ReadProperties(file)
+	p, err := bootstrap.ReadProperties(a.File)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Set(name, value)
-	_, err = p.Check(bootstrap.DaemonKeys())
-	return err != nil && strings.Contains(err.Error(), "set apart from the file: error: ")
+	found, err := p.Check(bootstrap.DaemonKeys())
+	var config *bootstrap.ConfigError
+	if errors.As(err, &config) {
+		found = append(config.Findings, found...)
+	}
+	for _, f := range found {
+		switch {
+		case f.Key != a.Name:
+		case f.Warning:
+			return "warning"
+		default:
+			return "error"
+		}
+	}
+	return ""
+}
+
+// keysText is the file that bootstrap carries.
+func keysText(t *testing.T) string {
+	t.Helper()
+	root, err := workspace.Find(t.Context(), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "bootstrap", "locks", "multilang-daemon-"+bootstrap.DaemonVersion+".keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -1,0 +1,102 @@
+package bootstrap
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+)
+
+// className is what a Java class can be called. Anything else may be a secret
+// in the wrong place.
+var className = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*$`)
+
+// sdk1 begins the names of the providers of the AWS SDK for Java 1, which are
+// not of this daemon's type, whatever is on its class path.
+const sdk1 = "com.amazonaws.auth."
+
+// providers looks at the credentials providers, for which the daemon passes
+// over each class that it does not find, and dies if none is left.
+func (c *checker) providers() {
+	seen := make(map[string]string) // the spelling of each
+	for _, name := range c.sorted() {
+		key, ok := c.keys.lookup(name)
+		if !ok || key.typ.name != "providers" {
+			continue
+		}
+		normal := normalName(name)
+		if other, ok := seen[normal]; ok {
+			c.error(name, "the daemon takes it and "+other+" for one property, and refuses to set it again", "remove one")
+		}
+		seen[normal] = name
+		empty := true
+		for element := range strings.SplitSeq(c.value(name), ",") {
+			if element = javaTrim(element); element != "" {
+				empty = false
+				c.provider(name, element)
+			}
+		}
+		if empty && c.has(name) || empty && normal != credentialsPrefix {
+			c.error(name, "it names no class", "DefaultCredentialsProvider is the usual one")
+		}
+	}
+	for _, prefix := range []string{"kinesis", "dynamoDB", "cloudWatch"} {
+		c.providerBean(prefix+"CredentialsProvider.", seen)
+	}
+}
+
+// provider checks one element of a list: CLASS|ARGUMENT|...
+func (c *checker) provider(name, element string) {
+	class, arguments, _ := strings.Cut(element, "|")
+	needed, known := c.keys.providers[class]
+	switch n := numberOfArguments(arguments); {
+	case known && n < needed:
+		c.error(name, fmt.Sprintf("%s takes %d arguments at least, not %d", class, needed, n), "write them after it, each after a |")
+	case known:
+	case !className.MatchString(class):
+		c.error(name, "it is not the name of a class", "DefaultCredentialsProvider is the usual one")
+	case strings.HasPrefix(class, sdk1):
+		c.error(name, class+" is of the AWS SDK for Java 1, which this daemon does not use", c.meantProvider(class))
+	case strings.Contains(class, "."):
+		c.warn(name, class+" is not among the daemon's classes", "it must be on a class path of your own")
+	default:
+		c.error(name, "the daemon has no class "+class, c.meantProvider(class))
+	}
+}
+
+// numberOfArguments counts as Java's split does, which drops empty ones at the
+// end.
+func numberOfArguments(text string) int {
+	text = strings.TrimRight(text, "|")
+	if text == "" {
+		return 0
+	}
+	return strings.Count(text, "|") + 1
+}
+
+// meantProvider suggests a class for one that is not there. Those of the AWS
+// SDK for Java 1 often had AWS and Chain about their names.
+func (c *checker) meantProvider(class string) string {
+	short := class[strings.LastIndexByte(class, '.')+1:]
+	short = strings.TrimSuffix(strings.Replace(short, "AWS", "", 1), "Chain")
+	if meant := nearest(short, maps.Keys(c.keys.providers)); meant != "" {
+		return "did you mean " + meant + "?"
+	}
+	return "DefaultCredentialsProvider is the usual one"
+}
+
+// providerBean checks the properties of a provider that is made by its builder.
+func (c *checker) providerBean(prefix string, seen map[string]string) {
+	plain := credentialsPrefix + map[string]string{
+		"dynamoDBCredentialsProvider.": "DynamoDB", "cloudWatchCredentialsProvider.": "CloudWatch"}[prefix]
+	for _, name := range c.sorted() {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		if other, ok := seen[plain]; ok {
+			c.error(name, "the daemon takes only one of it and "+other, "remove one")
+		} else if !c.has(prefix + "class") {
+			c.error(name, "the daemon refuses it without "+prefix+"class", "set that to the class of the provider")
+		}
+	}
+}
