@@ -301,7 +301,7 @@ func TestFetchFaults(t *testing.T) {
 		}), 2, "", nil},
 		{"hang once", firstTries(1, hang), 2, "", nil},
 		{"hang", hang, 3, "timeout awaiting response headers (tried 3 times)", nil},
-		{"hang in the body", hangInBody, 3, "stood still for 2s after 100 of 20000 bytes", nil},
+		{"hang in the body", hangInBody, 3, "stood still for 5s after 100 of 20000 bytes", nil},
 		{"hang in the body once", firstTries(1, hangInBody), 2, "", nil},
 	}
 	for _, tt := range tests {
@@ -313,7 +313,7 @@ func TestFetchFaults(t *testing.T) {
 			url := strings.Replace(repo.url(), "://", "://user:secret@", 1)
 			patience := 10 * time.Second
 			if strings.HasPrefix(tt.name, "hang") {
-				patience = 2 * time.Second
+				patience = 5 * time.Second
 			}
 			options := FetchOptions{Repository: url, CacheDir: dir, Progress: func(p Progress) { last = p }}
 			_, err := impatient(options, patience).fetch(t.Context(), repo.lock)
