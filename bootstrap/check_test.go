@@ -242,7 +242,7 @@ func TestCheckOverrides(t *testing.T) {
 
 // A value of an unknown property may be a secret that missed its name.
 func TestCheckHidesUnknownValues(t *testing.T) {
-	for _, line := range findings(readProperties(t, minimal(t)+"awsSecretKey = s3cr3t\nkinesisClient.x = s3cr3t\n"), DaemonKeys()) {
+	for _, line := range findings(readProperties(t, minimal(t)+"awsSecretKey = s3cr3t\nkinesisClient.x = s3cr3t\ndynamoDBEndpoint = user:s3cr3t@host\n"), DaemonKeys()) {
 		if strings.Contains(line, "s3cr3t") {
 			t.Error(line)
 		}

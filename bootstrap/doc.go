@@ -17,8 +17,16 @@
 //   - RestartPolicy brings a daemon back that ended by itself, and ClaimWorker
 //     gives it the same worker ID each time, and no other daemon meanwhile.
 //
-// What Command.Run and its companions guarantee, and the tests that prove it:
+// What all these guarantee, and the tests that prove it:
 //
+//   - A properties file is read as java.util.Properties does (TestParseAsJava).
+//   - Properties.Check refuses what the daemon's own classes throw an exception
+//     for or silently do not take over, and warns of what makes no difference to
+//     them (TestCheckIsTheDaemons, in tools/internal/knownkeys).
+//   - DaemonKeys are what these classes have (TestKeysAreTheDaemons, there too).
+//   - No finding repeats what may be a secret: the value of an unknown property,
+//     an endpoint, or a provider's arguments (TestCheckHidesUnknownValues,
+//     TestCheckProviders).
 //   - Fetch returns only files that have the lock's size and SHA-256 at that
 //     moment, whatever the repository sends, and leaves no other under a file's
 //     name (TestFetchFaults, TestFetchRepairsTheCache, TestFetchBroken).

@@ -24,6 +24,8 @@ goes to standard output, a line for each:
   -p, --properties FILE  the application's properties file (required)
       --set KEY=VALUE    check with this in the place of the file's value;
                          may be repeated
+      --lock FILE        the lock to run with; of another daemon than
+                         ` + daemon + ` not all is known
   -h, --help             print this text
 
 Example:
@@ -71,15 +73,17 @@ func (f *checkFlags) overrides() map[string]string {
 // check is the subcommand.
 func (c *command) check(_ context.Context, args []string) int {
 	var f checkFlags
+	var lock string
 	set := pflag.NewFlagSet("kcl-bootstrap check", pflag.ContinueOnError)
 	f.register(set)
+	set.StringVar(&lock, "lock", "", "")
 	if status, ok := c.parse(set, checkHelp, args); !ok {
 		return status
 	}
 	if err := f.validate(); err != nil {
 		return c.usage(set, err)
 	}
-	_, warnings, err := c.checkProperties(f)
+	_, warnings, err := c.checkProperties(f, lock)
 	var config *bootstrap.ConfigError
 	if err != nil && !errors.As(err, &config) {
 		return c.failed(err)
@@ -110,8 +114,17 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// checkProperties reads the properties and looks for what is wrong with them.
-func (c *command) checkProperties(f checkFlags) (properties *bootstrap.Properties, warnings []bootstrap.Finding, err error) {
+// checkProperties reads the properties and looks for what is wrong with them,
+// for the daemon of the lock.
+func (c *command) checkProperties(f checkFlags, lockName string) (properties *bootstrap.Properties, warnings []bootstrap.Finding, err error) {
+	lock, err := c.chooseLock(lockName)
+	if err != nil {
+		return nil, nil, err
+	}
+	var keys *bootstrap.Keys
+	if lock.Name == bootstrap.DaemonLock().Name {
+		keys = bootstrap.DaemonKeys()
+	}
 	properties, err = bootstrap.ReadProperties(f.properties)
 	if err != nil {
 		return nil, nil, err
@@ -119,6 +132,6 @@ func (c *command) checkProperties(f checkFlags) (properties *bootstrap.Propertie
 	for name, value := range f.overrides() {
 		properties.Set(name, value)
 	}
-	warnings, err = properties.Check(bootstrap.DaemonKeys())
+	warnings, err = properties.Check(keys)
 	return properties, warnings, err
 }

@@ -37,6 +37,13 @@ slip.properties:9: warning: maxLeasesForWorker: the daemon takes 0 for unset: it
 	if status != 1 || stdout != "set apart from the file: error: retrievalMode: \"PUSH\" is not one of FANOUT, POLLING, DEFAULT\n" {
 		t.Errorf("status %d, %q", status, stdout)
 	}
+
+	// Of another daemon it is not known what it reads.
+	b.write(t, "other.lock", "software.amazon.kinesis:amazon-kinesis-client-multilang:9.9.9 "+strings.Repeat("0", 64)+" 1\n")
+	status, stdout, _ = b.run(t, nil, "check", "-p", "sample.properties", "--set", "newIn9=1", "--lock", "other.lock")
+	if status != 0 || stdout != "set apart from the file: warning: newIn9: it is not a property of MultiLangDaemon 3.1.3; look whether this daemon has it\n" {
+		t.Errorf("another daemon: status %d, %q", status, stdout)
+	}
 	for _, args := range [][]string{{"check"}, {"check", "-p", "sample.properties", "--set", "s3cr3t"}, {"-p", "sample.properties", "--set", "maxRecords=1"}} {
 		if status, stdout, stderr := b.run(t, nil, args...); status != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "s3cr3t") {
 			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)

@@ -68,7 +68,7 @@ func (c *command) fetch(ctx context.Context, args []string) int {
 
 // fetchJars brings the jars into the cache, and tells how far it is.
 func (c *command) fetchJars(ctx context.Context, f fetchFlags) (*bootstrap.Fetched, error) {
-	lock, err := c.chooseLock(f)
+	lock, err := c.chooseLock(f.lock)
 	if err != nil {
 		return nil, err
 	}
@@ -92,18 +92,18 @@ func (c *command) fetchJars(ctx context.Context, f fetchFlags) (*bootstrap.Fetch
 const fullLock = "full"
 
 // chooseLock returns the lock that --lock names.
-func (c *command) chooseLock(f fetchFlags) (*bootstrap.Lock, error) {
-	switch f.lock {
+func (c *command) chooseLock(name string) (*bootstrap.Lock, error) {
+	switch name {
 	case "":
 		return c.lock, nil
 	case fullLock:
 		return bootstrap.DaemonFullLock(), nil
 	}
-	text, err := os.ReadFile(f.lock)
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the lock: %w", err)
 	}
-	lock, err := bootstrap.ParseLock(f.lock, text)
+	lock, err := bootstrap.ParseLock(name, text)
 	if err != nil {
 		return nil, err
 	}
@@ -113,5 +113,5 @@ func (c *command) chooseLock(f fetchFlags) (*bootstrap.Lock, error) {
 			return lock, nil
 		}
 	}
-	return nil, fmt.Errorf("the lock %s does not name the daemon, software.amazon.kinesis:amazon-kinesis-client-multilang", f.lock)
+	return nil, fmt.Errorf("the lock %s does not name the daemon, software.amazon.kinesis:amazon-kinesis-client-multilang", name)
 }

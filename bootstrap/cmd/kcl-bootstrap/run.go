@@ -157,7 +157,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 // prepare checks everything and fetches the jars, what is quick first, and
 // returns the command that starts the daemon, or a line for each problem.
 func (c *command) prepare(ctx context.Context, f runFlags) (java bootstrap.Command, properties *bootstrap.Properties, problems []string) {
-	properties, warnings, err := c.checkProperties(f.checkFlags)
+	properties, warnings, err := c.checkProperties(f.checkFlags, f.lock)
 	for _, warning := range warnings {
 		c.say("%s", warning)
 	}
