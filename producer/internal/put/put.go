@@ -31,8 +31,11 @@ const (
 	// maxFutile is the number of calls in a row that put nothing after which
 	// Put gives up: half a minute or so of backing off.
 	maxFutile = 10
-	minPause  = 100 * time.Millisecond
-	maxPause  = 5 * time.Second
+	// maxAttempts is the number of times that the SDK sends a call which is
+	// refused as a whole, throttled for example, with pauses of its own.
+	maxAttempts = 10
+	minPause    = 100 * time.Millisecond
+	maxPause    = 5 * time.Second
 )
 
 // API is the part of *kinesis.Client that this package calls.
@@ -143,7 +146,7 @@ func (p *Putter) call(ctx context.Context, batch []record.Record, which []int) (
 			Data:         batch[at].Data,
 		}
 	}
-	out, err := p.api.PutRecords(ctx, in)
+	out, err := p.api.PutRecords(ctx, in, func(o *kinesis.Options) { o.RetryMaxAttempts = maxAttempts })
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,38 @@
+package put
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/seed96110120/kinesis-client-go/producer/internal/record"
+)
+
+// A stream that is throttled refuses whole calls, more often in a row than the
+// SDK tries by itself.
+func TestPutOutlastsThrottling(t *testing.T) {
+	t.Parallel() // the SDK's pauses are seconds
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		if calls++; calls <= 3 {
+			w.WriteHeader(http.StatusBadRequest)
+			w.Write([]byte(`{"__type":"ProvisionedThroughputExceededException","message":"Rate exceeded"}`))
+			return
+		}
+		w.Write([]byte(`{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"shardId-000000000000"}]}`))
+	}))
+	defer server.Close()
+	client := kinesis.New(kinesis.Options{
+		BaseEndpoint: aws.String(server.URL), Region: "us-east-1",
+		Credentials: aws.AnonymousCredentials{},
+	})
+	results, err := NewPutter(client, "stream").Put(context.Background(), []record.Record{{PartitionKey: "k", Data: []byte("x")}})
+	if err != nil || !results[0].Done() || calls != 4 {
+		t.Errorf("%v, %v after %d calls", results, err, calls)
+	}
+}
