@@ -48,6 +48,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(realMain(lock))
 	}
+	// Under nohup the children would inherit that SIGHUP is ignored; what is
+	// caught here is theirs to decide on.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(m.Run())
 }
 
