@@ -31,7 +31,7 @@
 //     of its consumer when they happen: TestSubscriptionWaitsAndBeats,
 //     TestSubscriptionEndsWithItsShard, TestSubscriptionEndsWithItsConsumerAndStream.
 //   - Records take at most Config.MaxBytes; the oldest go first:
-//     TestMaxBytesDropsTheOldest.
+//     TestMaxBytesDropsTheOldest, TestMaxBytesSparesNewRecords.
 //   - An injected fault hits exactly its share of the calls:
 //     TestFaultsFailTheirShareOfCalls.
 //   - Close takes less than two seconds, with connections and subscriptions

@@ -169,8 +169,9 @@ func TestMaxBytesDropsTheOldest(t *testing.T) {
 		if got := s.used.Load(); got != used {
 			t.Errorf("%d bytes are counted, %d used", got, used)
 		}
-		if !strings.Contains(log.String(), "oldest records trimmed") {
-			t.Errorf("log %q", log.String())
+		// An eighth goes at a time: 4 MB through 1 MiB are some 24 times.
+		if n := strings.Count(log.String(), "oldest records trimmed"); n < 10 || n > 40 {
+			t.Errorf("trimmed %d times:\n%s", n, &log)
 		}
 		for _, stream := range []string{"s", "other"} {
 			if err := s.DeleteStream(stream, false); err != nil {
@@ -179,6 +180,30 @@ func TestMaxBytesDropsTheOldest(t *testing.T) {
 		}
 		if got := s.used.Load(); got != 0 {
 			t.Errorf("%d bytes are used by no stream", got)
+		}
+	})
+}
+
+// TestMaxBytesSparesNewRecords: the old ones go first, whichever stream they
+// are in.
+func TestMaxBytesSparesNewRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{Account: account, MaxBytes: 1 << 20})
+		create(t, s, "s", 1)
+		create(t, s, "other", 1)
+		count := func(stream string) int {
+			it := must[string](t)(s.ShardIterator(stream, shardID(0), Position{Type: TrimHorizon}))
+			return len(must[Batch](t)(s.GetRecords(it, "", MaxRecordsRead)).Records)
+		}
+		const each = 120 // two thirds of what fits
+		for _, stream := range []string{"s", "other"} {
+			for range each {
+				time.Sleep(time.Millisecond)
+				put(t, s, stream, "k", strings.Repeat("x", 5000))
+			}
+		}
+		if old, young := count("s"), count("other"); young != each || old == 0 || old >= each {
+			t.Errorf("%d old and %d young records are left", old, young)
 		}
 	})
 }

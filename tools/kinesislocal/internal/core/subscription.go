@@ -133,6 +133,9 @@ func (sub *Subscription) poll() (event Event, changed <-chan struct{}, wait time
 	if st.finish != nil {
 		due = earlier(due, st.due)
 	}
+	if end := sub.consumer.gone; !end.IsZero() {
+		due = earlier(due, end)
+	}
 	free := !sub.service.config.RealLimits || sub.pace.free(now, readBytesPerSecond)
 	if free {
 		first := sh.trim(now.Add(-st.retention))
