@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +37,7 @@ func inBothModes(t *testing.T, test func(*retrieval)) {
 			require(t)
 			server := kinesislocal.New(t)
 			a := newApplicationAt(t, server.URL(), 4, childProperties, stack.Setting{Name: "retrievalMode", Value: mode})
-			test(&retrieval{a, server, kinesis.NewFromConfig(server.AWSConfig())})
+			test(&retrieval{a, mode, server, kinesis.NewFromConfig(server.AWSConfig())})
 		})
 	}
 }
@@ -43,6 +45,7 @@ func inBothModes(t *testing.T, test func(*retrieval)) {
 // retrieval is an application whose processors note what they get.
 type retrieval struct {
 	*application
+	mode   string
 	server *kinesislocal.Server
 	client *kinesis.Client
 }
@@ -141,7 +144,35 @@ func TestFaultsLoseNothing(t *testing.T) {
 		d := r.start(noted)
 		r.startProducing(5000, 500)()
 		r.awaitAll(d)
+		for _, f := range r.faults() {
+			// A subscription has no iterator that could expire.
+			if f.Hits == 0 && (f.Rule.Kind != fault.Expire || r.mode == "POLLING") {
+				r.t.Errorf("no call met the fault %s", f.Rule.Kind)
+			}
+		}
 	})
+}
+
+type hits struct {
+	Rule fault.Rule
+	Hits int
+}
+
+// faults returns the rules in force with how often each has hit.
+func (r *retrieval) faults() (list []hits) {
+	r.t.Helper()
+	resp, err := http.Get(r.server.URL() + "/faults")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		r.t.Fatal(err)
+	}
+	if len(list) == 0 {
+		r.t.Error("no faults are in force")
+	}
+	return list
 }
 
 // startProducing puts n records, rate a second, and returns a function that
