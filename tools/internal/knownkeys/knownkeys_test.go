@@ -9,7 +9,6 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
 // The keys that bootstrap carries are those that the daemon's classes have.
@@ -176,10 +175,7 @@ func checked(t *testing.T, a Attempt) string {
 // keysText is the file that bootstrap carries.
 func keysText(t *testing.T) string {
 	t.Helper()
-	root, err := workspace.Find(t.Context(), ".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := needs.Workspace(t)
 	text, err := os.ReadFile(filepath.Join(root, "bootstrap", "locks", "multilang-daemon-"+bootstrap.DaemonVersion+".keys"))
 	if err != nil {
 		t.Fatal(err)
