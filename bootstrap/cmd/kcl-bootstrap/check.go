@@ -107,6 +107,7 @@ func (c *command) check(_ context.Context, args []string) int {
 	return statusOK
 }
 
+// plural tells a number of things.
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

@@ -227,9 +227,9 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 			Holding: func(shards int) {
 				if !ready {
 					ready = true
-					c.say("ready: initialised, holding %s", count(shards))
+					c.say("ready: initialised, holding %s", plural(shards, "shard"))
 				} else {
-					c.say("holding %s", count(shards))
+					c.say("holding %s", plural(shards, "shard"))
 				}
 			},
 			Log: log,
@@ -258,12 +258,4 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 	default:
 		return c.failed(err)
 	}
-}
-
-// count tells a number of shards.
-func count(shards int) string {
-	if shards == 1 {
-		return "1 shard"
-	}
-	return fmt.Sprintf("%d shards", shards)
 }
