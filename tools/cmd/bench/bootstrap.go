@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/measure"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/rivals"
@@ -62,26 +60,13 @@ type bootstrapContender struct {
 }
 
 func benchBootstrap(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	flags := pflag.NewFlagSet("bootstrap", pflag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.SortFlags = false
-	rounds := flags.Int("rounds", 3, "`number` of rounds, 1 to 20; each downloads the jars three times")
+	flags := newFlags("bootstrap", bootstrapHelp, 3, 20)
 	warmRuns := flags.Int("warm", 5, "`number` of warm runs in a round, 1 to 100; the median counts")
-	jsonFile := flags.String("json", "", "`file` for the figures of every round")
-	help := flags.BoolP("help", "h", false, "print this text")
-	if err := flags.Parse(args); err != nil {
-		return usageError{err}
-	}
-	switch {
-	case *help:
-		_, err := fmt.Fprintf(stdout, bootstrapHelp, flags.FlagUsages())
+	if helped, err := flags.parse(args, stdout); helped || err != nil {
 		return err
-	case flags.NArg() > 0:
-		return usageError{fmt.Errorf("unexpected argument %q", flags.Arg(0))}
-	case *rounds < 1 || *rounds > 20:
-		return usageError{fmt.Errorf("--rounds %d is not between 1 and 20", *rounds)}
-	case *warmRuns < 1 || *warmRuns > 100:
-		return usageError{fmt.Errorf("--warm %d is not between 1 and 100", *warmRuns)}
+	}
+	if err := within("warm", *warmRuns, 1, 100); err != nil {
+		return err
 	}
 
 	dir, err := os.MkdirTemp("", "bench-bootstrap-")
@@ -93,8 +78,8 @@ func benchBootstrap(ctx context.Context, args []string, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	err = measure.Rounds(ctx, *rounds, len(contenders), func(round, i int) error {
-		fmt.Fprintf(stderr, "bench bootstrap: round %d of %d, %s\n", round+1, *rounds, contenders[i].name)
+	err = measure.Rounds(ctx, flags.rounds, len(contenders), func(round, i int) error {
+		fmt.Fprintf(stderr, "bench bootstrap: round %d of %d, %s\n", round+1, flags.rounds, contenders[i].name)
 		if err := contenders[i].measure(ctx, filepath.Join(dir, "jars"), *warmRuns); err != nil {
 			return fmt.Errorf("%s: %w", contenders[i].name, err)
 		}
@@ -103,7 +88,7 @@ func benchBootstrap(ctx context.Context, args []string, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	return writeReport(bootstrapReport(contenders, *rounds, *warmRuns), stdout, *jsonFile)
+	return flags.write(bootstrapReport(contenders, flags.rounds, *warmRuns), stdout)
 }
 
 // bootstrapContenders builds and installs what is measured, and writes what it

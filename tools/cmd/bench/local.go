@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/measure"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/rivals"
@@ -75,27 +75,14 @@ type localContender struct {
 }
 
 func benchLocal(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := pflag.NewFlagSet("local", pflag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.SortFlags = false
-	rounds := flags.Int("rounds", 3, "`number` of rounds, 1 to 100")
+	flags := newFlags("local", localHelp, 3, 100)
 	records := flags.Int("records", 20_000, "`number` of records of 1 KiB put and read in a round, 500 to 1000000")
 	skipRust := flags.Bool("without-ferrokinesis", false, "leave out ferrokinesis and its long first build")
-	jsonFile := flags.String("json", "", "`file` for the figures of every round")
-	help := flags.BoolP("help", "h", false, "print this text")
-	if err := flags.Parse(args); err != nil {
-		return usageError{err}
-	}
-	switch {
-	case *help:
-		_, err := fmt.Fprintf(stdout, localHelp, flags.FlagUsages())
+	if helped, err := flags.parse(args, stdout); helped || err != nil {
 		return err
-	case flags.NArg() > 0:
-		return usageError{fmt.Errorf("unexpected argument %q", flags.Arg(0))}
-	case *rounds < 1 || *rounds > 100:
-		return usageError{fmt.Errorf("--rounds %d is not between 1 and 100", *rounds)}
-	case *records < 500 || *records > 1_000_000:
-		return usageError{fmt.Errorf("--records %d is not between 500 and 1000000", *records)}
+	}
+	if err := within("records", *records, 500, 1_000_000); err != nil {
+		return err
 	}
 
 	contenders := []*localContender{
@@ -111,8 +98,8 @@ func benchLocal(ctx context.Context, args []string, stdout, stderr io.Writer) er
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	err := measure.Rounds(ctx, *rounds, len(contenders), func(round, i int) error {
-		fmt.Fprintf(stderr, "bench local: round %d of %d, %s\n", round+1, *rounds, contenders[i].name)
+	err := measure.Rounds(ctx, flags.rounds, len(contenders), func(round, i int) error {
+		fmt.Fprintf(stderr, "bench local: round %d of %d, %s\n", round+1, flags.rounds, contenders[i].name)
 		if err := contenders[i].measure(ctx, *records); err != nil {
 			return fmt.Errorf("%s: %w", contenders[i].name, err)
 		}
@@ -121,22 +108,7 @@ func benchLocal(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	return writeReport(localReport(contenders, *rounds, *records), stdout, *jsonFile)
-}
-
-// writeReport writes Markdown to stdout and, unless jsonFile is empty, JSON
-// to that file.
-func writeReport(r *measure.Report, stdout io.Writer, jsonFile string) error {
-	if jsonFile != "" {
-		f, err := os.Create(jsonFile)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(r.WriteJSON(f), f.Close()); err != nil {
-			return err
-		}
-	}
-	return r.WriteMarkdown(stdout)
+	return flags.write(localReport(contenders, flags.rounds, *records), stdout)
 }
 
 func startOurs(ctx context.Context) (*rivals.Emulator, error) {
@@ -197,14 +169,14 @@ func (c *localContender) measure(ctx context.Context, records int) error {
 	if err != nil {
 		return fmt.Errorf("get: %w", err)
 	}
-	peak, err := peakMemory(e.PID())
-	if err != nil {
-		return err
+	peak := measure.Memory(e.PID(), "VmHWM")
+	if math.IsNaN(peak) {
+		return errors.New("no peak memory of a process: it needs Linux")
 	}
 	c.ready = append(c.ready, float64(e.Ready.Microseconds())/1000)
 	c.put = append(c.put, float64(records)/put.Seconds())
 	c.get = append(c.get, float64(records)/get.Seconds())
-	c.memory = append(c.memory, float64(peak)/1e6)
+	c.memory = append(c.memory, peak)
 	return nil
 }
 
@@ -294,21 +266,6 @@ func together(n int, f func(i int) error) error {
 		}
 	}
 	return nil
-}
-
-// peakMemory returns the most that a process has had in memory, in bytes.
-func peakMemory(pid int) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("peak memory, which needs Linux: %w", err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
-			return kb * 1024, err
-		}
-	}
-	return 0, fmt.Errorf("no VmHWM in the status of process %d", pid)
 }
 
 func localReport(contenders []*localContender, rounds, records int) *measure.Report {

@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-
-	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/protocolbench"
 )
@@ -28,40 +24,20 @@ Example:
 `
 
 func benchProtocol(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := pflag.NewFlagSet("protocol", pflag.ContinueOnError)
-	flags.SortFlags = false
-	flags.Usage = func() {}
-	rounds := flags.IntP("rounds", "n", 21, "`number` of rounds, 1 to 1000")
+	flags := newFlags("protocol", protocolHelp, 21, 1000)
 	quick := flags.Bool("quick", false, "3 rounds: to see that it works")
-	jsonFile := flags.String("json", "", "write all figures to `FILE` too")
-	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintf(stdout, protocolHelp, flags.FlagUsages())
-		return nil
-	} else if err != nil {
-		return usageError{err}
+	if helped, err := flags.parse(args, stdout); helped || err != nil {
+		return err
 	}
-	switch {
-	case flags.NArg() > 0:
-		return usageError{fmt.Errorf("unexpected argument %q", flags.Arg(0))}
-	case *rounds < 1 || *rounds > 1000:
-		return usageError{fmt.Errorf("--rounds %d is not between 1 and 1000", *rounds)}
-	case *quick && flags.Changed("rounds"):
-		return usageError{errors.New("--quick and --rounds exclude each other")}
-	case *quick:
-		*rounds = 3
+	if *quick {
+		if flags.Changed("rounds") {
+			return usageError{errors.New("--quick and --rounds exclude each other")}
+		}
+		flags.rounds = 3
 	}
-	report, err := protocolbench.Run(ctx, protocolbench.Options{Rounds: *rounds, Progress: stderr})
+	report, err := protocolbench.Run(ctx, protocolbench.Options{Rounds: flags.rounds, Progress: stderr})
 	if err != nil {
 		return err
 	}
-	if *jsonFile != "" {
-		file, err := os.Create(*jsonFile)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(report.WriteJSON(file), file.Close()); err != nil {
-			return err
-		}
-	}
-	return report.WriteMarkdown(stdout)
+	return flags.write(report, stdout)
 }

@@ -1,4 +1,4 @@
-package protocolbench
+package measure
 
 import (
 	"bytes"
@@ -9,10 +9,10 @@ import (
 	"strconv"
 )
 
-// cpuMillis returns the CPU time that the threads of a process have used, in
-// milliseconds; NaN when it is not known. Those that have ended do not count:
-// none of the contenders ends any.
-func cpuMillis(pid int) float64 {
+// CPUMillis returns the CPU time that the threads of a process have used, in
+// milliseconds; NaN when it is not known. Threads that have ended do not count:
+// it is for processes that end none.
+func CPUMillis(pid int) float64 {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if len(files) == 0 {
 		return math.NaN()
@@ -33,9 +33,9 @@ func cpuMillis(pid int) float64 {
 	return float64(nanos) / 1e6
 }
 
-// memory returns a field of the process's status in MB (10^6 bytes), NaN when
-// it is not known.
-func memory(pid int, field string) float64 {
+// Memory returns a field of the process's status in MB (10^6 bytes), VmRSS or
+// VmHWM for instance; NaN when it is not known.
+func Memory(pid int, field string) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return math.NaN()

@@ -1,10 +1,12 @@
 //go:build !linux
 
-package protocolbench
+package measure
 
 import "math"
 
-// Linux alone tells this of another process without further ado.
-func cpuMillis(int) float64 { return math.NaN() }
+// CPUMillis is not known: Linux alone tells this of another process without
+// further ado.
+func CPUMillis(int) float64 { return math.NaN() }
 
-func memory(int, string) float64 { return math.NaN() }
+// Memory is not known either.
+func Memory(int, string) float64 { return math.NaN() }

@@ -121,7 +121,7 @@ func (b *bench) load(ctx context.Context, l load, lanes []lane) (*result, error)
 	for i, turn := range turns {
 		peak := 0.0
 		for _, pid := range turn.pids {
-			peak = max(peak, memory(pid, "VmHWM"))
+			peak = max(peak, measure.Memory(pid, "VmHWM"))
 		}
 		r.lanes[i].peak = measure.Sample{peak}
 		for _, s := range turn.shards {
@@ -163,7 +163,7 @@ func (t *turn) take(repeat int) (seconds, cpu float64, batches measure.Sample, e
 	answers := make([]conformance.Answer, len(t.shards))
 	errs := make([]error, len(t.shards))
 	for _, pid := range t.pids {
-		cpu -= cpuMillis(pid)
+		cpu -= measure.CPUMillis(pid)
 	}
 	from := time.Now()
 	var all sync.WaitGroup
@@ -173,7 +173,7 @@ func (t *turn) take(repeat int) (seconds, cpu float64, batches measure.Sample, e
 	all.Wait()
 	elapsed := time.Since(from).Seconds()
 	for _, pid := range t.pids {
-		cpu += cpuMillis(pid)
+		cpu += measure.CPUMillis(pid)
 	}
 	own := 0.0
 	for i, a := range answers {

@@ -81,5 +81,5 @@ func (b *bench) start(ctx context.Context, c contender) (millis, idle float64, e
 		}
 	}
 	millis = float64(time.Since(from).Microseconds()) / 1000
-	return millis, memory(cmd.Process.Pid, "VmRSS"), nil
+	return millis, measure.Memory(cmd.Process.Pid, "VmRSS"), nil
 }
