@@ -52,7 +52,7 @@ var (
 // Both are in the order of the file's lines. Check depends on the environment,
 // and may be called concurrently.
 func (p *Properties) Check(keys *Keys) (warnings []Finding, err error) {
-	c := &checker{Properties: p, keys: keys}
+	c := &checker{Properties: p, keys: keys, inOrder: p.sorted()}
 	c.required()
 	c.names()
 	c.twins()
@@ -75,6 +75,7 @@ func (p *Properties) Check(keys *Keys) (warnings []Finding, err error) {
 type checker struct {
 	*Properties
 	keys             *Keys
+	inOrder          []string // the properties' names
 	errors, warnings []Finding
 }
 
@@ -173,20 +174,20 @@ func (c *checker) names() {
 		c.warnings = append(c.warnings, Finding{File: c.given, Line: r.line, Warning: true, Key: r.name,
 			Text: fmt.Sprintf("it is set again in line %d, which holds", r.heldByLine), Suggestion: "remove one"})
 	}
-	for _, name := range c.sorted() {
+	for _, name := range c.inOrder {
 		if c.keys == nil {
 			if _, ok := DaemonKeys().lookup(name); !ok {
 				c.warn(name, "it is not a property of MultiLangDaemon "+DaemonVersion, "look whether this daemon has it")
 			}
 			continue
 		}
-		key, ok := c.keys.lookup(name)
-		switch {
-		case !ok && c.keys.meant(name) != "":
-			c.error(name, "the daemon knows no such property", "did you mean "+c.keys.meant(name)+"?")
-		case !ok:
-			c.error(name, "the daemon knows no such property", "remove it, or comment it out")
-		case key.ignored:
+		if key, ok := c.keys.lookup(name); !ok {
+			suggestion := "remove it, or comment it out"
+			if meant := c.keys.meant(name); meant != "" {
+				suggestion = "did you mean " + meant + "?"
+			}
+			c.error(name, "the daemon knows no such property", suggestion)
+		} else if key.ignored {
 			c.warn(name, "it makes no difference to this daemon", "remove it")
 		}
 	}
@@ -203,7 +204,7 @@ var twins = [][2]string{
 
 func (c *checker) twins() {
 	pairs := slices.Clone(twins)
-	for _, name := range c.sorted() {
+	for _, name := range c.inOrder {
 		// Those of retrieval, tables and so on have a short name too.
 		if group, short, ok := strings.Cut(name, "."); ok && strings.Contains(group, "onfig") && c.has(short) {
 			pairs = append(pairs, [2]string{short, name})
@@ -218,7 +219,7 @@ func (c *checker) twins() {
 
 // types compares the values with what the daemon reads them as.
 func (c *checker) types() {
-	for _, name := range c.sorted() {
+	for _, name := range c.inOrder {
 		key, ok := c.keys.lookup(name)
 		if !ok {
 			continue
@@ -250,7 +251,7 @@ func (c *checker) modes() {
 	mode = strings.ToUpper(mode)
 	if !ok || mode == defaultMode {
 		mode = fanoutMode
-		for _, name := range c.sorted() {
+		for _, name := range c.inOrder {
 			if key, ok := c.keys.lookup(name); ok && key.chooses && key.typ.wrong(c.value(name)) == "" && (key.choosesAny || !key.typ.isZero(c.value(name))) {
 				mode = key.only
 				c.warn(name, fmt.Sprintf("as retrievalMode names neither, it makes the daemon use %s, not %s", mode, fanoutMode),
@@ -259,7 +260,7 @@ func (c *checker) modes() {
 			}
 		}
 	}
-	for _, name := range c.sorted() {
+	for _, name := range c.inOrder {
 		if key, ok := c.keys.lookup(name); ok && key.only != "" && key.only != mode {
 			c.warn(name, "it makes no difference in retrieval mode "+mode, "remove it, or set retrievalMode to "+key.only)
 		}
@@ -297,7 +298,8 @@ func (c *checker) advise() {
 			"raise it, or records since the last checkpoint come again")
 	}
 
-	if level, ok := c.Get("metricsLevel"); c.ownEndpoint() && !strings.EqualFold(level, "NONE") && !c.has("cloudWatchClient.endpointOverride") {
+	// With an endpoint of one's own AWS is not where the daemon reads from.
+	if level, ok := c.Get("metricsLevel"); len(c.endpoints()) > 0 && !strings.EqualFold(level, "NONE") && !c.has("cloudWatchClient.endpointOverride") {
 		if !ok {
 			level = "DETAILED unless set"
 		}
@@ -320,9 +322,6 @@ func (c *checker) number(name string, otherwise int64) int64 {
 	}
 	return n
 }
-
-// ownEndpoint tells whether AWS is not where the daemon reads from.
-func (c *checker) ownEndpoint() bool { return len(c.endpoints()) > 0 }
 
 // hasRegion tells whether all of the daemon's clients get a region from the
 // file. A streamArn gives none.

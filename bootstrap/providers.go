@@ -19,7 +19,7 @@ const sdk1 = "com.amazonaws.auth."
 // over each class that it does not find, and dies if none is left.
 func (c *checker) providers() {
 	seen := make(map[string]string) // the spelling of each
-	for _, name := range c.sorted() {
+	for _, name := range c.inOrder {
 		key, ok := c.keys.lookup(name)
 		if !ok || key.typ.name != "providers" {
 			continue
@@ -89,7 +89,7 @@ func (c *checker) meantProvider(class string) string {
 func (c *checker) providerBean(prefix string, seen map[string]string) {
 	plain := credentialsPrefix + map[string]string{
 		"dynamoDBCredentialsProvider.": "DynamoDB", "cloudWatchCredentialsProvider.": "CloudWatch"}[prefix]
-	for _, name := range c.sorted() {
+	for _, name := range c.inOrder {
 		if !strings.HasPrefix(name, prefix) {
 			continue
 		}
