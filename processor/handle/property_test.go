@@ -36,8 +36,9 @@ import (
 //	once, or dead-lettered           without the sink; a failure of the sink is ignored
 //	memory bounded                   with WithMaxInFlight the action is never held; it is held one
 //	                                 record too late; without it the batch is answered at once;
-//	                                 finished batches are not joined, or keep their records;
-//	                                 records in flight are not counted down
+//	                                 finished batches keep their records (that they are not
+//	                                 joined TestFinishedBatchesAreLetGo finds); records in flight
+//	                                 are not counted down
 //	no checkpoint after leaseLost    LeaseLost checkpoints
 //	progress                         waiting lanes are not woken (it hangs)
 func TestProperties(t *testing.T) {
