@@ -50,9 +50,11 @@
 // the sum of [Record.Size] is what a batch takes (TestSize).
 //
 // With one batch alive at a time a Reader and its batches take 2.5 times the
-// longest line at most, and 8 MiB, and give that back 16 lines after it (TestMemory). To
-// that end Read runs the garbage collector before batches that are no longer
-// used take more than 8 MiB and more than all else that is alive.
+// longest line at most, and 8 MiB, and give that back 16 lines after it
+// (TestMemory). To that end Read runs the garbage collector before the batches
+// since its last run take more than 8 MiB and more than all else that is alive.
+// With batches of less than some MiB the collector runs by itself before that.
+//
 // The messages follow amazon-kinesis-client-multilang 3.1.3
 // (software.amazon.kinesis.multilang.messages).
 package protocol

@@ -12,24 +12,28 @@ const unpaced = 8 << 20
 // lets the heap double, a long line's buffer included: at 10 MiB a batch that
 // is many times the line. The pacer counts batches alone, and has the collector
 // run before they are more than everything else that was alive after its last
-// run: a program with a large heap of its own is left alone.
+// run: a program with a large heap of its own is left alone, and so is one that
+// the collector serves often enough by itself, as with small batches.
 type pacer struct {
-	batches int // bytes since the last run
-	others  int // bytes alive after it, line buffer apart
-	live    []metrics.Sample
+	batches int    // bytes since the collector's last run
+	runs    uint64 // of the collector
+	gc      []metrics.Sample
 }
 
 // batch is called before size bytes are taken for a batch, while a line buffer
 // of buffer bytes is alive.
 func (p *pacer) batch(size, buffer int) {
+	if p.gc == nil {
+		p.gc = []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}}
+	}
+	metrics.Read(p.gc)
+	if runs := p.gc[0].Value.Uint64(); runs != p.runs {
+		p.batches, p.runs = 0, runs
+	}
+	others := int(p.gc[1].Value.Uint64()) - buffer
+	if p.batches+size > max(unpaced, others) {
+		runtime.GC()
+		p.batches = 0
+	}
 	p.batches += size
-	if p.batches <= max(unpaced, p.others) {
-		return
-	}
-	runtime.GC()
-	if p.live == nil {
-		p.live = []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	}
-	metrics.Read(p.live)
-	p.batches, p.others = size, int(p.live[0].Value.Uint64())-buffer
 }
