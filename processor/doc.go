@@ -29,6 +29,9 @@
 //   - Work that outlives its batch has a context that ends with the lease
 //     (TestLeaseContextOutlivesABatch), and can end Run ([Lease.Fail],
 //     TestFail).
+//   - A host of several shards can stop the others in order when one fails, and
+//     nothing is passed over ([WithFailureNotice], TestFailureNotice,
+//     TestFailureNoticeOfAHungMethod, TestFailureNoticeHoldsTheEnd).
 //   - A child is gone within 5 seconds of its daemon, whatever its processor
 //     does (TestMainDoesNotOutliveItsDaemon).
 //   - Whatever the program or its children print cannot disturb the protocol

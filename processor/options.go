@@ -35,6 +35,30 @@ func WithStopNotice(stopping <-chan struct{}) Option {
 	return option(func(c *config) { c.stopping = stopping })
 }
 
+// WithFailureNotice is for hosts of several shards under one daemon, which a
+// failure would end with all of them. Where Run would return an error with an
+// action unanswered because a method failed or [Lease.Fail] was called, it ends
+// the lease instead: the context is cancelled with that error as its cause, f is
+// called with it, once, as Run will return it, and the action in work and all
+// others until the input ends are answered without the processor and without a
+// checkpoint. The end of a shard alone is left unanswered. Run then returns the
+// error.
+//
+// Nothing is passed over, because nothing more is checkpointed; but the shard
+// stands still until the daemon is started again, which is the host's to see
+// to. f is called by Run's goroutine and must be quick. Default: the daemon ends.
+func WithFailureNotice(f func(err error)) Option {
+	return option(func(c *config) { c.failureNotice = f })
+}
+
+// WithCheckpointNotice has f called with each checkpoint that the daemon has
+// made, err nil, or refused, err a [*CheckpointError]; the zero Position stands
+// for the end of the shard. f is called by Run's goroutine and must be quick.
+// Default: nobody is told.
+func WithCheckpointNotice(f func(p Position, err error)) Option {
+	return option(func(c *config) { c.checkpointNotice = f })
+}
+
 const (
 	firstRetry   = 100 * time.Millisecond
 	longestRetry = 5 * time.Second
@@ -48,6 +72,9 @@ type config struct {
 	log      *slog.Logger
 	retries  int
 	stopping <-chan struct{}
+	// Either may be nil.
+	failureNotice    func(error)
+	checkpointNotice func(Position, error)
 	// inputEnded is Main's: called, from the reading goroutine, as soon as
 	// there is nothing more to read.
 	inputEnded func()

@@ -27,6 +27,8 @@ import (
 //   - the daemon could not be understood (see [protocol.Reader]) or written to;
 //   - ctx ended: then it is context.Cause(ctx).
 //
+// With [WithFailureNotice] a failure does not end Run before in has ended.
+//
 // When Run has to end while a method is in work, it cancels the lease's context
 // and waits for the method 3 seconds at most. A Read of in that is in progress
 // when Run returns is left behind until it returns.
@@ -63,15 +65,22 @@ func run(ctx context.Context, p RecordProcessor, in io.Reader, out io.Writer, c 
 		cause = ErrDaemonGone // between two actions: nothing else ends it well
 	}
 	cancel(cause)
-	if r.inWork && !r.await() {
-		err = fmt.Errorf("%w; %s did not return within %v of that", err, r.action, handlerGrace)
+	if r.calls != "" && !r.await() {
+		err = fmt.Errorf("%w; %s did not return within %v of that", err, r.calls, handlerGrace)
 	}
-	if err != nil && r.lease != nil {
-		err = fmt.Errorf("processor: %s: %w", r.lease.shardID, err)
-	} else if err != nil {
-		err = fmt.Errorf("processor: %w", err)
+	return r.named(err)
+}
+
+// named says whose error it is.
+func (r *runner) named(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case r.lease != nil:
+		return fmt.Errorf("processor: %s: %w", r.lease.shardID, err)
+	default:
+		return fmt.Errorf("processor: %w", err)
 	}
-	return err
 }
 
 // runner is the state of the protocol. Only the goroutine that called Run
@@ -94,8 +103,10 @@ type runner struct {
 	checkpointer *Checkpointer
 	delivered    Position // the last record given to p
 
-	action string // the daemon's action that has not been answered, or ""
-	inWork bool   // its method has not returned
+	action  string // the daemon's action that has not been answered, or ""
+	inWork  bool   // its method has not returned, and is waited for
+	calls   string // the method that has not returned, waited for or not
+	failure error  // after it nothing is processed; see WithFailureNotice
 
 	leaseGone bool // no more records, no more checkpoints
 	over      bool // leaseLost, shardEnded or shutdown was received
@@ -147,8 +158,8 @@ func (r *runner) loop(parent context.Context) error {
 		select {
 		case in := <-next:
 			if in.err == io.EOF {
-				if r.action == "" {
-					return nil
+				if r.failure != nil || r.action == "" {
+					return r.failure
 				}
 				return fmt.Errorf("%s was in work: %w", r.action, ErrDaemonGone)
 			}
@@ -157,6 +168,10 @@ func (r *runner) loop(parent context.Context) error {
 			}
 			r.held = in.message
 		case result := <-r.handled:
+			r.calls = ""
+			if !r.inWork {
+				break // it was given up: nothing of it counts any more
+			}
 			r.takeRequests() // those made before the method returned
 			r.inWork = false
 			err = r.returned(result)
@@ -252,7 +267,7 @@ func (r *runner) receive(m protocol.Message) error {
 		in := ShutdownRequestedInput{Lease: r.lease, Checkpointer: r.checkpointer}
 		r.call(action, func() error { return r.p.ShutdownRequested(r.lease.ctx, in) })
 	case protocol.LeaseLost:
-		r.leaseLost(action)
+		return r.leaseLost(action)
 	case protocol.ShardEnded:
 		return r.shardEnded(action)
 	case protocol.Shutdown:
@@ -260,7 +275,7 @@ func (r *runner) receive(m protocol.Message) error {
 		case protocol.ReasonTerminate, protocol.ReasonShardEnd:
 			return r.shardEnded(action)
 		case protocol.ReasonZombie, protocol.ReasonLeaseLost:
-			r.leaseLost(action)
+			return r.leaseLost(action)
 		default:
 			return errors.New("the daemon sent shutdown with a reason that is not known")
 		}
@@ -277,14 +292,24 @@ func (r *runner) begin(shardID string) {
 	r.checkpointer = &Checkpointer{shardID: shardID, requests: r.requests, ended: r.ended}
 }
 
-func (r *runner) leaseLost(action string) {
+func (r *runner) leaseLost(action string) error {
 	r.over = true
+	if r.failure != nil {
+		return r.skip(action)
+	}
 	r.gone(ErrLeaseLost)
 	in := LeaseLostInput{Lease: r.lease}
 	r.call(action, func() error { return r.p.LeaseLost(r.ctx, in) })
+	return nil
 }
 
 func (r *runner) shardEnded(action string) error {
+	if r.failure != nil {
+		// Neither a checkpoint over records that nobody processed nor a shard
+		// that is stuck: the action stays open until the daemon goes.
+		r.over, r.atEnd, r.action = true, true, action
+		return nil
+	}
 	if r.leaseGone {
 		// Records were answered for that nobody processed. KCL should not get
 		// here; if it does, the end must not be checkpointed over them.
@@ -299,7 +324,7 @@ func (r *runner) shardEnded(action string) error {
 // call starts one of p's methods.
 func (r *runner) call(action string, method func() error) {
 	r.log.Debug("action", "action", action)
-	r.action, r.inWork = action, true
+	r.action, r.inWork, r.calls = action, true, action
 	go func() {
 		err := errors.New("the method ended its goroutine (runtime.Goexit)")
 		defer func() {
@@ -321,7 +346,7 @@ func (r *runner) skip(action string) error {
 // returned takes what a method returned.
 func (r *runner) returned(err error) error {
 	if err != nil && !errors.Is(err, ErrShutdown) {
-		return fmt.Errorf("%s failed: %w", r.action, err)
+		return r.fail(fmt.Errorf("%s failed: %w", r.action, err))
 	}
 	if err != nil {
 		r.log.Info("the lease has gone", "action", r.action)
@@ -339,8 +364,20 @@ func (r *runner) failed(err error) error {
 		r.log.Info("the lease has gone")
 		r.gone(err)
 	default:
-		return fmt.Errorf("work that outlived its batch failed: %w", err)
+		return r.fail(fmt.Errorf("work that outlived its batch failed: %w", err))
 	}
+	return nil
+}
+
+// fail ends Run with err, or else the lease.
+func (r *runner) fail(err error) error {
+	if r.failureNotice == nil {
+		return err
+	}
+	r.failure = err
+	r.failureNotice(r.named(err))
+	r.gone(err)
+	r.inWork = false // a method that does not return is not waited for
 	return nil
 }
 
@@ -417,7 +454,12 @@ func (r *runner) advance() error {
 		return nil
 	}
 	if r.atEnd && !r.endMade && !r.leaseGone {
-		return fmt.Errorf("%s: %w", r.action, ErrNoEndCheckpoint)
+		if err := r.fail(fmt.Errorf("%s: %w", r.action, ErrNoEndCheckpoint)); err != nil {
+			return err
+		}
+	}
+	if r.atEnd && r.failure != nil {
+		return nil
 	}
 	return r.status()
 }
@@ -446,7 +488,7 @@ func (r *runner) answered(answer protocol.Checkpoint) error {
 	if answer.Error == "" {
 		r.log.Debug("checkpoint", "position", request.position)
 		r.endMade = r.endMade || request.latest
-		request.answer <- nil
+		r.tell(request, nil)
 		return nil
 	}
 	err := &CheckpointError{
@@ -457,6 +499,14 @@ func (r *runner) answered(answer protocol.Checkpoint) error {
 		Err:       sentinel(answer.Error),
 	}
 	r.log.Debug("checkpoint failed", "error", err)
-	request.answer <- err
+	r.tell(request, err)
 	return nil
+}
+
+// tell says what became of a checkpoint that the daemon was asked for.
+func (r *runner) tell(request *checkpointRequest, err error) {
+	if r.checkpointNotice != nil {
+		r.checkpointNotice(request.position, err)
+	}
+	request.answer <- err
 }
