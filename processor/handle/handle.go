@@ -65,6 +65,13 @@ func newProcessor(s settings) *Processor {
 // goroutine.
 func (p *Processor) Done() <-chan struct{} { return p.done }
 
+// Observe has o told what happens, beside the observer of [WithObserver]: for
+// hosts, which are handed a processor that is made. It must be called before
+// Initialize, and not by two goroutines at once.
+func (p *Processor) Observe(o Observer) {
+	p.settings.observer = p.settings.observer.and(o)
+}
+
 // Initialize checks the options; its error lists all that is wrong with them.
 func (p *Processor) Initialize(_ context.Context, in processor.InitializeInput) error {
 	if p.owner != nil {

@@ -33,6 +33,31 @@ type Observer struct {
 	Hung func(Hung)
 }
 
+// and returns an observer that tells o and then other.
+func (o Observer) and(other Observer) Observer {
+	return Observer{
+		BatchReceived:  both(o.BatchReceived, other.BatchReceived),
+		BatchFinished:  both(o.BatchFinished, other.BatchFinished),
+		RecordFinished: both(o.RecordFinished, other.RecordFinished),
+		Retry:          both(o.Retry, other.Retry),
+		Blocked:        both(o.Blocked, other.Blocked),
+		DeadLettered:   both(o.DeadLettered, other.DeadLettered),
+		Checkpoint:     both(o.Checkpoint, other.Checkpoint),
+		InFlight:       both(o.InFlight, other.InFlight),
+		Hung:           both(o.Hung, other.Hung),
+	}
+}
+
+func both[Event any](f, g func(Event)) func(Event) {
+	if f == nil {
+		return g
+	}
+	if g == nil {
+		return f
+	}
+	return func(e Event) { f(e); g(e) }
+}
+
 // BatchReceived is a batch that the daemon has delivered.
 type BatchReceived struct {
 	ShardID            string
