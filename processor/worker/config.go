@@ -1,0 +1,320 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/processor"
+)
+
+// Config says what a worker reads and how it runs the daemon. Application and
+// one of Stream and StreamARN are required, here or in PropertiesFile; all else
+// may be left out.
+//
+// A field with a property's name behind it (in brackets) sets that property of
+// the daemon, has its meaning, and stands above Properties, which stands above
+// PropertiesFile. Where none of the three says anything, the daemon's own
+// default holds, but for what is said here to have another.
+type Config struct {
+	// PropertiesFile is a properties file as kcl-bootstrap takes it. Its
+	// executableName is of no consequence.
+	PropertiesFile string
+
+	// Stream is the name of the stream (streamName).
+	Stream string
+	// StreamARN is its ARN (streamArn), in the place of Stream, for a stream
+	// of another account.
+	StreamARN string
+	// Application is the name of the application (applicationName) and of its
+	// lease table: workers with the same name share the stream.
+	Application string
+	// Region is that of the stream and the tables, such as us-east-1
+	// (regionName). If empty, AWS_REGION and what else the AWS SDK looks at
+	// say it.
+	Region string
+	// CredentialsProvider is a class of the AWS SDK for Java
+	// (AwsCredentialsProvider). Default: DefaultCredentialsProvider, which
+	// takes environment, profile, container or instance role.
+	CredentialsProvider string
+
+	// InitialPosition is where a shard without a checkpoint starts
+	// (initialPositionInStream). The daemon's default is Latest, which skips
+	// what is there already.
+	InitialPosition InitialPosition
+	// InitialTimestamp is the time for AtTimestamp, in whole seconds
+	// (initialPositionInStreamExtended).
+	InitialTimestamp time.Time
+
+	// RetrievalMode is Polling or FanOut (retrievalMode). The daemon's default
+	// is FanOut, for which AWS charges.
+	RetrievalMode RetrievalMode
+	// ConsumerName is the name of the enhanced fan-out consumer, registered
+	// when it is not there (fanoutConfig.consumerName). Default: Application.
+	ConsumerName string
+	// ConsumerARN is that of one which exists (fanoutConfig.consumerArn).
+	ConsumerARN string
+	// MaxRecords is the most records of a batch with Polling, 1 to 10,000
+	// (maxRecords). Default: 10,000.
+	MaxRecords int
+	// IdleTimeBetweenReads is the wait between two reads of a shard with
+	// Polling, in whole milliseconds (idleTimeBetweenReadsInMillis).
+	// Default: 1 s.
+	IdleTimeBetweenReads time.Duration
+	// NoEmptyBatches leaves out the empty batches that tell a processor of an
+	// idle shard that the lag is 0 and let checkpoints through
+	// (callProcessRecordsEvenForEmptyRecordList=false, the daemon's default).
+	NoEmptyBatches bool
+
+	// FailoverTime is how long a lease lasts that is not renewed, in whole
+	// milliseconds (failoverTimeMillis). Default: 10 s.
+	FailoverTime time.Duration
+	// LeaseAssignmentInterval is how often the leader deals out the leases, in
+	// whole milliseconds (leaseAssignmentIntervalMillis). Default: 2 s here,
+	// for a start waits for it; the daemon's own is 20 s.
+	LeaseAssignmentInterval time.Duration
+	// MaxLeases is the most shards that this worker takes (maxLeasesForWorker).
+	// Default: no limit.
+	MaxLeases int
+	// Table is the name of the lease table (tableName). Default: Application.
+	Table string
+	// ShutdownGrace is how long the daemon waits for processors when it stops,
+	// in whole milliseconds (shutdownGraceMillis). Default: 10 s here; the
+	// daemon's own is none. Less than a millisecond, but not 0, means none.
+	ShutdownGrace time.Duration
+	// MessageTimeout ends the daemon when a processor says nothing for so long,
+	// in whole seconds (timeoutInSeconds). Default: never. Package handle's
+	// WithWatchdog is the better way: it says which record it was.
+	MessageTimeout time.Duration
+
+	// MetricsLevel is what goes to CloudWatch (metricsLevel). Default: that of
+	// the daemon, MetricsDetailed, for which AWS charges; MetricsNone with an
+	// endpoint of one's own.
+	MetricsLevel MetricsLevel
+	// KinesisEndpoint and DynamoDBEndpoint are URLs in the place of AWS's
+	// (kinesisEndpoint, dynamoDBEndpoint). Where they are empty,
+	// AWS_ENDPOINT_URL_KINESIS and AWS_ENDPOINT_URL_DYNAMODB of the environment
+	// hold, which every AWS SDK knows.
+	KinesisEndpoint, DynamoDBEndpoint string
+
+	// Properties are further properties of the daemon by name. One that it does
+	// not know is an error, as in kcl-bootstrap check.
+	Properties map[string]string
+
+	// WorkerID is this worker's name among those of the application, and must
+	// be its alone (workerId). A worker that comes back under its old name gets
+	// its leases at once, not after FailoverTime and a new dealing out.
+	// Default: one that is claimed in StateDir, or else a random one, which
+	// holds as long as Run does.
+	WorkerID string
+	// StateDir is a folder on a local disk in which a worker ID of this host is
+	// claimed: see bootstrap.ClaimWorker. Default: none.
+	StateDir string
+
+	// Restart says when the daemon is started again that has ended by itself,
+	// or because a processor failed. A first one that ends before it was ready
+	// is not, nor is anything when Restart.Limit is negative. Restart.Restarting
+	// is called besides what the worker does itself.
+	Restart bootstrap.RestartPolicy
+	// ReturnGrace is how long the processor of a shard that this worker had
+	// before may take to return before Run gives up, with ErrHung: until it has,
+	// the shard is not read. Default: 1 min.
+	ReturnGrace time.Duration
+
+	// Java is the java command or a Java installation; see bootstrap.FindJava.
+	Java string
+	// JavaOptions are options of Java's own. Default: none.
+	JavaOptions []string
+	// ClassPath are further jars and folders for the daemon.
+	ClassPath []string
+	// Fetch says where the daemon's jars come from and are kept.
+	Fetch bootstrap.FetchOptions
+	// LogConfiguration is a logback.xml for the daemon. Default: its log goes
+	// to DaemonLog.
+	LogConfiguration string
+	// DaemonLog gets the daemon's log, in lines. Default: Log, with each line's
+	// level; if that is nil, nobody.
+	DaemonLog io.Writer
+	// DaemonLogLevel is the least level of the daemon's log. The zero value is
+	// slog.LevelInfo.
+	DaemonLogLevel slog.Level
+
+	// Shim is a command that the daemon starts for each shard, in the place of
+	// this program: processor/worker/cmd/kcl-shim, which is smaller. Default:
+	// this program, whose main must begin with Shim().
+	Shim string
+	// Relay has the shims pass on bytes where they could pass on their
+	// descriptors. It is always so on Windows.
+	Relay bool
+
+	// HTTP is the address, HOST:PORT, at which Handler is served while Run
+	// runs; without a host, 127.0.0.1. Default: none.
+	HTTP string
+	// Log gets what the worker does and what it is told of its processors:
+	// starts and stops at Info, failures at Warn and Error, actions at Debug.
+	// Records are never logged. Default: nothing is logged.
+	Log *slog.Logger
+	// Options are for processor.Run; WithStopNotice, WithFailureNotice and
+	// WithCheckpointNotice are the worker's own and must not be among them.
+	Options []processor.Option
+}
+
+// InitialPosition is where a shard without a checkpoint starts.
+type InitialPosition string
+
+// The initial positions.
+const (
+	// Latest is behind the newest record.
+	Latest InitialPosition = "LATEST"
+	// TrimHorizon is the oldest record that the stream still has.
+	TrimHorizon InitialPosition = "TRIM_HORIZON"
+	// AtTimestamp is Config.InitialTimestamp.
+	AtTimestamp InitialPosition = "AT_TIMESTAMP"
+)
+
+// RetrievalMode is how the daemon reads a shard.
+type RetrievalMode string
+
+// The retrieval modes.
+const (
+	// Polling shares the read limits of a shard with all other consumers.
+	Polling RetrievalMode = "POLLING"
+	// FanOut has limits of its own for each consumer.
+	FanOut RetrievalMode = "FANOUT"
+)
+
+// MetricsLevel says which metrics the daemon sends to CloudWatch.
+type MetricsLevel string
+
+// The metrics levels.
+const (
+	MetricsNone     MetricsLevel = "NONE"
+	MetricsSummary  MetricsLevel = "SUMMARY"
+	MetricsDetailed MetricsLevel = "DETAILED"
+)
+
+const (
+	defaultShutdownGrace           = 10 * time.Second
+	defaultLeaseAssignmentInterval = 2 * time.Second
+	defaultReturnGrace             = time.Minute
+)
+
+// properties returns the daemon's properties that the fields set.
+func (c *Config) properties() map[string]string {
+	all := make(map[string]string)
+	maps.Copy(all, c.Properties)
+	text := func(name, value string) {
+		if value != "" {
+			all[name] = value
+		}
+	}
+	number := func(name string, n int) {
+		if n != 0 {
+			all[name] = strconv.Itoa(n)
+		}
+	}
+	duration := func(name string, d, unit time.Duration) {
+		if d != 0 {
+			all[name] = strconv.FormatInt(int64(d/unit), 10)
+		}
+	}
+	text("streamName", c.Stream)
+	text("streamArn", c.StreamARN)
+	text("applicationName", c.Application)
+	text("regionName", c.Region)
+	text("AwsCredentialsProvider", c.CredentialsProvider)
+	text("initialPositionInStream", string(c.InitialPosition))
+	if !c.InitialTimestamp.IsZero() {
+		all["initialPositionInStreamExtended"] = strconv.FormatInt(c.InitialTimestamp.Unix(), 10)
+	}
+	text("retrievalMode", string(c.RetrievalMode))
+	text("fanoutConfig.consumerName", c.ConsumerName)
+	text("fanoutConfig.consumerArn", c.ConsumerARN)
+	number("maxRecords", c.MaxRecords)
+	duration("idleTimeBetweenReadsInMillis", c.IdleTimeBetweenReads, time.Millisecond)
+	if c.NoEmptyBatches {
+		all["callProcessRecordsEvenForEmptyRecordList"] = "false"
+	}
+	duration("failoverTimeMillis", c.FailoverTime, time.Millisecond)
+	duration("leaseAssignmentIntervalMillis", c.LeaseAssignmentInterval, time.Millisecond)
+	number("maxLeasesForWorker", c.MaxLeases)
+	text("tableName", c.Table)
+	duration("shutdownGraceMillis", c.ShutdownGrace, time.Millisecond)
+	duration("timeoutInSeconds", c.MessageTimeout, time.Second)
+	text("metricsLevel", string(c.MetricsLevel))
+	text("kinesisEndpoint", c.KinesisEndpoint)
+	text("dynamoDBEndpoint", c.DynamoDBEndpoint)
+	text("workerId", c.WorkerID)
+	return all
+}
+
+// defaults adds what holds where neither the fields nor the file say anything.
+func (c *Config) defaults(all map[string]string, inFile func(name string) bool) {
+	set := func(name, value string, others ...string) {
+		for _, n := range append(others, name) {
+			if _, ok := all[n]; ok || inFile(n) {
+				return
+			}
+		}
+		if value != "" {
+			all[name] = value
+		}
+	}
+	set("AwsCredentialsProvider", "DefaultCredentialsProvider", "awsCredentialsProvider", "kinesisCredentialsProvider.class")
+	set("kinesisEndpoint", os.Getenv("AWS_ENDPOINT_URL_KINESIS"), "kinesisClient.endpointOverride")
+	set("dynamoDBEndpoint", os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), "dynamoDbClient.endpointOverride")
+	if _, own := all["kinesisEndpoint"]; own {
+		set("metricsLevel", string(MetricsNone))
+	}
+	set("leaseAssignmentIntervalMillis", millis(defaultLeaseAssignmentInterval))
+	set("shutdownGraceMillis", millis(defaultShutdownGrace))
+	set("callProcessRecordsEvenForEmptyRecordList", "true")
+	set("processingLanguage", "go")
+}
+
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// validate lists what is wrong with the fields that are not properties.
+func (c *Config) validate() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("worker: Config."+format, args...)) }
+	if c.PropertiesFile == "" {
+		if c.Stream == "" && c.StreamARN == "" && c.Properties["streamName"] == "" && c.Properties["streamArn"] == "" {
+			wrong("Stream is empty: name the stream to read, or a PropertiesFile")
+		}
+		if c.Application == "" && c.Properties["applicationName"] == "" {
+			wrong("Application is empty: name the application, whose workers share the stream")
+		}
+	}
+	if c.WorkerID != "" && c.StateDir != "" {
+		wrong("WorkerID and StateDir are both set: StateDir is for a worker ID that is claimed")
+	}
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"IdleTimeBetweenReads", int64(c.IdleTimeBetweenReads)},
+		{"FailoverTime", int64(c.FailoverTime)},
+		{"LeaseAssignmentInterval", int64(c.LeaseAssignmentInterval)},
+		{"ShutdownGrace", int64(c.ShutdownGrace)},
+		{"MessageTimeout", int64(c.MessageTimeout)},
+		{"ReturnGrace", int64(c.ReturnGrace)},
+		{"MaxRecords", int64(c.MaxRecords)},
+		{"MaxLeases", int64(c.MaxLeases)},
+	} {
+		if f.value < 0 {
+			wrong("%s is negative", f.name)
+		}
+	}
+	if c.Shim != "" && strings.TrimSpace(c.Shim) != c.Shim {
+		wrong("Shim begins or ends with a space")
+	}
+	return errors.Join(errs...)
+}

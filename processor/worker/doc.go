@@ -1,0 +1,9 @@
+// Package worker serves all shards of a host in one process, by the real KCL.
+package worker
+
+import (
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "golang.org/x/sys/unix"
+
+	_ "github.com/seed96110120/kinesis-client-go/processor/handle"
+)
