@@ -3,7 +3,4 @@ package worker
 
 import (
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "golang.org/x/sys/unix"
-
-	_ "github.com/seed96110120/kinesis-client-go/processor/handle"
 )
