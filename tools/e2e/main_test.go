@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
@@ -28,6 +29,7 @@ var shared struct {
 var noWorkspace error
 
 func TestMain(m *testing.M) {
+	worker.Shim() // the daemon of a worker started this binary for a shard
 	if name := os.Getenv(childEnv); name != "" {
 		children[name]() // the daemon started this binary as a record processor
 		os.Exit(99)
