@@ -108,12 +108,16 @@ func TestFailingShardIsNamed(t *testing.T) {
 	}), nil))
 	var requested atomic.Int32
 	planted := errors.New("planted")
+	served := make(chan struct{}, 10) // by the other shard, once in each run
 	err := r.worker(func(shard string) processor.RecordProcessor {
+		first := sync.OnceFunc(func() { served <- struct{}{} })
 		return funcs{
 			records: func(context.Context, processor.ProcessRecordsInput) error {
 				if shard == "shard-1" {
+					<-served
 					return planted
 				}
+				first()
 				return nil
 			},
 			stopped: func(string) { requested.Add(1) },
