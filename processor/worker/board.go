@@ -1,52 +1,380 @@
 package worker
 
 import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
 	"time"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
+const (
+	// listedFor is how long a shard is listed that the worker no longer has.
+	listedFor = 10 * time.Minute
+	// A shard with failsOften failures within failsWithin fails repeatedly; no
+	// more than maxFailures are kept of each.
+	failsOften  = 3
+	failsWithin = time.Hour
+	maxFailures = 100
+	// maxErrors are listed, each with maxErrorText bytes.
+	maxErrors    = 20
+	maxErrorText = 1000
+)
+
 // A board is where everybody writes what happens, and Status, metrics and page
-// read it. Its methods may be called concurrently.
+// read it. Its methods may be called concurrently. It has no goroutine: time
+// passes for it when it is written or read.
 type board struct {
-	now func() time.Time
+	now     func() time.Time
+	batches *prometheus.HistogramVec // durations by shard
+	records *prometheus.HistogramVec // durations by shard
+
+	mu      sync.Mutex // is locked before an entry's
+	about   Status     // what concerns no shard
+	daemons int        // that were started in this Run
+	entries map[string]*entry
+	errors  []Error // newest first
+	// failing has the times of the failures within failsWithin, oldest first.
+	// They outlast the shard's entry, for a shard that fails may be away long.
+	failing map[string][]time.Time
 }
 
-func newBoard(now func() time.Time) *board { return &board{now: now} }
+func newBoard(now func() time.Time) *board {
+	b := &board{now: now, batches: newBatchDurations(), records: newRecordDurations()}
+	b.clear()
+	return b
+}
 
-// identify says what the worker is; begun that Run has begun.
-func (b *board) identify(application, stream, region, workerID string) {}
-func (b *board) begun()                                                {}
+// clear forgets all but the worker's identity.
+func (b *board) clear() {
+	b.about.Started = time.Time{}
+	b.about.Daemon = Daemon{State: DaemonNew}
+	b.daemons = 0
+	b.entries = make(map[string]*entry)
+	b.errors = nil
+	b.failing = make(map[string][]time.Time)
+	b.batches.Reset()
+	b.records.Reset()
+}
+
+// identify says what the worker is.
+func (b *board) identify(application, stream, region, workerID string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	valid := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") } // labels must be
+	b.about.Application, b.about.Stream = valid(application), valid(stream)
+	b.about.Region, b.about.WorkerID = valid(region), valid(workerID)
+}
+
+// begun says that Run has begun, and forgets the Run before.
+func (b *board) begun() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clear()
+	b.about.Started = b.now()
+}
 
 // The daemon's course.
-func (b *board) daemonPreparing()      {}
-func (b *board) daemonStarted(pid int) {}
-func (b *board) daemonReady()          {}
-func (b *board) daemonStopping()       {}
+func (b *board) daemonPreparing() { b.daemon(DaemonPreparing) }
+func (b *board) daemonReady()     { b.daemon(DaemonReady) }
+func (b *board) daemonStopping()  { b.daemon(DaemonStopping) }
+
+func (b *board) daemonStarted(pid int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.setDaemon(DaemonStarting)
+	b.about.Daemon.PID = pid
+	b.about.Daemon.Restarts = b.daemons
+	b.daemons++
+}
 
 // daemonEnded: err is nil after a stop that was asked for.
-func (b *board) daemonEnded(err error, restarts bool) {}
+func (b *board) daemonEnded(err error, restarts bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if restarts {
+		b.setDaemon(DaemonRestarting)
+	} else {
+		b.setDaemon(DaemonStopped)
+	}
+	b.about.Daemon.PID = 0
+	b.list("", "", err)
+}
 
-func (b *board) failed(shardID string, err error) {}
+func (b *board) daemon(state DaemonState) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.setDaemon(state)
+}
+
+func (b *board) setDaemon(state DaemonState) {
+	if b.about.Daemon.State != state {
+		b.about.Daemon.State, b.about.Daemon.Since = state, b.now()
+	}
+}
+
+// failed lists an error; shardID is empty for what concerns the daemon. It is
+// not counted as a failure of the shard's processor.
+func (b *board) failed(shardID string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.list(shardID, "", err)
+}
+
+// list puts an error on top of the others. The one before it from the same
+// shard, if it is the same, is taken up in it: shards that fail by turns must
+// not push everything else out.
+func (b *board) list(shardID, what string, err error) {
+	if err == nil {
+		return
+	}
+	e := Error{Time: b.now(), ShardID: shardID, Text: cut(what+err.Error(), maxErrorText), Times: 1}
+	i := slices.IndexFunc(b.errors, func(e Error) bool { return e.ShardID == shardID })
+	switch {
+	case i >= 0 && b.errors[i].Text == e.Text:
+		e.Times += b.errors[i].Times
+		b.errors = slices.Delete(b.errors, i, i+1)
+	case len(b.errors) == maxErrors:
+		b.errors = b.errors[:maxErrors-1]
+	}
+	b.errors = slices.Insert(b.errors, 0, e)
+}
+
+// cut returns text as UTF-8 with at most limit bytes of it and a mark behind
+// them.
+func cut(text string, limit int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= limit {
+		return text
+	}
+	for !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit] + "…"
+}
+
+// failures returns how often processors of a shard have failed within the last
+// hour, as far as to 100.
+func (b *board) failures(shardID string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prune()
+	return len(b.failing[shardID])
+}
+
+// prune drops what is too old.
+func (b *board) prune() {
+	now := b.now()
+	for id, times := range b.failing {
+		times = slices.DeleteFunc(times, func(t time.Time) bool { return now.Sub(t) > failsWithin })
+		if len(times) == 0 {
+			delete(b.failing, id)
+		} else {
+			b.failing[id] = times
+		}
+	}
+	for id, e := range b.entries {
+		if e.leftBefore(now.Add(-listedFor)) {
+			delete(b.entries, id)
+			b.batches.DeleteLabelValues(id)
+			b.records.DeleteLabelValues(id)
+		}
+	}
+}
 
 // shard begins a lease. The counters of an earlier lease of the same shard go
 // on.
-func (b *board) shard(shardID string) *shardBoard { return &shardBoard{} }
+func (b *board) shard(shardID string) *shardBoard {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prune()
+	e := b.entries[shardID]
+	if e == nil {
+		e = &entry{
+			batches: b.batches.WithLabelValues(shardID),
+			records: b.records.WithLabelValues(shardID),
+			shard:   Shard{ShardID: shardID},
+		}
+		b.entries[shardID] = e
+	}
+	s := &shardBoard{board: b, entry: e}
+	e.begin(s, b.now())
+	return s
+}
 
-func (b *board) status() Status { return Status{} }
+func (b *board) status() Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prune()
+	s := b.about
+	s.Now = b.now()
+	s.Errors = slices.Clone(b.errors)
+	if s.Errors == nil {
+		s.Errors = []Error{}
+	}
+	s.Shards = make([]Shard, 0, len(b.entries))
+	for id, e := range b.entries {
+		shard := e.status(s.Now)
+		shard.FailsRepeatedly = len(b.failing[id]) >= failsOften
+		s.Shards = append(s.Shards, shard)
+	}
+	slices.SortFunc(s.Shards, func(x, y Shard) int {
+		switch {
+		case x.Left.IsZero() && !y.Left.IsZero():
+			return -1
+		case !x.Left.IsZero() && y.Left.IsZero():
+			return 1
+		}
+		return cmp.Compare(x.ShardID, y.ShardID)
+	})
+	return s
+}
 
-// A shardBoard is where a lease writes.
-type shardBoard struct{}
+// An entry is what the board has of a shard, over all its leases.
+type entry struct {
+	batches, records prometheus.Observer
 
-func (s *shardBoard) state(state ShardState)                               {}
-func (s *shardBoard) batchReceived(records int, bytes int64, millis int64) {}
-func (s *shardBoard) batchFinished(d time.Duration)                        {}
-func (s *shardBoard) recordFinished(d time.Duration)                       {}
-func (s *shardBoard) retried(records int, err error)                       {}
-func (s *shardBoard) deadLettered(err error)                               {}
-func (s *shardBoard) inFlight(records int)                                 {}
-func (s *shardBoard) checkpoint(p processor.Position, err error)           {}
-func (s *shardBoard) failed(err error)                                     {}
+	mu      sync.Mutex
+	lease   *shardBoard // the newest; nil when it has left
+	shard   Shard       // without what history tells
+	history history
+}
+
+func (e *entry) begin(lease *shardBoard, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lease = lease
+	e.shard.State, e.shard.Since, e.shard.Left = ShardIdle, now, time.Time{}
+	e.shard.InFlight, e.shard.MillisBehindLatest = 0, processor.UnknownLag
+	e.shard.BatchTime = time.Time{}
+	e.history.begin(now)
+}
+
+func (e *entry) leftBefore(t time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.shard.Left.IsZero() && e.shard.Left.Before(t)
+}
+
+func (e *entry) status(now time.Time) Shard {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.shard
+	if s.Left.IsZero() {
+		e.history.advance(now)
+		s.RecordsPerSecond = e.history.rate(now)
+	}
+	s.History = e.history.samples(now)
+	return s
+}
+
+// A shardBoard is where a lease writes. What the processor of an earlier lease
+// of the shard counts after the next has begun is counted, but changes no
+// state.
+type shardBoard struct {
+	board *board
+	entry *entry
+}
+
+// write calls f with the entry locked, now as its time.
+func (s *shardBoard) write(f func(e *entry, now time.Time)) {
+	now := s.board.now()
+	s.entry.mu.Lock()
+	defer s.entry.mu.Unlock()
+	f(s.entry, now)
+}
+
+// state is told of each change; nothing else but failed and left makes one.
+func (s *shardBoard) state(state ShardState) {
+	s.write(func(e *entry, now time.Time) {
+		if e.lease == s && e.shard.State != state {
+			e.shard.State, e.shard.Since = state, now
+		}
+	})
+}
+
+func (s *shardBoard) batchReceived(records int, bytes int64, millis int64) {
+	s.write(func(e *entry, now time.Time) {
+		e.shard.Records += int64(records)
+		e.shard.Bytes += bytes
+		if e.lease != s {
+			return
+		}
+		e.shard.MillisBehindLatest, e.shard.BatchTime = millis, now
+		e.history.add(now, records, millis)
+	})
+}
+
+func (s *shardBoard) batchFinished(d time.Duration) { s.entry.batches.Observe(d.Seconds()) }
+
+// recordFinished is called for each record: it takes no lock.
+func (s *shardBoard) recordFinished(d time.Duration) { s.entry.records.Observe(d.Seconds()) }
+
+func (s *shardBoard) retried(records int, err error) {
+	s.write(func(e *entry, _ time.Time) { e.shard.Retries += int64(records) })
+	s.list("tried again: ", err)
+}
+
+func (s *shardBoard) deadLettered(err error) {
+	s.write(func(e *entry, _ time.Time) { e.shard.DeadLetters++ })
+	s.list("dead-lettered: ", err)
+}
+
+func (s *shardBoard) inFlight(records int) {
+	s.write(func(e *entry, _ time.Time) {
+		if e.lease == s {
+			e.shard.InFlight = records
+		}
+	})
+}
+
+// checkpoint: that the lease has gone is no error.
+func (s *shardBoard) checkpoint(p processor.Position, err error) {
+	if err == nil {
+		s.write(func(e *entry, now time.Time) { e.shard.Checkpoint, e.shard.CheckpointTime = p, now })
+	} else if !errors.Is(err, processor.ErrShutdown) {
+		s.list("", err)
+	}
+}
+
+// failed counts a processor that failed.
+func (s *shardBoard) failed(err error) {
+	s.state(ShardFailed)
+	s.write(func(e *entry, _ time.Time) { e.shard.Failures++ })
+	b := s.board
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	id := s.entry.shard.ShardID
+	times := append(b.failing[id], b.now())
+	b.failing[id] = times[max(0, len(times)-maxFailures):]
+	b.list(id, "", err)
+}
+
+func (s *shardBoard) list(what string, err error) {
+	s.board.mu.Lock()
+	defer s.board.mu.Unlock()
+	s.board.list(s.entry.shard.ShardID, what, err)
+}
 
 // left ends the lease; what the board has of it stays for a while.
-func (s *shardBoard) left() {}
+func (s *shardBoard) left() {
+	s.write(func(e *entry, now time.Time) {
+		if e.lease != s {
+			return
+		}
+		switch e.shard.State {
+		case ShardFailed, ShardEnded, ShardLost:
+		default:
+			e.shard.State, e.shard.Since = ShardLost, now
+		}
+		e.history.advance(now)
+		e.lease = nil
+		e.shard.Left, e.shard.InFlight = now, 0
+	})
+}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/processor"
@@ -56,29 +57,70 @@ type Shard struct {
 	State   ShardState `json:"state"`
 	// Since is when that state began.
 	Since time.Time `json:"since"`
+	// Left is when this worker ceased to have the shard; zero while it has it.
+	Left time.Time `json:"left,omitzero"`
 	// MillisBehindLatest is the lag of the last batch in milliseconds,
-	// processor.UnknownLag (-1) when it is not known.
-	MillisBehindLatest int64 `json:"millisBehindLatest"`
-	// Records and Bytes were delivered since Run began.
+	// processor.UnknownLag (-1) when it is not known. BatchTime is when that
+	// batch was delivered, zero before the first one of this lease.
+	MillisBehindLatest int64     `json:"millisBehindLatest"`
+	BatchTime          time.Time `json:"batchTime,omitzero"`
+	// Records and Bytes were delivered since Run began, or since the shard came
+	// back after it was no longer listed. So are all that is counted below.
 	Records int64 `json:"records"`
 	Bytes   int64 `json:"bytes"`
-	// RecordsPerSecond is that of the last 10 seconds or so.
+	// RecordsPerSecond is that of the last 10 seconds or so; 0 of a shard that
+	// this worker no longer has.
 	RecordsPerSecond float64 `json:"recordsPerSecond"`
 	// InFlight are records delivered and not finished. Of a processor that is
 	// not package handle's: those of the batch in work.
 	InFlight int `json:"inFlight"`
-	// Retries and DeadLetters are told by processors of package handle alone.
+	// Retries counts records that failed and were to be tried again, each time
+	// anew, DeadLetters those that the dead-letter sink took. Processors of
+	// package handle alone tell them.
 	Retries     int64 `json:"retries"`
 	DeadLetters int64 `json:"deadLetters"`
 	// Checkpoint is the last one that was made in this Run: zero before, and at
 	// the end of the shard (then CheckpointTime is not).
-	Checkpoint     processor.Position `json:"checkpoint"`
+	Checkpoint     processor.Position `json:"-"`
 	CheckpointTime time.Time          `json:"checkpointTime,omitzero"`
-	// Failures counts its processors that failed since Run began. A shard that
-	// fails again and again restarts the daemon again and again.
+	// Failures counts its processors that failed.
 	Failures int `json:"failures"`
+	// FailsRepeatedly: 3 of them or more failed within the last hour. Each
+	// failure restarts the daemon, which stops all other shards for seconds.
+	FailsRepeatedly bool `json:"failsRepeatedly"`
 	// History has a sample every 2 s, oldest first, of the last 2 minutes.
 	History []Sample `json:"history"`
+}
+
+// position is a processor.Position in JSON.
+type position struct {
+	SequenceNumber    string `json:"sequenceNumber"`
+	SubSequenceNumber int64  `json:"subSequenceNumber"`
+}
+
+// shardFields is Shard without its methods.
+type shardFields Shard
+
+type shardJSON struct {
+	shardFields
+	Checkpoint position `json:"checkpoint,omitzero"`
+}
+
+// MarshalJSON writes what the fields say, Checkpoint as "checkpoint" with
+// "sequenceNumber" and "subSequenceNumber", if there is one.
+func (s Shard) MarshalJSON() ([]byte, error) {
+	return json.Marshal(shardJSON{shardFields(s), position(s.Checkpoint)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Shard) UnmarshalJSON(data []byte) error {
+	var in shardJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	*s = Shard(in.shardFields)
+	s.Checkpoint = processor.Position(in.Checkpoint)
+	return nil
 }
 
 // ShardState is a state of a shard.
@@ -95,7 +137,10 @@ const (
 	ShardEnded      ShardState = "ended"      // it was read to its end
 )
 
-// Sample is a point of a shard's history.
+var shardStates = []ShardState{ShardWaiting, ShardIdle, ShardProcessing, ShardStopping, ShardFailed, ShardLost, ShardEnded}
+
+// Sample is a point of a shard's history: 2 seconds, their end in Time, the lag
+// then, and the rate in them.
 type Sample struct {
 	Time               time.Time `json:"time"`
 	MillisBehindLatest int64     `json:"millisBehindLatest"`
@@ -104,10 +149,13 @@ type Sample struct {
 
 // Error is something that went wrong.
 type Error struct {
+	// Time is when it came last.
 	Time time.Time `json:"time"`
 	// ShardID is empty for what concerns the daemon.
 	ShardID string `json:"shardId,omitempty"`
-	Text    string `json:"text"`
-	// Times is how often the same came in succession, 1 or more.
+	// Text is the error's, cut off behind 1,000 bytes.
+	Text string `json:"text"`
+	// Times is how often the same came in succession from the same shard, 1 or
+	// more.
 	Times int `json:"times"`
 }

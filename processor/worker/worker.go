@@ -273,6 +273,3 @@ func randomWorkerID() string {
 
 // Status tells what the worker is about.
 func (w *Worker) Status() Status { return w.board.status() }
-
-// Handler serves metrics, health and the status page.
-func (w *Worker) Handler() http.Handler { return http.NotFoundHandler() }

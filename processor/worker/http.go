@@ -1,0 +1,101 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Handler serves, with GET and HEAD, what the worker tells of itself:
+//
+//   - / is the status page, for people;
+//   - /status.json is [Worker.Status];
+//   - /metrics is for Prometheus: what [Worker.Collector] has, and what Go and
+//     the process use;
+//   - /healthz answers 200 as long as the process answers at all;
+//   - /readyz answers 200 while the daemon is initialised and takes leases, and
+//     503 with one line that says why it does not.
+//
+// It may be called before Run, and be mounted below a path with
+// [http.StripPrefix]. None of it has a record's data, but for what a handler's
+// errors say; there is no authentication. Config.HTTP serves it on its own.
+func (w *Worker) Handler() http.Handler { return newHandler(w.board) }
+
+func newHandler(b *board) http.Handler {
+	text := func(w http.ResponseWriter, status int, line string) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		fmt.Fprintln(w, line)
+	}
+	metrics := promhttp.HandlerFor(b.registry(), promhttp.HandlerOpts{})
+	pages := map[string]http.HandlerFunc{
+		"": func(w http.ResponseWriter, r *http.Request) {
+			// The page's URLs are relative: it must be below its path.
+			if asked, err := url.ParseRequestURI(r.RequestURI); err == nil && !strings.HasSuffix(asked.Path, "/") {
+				w.Header().Set("Location", (&url.URL{Path: "./" + path.Base(asked.Path) + "/"}).String())
+				w.WriteHeader(http.StatusTemporaryRedirect)
+				return
+			}
+			servePage(w, b.status())
+		},
+		"status.json": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			e := json.NewEncoder(w)
+			e.SetIndent("", "  ")
+			e.Encode(b.status()) // fails only if nobody reads
+		},
+		"metrics": metrics.ServeHTTP,
+		"healthz": func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") },
+		"readyz": func(w http.ResponseWriter, _ *http.Request) {
+			if why := b.status().unready(); why != "" {
+				text(w, http.StatusServiceUnavailable, "not ready: "+why)
+				return
+			}
+			text(w, http.StatusOK, "ready")
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		page, ok := pages[strings.TrimPrefix(r.URL.Path, "/")]
+		switch {
+		case !ok:
+			text(w, http.StatusNotFound, "not found: there are /, /status.json, /metrics, /healthz and /readyz")
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			h.Set("Allow", "GET, HEAD")
+			text(w, http.StatusMethodNotAllowed, "only GET and HEAD are allowed")
+		default:
+			page(w, r)
+		}
+	})
+}
+
+// unready says why the daemon takes no leases; nothing if it does.
+func (s Status) unready() string {
+	since := func(what string) string { return what + " for " + duration(s.Now.Sub(s.Daemon.Since)) }
+	switch s.Daemon.State {
+	case DaemonReady:
+		return ""
+	case DaemonNew:
+		return "the worker has not begun"
+	case DaemonPreparing:
+		return since("the daemon's jars have been fetched and verified")
+	case DaemonStarting:
+		return since("the daemon has been starting")
+	case DaemonStopping:
+		return since("the daemon has been stopping")
+	case DaemonRestarting:
+		return since("the daemon has ended, and has been waiting to be started again")
+	default:
+		return "the daemon has stopped"
+	}
+}

@@ -1,0 +1,161 @@
+package worker
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
+)
+
+const (
+	metricPrefix = "kcl_"
+	shardLabel   = "shard"
+)
+
+// Collector returns what the worker counts, for a Prometheus registry of your
+// own; /metrics of [Worker.Handler] has it in one that is its own. METRICS.md
+// lists the metrics. A shard's series end when the worker has been without it
+// for 10 minutes; its lag, checkpoint age and records in flight at once, for
+// they are another worker's then. It may be called before Run, and its result
+// be registered in any number of registries.
+func (w *Worker) Collector() prometheus.Collector { return collector{w.board} }
+
+// registry is that of /metrics.
+func (b *board) registry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(
+		collector{b},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return r
+}
+
+func newBatchDurations() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    metricPrefix + "shard_batch_duration_seconds",
+		Help:    "Time from the delivery of a batch until every record of it was finished.",
+		Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 60, 300},
+	}, []string{shardLabel})
+}
+
+func newRecordDurations() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    metricPrefix + "shard_record_duration_seconds",
+		Help:    "Time of a handler's last attempt at a record; for a batch handler, of the call that it was part of. Processors of package handle alone.",
+		Buckets: []float64{.0001, .001, .005, .025, .1, .5, 2.5, 10, 60},
+	}, []string{shardLabel})
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(metricPrefix+name, help, labels, nil)
+}
+
+var (
+	infoDesc = desc("worker_info",
+		"Always 1; the labels say which worker of which application reads what.",
+		"application", "stream", "region", "worker")
+	startDesc = desc("worker_start_time_seconds",
+		"When Run began, in seconds since 1970.")
+	upDesc = desc("daemon_up",
+		"1 while the daemon's Java process runs.")
+	readyDesc = desc("daemon_ready",
+		"1 while the daemon is initialised and takes leases.")
+	restartsDesc = desc("daemon_restarts_total",
+		"Times that the daemon was started again.")
+
+	lagDesc = desc("shard_millis_behind_latest",
+		"How far the last batch was behind the tip of the shard, in milliseconds, as Kinesis says it; absent while it is not known.",
+		shardLabel)
+	recordsDesc = desc("shard_records_total",
+		"Records delivered by the daemon.",
+		shardLabel)
+	bytesDesc = desc("shard_bytes_total",
+		"Bytes of the data of the records delivered by the daemon.",
+		shardLabel)
+	inFlightDesc = desc("shard_in_flight_records",
+		"Records delivered and not finished.",
+		shardLabel)
+	checkpointAgeDesc = desc("shard_checkpoint_age_seconds",
+		"Time since the last checkpoint; absent before the first.",
+		shardLabel)
+	retriesDesc = desc("shard_retries_total",
+		"Records that failed and were to be tried again, each time anew. Processors of package handle alone.",
+		shardLabel)
+	deadLettersDesc = desc("shard_dead_letters_total",
+		"Records that the dead-letter sink took. Processors of package handle alone.",
+		shardLabel)
+	failuresDesc = desc("shard_failures_total",
+		"Processors that failed; each failure restarts the daemon.",
+		shardLabel)
+	failsRepeatedlyDesc = desc("shard_fails_repeatedly",
+		"1 for a shard whose processors failed 3 times or more within the last hour.",
+		shardLabel)
+	stateDesc = desc("shard_state",
+		"1 for the state that the shard is in, 0 for the others.",
+		shardLabel, "state")
+
+	descs = []*prometheus.Desc{
+		infoDesc, startDesc, upDesc, readyDesc, restartsDesc,
+		lagDesc, recordsDesc, bytesDesc, inFlightDesc, checkpointAgeDesc,
+		retriesDesc, deadLettersDesc, failuresDesc, failsRepeatedlyDesc, stateDesc,
+	}
+)
+
+// A collector makes metrics of a board's status whenever it is asked.
+type collector struct{ board *board }
+
+func (c collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range descs {
+		out <- d
+	}
+	c.board.batches.Describe(out)
+	c.board.records.Describe(out)
+}
+
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	s := c.board.status()
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	counter := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
+	}
+	gauge(infoDesc, 1, s.Application, s.Stream, s.Region, s.WorkerID)
+	if !s.Started.IsZero() {
+		gauge(startDesc, float64(s.Started.UnixMilli())/1000)
+	}
+	gauge(upDesc, number(s.Daemon.PID != 0))
+	gauge(readyDesc, number(s.Daemon.State == DaemonReady))
+	counter(restartsDesc, float64(s.Daemon.Restarts))
+	for _, shard := range s.Shards {
+		id := shard.ShardID
+		if shard.Left.IsZero() {
+			if shard.MillisBehindLatest != processor.UnknownLag {
+				gauge(lagDesc, float64(shard.MillisBehindLatest), id)
+			}
+			if !shard.CheckpointTime.IsZero() {
+				gauge(checkpointAgeDesc, s.Now.Sub(shard.CheckpointTime).Seconds(), id)
+			}
+			gauge(inFlightDesc, float64(shard.InFlight), id)
+		}
+		counter(recordsDesc, float64(shard.Records), id)
+		counter(bytesDesc, float64(shard.Bytes), id)
+		counter(retriesDesc, float64(shard.Retries), id)
+		counter(deadLettersDesc, float64(shard.DeadLetters), id)
+		counter(failuresDesc, float64(shard.Failures), id)
+		gauge(failsRepeatedlyDesc, number(shard.FailsRepeatedly), id)
+		for _, state := range shardStates {
+			gauge(stateDesc, number(state == shard.State), id, string(state))
+		}
+	}
+	c.board.batches.Collect(out)
+	c.board.records.Collect(out)
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
