@@ -267,7 +267,10 @@ func grouped(n any) string {
 }
 
 func rate(perSecond float64) string {
-	if perSecond > 0 && perSecond < 10 {
+	switch {
+	case perSecond > 0 && perSecond < .1:
+		return "<0.1"
+	case perSecond > 0 && perSecond < 10:
 		return strconv.FormatFloat(perSecond, 'f', 1, 64)
 	}
 	return grouped(int64(math.Round(perSecond)))

@@ -1,0 +1,178 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
+)
+
+// text returns what is to be read on the page, or in the part of it between two
+// marks.
+func text(t *testing.T, b *board, from, to string) string {
+	t.Helper()
+	_, _, body := request(t, newHandler(b), "GET", "/")
+	_, body, found := strings.Cut(body, from)
+	if !found {
+		t.Fatalf("%s is not on the page", from)
+	}
+	body, _, _ = strings.Cut(body, to)
+	body = regexp.MustCompile(`(?s)<svg.*?</svg>|<style>.*?</style>|<script>.*?</script>`).ReplaceAllString(body, "")
+	body = regexp.MustCompile(`</(span|strong|a)>`).ReplaceAllString(body, "")
+	body = regexp.MustCompile(`<(span|strong|a)( [^>]*)?>`).ReplaceAllString(body, "")
+	body = regexp.MustCompile(`<[^>]*>`).ReplaceAllString(body, "|")
+	body = regexp.MustCompile(`\s+`).ReplaceAllString(body, " ")
+	return strings.Trim(regexp.MustCompile(`( ?\|)+ ?`).ReplaceAllString(body, " | "), " |")
+}
+
+func TestPageOfShards(t *testing.T) {
+	b, c := testBoard()
+	b.daemonPreparing()
+	b.daemonStarted(4711)
+	c.seconds(10)
+	b.daemonReady()
+	s := b.shard("shardId-000000000012")
+	s.state(ShardProcessing)
+	s.batchReceived(3000, 1, 90_500)
+	s.inFlight(1234)
+	c.seconds(11)
+	s.checkpoint(processor.Position{SequenceNumber: "4965", SubSequenceNumber: 3}, nil)
+	b.shard("shardId-000000000000").batchReceived(1, 1, 0)
+	failed := b.shard("shardId-000000000001")
+	for range 3 {
+		failed.failed(errors.New("cannot store"))
+	}
+	failed.retried(1, errors.New("not yet"))
+	ended := b.shard("shardId-000000000002")
+	ended.state(ShardEnded)
+	ended.left()
+	c.seconds(65)
+
+	check(t, "the head", text(t, b, "<header>", "<section"), "stream | daemon ready for 1 min 16 s | Application | app | Worker | worker-1 | Region | us-east-1"+
+		" | Up | 1 min 26 s | Restarts of the daemon | 0 | Java | pid 4711"+
+		" | shardId-000000000001 fails again and again: 3 times or more within the last hour. Each failure restarts the daemon, and all shards wait. The last errors say why.")
+	check(t, "the sums", text(t, b, `<section class="tiles"`, "</section>"), `aria-label="All shards"> | Greatest lag | 1 min 30 s | `+"\u00a0"+` | Records per second | 0 | 3,001 so far | Shards | 3 | Records in flight | 1,234`)
+	check(t, "the shards", text(t, b, "<tbody", "</tbody>"), `role="rowgroup"> | shardId-000000000000 | idle | 0 ms | 0 | 0 | none yet | 0`+
+		` | shardId-000000000001 | failed 1 min | unknown | 0 | 0 | none yet | 3 again and again 1 retry`+
+		` | shardId-000000000012 | processing 1 min | 1 min 30 s | 0 | 1,234 | 1 min ago 4965/3 | 0`)
+	check(t, "the errors", text(t, b, `<ol class="errors"`, "</ol>"), `aria-labelledby="errors"> | 1 min ago | · shardId-000000000001 | tried again: not yet`+
+		` | 1 min ago | · shardId-000000000001 · 3 times | cannot store`)
+	check(t, "those that left", text(t, b, `<ul class="left"`, "</ul>"), `aria-labelledby="left"> | shardId-000000000002 ended 1 min ago · 0 records`)
+	check(t, "the title", text(t, b, "<title>", "</title>"), "1 min 30 s behind · stream")
+}
+
+// Without shards the page says what is waited for.
+func TestPageWithoutShards(t *testing.T) {
+	b, _ := testBoard()
+	for _, step := range []struct {
+		do    func()
+		title string
+		part  string
+	}{
+		{func() {}, "new · stream", "The worker has not begun"},
+		{b.daemonPreparing, "preparing · stream", "jars are being fetched"},
+		{func() { b.daemonStarted(1) }, "starting · stream", "the first shard takes up to a minute"},
+		{b.daemonReady, "ready · stream", "waits for a lease"},
+		{func() { b.daemonEnded(errors.New("killed"), true) }, "restarting · stream", "will be started again"},
+		{b.daemonStopping, "stopping · stream", "given back"},
+		{func() { b.daemonEnded(nil, false) }, "stopped · stream", "nothing is read"},
+	} {
+		step.do()
+		check(t, "title", text(t, b, "<title>", "</title>"), step.title)
+		got := text(t, b, `<section class="waiting"`, "</section>")
+		if !strings.Contains(got, step.part) {
+			t.Errorf("%s: %q is not in %q", step.title, step.part, got)
+		}
+	}
+	b.shard("shardId-1")
+	_, _, body := request(t, newHandler(b), "GET", "/")
+	if strings.Contains(body, `class="waiting"`) {
+		t.Error("it is waited for something though there is a shard")
+	}
+}
+
+// A page of a worker that has not been told anything is one too.
+func TestPageBeforeRun(t *testing.T) {
+	status, _, body := request(t, New(Config{}, nil).Handler(), "GET", "/")
+	check(t, "status", status, 200)
+	if !strings.Contains(body, "<h1>Kinesis worker</h1>") {
+		t.Error(body)
+	}
+}
+
+func TestSparks(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	at := func(ago int, millis int64) Sample {
+		return Sample{Time: now.Add(-time.Duration(ago) * time.Second), MillisBehindLatest: millis}
+	}
+	for name, test := range map[string]struct {
+		history     []Sample
+		line, label string
+	}{
+		"nothing":      {nil, "", "no course yet"},
+		"one sample":   {[]Sample{at(0, 5)}, "", "no course yet"},
+		"unknown":      {[]Sample{at(4, -1), at(2, -1), at(0, -1)}, "", "no course yet"},
+		"falling":      {[]Sample{at(4, 2000), at(2, 1000), at(0, 0)}, "M116.0 1.0L118.0 14.0L120.0 27.0", "last 2 minutes: from 2.0 s to 0 ms, at most 2.0 s"},
+		"small is low": {[]Sample{at(2, 10), at(0, 0)}, "M118.0 26.7L120.0 27.0", "last 2 minutes: from 10 ms to 0 ms, at most 10 ms"},
+		"a gap": {[]Sample{at(20, 0), at(18, 0), at(10, 0), at(6, 0), at(4, -1), at(2, 0), at(0, 0)},
+			"M100.0 27.0L102.0 27.0M118.0 27.0L120.0 27.0", "last 2 minutes: from 0 ms to 0 ms, at most 0 ms"},
+	} {
+		got := lagSpark(test.history, now)
+		check(t, name, got.Line, test.line)
+		check(t, name, got.Label, test.label)
+		if strings.Count(got.Area, "Z") != strings.Count(got.Line, "M") {
+			t.Errorf("%s: the area is %s", name, got.Area)
+		}
+	}
+}
+
+func TestTrend(t *testing.T) {
+	for _, test := range []struct {
+		from, step int64
+		want       string
+	}{
+		{60_000, -2000, "caught up in about 32 s"},
+		{60_000, -100, ""}, // it would take long, and may change
+		{60_000, -150, "caught up in about 12 min 52 s"},
+		{60_000, 0, ""},
+		{60_000, 2000, "growing"},
+		{0, 2, ""}, // a lag of no account
+	} {
+		var history []Sample
+		millis := test.from
+		for i := range 15 {
+			history = append(history, Sample{Time: time.Unix(int64(2*i), 0), MillisBehindLatest: millis})
+			if i < 14 {
+				millis += test.step
+			}
+		}
+		check(t, fmt.Sprint(test.step, " each 2 s"), trend(history, millis), test.want)
+	}
+	check(t, "of one sample", trend([]Sample{{}}, 5000), "")
+}
+
+func TestTexts(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 ms", 0: "0 ms", 999*time.Millisecond + 999*time.Microsecond: "999 ms",
+		time.Second: "1.0 s", 9990 * time.Millisecond: "9.9 s", 59*time.Second + 999*time.Millisecond: "59 s",
+		time.Minute: "1 min 0 s", 59*time.Minute + 59*time.Second: "59 min 59 s",
+		time.Hour: "1 h 0 min", 23*time.Hour + 59*time.Minute: "23 h 59 min", 50 * time.Hour: "2 d 2 h",
+	} {
+		check(t, d.String(), duration(d), want)
+	}
+	check(t, "an age", ago(61*time.Minute), "1 h")
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+		check(t, want, grouped(n), want)
+	}
+	for r, want := range map[float64]string{0: "0", .04: "<0.1", 1.25: "1.2", 9.99: "10.0", 10.4: "10", 12345.6: "12,346"} {
+		check(t, want, rate(r), want)
+	}
+	check(t, "a lag", millisText(1500), "1.5 s")
+	check(t, "a lag without end", millisText(math.MaxInt64), "106751 d 23 h")
+	check(t, "a lag", millisText(processor.UnknownLag), "unknown")
+}
