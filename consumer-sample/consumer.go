@@ -3,8 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
+	"sync"
 
 	"github.com/sirupsen/logrus"
 
@@ -16,27 +15,25 @@ import (
 // on disk, never before. After a crash the daemon delivers some of them again:
 // the file itself says which, for it ends with the last record that was written.
 type consumer struct {
-	dir, logFile string
-	log          *logrus.Logger
-	file         *shardfile.File
-	owed         bool // the last checkpoint was throttled
+	dir  string
+	log  logrus.FieldLogger
+	owed bool // the last checkpoint was throttled
+
+	mu   sync.Mutex // of the file, which release closes
+	file *shardfile.File
 }
 
-func (c *consumer) Initialize(_ context.Context, in processor.InitializeInput) (err error) {
-	// Standard output is the protocol's, and the daemon reports standard error
-	// as its own errors: the log goes to a file, which the processors of all
-	// shards append to.
-	f, err := os.OpenFile(c.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return fmt.Errorf("cannot open the log, name another with --log: %w", err)
-	}
-	c.log.SetOutput(f)
-	c.log.AddHook(shardField(in.Lease.ShardID()))
+func (c *consumer) Initialize(ctx context.Context, in processor.InitializeInput) (err error) {
+	c.log = c.log.WithField("shardId", in.Lease.ShardID())
 	c.log.WithField("position", in.Position).Info("initialize")
 	if c.file, err = shardfile.Open(c.dir, in.Lease.ShardID()); err != nil {
 		return err
 	}
 	c.log.WithFields(logrus.Fields{"position": in.Position, "last": c.file.Last()}).Info("shard file open")
+	// A lease can end without a word, as when the daemon dies. A process of its
+	// own would end then too; in one for all shards the file stays open, and
+	// locked, until this closes it.
+	context.AfterFunc(ctx, c.release)
 	return nil
 }
 
@@ -44,7 +41,7 @@ func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecor
 	if len(in.Records) == 0 && !c.owed {
 		return nil
 	}
-	written, err := c.file.Append(in.Records)
+	written, err := c.append(ctx, in.Records)
 	if err != nil {
 		return err
 	}
@@ -52,6 +49,15 @@ func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecor
 		"records": len(in.Records), "written": written, "millisBehindLatest": in.MillisBehindLatest,
 	}).Info("processRecords")
 	return c.checkpoint(ctx, in.Checkpointer)
+}
+
+func (c *consumer) append(ctx context.Context, records []processor.Record) (written int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx) // the file may be closed
+	}
+	return c.file.Append(records)
 }
 
 // checkpoint lets a throttled one pass: the next batch's covers it, be it an
@@ -68,7 +74,7 @@ func (c *consumer) checkpoint(ctx context.Context, checkpointer *processor.Check
 
 func (c *consumer) LeaseLost(context.Context, processor.LeaseLostInput) error {
 	c.log.Info("leaseLost")
-	return c.file.Close()
+	return c.close()
 }
 
 func (c *consumer) ShardEnded(ctx context.Context, in processor.ShardEndedInput) error {
@@ -77,7 +83,7 @@ func (c *consumer) ShardEnded(ctx context.Context, in processor.ShardEndedInput)
 	if err := in.Checkpointer.Checkpoint(ctx); err != nil {
 		return err
 	}
-	return c.file.Close()
+	return c.close()
 }
 
 func (c *consumer) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
@@ -85,12 +91,20 @@ func (c *consumer) ShutdownRequested(ctx context.Context, in processor.ShutdownR
 	return c.checkpoint(ctx, in.Checkpointer)
 }
 
-// shardField adds the shard to every line of the log.
-type shardField string
+// close closes the file, once.
+func (c *consumer) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil {
+		return nil
+	}
+	err := c.file.Close()
+	c.file = nil
+	return err
+}
 
-func (shardField) Levels() []logrus.Level { return logrus.AllLevels }
-
-func (s shardField) Fire(e *logrus.Entry) error {
-	e.Data["shardId"] = string(s)
-	return nil
+func (c *consumer) release() {
+	if err := c.close(); err != nil {
+		c.log.WithError(err).Error("cannot close the shard file")
+	}
 }

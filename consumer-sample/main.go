@@ -2,52 +2,103 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
-	"github.com/sirupsen/logrus"
-	logrusslog "github.com/sirupsen/logrus/hooks/slog"
+	"github.com/spf13/pflag"
 
-	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
-const usage = `consumer-sample writes the records of each shard to a file, one line of JSON each.
+const help = `Usage: consumer-sample run [flags]
+       consumer-sample [--dir DIR] [--log FILE]
 
-The MultiLangDaemon starts it, once for each shard: name it in a properties
-file and run the daemon.
+Writes the records of each shard to a file, one line of JSON each.
+
+With run it is a program that you start: it runs the MultiLangDaemon and serves
+all shards in this process; see consumer-sample run --help.
+
+Without run it is a record processor that the MultiLangDaemon starts, once for
+each shard: name it in a properties file and run the daemon.
 
   executableName = consumer-sample --dir data
   $ kcl-bootstrap -e -p sample.properties
 
 Flags (the daemon splits executableName at spaces: no spaces in values):
-  --dir DIR    folder of the shard files, made when missing (default "data")
-  --log FILE   log file, appended to (default "application.log")
-  -h, --help   print this
+      --dir DIR   folder of the shard files, made when missing (default "data")
+      --log FILE  log file, appended to (default "application.log")
+  -h, --help      print this text
 `
 
-func main() {
-	flags := flag.NewFlagSet("consumer-sample", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	dir := flags.String("dir", "data", "")
-	logFile := flags.String("log", "application.log", "")
-	err := flags.Parse(os.Args[1:])
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Print(usage)
-		return
-	}
-	if err == nil && flags.NArg() > 0 {
-		err = fmt.Errorf("no argument is taken, there is %q", flags.Arg(0))
-	}
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "consumer-sample: %v; see consumer-sample --help\n", err)
-		os.Exit(2)
-	}
+const (
+	statusFailed = 1
+	statusUsage  = 2
+)
 
-	log := logrus.New()
-	log.SetFormatter(&logrus.TextFormatter{DisableColors: true, FullTimestamp: true})
-	processor.Main(&consumer{dir: *dir, logFile: *logFile, log: log},
-		processor.WithLogger(slog.New(logrusslog.NewHandler(log, nil))))
+func main() {
+	worker.Shim() // the daemon starts this program once more for each shard
+	if args := os.Args[1:]; len(args) > 0 && args[0] == "run" {
+		os.Exit(run(args[1:]))
+	}
+	var f files
+	set := newFlagSet("consumer-sample")
+	f.register(set)
+	if status, ok := parse(set, help, os.Args[1:]); !ok {
+		os.Exit(status)
+	}
+	runChild(f)
+}
+
+// files are the flags of both ways to run.
+type files struct{ dir, log string }
+
+func (f *files) register(set *pflag.FlagSet) {
+	set.StringVar(&f.dir, "dir", "data", "")
+	set.StringVar(&f.log, "log", "application.log", "")
+}
+
+func newFlagSet(name string) *pflag.FlagSet {
+	set := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	return set
+}
+
+// parse returns false, with the exit status, when the arguments ask for help or
+// are wrong.
+func parse(set *pflag.FlagSet, help string, args []string) (status int, ok bool) {
+	wanted := set.BoolP("help", "h", false, "")
+	err := set.Parse(args)
+	switch {
+	case err != nil:
+	case *wanted:
+		if _, err := fmt.Print(help); err != nil {
+			fmt.Fprintln(os.Stderr, "consumer-sample: cannot print the help:", err)
+			return statusFailed, false
+		}
+		return 0, false
+	case set.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", set.Arg(0))
+	default:
+		return 0, true
+	}
+	return usage(set, err), false
+}
+
+func usage(set *pflag.FlagSet, err error) (status int) {
+	fmt.Fprintf(os.Stderr, "consumer-sample: %v; see %s --help\n", err, set.Name())
+	return statusUsage
+}
+
+// lines returns an error's text, a line for each that was joined.
+func lines(err error) []string {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) && errors.Join(joined.Unwrap()...).Error() == err.Error() {
+		var all []string
+		for _, e := range joined.Unwrap() {
+			all = append(all, lines(e)...)
+		}
+		return all
+	}
+	return []string{err.Error()}
 }

@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 
 const shard = "shardId-000000000000"
 
-// child is the sample as a process; the Daemon is the test's.
-type child struct {
+// process is the sample, started; the Daemon is the test's.
+type process struct {
 	*processortest.Daemon
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -55,9 +55,9 @@ func sample(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func start(t *testing.T, s *processortest.Shard, dir string, args ...string) *child {
+func start(t *testing.T, s *processortest.Shard, dir string, args ...string) *process {
 	t.Helper()
-	c := &child{t: t, cmd: sample(t, dir, args...), stderr: &bytes.Buffer{}}
+	c := &process{t: t, cmd: sample(t, dir, args...), stderr: &bytes.Buffer{}}
 	c.cmd.Stderr = c.stderr
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {
@@ -84,7 +84,7 @@ func newShard(n int) *processortest.Shard {
 	return s
 }
 
-func (c *child) end(status int) {
+func (c *process) end(status int) {
 	c.t.Helper()
 	c.Close()
 	c.cmd.Wait()
@@ -208,7 +208,8 @@ func TestThrottledCheckpointIsMadeUpFor(t *testing.T) {
 			s.FailCheckpoint(call, "ThrottlingException")
 		}
 		log := logrus.New()
-		d := s.Start(t, &consumer{dir: dir, logFile: filepath.Join(dir, "log"), log: log})
+		log.SetOutput(io.Discard)
+		d := s.Start(t, &consumer{dir: dir, log: log})
 		d.Do(s.Initialize())
 		d.Do(s.Next(1))
 		if got := s.Checkpoints(); len(got) > 0 {
@@ -220,7 +221,6 @@ func TestThrottledCheckpointIsMadeUpFor(t *testing.T) {
 			t.Errorf("checkpoints: %v", got)
 		}
 		d.Do(protocol.LeaseLost{})
-		log.Out.(io.Closer).Close()
 	})
 }
 

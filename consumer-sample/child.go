@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/sirupsen/logrus"
+	logrusslog "github.com/sirupsen/logrus/hooks/slog"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
+)
+
+// child is the consumer as the daemon starts it: a process for one shard.
+type child struct {
+	consumer
+	logger  *logrus.Logger
+	logFile string
+}
+
+// runChild serves the daemon and does not return.
+func runChild(f files) {
+	logger := newLogger()
+	processor.Main(&child{consumer: consumer{dir: f.dir, log: logger}, logger: logger, logFile: f.log},
+		processor.WithLogger(slog.New(logrusslog.NewHandler(logger, nil))))
+}
+
+func (c *child) Initialize(ctx context.Context, in processor.InitializeInput) error {
+	// Standard output is the protocol's, and the daemon reports standard error
+	// as its own errors: the log goes to a file, which the processes of all
+	// shards append to.
+	f, err := openLog(c.logFile)
+	if err != nil {
+		return err
+	}
+	c.logger.SetOutput(f)
+	c.logger.AddHook(shardField(in.Lease.ShardID())) // for what package processor logs
+	return c.consumer.Initialize(ctx, in)
+}
+
+// shardField adds the shard to every line of the log.
+type shardField string
+
+func (shardField) Levels() []logrus.Level { return logrus.AllLevels }
+
+func (s shardField) Fire(e *logrus.Entry) error {
+	e.Data["shardId"] = string(s)
+	return nil
+}
+
+// newLogger returns the log in the form of application.log; it goes to standard
+// error until it gets a file.
+func newLogger() *logrus.Logger {
+	logger := logrus.New()
+	logger.SetFormatter(&logrus.TextFormatter{DisableColors: true, FullTimestamp: true})
+	return logger
+}
+
+func openLog(name string) (io.WriteCloser, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the log, name another with --log: %w", err)
+	}
+	return f, nil
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"strings"
+	"time"
+
+	logrusslog "github.com/sirupsen/logrus/hooks/slog"
+	"github.com/spf13/pflag"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/consumer-sample/internal/live"
+	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
+)
+
+const runHelp = `Usage: consumer-sample run [flags]
+
+Reads a stream and writes the records of each shard to a file, one line of JSON
+each. All shards that this worker takes are served in this process. It fetches
+Amazon's MultiLangDaemon and the jars it needs once, checks the configuration and
+runs the daemon, for which it needs Java; when the daemon ends by itself it is
+started again.
+
+  -p, --properties FILE   the application's properties file (default: the
+                          sample's own, stream kclgosample in us-east-1)
+      --stream NAME       the stream to read
+      --application NAME  the application, whose workers share the stream
+      --region REGION     the region of the stream and of the tables
+      --set KEY=VALUE     any other property in the place of the file's; may be
+                          repeated
+      --dir DIR           folder of the shard files, made when missing (default
+                          "data")
+      --log FILE          log file, appended to (default "application.log")
+      --http ADDR         serve a status page, /metrics, /healthz and /readyz at
+                          HOST:PORT; without a host, at 127.0.0.1
+      --worker-id ID      the worker's ID; auto: one that is this host's, needs
+                          --state-dir
+      --state-dir DIR     a folder on a local disk for the locks of auto
+  -j, --java PATH         the java command, or a Java installation (default: that
+                          of JAVA_HOME, else java in PATH)
+      --offline           fail where a jar is missing; fetch nothing
+      --relay             have the daemon's bytes passed on where its pipes could
+                          be handed over, as it is always on Windows
+  -h, --help              print this text
+
+Examples:
+  consumer-sample run --stream orders --application orders-to-disk --http :8080
+  consumer-sample run -p sample.properties --set maxRecords=1000
+
+On a terminal standard error shows a line for each shard. Ctrl-C, SIGTERM and
+SIGHUP stop gracefully: every shard makes its checkpoint; another one, a second
+later or more, ends it at once. Exit status: 0 stopped as asked; 1 failed; 2
+wrong usage.
+`
+
+// sampleProperties is what holds without --properties.
+//
+//go:embed sample.properties
+var sampleProperties string
+
+// auto is the --worker-id that is claimed in --state-dir.
+const auto = "auto"
+
+type runFlags struct {
+	files
+	properties                  string
+	stream, application, region string
+	set                         []string // KEY=VALUE
+	http                        string
+	workerID, stateDir          string
+	java                        string
+	offline, relay              bool
+}
+
+func (f *runFlags) register(set *pflag.FlagSet) {
+	f.files.register(set)
+	set.StringVarP(&f.properties, "properties", "p", "", "")
+	set.StringVar(&f.stream, "stream", "", "")
+	set.StringVar(&f.application, "application", "", "")
+	set.StringVar(&f.region, "region", "", "")
+	set.StringArrayVar(&f.set, "set", nil, "")
+	set.StringVar(&f.http, "http", "", "")
+	set.StringVar(&f.workerID, "worker-id", "", "")
+	set.StringVar(&f.stateDir, "state-dir", "", "")
+	set.StringVarP(&f.java, "java", "j", "", "")
+	set.BoolVar(&f.offline, "offline", false, "")
+	set.BoolVar(&f.relay, "relay", false, "")
+}
+
+// check returns what is wrong with the flags together.
+func (f *runFlags) check(set *pflag.FlagSet) error {
+	for _, s := range f.set {
+		if name, _, ok := strings.Cut(s, "="); !ok || strings.TrimSpace(name) == "" {
+			// What stands there may be a secret.
+			return errors.New("--set takes KEY=VALUE")
+		}
+	}
+	for _, name := range []string{"properties", "stream", "application", "region", "worker-id", "http"} {
+		if set.Changed(name) && strings.TrimSpace(set.Lookup(name).Value.String()) == "" {
+			return fmt.Errorf("--%s is empty", name)
+		}
+	}
+	switch {
+	case f.workerID == auto && f.stateDir == "":
+		return errors.New("--worker-id auto needs --state-dir, a folder on a local disk that is there after a restart")
+	case f.workerID != auto && f.stateDir != "":
+		return errors.New("--state-dir is for --worker-id auto")
+	}
+	return nil
+}
+
+// config is the worker's configuration.
+func (f *runFlags) config() worker.Config {
+	c := worker.Config{
+		PropertiesFile: f.properties,
+		Stream:         f.stream,
+		Application:    f.application,
+		Region:         f.region,
+		Properties:     map[string]string{},
+		HTTP:           f.http,
+		StateDir:       f.stateDir,
+		Java:           f.java,
+		Fetch:          bootstrap.FetchOptions{Offline: f.offline},
+		Relay:          f.relay,
+	}
+	if f.workerID != auto {
+		c.WorkerID = f.workerID
+	}
+	if f.properties == "" {
+		maps.Copy(c.Properties, sampleSettings())
+	}
+	for _, s := range f.set {
+		name, value, _ := strings.Cut(s, "=")
+		c.Properties[strings.TrimSpace(name)] = strings.TrimLeft(value, " \t")
+	}
+	return c
+}
+
+// sampleSettings reads the sample's own properties, which use little of what
+// the format has. The command in them is not used here.
+func sampleSettings() map[string]string {
+	all := make(map[string]string)
+	for line := range strings.Lines(sampleProperties) {
+		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+			all[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	delete(all, "executableName")
+	return all
+}
+
+// run is the subcommand: a worker for all shards.
+func run(args []string) (status int) {
+	var f runFlags
+	set := newFlagSet("consumer-sample run")
+	f.register(set)
+	if status, ok := parse(set, runHelp, args); !ok {
+		return status
+	}
+	if err := f.check(set); err != nil {
+		return usage(set, err)
+	}
+	ctx, kill := catchSignals(context.Background())
+	if err := f.run(ctx, kill); err != nil {
+		for _, line := range lines(err) {
+			fmt.Fprintf(os.Stderr, "consumer-sample: %s\n", line)
+		}
+		return statusFailed
+	}
+	return 0
+}
+
+var errKilled = errors.New("ended at once, before every shard had its checkpoint; records behind the last ones come again")
+
+// run works until ctx ends, or at once until kill is closed: what is left then,
+// Java and its shims, end by themselves when this process has ended.
+func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
+	logFile, err := openLog(f.log)
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	logger := newLogger()
+	logger.SetOutput(logFile)
+
+	c := f.config()
+	c.Log = slog.New(logrusslog.NewHandler(logger, nil))
+	screen := live.New(os.Stderr)
+	say := func(format string, args ...any) { screen.Println("consumer-sample: " + fmt.Sprintf(format, args...)) }
+	c.Fetch.Progress = (&fetchProgress{say: say, note: screen.Note}).report
+	w := worker.New(c, func(string) processor.RecordProcessor { return &consumer{dir: f.dir, log: logger} })
+
+	say("the shard files are in %s, the log is %s", f.dir, f.log)
+	screen.Start(w.Status)
+	defer screen.Stop()
+	quiet := context.AfterFunc(ctx, func() { say("stopping; another signal after a second ends it at once") })
+	defer quiet()
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+
+	t := teller{say: say}
+	tick := time.NewTicker(tellInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			t.tell(w.Status())
+		case err := <-ended:
+			s := w.Status()
+			t.tell(s)
+			if err == nil {
+				say("stopped as asked; %s came", plural(received(s), "record"))
+			}
+			return err
+		case <-kill:
+			return errKilled
+		}
+	}
+}
