@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -88,17 +87,4 @@ func parse(set *pflag.FlagSet, help string, args []string) (status int, ok bool)
 func usage(set *pflag.FlagSet, err error) (status int) {
 	fmt.Fprintf(os.Stderr, "consumer-sample: %v; see %s --help\n", err, set.Name())
 	return statusUsage
-}
-
-// lines returns an error's text, a line for each that was joined.
-func lines(err error) []string {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) && errors.Join(joined.Unwrap()...).Error() == err.Error() {
-		var all []string
-		for _, e := range joined.Unwrap() {
-			all = append(all, lines(e)...)
-		}
-		return all
-	}
-	return []string{err.Error()}
 }

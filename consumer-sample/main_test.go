@@ -267,6 +267,24 @@ func TestDiskTrouble(t *testing.T) {
 	}
 }
 
+// A lease that ends without a word, as when the daemon dies, frees its file for
+// the next processor, in the same process too.
+func TestFileIsFreedWithItsLease(t *testing.T) {
+	dir := t.TempDir()
+	s := newShard(2)
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	for n := 1; n <= 2; n++ {
+		d := s.Start(t, &consumer{dir: dir, log: log})
+		d.Do(s.Initialize()) // waits for the file, which the one before has locked
+		d.Do(s.Next(1))
+		d.Close()
+	}
+	if got := onDisk(t, dir); strings.Join(got, ",") != "record 1,record 2" {
+		t.Errorf("on disk: %q", got)
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	for _, tc := range []struct {
 		args           []string
@@ -277,6 +295,14 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"-h"}, 0, "--dir DIR", ""},
 		{[]string{"--fly"}, 2, "", "see consumer-sample --help"},
 		{[]string{"data"}, 2, "", `"data"`},
+		{[]string{"run", "--help"}, 0, "consumer-sample run --stream orders", ""},
+		{[]string{"run", "--fly"}, 2, "", "see consumer-sample run --help"},
+		{[]string{"run", "data"}, 2, "", `"data"`},
+		{[]string{"run", "--stream", ""}, 2, "", "--stream is empty"},
+		{[]string{"run", "--set", "secret"}, 2, "", "--set takes KEY=VALUE"},
+		{[]string{"run", "--worker-id", "auto"}, 2, "", "needs --state-dir"},
+		{[]string{"run", "--state-dir", "x"}, 2, "", "--worker-id auto"},
+		{[]string{"run", "--log", "no/such/folder"}, 1, "", "name another with --log"},
 	} {
 		cmd := sample(t, t.TempDir(), tc.args...)
 		var stdout, stderr bytes.Buffer

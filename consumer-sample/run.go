@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"strings"
-	"time"
 
 	logrusslog "github.com/sirupsen/logrus/hooks/slog"
 	"github.com/spf13/pflag"
@@ -169,7 +168,7 @@ func run(args []string) (status int) {
 	}
 	ctx, kill := catchSignals(context.Background())
 	if err := f.run(ctx, kill); err != nil {
-		for _, line := range lines(err) {
+		for _, line := range describe(err) {
 			fmt.Fprintf(os.Stderr, "consumer-sample: %s\n", line)
 		}
 		return statusFailed
@@ -189,38 +188,28 @@ func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
 	defer logFile.Close()
 	logger := newLogger()
 	logger.SetOutput(logFile)
-
-	c := f.config()
-	c.Log = slog.New(logrusslog.NewHandler(logger, nil))
 	screen := live.New(os.Stderr)
 	say := func(format string, args ...any) { screen.Println("consumer-sample: " + fmt.Sprintf(format, args...)) }
+
+	c := f.config()
+	c.Log = slog.New(console{Handler: logrusslog.NewHandler(logger, nil), say: say})
 	c.Fetch.Progress = (&fetchProgress{say: say, note: screen.Note}).report
 	w := worker.New(c, func(string) processor.RecordProcessor { return &consumer{dir: f.dir, log: logger} })
 
 	say("the shard files are in %s, the log is %s", f.dir, f.log)
 	screen.Start(w.Status)
 	defer screen.Stop()
-	quiet := context.AfterFunc(ctx, func() { say("stopping; another signal after a second ends it at once") })
+	quiet := context.AfterFunc(ctx, func() { say("asked to stop; another signal after a second ends it at once") })
 	defer quiet()
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
-
-	t := teller{say: say}
-	tick := time.NewTicker(tellInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			t.tell(w.Status())
-		case err := <-ended:
-			s := w.Status()
-			t.tell(s)
-			if err == nil {
-				say("stopped as asked; %s came", plural(received(s), "record"))
-			}
-			return err
-		case <-kill:
-			return errKilled
-		}
+	select {
+	case err = <-ended:
+	case <-kill:
+		err = errKilled
 	}
+	if err == nil {
+		say("stopped as asked")
+	}
+	return err
 }

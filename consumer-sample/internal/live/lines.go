@@ -13,8 +13,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
-// Held reports whether a shard in this state is this worker's.
-func Held(state worker.ShardState) bool {
+// isHeld reports whether a shard in this state is this worker's.
+func isHeld(state worker.ShardState) bool {
 	return state != worker.ShardLost && state != worker.ShardEnded
 }
 
@@ -26,7 +26,7 @@ func Lines(s worker.Status, note string, width, height int) string {
 	var held []worker.Shard
 	ended := 0
 	for _, shard := range s.Shards {
-		if Held(shard.State) {
+		if isHeld(shard.State) {
 			held = append(held, shard)
 		} else if shard.State == worker.ShardEnded {
 			ended++

@@ -1,0 +1,265 @@
+//go:build unix
+
+package live
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/vt"
+	"github.com/creack/pty"
+
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
+)
+
+// The tests start this test binary again with a terminal as its standard error.
+const programEnv = "LIVE_TEST_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(programEnv) != "" {
+		program()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// program does what its standard input says, a line each.
+func program() {
+	var mu sync.Mutex
+	status := busy()
+	screen := New(os.Stderr)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		command, rest, _ := strings.Cut(in.Text(), " ")
+		switch command {
+		case "start":
+			screen.Start(func() worker.Status {
+				mu.Lock()
+				defer mu.Unlock()
+				return status
+			})
+		case "print":
+			screen.Println(rest)
+		case "note":
+			screen.Note(rest)
+		case "shards":
+			var n int
+			fmt.Sscan(rest, &n)
+			mu.Lock()
+			status = many(n)
+			mu.Unlock()
+		case "stop":
+			screen.Stop()
+		}
+	}
+}
+
+// terminal is a terminal of 80 columns and 24 lines with a program in it.
+type terminal struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	tty    *os.File
+	stdin  io.WriteCloser
+	output chan []byte
+	screen *vt.Emulator
+	all    strings.Builder
+	// answered gets what the terminal answers.
+	answered chan string
+}
+
+func newTerminal(t *testing.T, environ ...string) *terminal {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &terminal{t: t, cmd: exec.Command(exe), output: make(chan []byte), screen: vt.NewEmulator(80, 24), answered: make(chan string, 100)}
+	x.cmd.Env = append(append(os.Environ(), programEnv+"=1", "TERM=xterm-256color"), environ...)
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.tty = master
+	x.resize(80, 24)
+	x.cmd.Stderr = tty
+	if x.stdin, err = x.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	// A session of its own, whose terminal it is: it hears of a new size.
+	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 2}
+	if err := x.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tty.Close()
+	t.Cleanup(func() {
+		x.cmd.Process.Kill()
+		x.cmd.Wait()
+		master.Close()
+		x.screen.Close()
+	})
+	go func() {
+		defer close(x.output)
+		for {
+			b := make([]byte, 4096)
+			n, err := master.Read(b)
+			if n > 0 {
+				x.output <- b[:n]
+			}
+			if err != nil {
+				return // EIO on Linux when the last writer has gone
+			}
+		}
+	}()
+	go func() {
+		defer close(x.answered)
+		b := make([]byte, 256)
+		for {
+			n, err := x.screen.Read(b)
+			if err != nil {
+				return
+			}
+			x.answered <- string(b[:n])
+		}
+	}()
+	return x
+}
+
+func (x *terminal) resize(width, height int) {
+	x.t.Helper()
+	if err := pty.Setsize(x.tty, &pty.Winsize{Rows: uint16(height), Cols: uint16(width)}); err != nil {
+		x.t.Fatal(err)
+	}
+	x.screen.Resize(width, height)
+}
+
+func (x *terminal) do(commands ...string) {
+	x.t.Helper()
+	for _, c := range commands {
+		if _, err := fmt.Fprintln(x.stdin, c); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+}
+
+// lines are what is to be seen, without the empty ones at the end.
+func (x *terminal) lines() []string {
+	var lines []string
+	for _, line := range strings.Split(x.screen.String(), "\n") {
+		lines = append(lines, strings.TrimRight(line, " \r"))
+	}
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// await waits until the screen shows exactly that.
+func (x *terminal) await(want ...string) {
+	x.t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		if strings.Join(x.lines(), "\n") == strings.Join(want, "\n") {
+			return
+		}
+		select {
+		case b, ok := <-x.output:
+			if !ok {
+				x.t.Fatalf("the program has ended; the screen shows\n%s\nwant\n%s", strings.Join(x.lines(), "\n"), strings.Join(want, "\n"))
+			}
+			x.all.Write(b)
+			x.screen.Write(b)
+		case <-deadline:
+			x.t.Fatalf("the screen shows\n%s\nwant\n%s", strings.Join(x.lines(), "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// plain is what the terminal is to show of a status.
+func plain(s worker.Status, note string) []string {
+	return strings.Split(ansi.Strip(Lines(s, note, 80, 23)), "\n")
+}
+
+// The live lines stay below what is printed, follow the shards and the size of
+// the terminal, and are gone in the end. The terminal is asked nothing, for its
+// answer would be the shell's input.
+func TestLiveLines(t *testing.T) {
+	x := newTerminal(t)
+	x.do("print before", "start")
+	x.await(append([]string{"before"}, plain(busy(), "")...)...)
+	x.do("print a line above")
+	x.await(append([]string{"before", "a line above"}, plain(busy(), "")...)...)
+	long := strings.Repeat("0123456789", 17)
+	x.do("print " + long)
+	above := []string{"before", "a line above", long[:80], long[80:160], long[160:]}
+	x.await(append(above, plain(busy(), "")...)...)
+	x.do("shards 1")
+	x.await(append(above, plain(many(1), "")...)...)
+	x.do("shards 3")
+	x.await(append(above, plain(many(3), "")...)...)
+	x.do("note 7 of 9")
+	x.await(append(above, plain(many(3), "7 of 9")...)...)
+	x.do("note ")
+	x.await(append(above, plain(many(3), "")...)...)
+	x.do("shards 40")
+	x.await(append(above, plain(many(40), "")...)...)
+	x.resize(80, 18)
+	x.await(append(above, strings.Split(ansi.Strip(Lines(many(40), "", 80, 17)), "\n")...)...)
+	x.do("stop", "print after")
+	x.await(append(above, "after")...)
+	x.stdin.Close()
+	if err := x.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	x.screen.Close()
+	for answer := range x.answered {
+		t.Errorf("the terminal was asked something: it answered %q", answer)
+	}
+}
+
+// A program that is killed leaves the terminal as it was.
+func TestKilled(t *testing.T) {
+	x := newTerminal(t)
+	x.do("start", "shards 1")
+	x.await(plain(many(1), "")...)
+	x.cmd.Process.Kill()
+	for b := range x.output {
+		x.screen.Write(b)
+		x.all.Write(b)
+	}
+	if x.screen.CursorHidden() {
+		t.Error("the cursor is hidden")
+	}
+	if y := x.screen.CursorPosition().Y; y != len(plain(many(1), "")) {
+		t.Errorf("the cursor is in line %d, among the live lines", y)
+	}
+	for _, mode := range []string{"\x1b[?2004h", "\x1b[?1049h"} {
+		if strings.Contains(x.all.String(), mode) {
+			t.Errorf("the terminal was left in another mode: %q", mode)
+		}
+	}
+}
+
+// Colours are left out where NO_COLOR says so, and where the terminal can do
+// nothing there are no live lines.
+func TestPlainTerminals(t *testing.T) {
+	x := newTerminal(t, "NO_COLOR=1")
+	x.do("start", "shards 1")
+	x.await(plain(many(1), "")...)
+	if all := x.all.String(); strings.Contains(all, "\x1b[3") {
+		t.Errorf("there are colours: %q", all)
+	}
+	x = newTerminal(t, "TERM=dumb")
+	x.do("start", "print a line", "note nothing", "print another", "stop", "print the last")
+	x.await("a line", "another", "the last")
+	if all := x.all.String(); strings.Contains(all, "\x1b") {
+		t.Errorf("there are escape sequences: %q", all)
+	}
+}
