@@ -54,7 +54,15 @@ var lastLine = regexp.MustCompile(`\Ademo: sent=(\d+) received=(\d+) missing=0 d
 
 // The lines of a file, put together from the shard files, are the file's.
 func TestDemoOfAFile(t *testing.T) {
-	t.Parallel()
+	for name, args := range map[string][]string{"children": nil, "worker": {"--worker"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			demoOfAFile(t, args...)
+		})
+	}
+}
+
+func demoOfAFile(t *testing.T, args ...string) {
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +76,7 @@ func TestDemoOfAFile(t *testing.T) {
 	}
 	want := strings.Split(string(text), "\n")
 
-	cmd, temp := demo(t, "--file", file, "--dir", dir, "--shards", "3")
+	cmd, temp := demo(t, append(args, "--file", file, "--dir", dir, "--shards", "3")...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -98,18 +106,25 @@ func TestDemoOfAFile(t *testing.T) {
 
 // Ctrl-C at any moment leaves no process and no file behind.
 func TestDemoInterrupted(t *testing.T) {
-	for _, step := range []string{
-		"building the commands",
-		"starting the local Kinesis",
-		"making stream",
-		"putting 20 records",
-		"running the consumer",
-		"the first record is there",
-		"stopping the daemon",
+	for _, tc := range []struct {
+		step string
+		args []string
+	}{
+		{step: "building the commands"},
+		{step: "starting the local Kinesis"},
+		{step: "making stream"},
+		{step: "putting 20 records"},
+		{step: "running the consumer"},
+		{step: "running the consumer", args: []string{"--worker"}},
+		{step: "the first record is there"},
+		{step: "the first record is there", args: []string{"--worker"}},
+		{step: "stopping the daemon"},
+		{step: "stopping the daemon", args: []string{"--worker"}},
 	} {
-		t.Run(step, func(t *testing.T) {
+		step := tc.step
+		t.Run(step+strings.Join(tc.args, ""), func(t *testing.T) {
 			t.Parallel()
-			cmd, temp := demo(t, "--records", "20")
+			cmd, temp := demo(t, append(tc.args, "--records", "20")...)
 			mark := "E2E_DEMO_MARK=" + filepath.Base(filepath.Dir(temp)) + t.Name()
 			cmd.Env = append(cmd.Env, mark)
 			// As a terminal does: to the whole foreground group.

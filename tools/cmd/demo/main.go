@@ -19,15 +19,17 @@ const help = `Usage: go run ./tools/cmd/demo [flags]
 
 Builds the commands, starts a local Kinesis and Amazon's DynamoDB Local, makes
 stream and tables with kcl-infra, puts records with the producer, has the real
-MultiLangDaemon run the sample consumer (kcl-bootstrap -e), waits until every
-record is in a shard's file, stops all of it and removes what it made. Needs Go
-and Java 17; fetches about 70 MB of jars once.
+MultiLangDaemon run the sample consumer (kcl-bootstrap -e; with --worker
+consumer-sample run), waits until every record is in a shard's file, stops all of
+it and removes what it made. Needs Go and Java 17; fetches about 70 MB of jars
+once.
 
 Flags:
 %s
 Example:
   go run ./tools/cmd/demo --records 500 --dir demo-out
   go run ./tools/cmd/demo --file README.md --keep
+  go run ./tools/cmd/demo --worker --shards 8
 
 The last line on standard output is
   demo: sent=N received=N missing=0 duplicates=0 shards=S first_record_s=X.X total_s=X.X
@@ -38,7 +40,7 @@ when not, 2 wrong usage.
 type options struct {
 	records, shards int
 	file, dir       string
-	keep            bool
+	keep, worker    bool
 }
 
 func main() {
@@ -56,6 +58,7 @@ func parse(args []string) (o options, usage string, err error) {
 	flags.IntVar(&o.shards, "shards", 2, "`number` of shards of the stream, 1 to 100")
 	flags.StringVarP(&o.file, "file", "f", "", "put the lines of `FILE` instead of sensor records")
 	flags.StringVarP(&o.dir, "dir", "d", "", "`folder` for shard files and logs, which then stay (default: a temporary one)")
+	flags.BoolVarP(&o.worker, "worker", "w", false, "serve all shards in one process (consumer-sample run)")
 	flags.BoolVar(&o.keep, "keep", false, "remove nothing")
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return o, fmt.Sprintf(help, flags.FlagUsages()), nil

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,16 +26,21 @@ type DaemonConfig struct {
 	Environ []string
 	// Properties is the properties file.
 	Properties string
-	// Log is a file that gets what kcl-bootstrap and the daemon print; it is
+	// Log is a file that gets what the command and the daemon print; it is
 	// appended to.
 	Log string
-	// Args are further arguments of kcl-bootstrap.
+	// Worker has consumer-sample run serve all shards in one process, in the
+	// place of kcl-bootstrap and a process for each. The daemon's log is in
+	// application.log then.
+	Worker bool
+	// Args are further arguments of the command.
 	Args []string
 }
 
-// Daemon is a MultiLangDaemon that kcl-bootstrap runs. Its methods may be
-// called concurrently.
+// Daemon is a MultiLangDaemon that a command runs: kcl-bootstrap, or
+// consumer-sample. Its methods may be called concurrently.
 type Daemon struct {
+	name    string // of the command
 	process *child.Process
 	out     *output
 	log     *os.File
@@ -42,13 +49,17 @@ type Daemon struct {
 // stopLimit is more than the daemon's own grace and all that follows it.
 const stopLimit = 90 * time.Second
 
-// StartDaemon starts kcl-bootstrap -e.
+// StartDaemon starts kcl-bootstrap -e, or consumer-sample run.
 func StartDaemon(c DaemonConfig) (*Daemon, error) {
 	log, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(Command(c.Bin, "kcl-bootstrap"), append([]string{"-e", "-p", c.Properties}, c.Args...)...)
+	name, args := "kcl-bootstrap", []string{"-e", "-p", c.Properties}
+	if c.Worker {
+		name, args = "consumer-sample", []string{"run", "-p", c.Properties}
+	}
+	cmd := exec.Command(Command(c.Bin, name), append(args, c.Args...)...)
 	cmd.Dir, cmd.Env = c.Dir, c.Environ
 	out := &output{file: log, started: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = out, out
@@ -57,7 +68,7 @@ func StartDaemon(c DaemonConfig) (*Daemon, error) {
 		log.Close()
 		return nil, err
 	}
-	d := &Daemon{process: process, out: out, log: log}
+	d := &Daemon{name: name, process: process, out: out, log: log}
 	go func() {
 		<-process.Done()
 		log.Close()
@@ -65,7 +76,7 @@ func StartDaemon(c DaemonConfig) (*Daemon, error) {
 	return d, nil
 }
 
-// Started is closed when kcl-bootstrap says that it has started Java.
+// Started is closed when the command says that it has started Java.
 func (d *Daemon) Started() <-chan struct{} { return d.out.started }
 
 // JavaPID returns the process ID of Java, which leads its process group: of the
@@ -76,30 +87,30 @@ func (d *Daemon) JavaPID() int {
 	return d.out.pid
 }
 
-// Done is closed when kcl-bootstrap has ended.
+// Done is closed when the command has ended.
 func (d *Daemon) Done() <-chan struct{} { return d.process.Done() }
 
-// ExitCode returns kcl-bootstrap's exit status once Done is closed.
+// ExitCode returns the command's exit status once Done is closed.
 func (d *Daemon) ExitCode() int { return d.process.ExitCode() }
 
-// Tail returns the last lines that kcl-bootstrap and the daemon printed.
+// Tail returns the last lines that the command and the daemon printed.
 func (d *Daemon) Tail() string {
 	d.out.mu.Lock()
 	defer d.out.mu.Unlock()
 	return strings.Join(d.out.last, "\n")
 }
 
-// Stop asks for a graceful stop, and returns an error when kcl-bootstrap did
+// Stop asks for a graceful stop, and returns an error when the command did
 // not end with status 0.
 func (d *Daemon) Stop() error {
 	d.process.Stop(stopLimit)
 	if err := d.process.Err(); err != nil {
-		return fmt.Errorf("kcl-bootstrap did not stop as asked: %w", err)
+		return fmt.Errorf("%s did not stop as asked: %w", d.name, err)
 	}
 	return nil
 }
 
-// output writes to the log what kcl-bootstrap prints, and looks at its lines.
+// output writes to the log what the command prints, and looks at its lines.
 type output struct {
 	file    *os.File
 	started chan struct{} // closed at the line that says so
@@ -112,9 +123,9 @@ type output struct {
 
 const tailLines = 12
 
-// startedLine is the beginning of the line in which kcl-bootstrap says that
-// Java runs, and with which process ID.
-const startedLine = "kcl-bootstrap: started MultiLangDaemon "
+// startedLine is the line in which the command says that Java runs, and with
+// which process ID.
+var startedLine = regexp.MustCompile(`^(?:kcl-bootstrap: started MultiLangDaemon|consumer-sample: daemon started, version) \S+, pid (\d+)$`)
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
@@ -136,10 +147,9 @@ func (o *output) line(line string) {
 	if len(o.last) > tailLines {
 		o.last = o.last[1:]
 	}
-	if rest, ok := strings.CutPrefix(line, startedLine); ok {
-		var version string
-		var pid int
-		if _, err := fmt.Sscanf(strings.Replace(rest, ",", " ", 1), "%s pid %d", &version, &pid); err != nil {
+	if m := startedLine.FindStringSubmatch(line); m != nil {
+		pid, err := strconv.Atoi(m[1])
+		if err != nil {
 			return
 		}
 		if o.pid == 0 {

@@ -79,24 +79,29 @@ func TestReceipts(t *testing.T) {
 }
 
 func TestStartedLine(t *testing.T) {
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	o := &output{file: log, started: make(chan struct{})}
-	for _, part := range []string{"kcl-bootstrap: fetching\nkcl-bootstrap: started Multi", "LangDaemon 3.1.3, pid 4711\n", "kcl-bootstrap: started MultiLangDaemon 3.1.3, pid 4712\n"} {
-		if _, err := o.Write([]byte(part)); err != nil {
+	for _, parts := range [][]string{
+		{"kcl-bootstrap: fetching\nkcl-bootstrap: started Multi", "LangDaemon 3.1.3, pid 4711\n", "kcl-bootstrap: started MultiLangDaemon 3.1.3, pid 4712\n"},
+		{"consumer-sample: fetching\nconsumer-sample: daemon st", "arted, version 3.1.3, pid 4711\n", "consumer-sample: daemon started, version 3.1.3, pid 4712\n"},
+	} {
+		log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	select {
-	case <-o.started:
-	default:
-		t.Error("the line that says that Java runs was not seen")
-	}
-	if o.pid != 4712 || len(o.last) != 3 { // the one that runs now, restarted
-		t.Errorf("pid %d, last lines %q", o.pid, o.last)
+		defer log.Close()
+		o := &output{file: log, started: make(chan struct{})}
+		for _, part := range parts {
+			if _, err := o.Write([]byte(part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case <-o.started:
+		default:
+			t.Error("the line that says that Java runs was not seen")
+		}
+		if o.pid != 4712 || len(o.last) != 3 { // the one that runs now, restarted
+			t.Errorf("pid %d, last lines %q", o.pid, o.last)
+		}
 	}
 }
 
