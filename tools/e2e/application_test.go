@@ -32,7 +32,8 @@ type application struct {
 	dir        string
 	environ    []string
 	properties string
-	arguments  []string // of kcl-bootstrap, beside -e and -p
+	worker     bool     // consumer-sample run, not kcl-bootstrap
+	arguments  []string // of the command, beside -e or run, and -p
 	sent       []sample.Key
 	files      *sample.ShardFiles
 }
@@ -107,7 +108,7 @@ func (a *application) start(variables ...string) *sample.Daemon {
 	a.t.Helper()
 	log := filepath.Join(a.dir, "daemon.log")
 	d, err := sample.StartDaemon(sample.DaemonConfig{
-		Bin: shared.bin, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Args: a.arguments,
+		Bin: shared.bin, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Worker: a.worker, Args: a.arguments,
 	})
 	if err != nil {
 		a.t.Fatal(err)

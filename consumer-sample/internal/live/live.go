@@ -43,8 +43,9 @@ func (s *Screen) Start(status func() worker.Status) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	drawn := make(chan struct{})
 	p := tea.NewProgram(&model{status: status, note: s.currentNote},
-		tea.WithOutput(s.out),
+		tea.WithOutput(&terminal{File: s.out, drawn: sync.OnceFunc(func() { close(drawn) })}),
 		// Nothing is read: the terminal stays as it is, and Ctrl-C a signal.
 		tea.WithInput(nil),
 		tea.WithoutSignalHandler(),
@@ -60,6 +61,22 @@ func (s *Screen) Start(status func() worker.Status) {
 		defer close(ended)
 		p.Run() // when it fails, the terminal has gone: Println goes on without
 	}()
+	// Before its first frame the library does not know where to print above.
+	select {
+	case <-drawn:
+	case <-ended:
+	}
+}
+
+// A terminal tells when it was written to.
+type terminal struct {
+	*os.File
+	drawn func()
+}
+
+func (t *terminal) Write(p []byte) (int, error) {
+	defer t.drawn()
+	return t.File.Write(p)
 }
 
 // Println prints a line, above the live ones if there are any.
@@ -110,6 +127,7 @@ type model struct {
 	note          func() string
 	width, height int
 	lines         string
+	over          bool
 }
 
 // What the library hands to a model, besides the terminal's size.
@@ -131,7 +149,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.draw()
 		return m, again()
 	case over:
-		m.lines = ""
+		m.over = true
 		return m, tea.Quit
 	}
 	return m, nil
@@ -145,12 +163,13 @@ func (m *model) draw() {
 }
 
 func (m *model) View() tea.View {
-	v := tea.NewView(m.lines)
+	var v tea.View
 	v.DisableBracketedPasteMode = true
-	if m.lines != "" {
+	if !m.over {
 		// The cursor stays visible, so that nothing is to be restored after a
-		// kill -9, on a line of its own for what is typed meanwhile.
-		v.Content += "\n"
+		// kill -9, on a line of its own for what is typed meanwhile. And the
+		// library prints in the wrong place above nothing.
+		v.SetContent(m.lines + "\n")
 		v.Cursor = tea.NewCursor(0, strings.Count(v.Content, "\n"))
 		v.Cursor.Blink = false
 	}

@@ -62,8 +62,8 @@ func program() {
 	}
 }
 
-// terminal is a terminal of 80 columns and 24 lines with a program in it.
-type terminal struct {
+// console is a terminal of 80 columns and 24 lines with a program in it.
+type console struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	tty    *os.File
@@ -75,13 +75,13 @@ type terminal struct {
 	answered chan string
 }
 
-func newTerminal(t *testing.T, environ ...string) *terminal {
+func newConsole(t *testing.T, environ ...string) *console {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &terminal{t: t, cmd: exec.Command(exe), output: make(chan []byte), screen: vt.NewEmulator(80, 24), answered: make(chan string, 100)}
+	x := &console{t: t, cmd: exec.Command(exe), output: make(chan []byte), screen: vt.NewEmulator(80, 24), answered: make(chan string, 100)}
 	x.cmd.Env = append(append(os.Environ(), programEnv+"=1", "TERM=xterm-256color"), environ...)
 	master, tty, err := pty.Open()
 	if err != nil {
@@ -132,7 +132,7 @@ func newTerminal(t *testing.T, environ ...string) *terminal {
 	return x
 }
 
-func (x *terminal) resize(width, height int) {
+func (x *console) resize(width, height int) {
 	x.t.Helper()
 	if err := pty.Setsize(x.tty, &pty.Winsize{Rows: uint16(height), Cols: uint16(width)}); err != nil {
 		x.t.Fatal(err)
@@ -140,7 +140,7 @@ func (x *terminal) resize(width, height int) {
 	x.screen.Resize(width, height)
 }
 
-func (x *terminal) do(commands ...string) {
+func (x *console) do(commands ...string) {
 	x.t.Helper()
 	for _, c := range commands {
 		if _, err := fmt.Fprintln(x.stdin, c); err != nil {
@@ -150,7 +150,7 @@ func (x *terminal) do(commands ...string) {
 }
 
 // lines are what is to be seen, without the empty ones at the end.
-func (x *terminal) lines() []string {
+func (x *console) lines() []string {
 	var lines []string
 	for _, line := range strings.Split(x.screen.String(), "\n") {
 		lines = append(lines, strings.TrimRight(line, " \r"))
@@ -162,7 +162,7 @@ func (x *terminal) lines() []string {
 }
 
 // await waits until the screen shows exactly that.
-func (x *terminal) await(want ...string) {
+func (x *console) await(want ...string) {
 	x.t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
@@ -191,14 +191,14 @@ func plain(s worker.Status, note string) []string {
 // the terminal, and are gone in the end. The terminal is asked nothing, for its
 // answer would be the shell's input.
 func TestLiveLines(t *testing.T) {
-	x := newTerminal(t)
-	x.do("print before", "start")
-	x.await(append([]string{"before"}, plain(busy(), "")...)...)
+	x := newConsole(t)
+	x.do("print before", "start", "print at once")
+	x.await(append([]string{"before", "at once"}, plain(busy(), "")...)...)
 	x.do("print a line above")
-	x.await(append([]string{"before", "a line above"}, plain(busy(), "")...)...)
+	x.await(append([]string{"before", "at once", "a line above"}, plain(busy(), "")...)...)
 	long := strings.Repeat("0123456789", 17)
 	x.do("print " + long)
-	above := []string{"before", "a line above", long[:80], long[80:160], long[160:]}
+	above := []string{"before", "at once", "a line above", long[:80], long[80:160], long[160:]}
 	x.await(append(above, plain(busy(), "")...)...)
 	x.do("shards 1")
 	x.await(append(above, plain(many(1), "")...)...)
@@ -226,7 +226,7 @@ func TestLiveLines(t *testing.T) {
 
 // A program that is killed leaves the terminal as it was.
 func TestKilled(t *testing.T) {
-	x := newTerminal(t)
+	x := newConsole(t)
 	x.do("start", "shards 1")
 	x.await(plain(many(1), "")...)
 	x.cmd.Process.Kill()
@@ -250,13 +250,13 @@ func TestKilled(t *testing.T) {
 // Colours are left out where NO_COLOR says so, and where the terminal can do
 // nothing there are no live lines.
 func TestPlainTerminals(t *testing.T) {
-	x := newTerminal(t, "NO_COLOR=1")
+	x := newConsole(t, "NO_COLOR=1")
 	x.do("start", "shards 1")
 	x.await(plain(many(1), "")...)
 	if all := x.all.String(); strings.Contains(all, "\x1b[3") {
 		t.Errorf("there are colours: %q", all)
 	}
-	x = newTerminal(t, "TERM=dumb")
+	x = newConsole(t, "TERM=dumb")
 	x.do("start", "print a line", "note nothing", "print another", "stop", "print the last")
 	x.await("a line", "another", "the last")
 	if all := x.all.String(); strings.Contains(all, "\x1b") {

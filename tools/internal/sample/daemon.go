@@ -87,6 +87,9 @@ func (d *Daemon) JavaPID() int {
 	return d.out.pid
 }
 
+// PID returns the process ID of the command.
+func (d *Daemon) PID() int { return d.process.PID() }
+
 // Done is closed when the command has ended.
 func (d *Daemon) Done() <-chan struct{} { return d.process.Done() }
 

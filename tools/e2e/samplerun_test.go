@@ -1,0 +1,90 @@
+//go:build unix
+
+package e2e
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// newSampleRun is the sample application in one process for all shards.
+func newSampleRun(t *testing.T, shards int, args ...string) *application {
+	a := newApplication(t, shards)
+	a.worker, a.arguments = true, args
+	return a
+}
+
+// One process for all shards: it is stopped and started again, and its Java is
+// killed while it goes on. Nothing is lost, nothing is written twice, and the
+// stop has its checkpoints.
+func TestSampleRun(t *testing.T) {
+	for name, args := range map[string][]string{"handover": nil, "relay": {"--relay"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newSampleRun(t, 4, args...)
+			a.produce(400)
+			d := a.start()
+			a.awaitRecords(d)
+			a.stop(d)
+
+			a.produce(400)
+			d = a.start()
+			a.awaitRecords(d)
+			a.stoppedWithCheckpoints()
+			first := d.JavaPID()
+			killGroup(t, first, syscall.SIGKILL)
+			a.produce(400)
+			a.awaitRecords(d)
+			if d.JavaPID() == first {
+				t.Error("nobody said that Java was started again")
+			}
+			a.stop(d)
+			a.exactlyOnce()
+			// One log for all shards, each line with its own.
+			for _, line := range strings.Split(a.read("application.log"), "\n") {
+				if strings.Contains(line, "msg=processRecords") && strings.Count(line, "shardId=") != 1 {
+					t.Errorf("a line without its shard: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// A second signal ends it at once, and nothing is left behind.
+func TestSampleRunSecondSignal(t *testing.T) {
+	t.Parallel()
+	a := newSampleRun(t, 1)
+	a.produce(10)
+	mark := "E2E_RUN_MARK=" + t.Name()
+	d := a.start(mark)
+	a.awaitRecords(d)
+	interrupt(t, d.PID())
+	a.await(nil, "it has heard of the stop", func() bool { return strings.Contains(d.Tail(), "another signal after a second") })
+	second := time.NewTimer(1100 * time.Millisecond) // what the command waits for
+	select {
+	case <-d.Done():
+		t.Fatalf("it stopped within a second: there is no second signal to try\n%s", d.Tail())
+	case <-second.C:
+	}
+	begin := time.Now()
+	interrupt(t, d.PID())
+	if status := a.awaitEnd(d); status != 1 || !strings.Contains(d.Tail(), "ended at once") {
+		t.Errorf("status %d\n%s", status, d.Tail())
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	a.await(nil, "nothing is left", func() bool { return marked(t, mark) == "" })
+	if took := time.Since(begin); took > 7*time.Second {
+		t.Errorf("the last process left %v after the signal", took)
+	}
+}
+
+func interrupt(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+}
