@@ -386,4 +386,3 @@ func TestWorkersProcessorFails(t *testing.T) {
 		}
 	})
 }
-

@@ -26,6 +26,7 @@ var benches = []bench{
 	{"bootstrap", "kcl-bootstrap against the bootstrap for Node.js, aws-kcl (npm)", benchBootstrap},
 	{"local", "kinesislocal against kinesis-local (npm) and ferrokinesis (Cargo)", benchLocal},
 	{"protocol", "how fast children take the daemon's records", benchProtocol},
+	{"worker", "one process for all shards against one for each", benchWorker},
 }
 
 // A usageError is for the person who typed the command: exit status 2.

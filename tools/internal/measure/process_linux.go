@@ -36,7 +36,18 @@ func CPUMillis(pid int) float64 {
 // Memory returns a field of the process's status in MB (10^6 bytes), VmRSS or
 // VmHWM for instance; NaN when it is not known.
 func Memory(pid int, field string) float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return megabytes(fmt.Sprintf("/proc/%d/status", pid), field)
+}
+
+// PSS returns the memory of a process in MB (10^6 bytes), with each page that
+// it shares with others divided among them; NaN when it is not known.
+func PSS(pid int) float64 {
+	return megabytes(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss")
+}
+
+// megabytes reads a line of kB.
+func megabytes(file, field string) float64 {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return math.NaN()
 	}
