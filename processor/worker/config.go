@@ -284,7 +284,7 @@ func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(),
 // validate lists what is wrong with the fields that are not properties.
 func (c *Config) validate() error {
 	var errs []error
-	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("worker: Config."+format, args...)) }
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("Config."+format, args...)) }
 	if c.PropertiesFile == "" {
 		if c.Stream == "" && c.StreamARN == "" && c.Properties["streamName"] == "" && c.Properties["streamArn"] == "" {
 			wrong("Stream is empty: name the stream to read, or a PropertiesFile")

@@ -84,7 +84,6 @@ type workerProcess struct {
 // runs. variables are added to its environment.
 func (a *application) startWorker(name string, variables ...string) *workerProcess {
 	a.t.Helper()
-	p := &workerProcess{a: a, log: filepath.Join(a.dir, name+".log"), ended: make(chan struct{})}
 	properties, err := os.ReadFile(a.properties)
 	if err != nil {
 		a.t.Fatal(err)
@@ -94,16 +93,22 @@ func (a *application) startWorker(name string, variables ...string) *workerProce
 	if err := os.WriteFile(own, append(properties, "\nworkerId = "+name+"\n"...), 0o644); err != nil {
 		a.t.Fatal(err)
 	}
+	variables = append(variables, childEnv+"=worker", workerPropertiesEnv+"="+own)
+	return a.startProcess(name, exec.Command(os.Args[0]), variables...)
+}
+
+// startProcess starts a program that is a worker.
+func (a *application) startProcess(name string, cmd *exec.Cmd, variables ...string) *workerProcess {
+	a.t.Helper()
+	p := &workerProcess{a: a, cmd: cmd, log: filepath.Join(a.dir, name+".log"), ended: make(chan struct{})}
 	log, err := os.OpenFile(p.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	defer log.Close()
-	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = a.dir, log, log
-	p.cmd.Env = append(slices.Clone(a.environ), childEnv+"=worker", workerPropertiesEnv+"="+own)
-	p.cmd.Env = append(p.cmd.Env, variables...)
-	if err := p.cmd.Start(); err != nil {
+	cmd.Dir, cmd.Stdout, cmd.Stderr = a.dir, log, log
+	cmd.Env = append(slices.Clone(a.environ), variables...)
+	if err := cmd.Start(); err != nil {
 		a.t.Fatal(err)
 	}
 	go func() {
@@ -164,12 +169,17 @@ func (p *workerProcess) awaitAll() {
 // stop stops it as a service manager does, and returns how long that took.
 func (p *workerProcess) stop() time.Duration {
 	p.a.t.Helper()
+	return p.stopBy(syscall.SIGTERM)
+}
+
+func (p *workerProcess) stopBy(signal os.Signal) time.Duration {
+	p.a.t.Helper()
 	began := time.Now()
-	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.cmd.Process.Signal(signal)
 	select {
 	case <-p.ended:
 	case <-time.After(patience):
-		p.a.t.Fatalf("the worker still runs %v after SIGTERM", patience)
+		p.a.t.Fatalf("the worker still runs %v after a signal", patience)
 	}
 	if status := p.cmd.ProcessState.ExitCode(); status != 0 {
 		p.a.t.Errorf("the worker ended with status %d", status)
