@@ -13,6 +13,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
@@ -87,7 +88,11 @@ func (s *Screen) Println(line string) {
 		select {
 		case <-s.ended:
 		default:
-			// Not Program.Println, which blocks for good when the program ends.
+			// The library miscounts a line that fills its last row. And not
+			// Program.Println, which blocks for good when the program ends.
+			if width, _, err := term.GetSize(int(s.out.Fd())); err == nil && width > 1 {
+				line = ansi.Wrap(line, width-1, "")
+			}
 			s.program.Send(tea.Println(line)())
 			return
 		}

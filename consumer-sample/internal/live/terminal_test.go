@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -182,38 +183,45 @@ func (x *console) await(want ...string) {
 	}
 }
 
-// plain is what the terminal is to show of a status.
+// plain is what the terminal is to show of a status, but for the cursor's line.
 func plain(s worker.Status, note string) []string {
 	return strings.Split(ansi.Strip(Lines(s, note, 80, 23)), "\n")
 }
 
-// The live lines stay below what is printed, follow the shards and the size of
-// the terminal, and are gone in the end. The terminal is asked nothing, for its
-// answer would be the shell's input.
+// sized is what one of another size is to show.
+func sized(s worker.Status, width, height int) []string {
+	return strings.Split(ansi.Strip(Lines(s, "", width, height-1)), "\n")
+}
+
+// The live lines stay below what is printed, follow the shards, and are gone in
+// the end. The terminal is asked nothing, for its answer would be the input of
+// the shell.
 func TestLiveLines(t *testing.T) {
 	x := newConsole(t)
 	x.do("print before", "start", "print at once")
 	x.await(append([]string{"before", "at once"}, plain(busy(), "")...)...)
 	x.do("print a line above")
 	x.await(append([]string{"before", "at once", "a line above"}, plain(busy(), "")...)...)
-	long := strings.Repeat("0123456789", 17)
-	x.do("print " + long)
-	above := []string{"before", "at once", "a line above", long[:80], long[80:160], long[160:]}
-	x.await(append(above, plain(busy(), "")...)...)
+	above := []string{"before", "at once", "a line above"}
+	for n := 158; n <= 159; n++ {
+		long := strings.Repeat("x", n)
+		x.do("print " + long)
+		for ; len(long) > 79; long = long[79:] {
+			above = append(above, long[:79])
+		}
+		above = append(above, long)
+		x.await(append(slices.Clone(above), plain(busy(), "")...)...)
+	}
 	x.do("shards 1")
-	x.await(append(above, plain(many(1), "")...)...)
+	x.await(append(slices.Clone(above), plain(many(1), "")...)...)
 	x.do("shards 3")
-	x.await(append(above, plain(many(3), "")...)...)
+	x.await(append(slices.Clone(above), plain(many(3), "")...)...)
 	x.do("note 7 of 9")
-	x.await(append(above, plain(many(3), "7 of 9")...)...)
+	x.await(append(slices.Clone(above), plain(many(3), "7 of 9")...)...)
 	x.do("note ")
-	x.await(append(above, plain(many(3), "")...)...)
-	x.do("shards 40")
-	x.await(append(above, plain(many(40), "")...)...)
-	x.resize(80, 18)
-	x.await(append(above, strings.Split(ansi.Strip(Lines(many(40), "", 80, 17)), "\n")...)...)
+	x.await(append(slices.Clone(above), plain(many(3), "")...)...)
 	x.do("stop", "print after")
-	x.await(append(above, "after")...)
+	x.await(append(slices.Clone(above), "after")...)
 	x.stdin.Close()
 	if err := x.cmd.Wait(); err != nil {
 		t.Error(err)
@@ -222,6 +230,20 @@ func TestLiveLines(t *testing.T) {
 	for answer := range x.answered {
 		t.Errorf("the terminal was asked something: it answered %q", answer)
 	}
+}
+
+// The live lines follow the size of the terminal.
+func TestResize(t *testing.T) {
+	x := newConsole(t)
+	x.resize(48, 20)
+	x.do("start")
+	x.await(sized(busy(), 48, 20)...)
+	x.resize(100, 24)
+	x.await(sized(busy(), 100, 24)...)
+	x.do("shards 40")
+	x.await(sized(many(40), 100, 24)...)
+	x.resize(100, 40)
+	x.await(sized(many(40), 100, 40)...)
 }
 
 // A program that is killed leaves the terminal as it was.
