@@ -104,7 +104,7 @@ func newConsole(t *testing.T, environ ...string) *console {
 		x.cmd.Process.Kill()
 		x.cmd.Wait()
 		master.Close()
-		x.screen.Close()
+		x.closeInput()
 	})
 	go func() {
 		defer close(x.output)
@@ -132,6 +132,10 @@ func newConsole(t *testing.T, environ ...string) *console {
 	}()
 	return x
 }
+
+// closeInput ends what the terminal answers. The emulator's Close is not for use
+// beside its Read.
+func (x *console) closeInput() { x.screen.InputPipe().(io.Closer).Close() }
 
 func (x *console) resize(width, height int) {
 	x.t.Helper()
@@ -226,7 +230,7 @@ func TestLiveLines(t *testing.T) {
 	if err := x.cmd.Wait(); err != nil {
 		t.Error(err)
 	}
-	x.screen.Close()
+	x.closeInput()
 	for answer := range x.answered {
 		t.Errorf("the terminal was asked something: it answered %q", answer)
 	}
