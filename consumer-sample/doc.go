@@ -2,7 +2,10 @@
 // it appends the records of each shard to a file of its own, one line of JSON
 // each, and checkpoints what is synced to disk.
 //
-// The MultiLangDaemon starts it, once for each shard; see sample.properties.
+// "consumer-sample run" is a program that people start: it runs the
+// MultiLangDaemon and serves all shards (run.go, by processor/worker). Without
+// run the MultiLangDaemon starts it, once for each shard (child.go); see
+// sample.properties. What it does with the records is the same (consumer.go).
 //
 // # Guarantees
 //
@@ -13,8 +16,14 @@
 //   - A line that a crash left incomplete is cut off at the next start
 //     (TestTornLineIsCut); nothing else is ever removed, a file that ends in
 //     something else is an error (TestForeignFileIsLeftAlone).
-//   - On Unix two processes cannot write to one file (TestOneWriter).
+//   - On Unix two processors cannot write to one file (TestOneWriter), and a
+//     lease that ends without a word frees it (TestFileIsFreedWithItsLease).
 //   - A throttled checkpoint is made up for, on an idle shard too
 //     (TestThrottledCheckpointIsMadeUpFor).
-//   - It prints nothing: what it does stands in application.log (TestLifeCycle).
+//   - As a child it prints nothing: what it does stands in application.log
+//     (TestLifeCycle).
+//   - Live lines leave a terminal as it was, also after a kill -9 (package live's
+//     TestLiveLines, TestKilled).
+//   - A second signal ends run at once, and with it all that it has started
+//     (TestSampleRunSecondSignal of tools/e2e).
 package main
