@@ -134,6 +134,10 @@ func (f *runFlags) config() worker.Config {
 	}
 	if f.properties == "" {
 		maps.Copy(c.Properties, sampleSettings())
+		if os.Getenv("AWS_ENDPOINT_URL_KINESIS") != "" {
+			// A local stack has no CloudWatch: the worker's default fits there.
+			delete(c.Properties, "metricsLevel")
+		}
 	}
 	for _, s := range f.set {
 		name, value, _ := strings.Cut(s, "=")
@@ -192,7 +196,9 @@ func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
 	say := func(format string, args ...any) { screen.Println("consumer-sample: " + fmt.Sprintf(format, args...)) }
 
 	c := f.config()
-	c.Log = slog.New(console{Handler: logrusslog.NewHandler(logger, nil), say: say})
+	log := logrusslog.NewHandler(logger, nil)
+	c.Log = slog.New(console{Handler: log, say: say})
+	c.Options = []processor.Option{processor.WithLogger(slog.New(log))}
 	c.Fetch.Progress = (&fetchProgress{say: say, note: screen.Note}).report
 	w := worker.New(c, func(string) processor.RecordProcessor { return &consumer{dir: f.dir, log: logger} })
 

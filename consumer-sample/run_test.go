@@ -69,6 +69,25 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// Beside a local Kinesis nothing is sent to the real CloudWatch, unless it is
+// asked for.
+func TestNoMetricsFromALocalStack(t *testing.T) {
+	for _, tc := range []struct{ endpoint, set, want string }{
+		{"", "", "SUMMARY"},
+		{"http://127.0.0.1:1", "", ""},
+		{"http://127.0.0.1:1", "metricsLevel=DETAILED", "DETAILED"},
+	} {
+		t.Setenv("AWS_ENDPOINT_URL_KINESIS", tc.endpoint)
+		var f runFlags
+		if tc.set != "" {
+			f.set = []string{tc.set}
+		}
+		if got := f.config().Properties["metricsLevel"]; got != tc.want {
+			t.Errorf("%+v: metricsLevel is %q", tc, got)
+		}
+	}
+}
+
 // What the worker says at Info and above is for people too; what the daemon
 // says is in the log alone.
 func TestConsole(t *testing.T) {
