@@ -3,6 +3,7 @@
 package needs
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"testing"
@@ -42,6 +43,21 @@ func Command(t testing.TB, names ...string) {
 			lacks(t, err)
 		}
 	}
+}
+
+// Browser returns the command of a Chromium, and skips t if there is none.
+func Browser(t testing.TB) string {
+	t.Helper()
+	var missing []error
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		path, err := exec.LookPath(name)
+		if err == nil {
+			return path
+		}
+		missing = append(missing, err)
+	}
+	lacks(t, errors.Join(missing...))
+	return ""
 }
 
 // Workspace returns the folder of the go.work file, and skips t in a module

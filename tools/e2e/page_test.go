@@ -1,0 +1,327 @@
+//go:build unix
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+)
+
+func init() { children["page"] = runPageWorker }
+
+// errToldTo is the error of a processor that the test has fail.
+const errToldTo = "the store is closed"
+
+// runPageWorker is a worker with a status page, whose processors wait while the
+// file "hold" is there, and fail while the file "fail" has their shard's ID.
+func runPageWorker() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	err := worker.Run(ctx, worker.Config{
+		PropertiesFile: os.Getenv(workerPropertiesEnv),
+		HTTP:           ":0",
+		Restart:        bootstrap.RestartPolicy{Limit: 20, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second},
+		Log:            slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}, func(string) processor.RecordProcessor {
+		n := &noter{}
+		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
+			if len(in.Records) == 0 {
+				return n.save(ctx, in)
+			}
+			if shard, _ := os.ReadFile("fail"); string(shard) == n.shardID {
+				return errors.New(errToldTo)
+			}
+			err := sample.Await(ctx, nil, func() (bool, error) {
+				_, err := os.Stat("hold")
+				return err != nil, nil
+			})
+			if err != nil {
+				return err
+			}
+			return n.save(ctx, in)
+		}
+		return n
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// A browserPage is a worker's status page in a real browser.
+type browserPage struct {
+	t   *testing.T
+	ctx context.Context
+	w   *workerProcess
+	url string
+
+	mu       sync.Mutex
+	requests []string // to others than the worker
+	problems []string // that the browser tells of
+}
+
+// openPage opens a page and stays on it until the test ends.
+func openPage(t *testing.T, w *workerProcess, url string) *browserPage {
+	t.Helper()
+	p := &browserPage{t: t, w: w, url: url}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(needs.Browser(t)), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	p.ctx = ctx
+	if err := chromedp.Listen(ctx, p.hear); err != nil {
+		t.Fatal(err)
+	}
+	err := chromedp.Do(ctx,
+		chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			if _, err := cdp.Call(ctx, target, network.Enable, network.EnableParams{}); err != nil {
+				return err
+			}
+			_, err := cdp.Call(ctx, target, cdplog.Enable, cdp.Empty{})
+			return err
+		}),
+		chromedp.EmulateViewport(1280, 900),
+		chromedp.Navigate(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It refreshes itself: the document stays the same.
+	p.evaluate(`document.body.dataset.opened = "once"`)
+	return p
+}
+
+// hear hears what the browser does and says.
+func (p *browserPage) hear(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		if u := e.Request.URL; !strings.HasPrefix(u, p.url) && !strings.HasPrefix(u, "data:") {
+			p.requests = append(p.requests, u)
+		}
+	case *cdplog.EventEntryAdded:
+		p.problems = append(p.problems, fmt.Sprint(e.Entry.Text, " ", e.Entry.URL))
+	case *runtime.EventExceptionThrown:
+		p.problems = append(p.problems, e.ExceptionDetails.Text)
+	}
+}
+
+// quiet fails the test if the page has asked anybody else, or the browser
+// complains: of the policy, of the script, of an answer.
+func (p *browserPage) quiet() {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, u := range p.requests {
+		p.t.Errorf("the page asks for %s", u)
+	}
+	for _, text := range p.problems {
+		p.t.Errorf("the browser says: %s", text)
+	}
+}
+
+// evaluate returns what JavaScript says, as text.
+func (p *browserPage) evaluate(expression string) string {
+	p.t.Helper()
+	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	if err != nil {
+		p.t.Fatalf("%s: %v", expression, err)
+	}
+	return s
+}
+
+// await waits until the page itself says so.
+func (p *browserPage) await(what, expression string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeoutCause(p.t.Context(), patience, fmt.Errorf("not so after %v", patience))
+	defer cancel()
+	err := sample.Await(ctx, nil, func() (bool, error) { return p.evaluate(expression) == "true", nil })
+	if err != nil {
+		p.t.Fatalf("%s: %v; the page says:\n%s", what, err, p.evaluate(`document.body.innerText`))
+	}
+}
+
+// column lists a cell of each row of the table of shards; cell is a selector.
+func column(cell string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll("tbody tr")].map(row => row.querySelector(%q).textContent.trim()).join()`, cell)
+}
+
+// fits fails the test if the page is wider than a screen.
+func (p *browserPage) fits(width int64) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, chromedp.EmulateViewport(width, 800)); err != nil {
+		p.t.Fatal(err)
+	}
+	// Of the elements too: what is cut off does not scroll.
+	wide := p.evaluate(`[...document.querySelectorAll("main *")].filter(e =>
+		e.getClientRects().length > 0 && getComputedStyle(e.closest("thead") ?? e).position != "absolute" && !e.closest("svg") &&
+		e.getBoundingClientRect().right > innerWidth + .5).map(e => e.outerHTML.slice(0, 80)).join("\n")`)
+	if wide != "" || p.evaluate(`document.documentElement.scrollWidth > innerWidth`) != "false" {
+		p.t.Errorf("the page is wider than %d pixels: %s", width, wide)
+	}
+}
+
+var statusPage = regexp.MustCompile(`msg="status page" url=(\S+)`)
+
+// The page in a browser, as somebody sees it who leaves it open: what is waited
+// for, the shards, their lag that falls, a reshard, a shard that fails again and
+// again, and the worker's end. It is never loaded again by hand.
+func TestStatusPage(t *testing.T) {
+	t.Parallel()
+	needs.Browser(t)
+	const secret = "what-a-record-has"
+	a := newApplication(t, 2, stack.Setting{Name: "maxRecords", Value: "20"}, stack.Setting{Name: "callProcessRecordsEvenForEmptyRecordList", Value: "true"})
+	file := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(a.dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove := func(name string) {
+		t.Helper()
+		if err := os.Remove(filepath.Join(a.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file("hold", "")
+	a.putLines(200, func(line int) string { return fmt.Sprint(secret, line) })
+	w := a.startWorker("page-worker", childEnv+"=page")
+	var url string
+	w.await("the page's address", func() bool {
+		m := statusPage.FindStringSubmatch(a.read("page-worker.log"))
+		if m != nil {
+			url = m[1]
+		}
+		return m != nil
+	})
+	p := openPage(t, w, url)
+
+	p.await("the state before there are shards", `/daemon (preparing|starting|ready)/.test(document.querySelector("#daemon").innerText)`)
+	p.await("what is waited for", `document.querySelector(".waiting p") !== null`)
+
+	p.await("both shards", column("th")+` == "shardId-000000000000,shardId-000000000001"`)
+	p.await("batches in work", column("td.s .state")+` == "processing,processing"`)
+	p.await("a lag of seconds", `/^[0-9.]+ (s|min)/.test(document.querySelector(".tile.lag .big").innerText)`)
+	p.await("the curve of the lag", `document.querySelectorAll("td.lag path.line").length == 2`)
+	for part, want := range map[string]string{`"h1"`: a.name, `".facts"`: "page-worker"} {
+		if text := p.evaluate(`document.querySelector(` + part + `).innerText`); !strings.Contains(text, want) {
+			t.Errorf("%s: %q is not in %q", part, want, text)
+		}
+	}
+	remove("hold")
+	w.awaitAll()
+	p.await("a lag that has fallen", column("td.lag .value")+` == "0 ms,0 ms"`)
+	p.await("a curve that falls", `[...document.querySelectorAll("td.lag path.line")].every(path => {
+		const heights = path.getAttribute("d").match(/[0-9.]+ [0-9.]+/g).map(point => Number(point.split(" ")[1]));
+		return Math.min(...heights) < 20 && heights.at(-1) > 25;
+	})`)
+	p.await("checkpoints", column("td.check")+`.split(",").every(cell => / ago /.test(cell))`)
+
+	if _, err := a.kinesis().SplitShard(t.Context(), &kinesis.SplitShardInput{
+		StreamName: &a.name, ShardToSplit: aws.String(firstShard), NewStartingHashKey: aws.String("1000000000000000000000000000000000000"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p.await("the children of the shard that was split", column("th")+` == "shardId-000000000001,shardId-000000000002,shardId-000000000003"`)
+	p.await("the end of the parent", `/shardId-000000000000\s+ended/.test(document.querySelector("ul.left").innerText)`)
+	p.quiet()
+
+	const bad = "shardId-000000000001"
+	file("fail", bad)
+	a.putLines(200, func(line int) string { return fmt.Sprint(secret, line) })
+	p.await("the error", fmt.Sprintf(`(document.querySelector("ol.errors")?.innerText ?? "").includes(%q)`, errToldTo))
+	p.await("the shard that fails again and again", fmt.Sprintf(`(document.querySelector(".alarm")?.innerText ?? "").startsWith("%s fails again and again:")`, bad))
+	remove("fail")
+	w.awaitAll()
+	p.await("the shards again, with what they had", column("th")+` == "shardId-000000000001,shardId-000000000002,shardId-000000000003" && `+
+		`document.querySelector("#daemon").innerText.startsWith("daemon ready")`)
+	p.await("the restarts", `Number(/Restarts of the daemon\s+(\d+)/.exec(document.querySelector(".facts").innerText)[1]) >= 3`)
+
+	for _, width := range []int64{375, 320, 800, 1280} {
+		p.fits(width)
+	}
+	dark := func(scheme string) string {
+		err := chromedp.Do(p.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+			return err
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.evaluate(`getComputedStyle(document.body).backgroundColor`)
+	}
+	if light, dark := dark("light"), dark("dark"); light == dark {
+		t.Errorf("the ground is %s in light and dark", dark)
+	}
+	if text := p.evaluate(`document.documentElement.outerHTML`); strings.Contains(text, secret) {
+		t.Errorf("a record's data is on the page:\n%s", text)
+	}
+	for _, page := range []string{"status.json", "metrics"} {
+		text := get(t, url+page)
+		if !strings.Contains(text, bad) || strings.Contains(text, secret) {
+			t.Errorf("%s has no %s, or a record's data:\n%s", page, bad, text)
+		}
+	}
+	if metrics := get(t, url+"metrics"); !strings.Contains(metrics, `kcl_shard_fails_repeatedly{shard="`+bad+`"} 1`) {
+		t.Errorf("%s does not fail repeatedly by the metrics:\n%s", bad, metrics)
+	}
+	if text := p.evaluate(`document.body.dataset.opened`); text != "once" {
+		t.Error("the page was loaded again")
+	}
+	p.quiet()
+
+	w.stop()
+	p.await("that the worker has gone", `!document.querySelector("#notice").hidden && document.querySelector("#notice").innerText.startsWith("The worker does not answer.")`)
+	if n := p.evaluate(`document.querySelectorAll("tbody tr, ul.left li").length > 0`); n != "true" {
+		t.Error("what was last known is no longer there")
+	}
+}
+
+// get returns a page of the worker's.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", url, response.Status, err)
+	}
+	return string(body)
+}
