@@ -131,9 +131,10 @@ func newPage(s Status) page {
 	for _, shard := range s.Shards {
 		p.Records += shard.Records
 	}
-	all := total(s.Shards)
-	p.LagSpark, p.RateSpark = lagSpark(all, s.Now), rateSpark(all, s.Now)
-	p.Trend = trend(all, p.Lag)
+	// The lag of a shard that left is no longer this worker's.
+	held := total(s.Shards[:len(p.Held)])
+	p.LagSpark, p.RateSpark = lagSpark(held, s.Now), rateSpark(total(s.Shards), s.Now)
+	p.Trend = trend(held, p.Lag)
 	for _, e := range s.Errors {
 		p.Errors = append(p.Errors, failure{e, s.Now.Sub(e.Time)})
 	}

@@ -66,6 +66,35 @@ func TestPageOfShards(t *testing.T) {
 	check(t, "the title", text(t, b, "<title>", "</title>"), "1 min 30 s behind · stream")
 }
 
+// The lag of a shard that another worker has now is not fallen.
+func TestPageOfAShardThatLeft(t *testing.T) {
+	b, c := testBoard()
+	stays, leaves := b.shard("a"), b.shard("b")
+	for range 20 {
+		stays.batchReceived(10, 1, 5000)
+		leaves.batchReceived(10, 1, 900_000)
+		c.seconds(1)
+	}
+	leaves.left()
+	c.seconds(6)
+	got := text(t, b, `<section class="tiles"`, "</section>")
+	if !strings.Contains(got, "Greatest lag | 5.0 s | \u00a0 | Records per second") {
+		t.Error(got)
+	}
+}
+
+func TestPageNamesAllThatFail(t *testing.T) {
+	b, _ := testBoard()
+	for range 3 {
+		b.shard("a").failed(errors.New("cannot"))
+		b.shard("b").failed(errors.New("cannot"))
+	}
+	got := text(t, b, `<p class="alarm"`, "</p>")
+	if !strings.Contains(got, "a, b fail again and again: 3 times") {
+		t.Error(got)
+	}
+}
+
 // Without shards the page says what is waited for.
 func TestPageWithoutShards(t *testing.T) {
 	b, _ := testBoard()
@@ -140,6 +169,7 @@ func TestTrend(t *testing.T) {
 		{60_000, -100, ""}, // it would take long, and may change
 		{60_000, -150, "caught up in about 12 min 52 s"},
 		{60_000, 0, ""},
+		{80_000, -5600, "caught up in about 1.0 s"},
 		{60_000, 2000, "growing"},
 		{0, 2, ""}, // a lag of no account
 	} {

@@ -129,7 +129,8 @@ func trend(history []Sample, millis int64) string {
 	slope := float64(last.MillisBehindLatest-first.MillisBehindLatest) / float64(last.Time.Sub(first.Time).Milliseconds())
 	switch {
 	case slope < -.05:
-		return "caught up in about " + duration(time.Duration(float64(millis)/-slope*float64(time.Millisecond)).Round(time.Second))
+		left := time.Duration(float64(millis) / -slope * float64(time.Millisecond))
+		return "caught up in about " + duration(max(left, time.Second).Round(time.Second))
 	case slope > .2:
 		return "growing"
 	default:
