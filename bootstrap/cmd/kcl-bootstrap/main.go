@@ -45,6 +45,7 @@ const (
 var subcommands = map[string]func(c *command, ctx context.Context, args []string) int{
 	"check":     (*command).check,
 	"fetch":     (*command).fetch,
+	"new":       (*command).new,
 	"classpath": (*command).classpath,
 	"version":   (*command).version,
 }
@@ -59,10 +60,21 @@ func (c *command) dispatch(ctx context.Context, args []string) int {
 	return c.run(ctx, args)
 }
 
-// parse reads the arguments of a command line whose help is given. It returns
-// false, with the exit status, when that was all: help was asked for, or the
-// usage is wrong.
+// parse reads the arguments of a command line that has flags only, and whose
+// help is given. It returns false, with the exit status, when that was all: help
+// was asked for, or the usage is wrong.
 func (c *command) parse(set *pflag.FlagSet, help string, args []string) (status int, ok bool) {
+	if status, ok := c.parseFlags(set, help, args); !ok {
+		return status, false
+	}
+	if set.NArg() > 0 {
+		return c.usage(set, fmt.Errorf("unexpected argument %q", set.Arg(0))), false
+	}
+	return statusOK, true
+}
+
+// parseFlags is parse for a command line that may have other arguments.
+func (c *command) parseFlags(set *pflag.FlagSet, help string, args []string) (status int, ok bool) {
 	set.SetOutput(io.Discard)
 	set.SortFlags = false
 	wanted := set.BoolP("help", "h", false, "print this text")
@@ -74,8 +86,6 @@ func (c *command) parse(set *pflag.FlagSet, help string, args []string) (status 
 			return c.failed(err), false
 		}
 		return statusOK, false
-	case set.NArg() > 0:
-		return c.usage(set, fmt.Errorf("unexpected argument %q", set.Arg(0))), false
 	}
 	return statusOK, true
 }

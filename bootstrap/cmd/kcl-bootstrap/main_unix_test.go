@@ -274,7 +274,7 @@ func TestSubcommandHelp(t *testing.T) {
 			t.Errorf("%s is not in the help of kcl-bootstrap", name)
 		}
 	}
-	for _, args := range [][]string{{"-h"}, {"check", "-h"}, {"fetch", "-h"}, {"classpath", "--help"}, {"version", "-h"}} {
+	for _, args := range [][]string{{"-h"}, {"check", "-h"}, {"fetch", "-h"}, {"new", "-h"}, {"classpath", "--help"}, {"version", "-h"}} {
 		status, stdout, stderr := b.run(t, nil, args...)
 		if status != 0 || stderr != "" || !strings.Contains(stdout, "Example:\n") || !strings.Contains(stdout, "-h, --help") {
 			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)

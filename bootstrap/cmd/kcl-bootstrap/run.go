@@ -15,7 +15,7 @@ import (
 )
 
 const help = `Usage: kcl-bootstrap --properties FILE [--execute] [flags]
-       kcl-bootstrap check|fetch|classpath|version [--help]
+       kcl-bootstrap new|check|fetch|classpath|version [--help]
 
 Checks the properties file, finds Java, fetches ` + daemon + ` and
 the jars it needs, and prints the command that starts the daemon, or runs it.

@@ -24,12 +24,16 @@ func (c *command) version(_ context.Context, args []string) int {
 	if status, ok := c.parse(set, versionHelp, args); !ok {
 		return status
 	}
-	own := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		own = info.Main.Version
-	}
-	if _, err := fmt.Fprintf(c.stdout, "kcl-bootstrap %s, %s\n", own, daemon); err != nil {
+	if _, err := fmt.Fprintf(c.stdout, "kcl-bootstrap %s, %s\n", ownVersion(), daemon); err != nil {
 		return c.failed(fmt.Errorf("cannot print the version: %w", err))
 	}
 	return statusOK
+}
+
+// ownVersion is that of the module that this command was built from.
+func ownVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "(unknown)"
 }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/scaffold"
+)
+
+const newHelp = `Usage: kcl-bootstrap new DIR [flags]
+
+Makes a consumer project in DIR, a new or an empty folder: a record processor
+in Go with retries and dead letters, its test, the daemon's properties, a
+Dockerfile and a systemd unit. It fetches nothing, and says what to type next.
+
+      --module PATH             the module path, whose last element names the
+                                program (default: the name of DIR)
+      --stream NAME             the stream to read (default: the program's name)
+      --application NAME        the application, and so its tables (default: the
+                                program's name)
+      --region REGION           the AWS region (default: that of AWS_REGION or
+                                AWS_DEFAULT_REGION, else us-east-1)
+      --processor-version V     the version of the processor module to require
+                                (default: ` + scaffold.DefaultProcessorVersion + `)
+  -h, --help                    print this text
+
+Example:
+  kcl-bootstrap new orders --module example.com/team/orders --region eu-west-1
+
+Exit status: 0 made, 1 failed and nothing is left of it, 2 wrong usage.
+`
+
+// new is the subcommand.
+func (c *command) new(ctx context.Context, args []string) int {
+	var p scaffold.Project
+	set := pflag.NewFlagSet("kcl-bootstrap new", pflag.ContinueOnError)
+	set.StringVar(&p.Module, "module", "", "")
+	set.StringVar(&p.Stream, "stream", "", "")
+	set.StringVar(&p.Application, "application", "", "")
+	set.StringVar(&p.Region, "region", "", "")
+	set.StringVar(&p.ProcessorVersion, "processor-version", scaffold.DefaultProcessorVersion, "")
+	if status, ok := c.parseFlags(set, newHelp, args); !ok {
+		return status
+	}
+	if set.NArg() == 0 || set.Arg(0) == "" {
+		return c.usage(set, errors.New("which folder? kcl-bootstrap new DIR"))
+	}
+	if set.NArg() > 1 {
+		return c.usage(set, fmt.Errorf("unexpected argument %q", set.Arg(1)))
+	}
+	dir := set.Arg(0)
+	if !set.Changed("module") {
+		full, err := filepath.Abs(dir) // of . too
+		if err != nil {
+			return c.failed(err)
+		}
+		p.Module = filepath.Base(full)
+	}
+	// A flag that is given and empty is a script's unset variable.
+	if !set.Changed("stream") {
+		p.Stream = p.Name()
+	}
+	if !set.Changed("application") {
+		p.Application = p.Name()
+	}
+	if !set.Changed("region") {
+		p.Region = cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), "us-east-1")
+	}
+	p.BootstrapVersion = scaffold.Released(ownVersion())
+	if err := p.Validate(); err != nil {
+		return c.usage(set, err)
+	}
+	made, err := scaffold.Create(ctx, dir, p)
+	if err != nil {
+		return c.failed(err)
+	}
+	if _, err := fmt.Fprint(c.stdout, newSummary(dir, p, made)); err != nil {
+		return c.failed(err)
+	}
+	return statusOK
+}
+
+// newSummary tells what is there now and what to type.
+func newSummary(dir string, p scaffold.Project, made []scaffold.File) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "made %s, which reads the stream %s in %s:\n", p.Name(), p.Stream, p.Region)
+	width := 0
+	for _, f := range made {
+		width = max(width, len(f.Name))
+	}
+	for _, f := range made {
+		if f.What != "" {
+			fmt.Fprintf(&b, "  %-*s  %s\n", width, f.Name, f.What)
+		}
+	}
+	b.WriteString("next:\n")
+	if filepath.Clean(dir) != "." {
+		fmt.Fprintf(&b, "  %s\n", bootstrap.Quote([]string{"cd", dir}))
+	}
+	b.WriteString("  go mod tidy && go test ./...\n  go build\n  kcl-bootstrap -e -p sample.properties\n")
+	return b.String()
+}

@@ -1,0 +1,257 @@
+package scaffold
+
+import (
+	"context"
+	"errors"
+	"go/format"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+)
+
+func project(module string) Project {
+	p := Project{Module: module, Stream: "orders-stream", Application: "orders-app", Region: "eu-west-1",
+		ProcessorVersion: "v1.2.3", BootstrapVersion: "v4.5.6"}
+	return p
+}
+
+func read(t *testing.T, elements ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(elements...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Each file is there, is formatted, and says what the project is.
+func TestCreate(t *testing.T) {
+	for _, module := range []string{"orders", "example.com/team/orders", "example.com/orders/v2", "example.com/Order_s.x"} {
+		t.Run(module, func(t *testing.T) {
+			p := project(module)
+			dir := filepath.Join(t.TempDir(), "not there", "yet")
+			made, err := Create(t.Context(), dir, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, f := range made {
+				names = append(names, f.Name)
+			}
+			var there []string
+			err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+				if err == nil && !d.IsDir() {
+					there = append(there, d.Name())
+				}
+				return err
+			})
+			slices.Sort(names)
+			slices.Sort(there)
+			if err != nil || !slices.Equal(names, there) || !slices.Contains(there, p.Name()+".service") {
+				t.Errorf("made %q, there are %q, %v", names, there, err)
+			}
+			for _, name := range there {
+				text := read(t, dir, name)
+				if strings.Contains(text, "{{") || strings.Contains(text, "<no value>") || !strings.HasSuffix(text, "\n") || strings.Contains(text, " \n") {
+					t.Errorf("%s is not whole, or has spaces at a line's end:\n%s", name, text)
+				}
+				if strings.HasSuffix(name, ".go") {
+					if formatted, err := format.Source([]byte(text)); err != nil || string(formatted) != text {
+						t.Errorf("%s is not formatted (%v)", name, err)
+					}
+				}
+			}
+			for name, want := range map[string]string{
+				"go.mod":              "module " + module + "\n",
+				"main.go":             "// Command " + p.Name() + " handles the records of the Kinesis stream orders-stream.\n",
+				"sample.properties":   "\nexecutableName = ./" + p.Name() + "\n",
+				"Dockerfile":          "kcl-bootstrap@v4.5.6\n",
+				p.Name() + ".service": "\nStateDirectory=" + p.Name() + "\n",
+				".gitignore":          "/" + p.Name() + "\n",
+				"README.md":           "--application orders-app --stream-name orders-stream --region eu-west-1",
+				".dockerignore":       "\n" + p.Name() + "\n",
+				"logback.xml":         "DrainChildSTDERRTask",
+				"main_test.go":        "func TestRecords(",
+			} {
+				if !strings.Contains(read(t, dir, name), want) {
+					t.Errorf("%s has no %q", name, want)
+				}
+			}
+			if !strings.HasSuffix(read(t, dir, "go.mod"), "/processor v1.2.3\n") {
+				t.Errorf("go.mod: %s", read(t, dir, "go.mod"))
+			}
+		})
+	}
+}
+
+// The configuration passes the check of every start, without a warning.
+func TestPropertiesAreGood(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Create(t.Context(), dir, project("orders")); err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range []string{"orders", "orders.exe"} { // of Unix, of Windows
+		if err := os.WriteFile(filepath.Join(dir, program), nil, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	properties, err := bootstrap.ReadProperties("sample.properties")
+	if err != nil {
+		t.Fatal(err)
+	}
+	warnings, err := properties.Check(bootstrap.DaemonKeys())
+	if err != nil || len(warnings) > 0 {
+		t.Errorf("%v, %v", warnings, err)
+	}
+	for name, want := range map[string]string{"streamName": "orders-stream", "applicationName": "orders-app", "regionName": "eu-west-1"} {
+		if got, _ := properties.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Project)
+		want   string
+	}{
+		"module with a space":     {func(p *Project) { p.Module = "my orders" }, "--module"},
+		"module of nothing":       {func(p *Project) { p.Module = "" }, "--module"},
+		"module of the root":      {func(p *Project) { p.Module = "/" }, "--module"},
+		"module that climbs":      {func(p *Project) { p.Module = "example.com/../x" }, "--module"},
+		"module that ends in /":   {func(p *Project) { p.Module = "example.com/" }, "--module"},
+		"module as a file":        {func(p *Project) { p.Module = "example.com/dockerfile" }, "program called dockerfile"},
+		"module as a folder":      {func(p *Project) { p.Module = "dead-letters" }, "program called dead-letters"},
+		"module of Go's own":      {func(p *Project) { p.Module = "log" }, "example.com/log"},
+		"module below Go's own":   {func(p *Project) { p.Module = "cmd/orders" }, "example.com/cmd/orders"},
+		"stream with a slash":     {func(p *Project) { p.Stream = "a/b" }, "--stream"},
+		"stream with a line end":  {func(p *Project) { p.Stream = "a\nb" }, "--stream"},
+		"no stream":               {func(p *Project) { p.Stream = "" }, "--stream"},
+		"application too short":   {func(p *Project) { p.Application = "ab" }, "--application"},
+		"region of capitals":      {func(p *Project) { p.Region = "EU" }, "--region"},
+		"version without its v":   {func(p *Project) { p.ProcessorVersion = "1.2.3" }, "--processor-version"},
+		"version that is a query": {func(p *Project) { p.ProcessorVersion = "latest" }, "--processor-version"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := project("orders")
+			c.change(&p)
+			dir := filepath.Join(t.TempDir(), "new")
+			_, err := Create(t.Context(), dir, p)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v, want a line with %s", err, c.want)
+			}
+			if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the folder: %v", err)
+			}
+		})
+	}
+}
+
+func TestOccupiedFolders(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(t.Context(), dir, project("orders")); err != nil {
+		t.Errorf("a new clone: %v", err)
+	}
+	before := read(t, dir, "main.go") + "mine\n"
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(before), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(t.Context(), dir, project("orders")); !errors.Is(err, ErrNotEmpty) {
+		t.Errorf("a folder with files: %v", err)
+	}
+	if read(t, dir, "main.go") != before {
+		t.Error("a file was changed")
+	}
+	if _, err := Create(t.Context(), filepath.Join(dir, "main.go"), project("orders")); err == nil {
+		t.Error("a file is taken for a folder")
+	}
+	if _, err := Create(t.Context(), filepath.Join(dir, "main.go", "below"), project("orders")); err == nil {
+		t.Error("a folder in a file")
+	}
+}
+
+// endsAfter is a context that ends when it was looked at n times.
+type endsAfter struct {
+	context.Context
+	n *int
+}
+
+func (c endsAfter) Err() error {
+	if *c.n--; *c.n < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Ctrl-C after any file leaves nothing behind: neither files nor the folders
+// that were made for them, and what was there before stays.
+func TestNothingIsLeft(t *testing.T) {
+	for n := range len(files) {
+		parent := t.TempDir()
+		empty := filepath.Join(parent, "empty")
+		if err := os.Mkdir(empty, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range []string{empty, filepath.Join(parent, "a", "b")} {
+			left := n
+			if _, err := Create(endsAfter{t.Context(), &left}, dir, project("orders")); err == nil {
+				t.Fatalf("%s: no error after %d files", dir, n)
+			}
+		}
+		var there []string
+		err := filepath.WalkDir(parent, func(name string, d fs.DirEntry, err error) error {
+			there = append(there, name)
+			return err
+		})
+		if err != nil || !slices.Equal(there, []string{parent, empty}) {
+			t.Errorf("after %d files: left %q, %v", n, there, err)
+		}
+	}
+}
+
+// The module paths in the templates are those of this module's siblings.
+func TestPrefix(t *testing.T) {
+	own := strings.TrimPrefix(strings.SplitN(read(t, "..", "..", "go.mod"), "\n", 2)[0], "module ")
+	prefix := strings.TrimSuffix(own, "bootstrap")
+	paths := regexp.MustCompile(`[\w.-]+\.[a-z]+/[\w./-]*/(processor|bootstrap|producer)\b`)
+	all, err := project("orders").render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range all {
+		for _, path := range paths.FindAllString(string(f.text), -1) {
+			n++
+			if sibling, ok := strings.CutPrefix(path, prefix); !ok || strings.Contains(sibling, "/") {
+				t.Errorf("%s names %s, want a module of %s", f.Name, path, prefix)
+			}
+		}
+	}
+	if n < 5 {
+		t.Errorf("%d paths found", n)
+	}
+}
+
+func TestReleased(t *testing.T) {
+	for version, want := range map[string]string{
+		"v0.1.0": "v0.1.0", "v1.2.3-rc.1": "v1.2.3-rc.1", "(devel)": "latest", "(unknown)": "latest", "": "latest",
+		"v0.0.0-20261124153528-885abcdef012":         "latest",
+		"v0.1.1-0.20261124153528-885abcdef012":       "latest",
+		"v0.1.0+dirty":                               "latest",
+		"v0.1.1-0.20261124153528-885abcdef012+dirty": "latest",
+	} {
+		if got := Released(version); got != want {
+			t.Errorf("%q: %q, want %q", version, got, want)
+		}
+	}
+}
