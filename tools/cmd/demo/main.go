@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if result != nil {
 		fmt.Fprintln(stdout, result)
 	}
-	if err != nil || result.missing > 0 || result.duplicates > 0 {
+	if err != nil || !result.Good() {
 		return 1
 	}
 	return 0
