@@ -22,6 +22,7 @@ var ErrRunning = errors.New("this worker has run already: make another")
 // A ShardError is a processor that failed: Run's error when the daemon was not
 // to be restarted for it, or not any more.
 type ShardError struct {
+	// ShardID is that of its shard.
 	ShardID string
 	// Failures counts the processors of the shard that failed in this Run.
 	Failures int

@@ -10,6 +10,7 @@ import (
 // Status is what a worker is about at one moment; /status.json of
 // [Worker.Handler] has the same in JSON. It holds no record's data.
 type Status struct {
+	// Application is the application's name.
 	Application string `json:"application"`
 	// Stream is the stream's name or ARN.
 	Stream   string `json:"stream"`
@@ -28,6 +29,7 @@ type Status struct {
 
 // Daemon is what Java is about.
 type Daemon struct {
+	// State is what it does.
 	State DaemonState `json:"state"`
 	// Since is when that state began.
 	Since time.Time `json:"since,omitzero"`
@@ -53,6 +55,7 @@ const (
 
 // Shard is what is known of a shard that this worker has or had.
 type Shard struct {
+	// ShardID names it, State is what happens with it.
 	ShardID string     `json:"shardId"`
 	State   ShardState `json:"state"`
 	// Since is when that state began.
@@ -139,9 +142,10 @@ const (
 
 var shardStates = []ShardState{ShardWaiting, ShardIdle, ShardProcessing, ShardStopping, ShardFailed, ShardLost, ShardEnded}
 
-// Sample is a point of a shard's history: 2 seconds, their end in Time, the lag
-// then, and the rate in them.
+// Sample is a point of a shard's history.
 type Sample struct {
+	// Time is the end of 2 seconds, MillisBehindLatest the lag then, and
+	// RecordsPerSecond the rate in them.
 	Time               time.Time `json:"time"`
 	MillisBehindLatest int64     `json:"millisBehindLatest"`
 	RecordsPerSecond   float64   `json:"recordsPerSecond"`
