@@ -2,9 +2,13 @@ package bootstrap_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -61,6 +65,91 @@ func ExampleParseLock() {
 	// Output:
 	// org/example/library/1.0/library-1.0.jar 1024
 	// org/example/native/1.0/native-1.0-linux-x86_64.so 2048
+}
+
+// A file of a lock is fetched, and what is not the one that the lock names is
+// refused.
+func ExampleFetch() {
+	repository := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "a library")
+	}))
+	defer repository.Close()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	options := bootstrap.FetchOptions{CacheDir: dir, Repository: repository.URL}
+
+	lock, err := bootstrap.ParseLock("example", fmt.Appendf(nil, "org.example:library:1.0 %x 9", sha256.Sum256([]byte("a library"))))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fetched, err := bootstrap.Fetch(context.Background(), lock, options)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(filepath.Base(fetched.Files[0]))
+
+	lock.Artifacts[0].SHA256[0]++
+	_, err = bootstrap.Fetch(context.Background(), lock, options)
+	fmt.Println("verified:", !errors.Is(err, bootstrap.ErrNotVerified))
+	// Output:
+	// library-1.0.jar
+	// verified: false
+}
+
+func ExampleDaemonLock() {
+	for _, lock := range []*bootstrap.Lock{bootstrap.DaemonLock(), bootstrap.DaemonFullLock()} {
+		fmt.Println(lock.Name, len(lock.Artifacts))
+	}
+	// Output:
+	// MultiLangDaemon 3.1.3 76
+	// MultiLangDaemon 3.1.3 131
+}
+
+func ExampleDefaultRepository() {
+	os.Setenv(bootstrap.RepositoryEnv, "https://maven.example.com/central")
+	defer os.Unsetenv(bootstrap.RepositoryEnv)
+	fmt.Println(bootstrap.DefaultRepository())
+	// Output: https://maven.example.com/central
+}
+
+func ExampleDefaultCacheDir() {
+	dir, err := bootstrap.DefaultCacheDir()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(filepath.Base(filepath.Dir(dir)), filepath.Base(dir))
+	// Output: kcl-bootstrap maven
+}
+
+// The properties of another version of the daemon: one that is not among them is
+// a slip.
+func ExampleParseKeys() {
+	keys, err := bootstrap.ParseKeys("MultiLangDaemon 9.9.9", []byte("applicationName string\n"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	file, err := os.CreateTemp("", "*.properties")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.Remove(file.Name())
+	fmt.Fprintln(file, "application = orders")
+	file.Close()
+
+	properties, err := bootstrap.ReadProperties(file.Name())
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = properties.Check(keys)
+	var config *bootstrap.ConfigError
+	if errors.As(err, &config) {
+		finding := config.Findings[len(config.Findings)-1]
+		fmt.Printf("%d %s: %s\n", finding.Line, finding.Key, finding.Text)
+	}
+	// Output: 1 application: the daemon knows no such property
 }
 
 func ExampleProperties_Check() {

@@ -81,6 +81,7 @@ func (f Finding) String() string {
 // A ConfigError lists everything that is wrong with a properties file, at least
 // one thing.
 type ConfigError struct {
+	// Findings are errors, not warnings, in the order of the checks.
 	Findings []Finding
 }
 

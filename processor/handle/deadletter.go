@@ -51,5 +51,7 @@ type DeadLetter struct {
 	// Time is when it was given up.
 	Time time.Time `json:"time"`
 
+	// Err is the last attempt's error, for errors.Is and errors.As; it is nil
+	// in a letter that was read back.
 	Err error `json:"-"`
 }

@@ -103,6 +103,19 @@ func ExampleID() {
 	// Output: three
 }
 
+// A handler that keeps a file for each shard.
+func ExampleShardID() {
+	p := handle.Record(func(ctx context.Context, r processor.Record) error {
+		fmt.Printf("%s.txt: %s\n", handle.ShardID(ctx), r.Data)
+		return nil
+	})
+	run(p)
+	// Output:
+	// shardId-000000000000.txt: one
+	// shardId-000000000000.txt: two
+	// shardId-000000000000.txt: three
+}
+
 // A test of one's own handler: it crashes after its first batch, its successor
 // goes on behind the checkpoint, to the end of the shard.
 func Example_test() {

@@ -60,6 +60,7 @@ func both[Event any](f, g func(Event)) func(Event) {
 
 // BatchReceived is a batch that the daemon has delivered.
 type BatchReceived struct {
+	// ShardID and Records say what it is.
 	ShardID            string
 	Records            int
 	Bytes              int64 // as WithMaxInFlight counts them
@@ -68,6 +69,7 @@ type BatchReceived struct {
 
 // BatchFinished is a batch with every record finished.
 type BatchFinished struct {
+	// ShardID and Records say what it was.
 	ShardID  string
 	Records  int
 	Duration time.Duration // since it was delivered
@@ -75,6 +77,7 @@ type BatchFinished struct {
 
 // RecordFinished is a record that the handler has dealt with.
 type RecordFinished struct {
+	// ShardID and Position name the record.
 	ShardID  string
 	Position processor.Position
 	Attempts int           // 1 for a record that has not failed
@@ -83,6 +86,7 @@ type RecordFinished struct {
 
 // Retry is a failure that is followed by another attempt.
 type Retry struct {
+	// ShardID is where the records are from.
 	ShardID  string
 	Position processor.Position // of the first record that failed
 	Records  int                // that are tried again together
@@ -93,6 +97,7 @@ type Retry struct {
 
 // DeadLettered is a record that the sink has taken.
 type DeadLettered struct {
+	// ShardID and the following are as in the [DeadLetter].
 	ShardID  string
 	Position processor.Position
 	Reason   Reason
@@ -102,6 +107,7 @@ type DeadLettered struct {
 
 // Checkpoint is a checkpoint that was made or tried.
 type Checkpoint struct {
+	// ShardID is the lease's shard.
 	ShardID  string
 	Position processor.Position // the zero Position: the end of the shard
 	Records  int                // finished since the last one that was made
@@ -111,6 +117,7 @@ type Checkpoint struct {
 
 // InFlight is what is in work, counted as whole batches.
 type InFlight struct {
+	// ShardID and the following are what is held of one shard, in bytes of data.
 	ShardID string
 	Records int
 	Bytes   int64
@@ -118,6 +125,7 @@ type InFlight struct {
 
 // Hung is a call that does not return.
 type Hung struct {
+	// ShardID is the shard of the call.
 	ShardID  string
 	Position processor.Position // of the first record that is not finished in it
 	Elapsed  time.Duration

@@ -2,6 +2,7 @@ package kinesislocal
 
 // TB is what New needs of a *testing.T, *testing.B or *testing.F.
 type TB interface {
+	// Helper and the following are those of testing.TB.
 	Helper()
 	Cleanup(func())
 	Fatal(args ...any)
