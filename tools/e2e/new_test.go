@@ -30,13 +30,22 @@ func TestNewProject(t *testing.T) {
 	a := &application{t: t, name: "TestNewProject", dir: filepath.Join(t.TempDir(), "with a space", "orders")}
 	docker := t.TempDir() // for /out/bin of the Dockerfile
 	a.environ = sample.Environ(sample.Environ(l.Environ(os.Environ()), shared.bin), docker)
-	a.environ = append(a.environ, releases(t, "processor", "protocol")...)
+	ws, err := workspace.Load(shared.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.environ = append(a.environ, releases(t, ws, "processor", "protocol")...)
 
 	// What it says to do next is what its README says, and works.
 	made := exec.Command(sample.Command(shared.bin, "kcl-bootstrap"), "new", a.dir, "--module", "example.com/team/orders", "--stream", a.name, "--application", a.name)
-	out, err := made.Output()
+	out, err := made.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, m := range ws.Modules {
+		if want := m.Path + " " + m.Version + "\n"; m.Dir == "processor" && !strings.HasSuffix(a.read("go.mod"), want) {
+			t.Fatalf("go.mod does not end with %q, set DefaultProcessorVersion in bootstrap/internal/scaffold:\n%s", want, a.read("go.mod"))
+		}
 	}
 	_, next, _ := strings.Cut(string(out), "\nnext:\n")
 	lines := strings.Split(strings.TrimSpace(next), "\n")
@@ -173,12 +182,8 @@ func (a *application) shell(script string) string {
 
 // releases packs modules of this tree as a release does, and returns the
 // environment in which the go command finds those and no other.
-func releases(t *testing.T, modules ...string) []string {
+func releases(t *testing.T, ws *workspace.Workspace, modules ...string) []string {
 	t.Helper()
-	ws, err := workspace.Load(shared.root)
-	if err != nil {
-		t.Fatal(err)
-	}
 	proxy := workspace.Proxy{Dir: t.TempDir()}
 	for _, m := range ws.Modules {
 		if slices.Contains(modules, m.Dir) {
