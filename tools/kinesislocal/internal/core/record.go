@@ -26,10 +26,10 @@ func (s *Service) Put(name string, entries []Entry, dryRun bool) (placed []Place
 			return err
 		}
 		for i := range entries {
-			if size := len(entries[i].PartitionKey) + len(entries[i].Data); size > st.maxRecord {
+			if size := len(entries[i].PartitionKey) + len(entries[i].Data); size > st.MaxRecordBytes {
 				return errorf(InvalidArgument,
 					"Record %d of %d has %d bytes with its partition key, stream %s under account %s takes at most %d.",
-					i+1, len(entries), size, st.name, st.account, st.maxRecord)
+					i+1, len(entries), size, st.name, st.account, st.MaxRecordBytes)
 			}
 		}
 		if dryRun {
@@ -42,9 +42,9 @@ func (s *Service) Put(name string, entries []Entry, dryRun bool) (placed []Place
 				continue
 			}
 			placed[i] = Placed{ShardID: sh.id, Sequence: sh.append(e.PartitionKey, e.Data, now)}
-			sh.trim(now.Add(-st.retention))
+			sh.trim(now.Add(-st.Retention))
 		}
-		keyID = st.keyID
+		keyID = st.KeyID
 		return nil
 	})
 	if err != nil {
@@ -165,12 +165,12 @@ func (s *Service) GetRecords(token, name string, limit int) (Batch, error) {
 		if s.config.RealLimits && !sh.throughput.read(now) {
 			return st.throttled(sh)
 		}
-		first := sh.trim(now.Add(-st.retention))
+		first := sh.trim(now.Add(-st.Retention))
 		b.Records, it.next = sh.read(max(it.next, first), limit, maxBytesRead)
 		if s.config.RealLimits {
 			sh.throughput.gave(size(b.Records), now)
 		}
-		b.KeyID = st.keyID
+		b.KeyID = st.KeyID
 		b.Behind = sh.behind(it.next, b.Records, now)
 		if !sh.open() && it.next >= sh.next() {
 			b.Children = st.children(sh)

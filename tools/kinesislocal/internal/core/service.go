@@ -100,26 +100,19 @@ func (s *Service) CreateStream(in NewStream) error {
 	}
 	s.made++
 	st := &stream{
-		number:    s.made,
-		name:      in.Name,
-		account:   s.config.Account,
-		region:    in.Region,
-		onDemand:  in.OnDemand,
-		maxRecord: in.MaxRecordBytes,
-		created:   now.Truncate(time.Millisecond),
-		retention: MinRetention,
-		tags:      maps.Clone(in.Tags),
-		used:      &s.used,
+		number:   s.made,
+		name:     in.Name,
+		account:  s.config.Account,
+		region:   in.Region,
+		created:  now.Truncate(time.Millisecond),
+		settings: settings{OnDemand: in.OnDemand, MaxRecordBytes: in.MaxRecordBytes, Retention: MinRetention},
+		tags:     maps.Clone(in.Tags),
+		used:     &s.used,
 	}
-	if st.maxRecord == 0 {
-		st.maxRecord = DefaultRecordBytes
+	if st.MaxRecordBytes == 0 {
+		st.MaxRecordBytes = DefaultRecordBytes
 	}
-	st.begin(Creating, now, s.config.TransitionDelay, func(time.Time) {
-		for _, keys := range uniformRanges(count) {
-			st.add(keys, st.created)
-		}
-		st.sortOpen()
-	})
+	st.begin(Creating, now, s.config.TransitionDelay, change{Create: count})
 	s.streams[in.Name] = st
 	return nil
 }
@@ -134,7 +127,7 @@ func (s *Service) DeleteStream(name string, consumersToo bool) error {
 		if st.status == Deleting {
 			return st.inUse()
 		}
-		st.begin(Deleting, now, s.config.TransitionDelay, func(time.Time) { st.drop() })
+		st.begin(Deleting, now, s.config.TransitionDelay, change{Delete: true})
 		return nil
 	})
 }

@@ -13,9 +13,9 @@ const (
 	maxTags      = 50
 )
 
-// change makes a change to a stream that takes it through UPDATING. check may
+// set changes settings of a stream, which takes it through UPDATING. check may
 // refuse it.
-func (s *Service) change(name string, check func(*stream) error, change func(*stream)) error {
+func (s *Service) set(name string, check func(*stream) error, set func(*settings)) error {
 	return s.with(name, func(st *stream, now time.Time) error {
 		if err := st.ready(); err != nil {
 			return err
@@ -25,7 +25,9 @@ func (s *Service) change(name string, check func(*stream) error, change func(*st
 				return err
 			}
 		}
-		st.begin(Updating, now, s.config.TransitionDelay, func(time.Time) { change(st) })
+		next := st.settings
+		set(&next)
+		st.begin(Updating, now, s.config.TransitionDelay, change{Set: &next})
 		return nil
 	})
 }
@@ -56,32 +58,32 @@ func (s *Service) DecreaseRetention(name string, hours int) error {
 
 func (s *Service) setRetention(name string, hours int, check func(st *stream, now, want time.Duration) error) error {
 	want := time.Duration(hours) * time.Hour
-	return s.change(name, func(st *stream) error {
+	return s.set(name, func(st *stream) error {
 		switch {
 		case hours < int(MinRetention.Hours()):
 			return errorf(InvalidArgument, "Minimum allowed retention period is %d hours. Requested retention period (%d hours) is too short.", int(MinRetention.Hours()), hours)
 		case hours > int(MaxRetention.Hours()):
 			return errorf(InvalidArgument, "Maximum allowed retention period is %d hours. Requested retention period (%d hours) is too long.", int(MaxRetention.Hours()), hours)
 		}
-		return check(st, st.retention, want)
-	}, func(st *stream) { st.retention = want })
+		return check(st, st.Retention, want)
+	}, func(next *settings) { next.Retention = want })
 }
 
 // SetOnDemand gives a stream its mode: on demand or provisioned. Its shards
 // stay.
 func (s *Service) SetOnDemand(name string, onDemand bool) error {
-	return s.change(name, nil, func(st *stream) { st.onDemand = onDemand })
+	return s.set(name, nil, func(next *settings) { next.OnDemand = onDemand })
 }
 
 // SetMaxRecordBytes says how large a record of the stream may be.
 func (s *Service) SetMaxRecordBytes(name string, bytes int) error {
-	return s.change(name, nil, func(st *stream) { st.maxRecord = bytes })
+	return s.set(name, nil, func(next *settings) { next.MaxRecordBytes = bytes })
 }
 
 // SetEncryption makes a stream say that it is encrypted with a key, or with
 // keyID "" that it is not.
 func (s *Service) SetEncryption(name, keyID string) error {
-	return s.change(name, nil, func(st *stream) { st.keyID = keyID })
+	return s.set(name, nil, func(next *settings) { next.KeyID = keyID })
 }
 
 // Tags returns the tags of a stream or, unless consumerARN is "", of one of

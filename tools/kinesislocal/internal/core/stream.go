@@ -44,14 +44,11 @@ type stream struct {
 	created time.Time
 	used    *atomic.Int64 // bytes of the records of all streams
 
-	mu        sync.Mutex // guards what follows
-	status    Status
-	due       time.Time       // when finish runs; meaningless while finish is nil
-	finish    func(time.Time) // what ends the present state
-	onDemand  bool
-	maxRecord int
-	retention time.Duration
-	keyID     string // of the encryption that the stream claims
+	mu     sync.Mutex // guards what follows
+	status Status
+	change *change   // under way: it ends the present state; nil for none
+	due    time.Time // when it is made; meaningless without one
+	settings
 	tags      map[string]string
 	consumers []*consumer // in the order of registration
 	made      uint32      // shards created so far
@@ -59,22 +56,45 @@ type stream struct {
 	open      []*shard    // those that take records, by hash key
 }
 
-// begin puts the stream into a passing state, for the delay; finish then
-// changes it. Without a delay the change is made at once.
-func (st *stream) begin(status Status, now time.Time, delay time.Duration, finish func(time.Time)) {
-	st.status, st.due, st.finish = status, now.Add(delay), finish
+// settings are those that a change replaces all at once.
+type settings struct {
+	OnDemand       bool
+	MaxRecordBytes int
+	Retention      time.Duration
+	KeyID          string // of the encryption that the stream claims, "" for none
+}
+
+// change is what ends a passing state of a stream. One field is set.
+type change struct {
+	Create int        `json:",omitempty"` // with this number of shards
+	Delete bool       `json:",omitempty"`
+	Split  *split     `json:",omitempty"`
+	Merge  *[2]uint32 `json:",omitempty"` // shard numbers: the parent, the adjacent parent
+	Scale  int        `json:",omitempty"` // to this number of shards
+	Set    *settings  `json:",omitempty"`
+}
+
+type split struct {
+	Shard uint32
+	Start HashKey // of the upper child
+}
+
+// begin puts the stream into a passing state, for the delay; then the change
+// is made. Without a delay it is made at once.
+func (st *stream) begin(status Status, now time.Time, delay time.Duration, c change) {
+	st.status, st.due, st.change = status, now.Add(delay), &c
 	st.settle(now)
 	st.wake()
 }
 
 // settle does what is due by now.
 func (st *stream) settle(now time.Time) {
-	if st.finish != nil && !st.due.After(now) {
-		finish := st.finish
-		st.finish, st.status = nil, Active
-		finish(st.due)
+	if st.change != nil && !st.due.After(now) {
+		c := st.change
+		st.change, st.status = nil, Active
+		st.apply(c, st.due)
 	}
-	horizon := now.Add(-st.retention)
+	horizon := now.Add(-st.Retention)
 	st.shards = slices.DeleteFunc(st.shards, func(s *shard) bool {
 		past := !s.open() && s.closed.Before(horizon)
 		if past {
@@ -83,6 +103,27 @@ func (st *stream) settle(now time.Time) {
 		return past
 	})
 	st.consumers = slices.DeleteFunc(st.consumers, func(c *consumer) bool { return !c.gone.IsZero() && !c.gone.After(now) })
+}
+
+// apply makes a change.
+func (st *stream) apply(c *change, at time.Time) {
+	switch {
+	case c.Create > 0:
+		for _, keys := range uniformRanges(c.Create) {
+			st.add(keys, st.created)
+		}
+		st.sortOpen()
+	case c.Delete:
+		st.drop()
+	case c.Split != nil:
+		st.split(st.numbered(c.Split.Shard), c.Split.Start, at)
+	case c.Merge != nil:
+		st.merge(st.numbered(c.Merge[0]), st.numbered(c.Merge[1]), at)
+	case c.Scale > 0:
+		st.scale(uniformRanges(c.Scale), at)
+	case c.Set != nil:
+		st.settings = *c.Set
+	}
 }
 
 func (st *stream) drop() {
@@ -116,19 +157,19 @@ func (st *stream) summary() Summary {
 		Name:           st.name,
 		ARN:            st.arn(),
 		Status:         st.status,
-		OnDemand:       st.onDemand,
+		OnDemand:       st.OnDemand,
 		Created:        st.created,
 		OpenShards:     len(st.open),
-		KeyID:          st.keyID,
+		KeyID:          st.KeyID,
 		Consumers:      len(st.consumers),
-		Retention:      st.retention,
-		MaxRecordBytes: st.maxRecord,
+		Retention:      st.Retention,
+		MaxRecordBytes: st.MaxRecordBytes,
 	}
 }
 
 // horizon is TRIM_HORIZON: the oldest moment whose records are kept.
 func (st *stream) horizon(now time.Time) time.Time {
-	return later(st.created, now.Add(-st.retention))
+	return later(st.created, now.Add(-st.Retention))
 }
 
 // add makes an open shard; sortOpen must follow.
@@ -158,6 +199,12 @@ func (st *stream) shard(id string) (*shard, error) {
 		return nil, errorf(ResourceNotFound, "Shard %s in stream %s under account %s does not exist", id, st.name, st.account)
 	}
 	return st.shards[i], nil
+}
+
+// numbered returns a shard that is known to be there: open shards are.
+func (st *stream) numbered(number uint32) *shard {
+	i := slices.IndexFunc(st.shards, func(s *shard) bool { return s.number == number })
+	return st.shards[i]
 }
 
 // children are the shards that a closed shard's keys went to.

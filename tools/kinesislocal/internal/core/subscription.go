@@ -130,7 +130,7 @@ func (sub *Subscription) poll() (event Event, changed <-chan struct{}, wait time
 		return event, nil, 0, err
 	}
 	due := earlier(sub.end, sub.told.Add(heartbeat))
-	if st.finish != nil {
+	if st.change != nil {
 		due = earlier(due, st.due)
 	}
 	if end := sub.consumer.gone; !end.IsZero() {
@@ -138,7 +138,7 @@ func (sub *Subscription) poll() (event Event, changed <-chan struct{}, wait time
 	}
 	free := !sub.service.config.RealLimits || sub.pace.free(now, readBytesPerSecond)
 	if free {
-		first := sh.trim(now.Add(-st.retention))
+		first := sh.trim(now.Add(-st.Retention))
 		event.Records, sub.next = sh.read(max(sub.next, first), maxRecordsPushed, maxBytesPushed)
 		sub.pace.add(size(event.Records), now, readBytesPerSecond)
 	} else {
@@ -150,7 +150,7 @@ func (sub *Subscription) poll() (event Event, changed <-chan struct{}, wait time
 		return event, sh.change(), due.Sub(now), nil
 	}
 	sub.told = now
-	event.KeyID = st.keyID
+	event.KeyID = st.KeyID
 	event.Behind = sh.behind(sub.next, event.Records, now)
 	if event.End = sub.ended; event.End {
 		event.Children = st.children(sh)
