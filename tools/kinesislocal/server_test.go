@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +19,12 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(serveEnv); dir != "" {
+		os.Exit(serve(dir))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func start(t *testing.T, config kinesislocal.Config) *kinesislocal.Server {
 	t.Helper()

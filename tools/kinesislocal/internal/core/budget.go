@@ -6,13 +6,12 @@ import "time"
 // than Config.MaxBytes, and then an eighth of that more, so that it is seldom
 // needed.
 func (s *Service) keepWithinBudget() {
-	limit := s.config.MaxBytes
-	if limit == 0 || s.used.Load() <= limit {
+	if !s.overBudget() {
 		return
 	}
 	s.budget.Lock()
 	defer s.budget.Unlock()
-	if s.used.Load() <= limit {
+	if !s.overBudget() {
 		return // somebody else has just done it
 	}
 	streams := s.all()
@@ -20,6 +19,19 @@ func (s *Service) keepWithinBudget() {
 		st.mu.Lock()
 		defer st.mu.Unlock()
 	}
+	s.trimOldest(streams)
+	for _, st := range streams {
+		_ = s.store.stream(st) // it is logged, and tried again
+	}
+}
+
+func (s *Service) overBudget() bool {
+	return s.config.MaxBytes != 0 && s.used.Load() > s.config.MaxBytes
+}
+
+// trimOldest does it for streams that are locked.
+func (s *Service) trimOldest(streams []*stream) {
+	limit := s.config.MaxBytes
 	before, dropped := s.used.Load(), 0
 	for s.used.Load() > limit-limit/8 {
 		n := dropOldest(streams)
@@ -29,6 +41,7 @@ func (s *Service) keepWithinBudget() {
 		dropped += n
 	}
 	for _, st := range streams {
+		st.changed = st.changed || st.status != gone // what is trimmed stays so
 		for _, sh := range st.shards {
 			sh.compact()
 		}

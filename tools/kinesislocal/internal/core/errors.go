@@ -11,6 +11,7 @@ const (
 	ExpiredNextToken   Code = "ExpiredNextTokenException"
 	InvalidArgument    Code = "InvalidArgumentException"
 	LimitExceeded      Code = "LimitExceededException"
+	InternalFailure    Code = "InternalFailure"
 	ResourceInUse      Code = "ResourceInUseException"
 	ResourceNotFound   Code = "ResourceNotFoundException"
 	ThroughputExceeded Code = "ProvisionedThroughputExceededException"

@@ -1,13 +1,15 @@
 // Package core is a Kinesis data stream service in memory: streams, shards,
 // records, sequence numbers and iterators. It knows nothing of HTTP or of how
-// requests are written.
+// requests are written. On request it keeps a copy on disk (Open).
 //
-// It has no goroutine and no timer: what is due (a stream that becomes ACTIVE,
-// records past their retention) happens when somebody next looks.
+// It has no goroutine and no timer, but for that copy: what is due (a stream
+// that becomes ACTIVE, records past their retention) happens when somebody next
+// looks.
 package core
 
 import (
 	"cmp"
+	"crypto/rand"
 	"log/slog"
 	"maps"
 	"slices"
@@ -49,7 +51,9 @@ type Config struct {
 // errors are of type *Error.
 type Service struct {
 	config Config
+	key    [tokenKeySize]byte
 	tokens sealer
+	store  *store // nil: nothing outlasts the process
 
 	mu      sync.RWMutex
 	streams map[string]*stream
@@ -59,7 +63,7 @@ type Service struct {
 	budget sync.Mutex   // held while records are dropped to stay within MaxBytes
 }
 
-// New returns a Service without streams.
+// New returns a Service without streams, all in memory.
 func New(config Config) *Service {
 	if config.SubscriptionLife == 0 {
 		config.SubscriptionLife = SubscriptionLife
@@ -67,7 +71,10 @@ func New(config Config) *Service {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{config: config, tokens: newSealer(), streams: make(map[string]*stream)}
+	s := &Service{config: config, streams: make(map[string]*stream)}
+	rand.Read(s.key[:]) // never fails
+	s.tokens = newSealer(s.key)
+	return s
 }
 
 // NewStream is what CreateStream takes. The wire has checked the ranges.
@@ -113,6 +120,9 @@ func (s *Service) CreateStream(in NewStream) error {
 		st.MaxRecordBytes = DefaultRecordBytes
 	}
 	st.begin(Creating, now, s.config.TransitionDelay, change{Create: count})
+	if err := s.store.stream(st); err != nil {
+		return err
+	}
 	s.streams[in.Name] = st
 	return nil
 }
@@ -157,7 +167,7 @@ func (s *Service) Describe(name string) (Summary, error) {
 	return sum, err
 }
 
-// with runs f with the stream locked and up to date.
+// with runs f with the stream locked and up to date, and stores what f changes.
 func (s *Service) with(name string, f func(st *stream, now time.Time) error) error {
 	s.mu.RLock()
 	st := s.streams[name]
@@ -167,8 +177,14 @@ func (s *Service) with(name string, f func(st *stream, now time.Time) error) err
 		defer st.mu.Unlock()
 		now := time.Now()
 		st.settle(now)
+		if err := s.store.stream(st); err != nil {
+			return err
+		}
 		if st.status != gone {
-			return f(st, now)
+			if err := f(st, now); err != nil {
+				return err
+			}
+			return s.store.stream(st)
 		}
 	}
 	return errorf(ResourceNotFound, "Stream %s under account %s not found.", name, s.config.Account)
@@ -178,5 +194,10 @@ func (s *Service) with(name string, f func(st *stream, now time.Time) error) err
 func (s *Service) all() []*stream {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.sorted()
+}
+
+// sorted is all for who has locked s.mu.
+func (s *Service) sorted() []*stream {
 	return slices.SortedFunc(maps.Values(s.streams), func(a, b *stream) int { return cmp.Compare(a.number, b.number) })
 }

@@ -112,16 +112,18 @@ func (s *Service) AddTags(name, consumerARN string, tags map[string]string) erro
 				"Failed to add tags to stream %s under account %s because a given stream cannot have more than %d tags associated with it.", st.name, st.account, maxTags)
 		}
 		*of = merged
+		st.changed = true
 		return nil
 	})
 }
 
 // RemoveTags removes those of the tags that are there.
 func (s *Service) RemoveTags(name, consumerARN string, keys []string) error {
-	return s.withTags(name, consumerARN, func(_ *stream, of *map[string]string) error {
+	return s.withTags(name, consumerARN, func(st *stream, of *map[string]string) error {
 		for _, key := range keys {
 			delete(*of, key)
 		}
+		st.changed = true
 		return nil
 	})
 }

@@ -49,6 +49,7 @@ type stream struct {
 	change *change   // under way: it ends the present state; nil for none
 	due    time.Time // when it is made; meaningless without one
 	settings
+	changed   bool // since it was last stored
 	tags      map[string]string
 	consumers []*consumer // in the order of registration
 	made      uint32      // shards created so far
@@ -82,7 +83,7 @@ type split struct {
 // begin puts the stream into a passing state, for the delay; then the change
 // is made. Without a delay it is made at once.
 func (st *stream) begin(status Status, now time.Time, delay time.Duration, c change) {
-	st.status, st.due, st.change = status, now.Add(delay), &c
+	st.status, st.due, st.change, st.changed = status, now.Add(delay), &c, true
 	st.settle(now)
 	st.wake()
 }
@@ -91,7 +92,7 @@ func (st *stream) begin(status Status, now time.Time, delay time.Duration, c cha
 func (st *stream) settle(now time.Time) {
 	if st.change != nil && !st.due.After(now) {
 		c := st.change
-		st.change, st.status = nil, Active
+		st.change, st.status, st.changed = nil, Active, true
 		st.apply(c, st.due)
 	}
 	horizon := now.Add(-st.Retention)
@@ -122,6 +123,9 @@ func (st *stream) apply(c *change, at time.Time) {
 	case c.Scale > 0:
 		st.scale(uniformRanges(c.Scale), at)
 	case c.Set != nil:
+		for _, s := range st.shards {
+			s.drop(s.dead(at.Add(-st.Retention))) // a longer retention does not bring them back
+		}
 		st.settings = *c.Set
 	}
 }

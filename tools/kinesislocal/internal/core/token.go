@@ -3,7 +3,6 @@ package core
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"time"
@@ -14,9 +13,9 @@ import (
 // opens is one that this service made.
 type sealer struct{ aead cipher.AEAD }
 
-func newSealer() sealer {
-	var key [32]byte
-	rand.Read(key[:]) // never fails
+const tokenKeySize = 32
+
+func newSealer(key [tokenKeySize]byte) sealer {
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic(err) // the key has a valid size

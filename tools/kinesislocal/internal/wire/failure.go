@@ -9,7 +9,7 @@ import (
 
 // The exceptions that the wire raises itself.
 const (
-	internalFailure        = "InternalFailure"
+	internalFailure        = string(core.InternalFailure)
 	serializationException = "SerializationException"
 	unknownOperation       = "UnknownOperationException"
 	validationException    = string(core.ValidationFailure)
