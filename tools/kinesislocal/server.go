@@ -46,7 +46,7 @@ type Config struct {
 
 	// MaxBytes bounds the memory that records take, in bytes. When more is put
 	// the oldest records of all streams are dropped, and Log gets a Warn line.
-	// Default 0: no bound. Less than 16 MiB is an error.
+	// Default 0: no bound. Less than MinMaxBytes is an error.
 	MaxBytes int64
 
 	// DataDir is a folder to keep everything in but faults and open
@@ -88,7 +88,9 @@ const (
 	RealLimits
 )
 
-const minMaxBytes = 16 << 20 // the largest PutRecords, and then some
+// MinMaxBytes is the smallest Config.MaxBytes: the largest PutRecords, and then
+// some.
+const MinMaxBytes = 16 << 20
 
 // Server is a Kinesis Data Streams service in this process. Its methods may be
 // called concurrently.
@@ -179,8 +181,8 @@ func (c Config) check() error {
 		return fmt.Errorf("kinesislocal: SubscriptionLife is %s: it must not be negative", c.SubscriptionLife)
 	case c.Limits != NoLimits && c.Limits != RealLimits:
 		return fmt.Errorf("kinesislocal: Limits is %d: it must be NoLimits or RealLimits", c.Limits)
-	case c.MaxBytes != 0 && c.MaxBytes < minMaxBytes:
-		return fmt.Errorf("kinesislocal: MaxBytes is %d: it must be 0 or at least %d", c.MaxBytes, minMaxBytes)
+	case c.MaxBytes != 0 && c.MaxBytes < MinMaxBytes:
+		return fmt.Errorf("kinesislocal: MaxBytes is %d: it must be 0 or at least %d", c.MaxBytes, MinMaxBytes)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 // Command local runs what a KCL application needs of AWS on this machine -
-// Kinesis and DynamoDB, both in memory - until Ctrl-C.
+// Kinesis and DynamoDB, in memory or in a folder - until Ctrl-C.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,23 +17,28 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
 )
 
 const usage = `usage: local [flags]
 
 Runs Kinesis (kinesislocal) and DynamoDB (Amazon's DynamoDB Local, fetched once,
-needs Java 17) on this machine, in memory, until Ctrl-C. The lines that lead AWS
-clients to them go to standard output, all else to standard error.
+needs Java 17) on this machine until Ctrl-C; in memory, or with --data in a folder
+that the next run goes on with. The lines that lead AWS clients to them go to
+standard output, all else to standard error.
 
 flags:
 %s
 examples:
   go run ./tools/cmd/local                       # paste its export lines into another terminal
   go run ./tools/cmd/local > local.env           # there: . ./local.env
+  go run ./tools/cmd/local --data local-data --seed orders=4 --seed clicks=2
   go run ./tools/cmd/local -p consumer-sample/sample.properties
 `
 
@@ -63,6 +69,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags.SortFlags = false
 	flags.IntVar(&config.KinesisPort, "kinesis-port", 0, "TCP `port` of Kinesis; 0 takes a free one")
 	flags.IntVar(&config.DynamoDBPort, "dynamodb-port", 0, "TCP `port` of DynamoDB; 0 takes a free one")
+	flags.StringVar(&config.DataDir, "data", "", "`folder` to keep streams, records and tables in from run to run; it is made if need be (default: in memory)")
+	var sown seeds
+	flags.Var(&sown, "seed", "a stream to be there from the start; repeat it for more. One that is there already stays as it is")
+	maxBytes := flags.String("max-bytes", "", "`size` of the records in memory, as 512MiB or 1GB: beyond it the oldest are trimmed (default: no bound)")
 	properties := flags.StringP("properties", "p", "",
 		"a consumer's properties `file`: a copy that uses the local services is written beside it, and removed at the end")
 	flags.StringVarP(&config.Java, "java", "j", "", "java command or `folder` of a Java installation (default: JAVA_HOME, then PATH)")
@@ -85,9 +95,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 			return fmt.Errorf("--%s %d is not a port, 0 to 65535; %w", name, port, errUsage)
 		}
 	}
-	if *verbose {
-		config.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if flags.Changed("data") && config.DataDir == "" {
+		return fmt.Errorf("--data is empty: it must name a folder; %w", errUsage)
 	}
+	if flags.Changed("max-bytes") {
+		if config.MaxBytes, err = parseSize(*maxBytes); err != nil {
+			return fmt.Errorf("--max-bytes: %w; %w", err, errUsage)
+		}
+	}
+	level := slog.LevelWarn // what is trimmed
+	if *verbose {
+		level = slog.LevelDebug
+	}
+	config.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	var base []byte
 	if *properties != "" {
 		if base, err = os.ReadFile(*properties); err != nil {
@@ -105,9 +125,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	client := kinesis.NewFromConfig(s.AWSConfig())
+	made, err := sown.sow(ctx, client)
+	if err != nil {
+		return err
+	}
 
 	fmt.Fprintf(stderr, "local: ready in %.1f s; Ctrl-C stops it\n", time.Since(began).Seconds())
-	fmt.Fprintf(stderr, "  Kinesis   %s\n  DynamoDB  %s (reachable from other machines too, it cannot be told not to be)\n\n", s.KinesisURL(), s.DynamoDBURL())
+	fmt.Fprintf(stderr, "  Kinesis   %s\n  DynamoDB  %s (reachable from other machines too, it cannot be told not to be)\n", s.KinesisURL(), s.DynamoDBURL())
+	if config.DataDir != "" {
+		fmt.Fprintf(stderr, "  %-8s  %s\n", "Data", config.DataDir)
+	}
+	if err := showStreams(ctx, stderr, client, sown, made); err != nil {
+		return err
+	}
+	fmt.Fprintln(stderr)
 	if *properties == "" {
 		fmt.Fprintf(stderr, "The consumer's properties file needs these lines (or use --properties):\n%s\n", indent(stack.PropertiesText(s.Properties())))
 	} else {
@@ -129,6 +161,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	case <-s.Done(): // Close says why
 	}
 	return nil
+}
+
+// parseSize reads a number of bytes, as 512MiB or 1GB.
+func parseSize(text string) (int64, error) {
+	n, err := humanize.ParseBytes(text)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is not a size, as 512MiB or 1GB", text)
+	case n < kinesislocal.MinMaxBytes || n > math.MaxInt64:
+		return 0, fmt.Errorf("%s is not %s or more", text, humanize.IBytes(kinesislocal.MinMaxBytes))
+	}
+	return int64(n), nil
 }
 
 // localName returns the name of the local copy of a properties file:

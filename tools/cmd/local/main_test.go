@@ -84,7 +84,7 @@ func TestRunsUntilItIsStopped(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	if d := time.Since(began); d > 3*time.Second {
+	if d := time.Since(began); d > 2*time.Second {
 		t.Errorf("it took %s to stop", d)
 	}
 	for _, e := range endpoints {
@@ -110,6 +110,16 @@ func TestBadInput(t *testing.T) {
 		"unknown flag":       {[]string{"--nonsense"}, 2, "unknown flag: --nonsense"},
 		"an argument":        {[]string{"start"}, 2, `unexpected argument "start"`},
 		"a port too high":    {[]string{"--kinesis-port", "65536"}, 2, "--kinesis-port 65536"},
+		"no shards":          {[]string{"--seed", "orders"}, 2, `"orders" is not NAME=SHARDS`},
+		"too few shards":     {[]string{"--seed", "orders=0"}, 2, `stream orders cannot have "0" shards`},
+		"too many shards":    {[]string{"--seed", "orders=10001"}, 2, "1 to 10000"},
+		"no stream name":     {[]string{"--seed", "my orders=1"}, 2, `"my orders" is not the name of a stream`},
+		"a stream twice":     {[]string{"--seed", "a=1,b=1", "--seed", "a=2"}, 2, "stream a is there twice"},
+		"no size":            {[]string{"--max-bytes", "much"}, 2, `"much" is not a size`},
+		"a negative size":    {[]string{"--max-bytes", "-1GB"}, 2, `"-1GB" is not a size`},
+		"too small a size":   {[]string{"--max-bytes", "15MiB"}, 2, "15MiB is not 16 MiB or more"},
+		"an empty folder":    {[]string{"--data", ""}, 2, "--data is empty"},
+		"a file as a folder": {[]string{"--data", "main.go"}, 1, "main.go"},
 		"no such properties": {[]string{"-p", "no-such.properties"}, 1, "no-such.properties"},
 		"no Java":            {[]string{"-j", "no-such-java"}, 1, "no Java"},
 	} {

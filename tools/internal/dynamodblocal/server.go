@@ -1,6 +1,6 @@
 // Package dynamodblocal runs Amazon's DynamoDB Local, the DynamoDB that AWS
 // publishes for tests: fetched once from a Maven repository, started as a
-// child process on a free port, with its tables in memory.
+// child process on a free port, with its tables in memory or in a folder.
 package dynamodblocal
 
 import (
@@ -58,6 +58,11 @@ type Config struct {
 	// addresses of the machine, it has no option for that.
 	Port int
 
+	// DataDir is a folder for the tables, which it makes if need be; they are
+	// there again when DynamoDB Local is next started with it. One at a time may
+	// use it. Empty means that the tables are in memory only.
+	DataDir string
+
 	// CacheDir is the folder for the jars; empty means bootstrap's default.
 	CacheDir string
 
@@ -97,8 +102,9 @@ type Server struct {
 const (
 	// startLimit is for a machine under heavy load; 1-2 s are usual.
 	startLimit = 60 * time.Second
-	// stopGrace: it ends 0.4 s after SIGTERM.
-	stopGrace = 2 * time.Second
+	// stopGrace: it ends 0.4 s after SIGTERM. Killed it loses nothing either: its
+	// database on disk is SQLite's.
+	stopGrace = 1500 * time.Millisecond
 	// pollInterval is short next to the start of a JVM, and long next to a
 	// refused connection.
 	pollInterval = 20 * time.Millisecond
@@ -134,6 +140,10 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dynamodb local: %w", err)
 	}
+	tables, err := config.tables()
+	if err != nil {
+		return nil, fmt.Errorf("dynamodb local: %w", err)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit,
 		fmt.Errorf("it has not answered within %s", startLimit))
 	defer cancel()
@@ -142,7 +152,7 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("dynamodb local: %w", err)
 		}
-		s, err := start(ctx, java, fetched.Files, port, log)
+		s, err := start(ctx, java, fetched.Files, tables, port, log)
 		if err == nil {
 			return s, nil
 		}
@@ -152,6 +162,21 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 		}
 		log.Debug("dynamodb local lost its port to another program; trying another one", "port", port)
 	}
+}
+
+// tables returns the options that say where the tables are.
+func (c Config) tables() ([]string, error) {
+	if c.DataDir == "" {
+		return []string{"-inMemory"}, nil
+	}
+	if err := os.MkdirAll(c.DataDir, 0o777); err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(c.DataDir) // it runs in another folder
+	if err != nil {
+		return nil, err
+	}
+	return []string{"-dbPath", dir}, nil
 }
 
 // freePort returns a port that nobody listens on, on any address, or port
@@ -168,7 +193,7 @@ func freePort(port int) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func start(ctx context.Context, java string, jars []string, port int, log *slog.Logger) (_ *Server, err error) {
+func start(ctx context.Context, java string, jars, tables []string, port int, log *slog.Logger) (_ *Server, err error) {
 	// sqlite's native library is unpacked here. Java removes it itself, but
 	// not when it is killed.
 	tempDir, err := os.MkdirTemp("", "dynamodb-local-")
@@ -179,18 +204,20 @@ func start(ctx context.Context, java string, jars []string, port int, log *slog.
 	// meanwhile: it comes back in the answer. No web page has this origin, so
 	// it also ends the default, which lets every page in.
 	origin := "http://" + strings.ToLower(rand.Text()) + ".invalid"
-	cmd := exec.Command(java,
+	args := []string{
 		// A start is one second of work, all of it in cold code.
 		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xms16m", "-Xmx512m",
 		"-Dfile.encoding=UTF-8",
-		"-Dorg.sqlite.tmpdir="+tempDir,
+		"-Dorg.sqlite.tmpdir=" + tempDir,
 		"-cp", strings.Join(jars, string(filepath.ListSeparator)),
 		mainClass,
-		"-inMemory", "-disableTelemetry",
+		"-disableTelemetry",
 		// One database, whatever region and access key a client has: the
 		// daemon and the tools need not agree on them.
 		"-sharedDb",
-		"-port", strconv.Itoa(port), "-cors", origin)
+		"-port", strconv.Itoa(port), "-cors", origin,
+	}
+	cmd := exec.Command(java, append(args, tables...)...)
 	cmd.Dir = tempDir
 	s := &Server{
 		url:     "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
@@ -311,7 +338,7 @@ func (s *Server) Done() <-chan struct{} { return s.done }
 // It must be called only once Done is closed.
 func (s *Server) Err() error { return s.failed }
 
-// Close ends the server, within about 2 s at the most, and returns when it has
+// Close ends the server, in less than 2 s, and returns when it has
 // ended and nothing is left of it. Later calls return at once with the same
 // result: an error when the server had ended before it was asked to.
 func (s *Server) Close() error {

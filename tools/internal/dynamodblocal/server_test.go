@@ -165,7 +165,7 @@ func TestPortTakenByAnother(t *testing.T) {
 	go other.Serve(l)
 	defer other.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	_, err = start(t.Context(), java, jars(t), port, slog.New(slog.DiscardHandler))
+	_, err = start(t.Context(), java, jars(t), []string{"-inMemory"}, port, slog.New(slog.DiscardHandler))
 	if !errors.Is(err, ErrPortInUse) {
 		t.Fatal(err)
 	}
@@ -201,6 +201,55 @@ func TestUnexpectedEnd(t *testing.T) {
 	}
 }
 
+// What was answered is there again, however the server ended.
+func TestDataDir(t *testing.T) {
+	needs.Java(t)
+	ctx := t.Context()
+	dir := filepath.Join(t.TempDir(), "new", "a folder")
+	table := aws.String("leases")
+	for life := range 3 {
+		s, err := Start(ctx, Config{DataDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		db := client(s, "us-east-1", "one")
+		if life == 0 {
+			must[*dynamodb.CreateTableOutput](t)(db.CreateTable(ctx, &dynamodb.CreateTableInput{
+				TableName:            table,
+				BillingMode:          types.BillingModePayPerRequest,
+				AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("leaseKey"), AttributeType: types.ScalarAttributeTypeS}},
+				KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("leaseKey"), KeyType: types.KeyTypeHash}},
+			}))
+		}
+		must[*dynamodb.PutItemOutput](t)(db.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: table, Item: map[string]types.AttributeValue{"leaseKey": &types.AttributeValueMemberS{Value: strconv.Itoa(life)}},
+		}))
+		scan := must[*dynamodb.ScanOutput](t)(db.Scan(ctx, &dynamodb.ScanInput{TableName: table, ConsistentRead: aws.Bool(true)}))
+		if scan.Count != int32(life+1) {
+			t.Errorf("life %d: %d items", life, scan.Count)
+		}
+		if life == 0 { // killed
+			process, err := os.FindProcess(s.process.PID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-s.Done()
+			continue
+		}
+		began := time.Now()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("it took %s to stop", took)
+		}
+	}
+}
+
 func TestURL(t *testing.T) {
 	needs.Java(t)
 	port, err := freePort(0)
@@ -229,7 +278,7 @@ func TestEndedContext(t *testing.T) {
 	java := needs.Java(t)
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errors.New("no time left"))
 	defer cancel()
-	if _, err := start(ctx, java, jars(t), 1, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "no time left") {
+	if _, err := start(ctx, java, jars(t), []string{"-inMemory"}, 1, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "no time left") {
 		t.Fatal(err)
 	}
 }

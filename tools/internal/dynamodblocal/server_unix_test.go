@@ -36,7 +36,7 @@ echo 'Error: LinkageError occurred while loading main class
 			if err := os.WriteFile(java, []byte("#!/bin/sh\n"+c.script+"\n"), 0o777); err != nil {
 				t.Fatal(err)
 			}
-			_, err := start(t.Context(), java, nil, 1, slog.New(slog.DiscardHandler))
+			_, err := start(t.Context(), java, nil, nil, 1, slog.New(slog.DiscardHandler))
 			if err == nil || c.is != nil && !errors.Is(err, c.is) {
 				t.Fatal(err)
 			}
