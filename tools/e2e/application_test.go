@@ -47,12 +47,24 @@ func newApplication(t *testing.T, shards int, settings ...stack.Setting) *applic
 // newApplicationAt makes one that uses another Kinesis than the stack's.
 func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...stack.Setting) *application {
 	t.Helper()
-	l := local(t)
+	return newApplicationOn(t, local(t), kinesisURL, shards, settings...)
+}
+
+// newApplicationOn makes one that uses a stack of the test's own.
+func newApplicationOn(t *testing.T, l *stack.Stack, kinesisURL string, shards int, settings ...stack.Setting) *application {
+	t.Helper()
 	a := &application{t: t, name: strings.ReplaceAll(t.Name(), "/", "-"), dir: t.TempDir()}
-	a.environ = append(sample.Environ(l.Environ(os.Environ()), shared.bin), "AWS_ENDPOINT_URL_KINESIS="+kinesisURL)
 	a.files = sample.NewShardFiles(filepath.Join(a.dir, "data"))
+	a.use(l, kinesisURL, settings...)
 	a.run("kcl-infra", "create", "--application", a.name, "--stream-name", a.name,
 		"--shards", fmt.Sprint(shards), "--seed-leases", "TRIM_HORIZON")
+	return a
+}
+
+// use leads the application to a stack, with the settings after those of it.
+func (a *application) use(l *stack.Stack, kinesisURL string, settings ...stack.Setting) {
+	a.t.Helper()
+	a.environ = append(sample.Environ(l.Environ(os.Environ()), shared.bin), "AWS_ENDPOINT_URL_KINESIS="+kinesisURL)
 	all := append(l.Properties(),
 		stack.Setting{Name: "kinesisEndpoint", Value: kinesisURL},
 		stack.Setting{Name: "streamName", Value: a.name},
@@ -63,9 +75,8 @@ func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...s
 	)
 	a.properties = filepath.Join(a.dir, "test.properties")
 	if err := sample.WriteProperties(shared.root, a.properties, append(all, settings...)); err != nil {
-		t.Fatal(err)
+		a.t.Fatal(err)
 	}
-	return a
 }
 
 // run runs one of the commands and returns its standard output.
