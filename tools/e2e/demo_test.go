@@ -63,7 +63,8 @@ func TestDemoOfAFile(t *testing.T) {
 }
 
 func demoOfAFile(t *testing.T, args ...string) {
-	text, err := os.ReadFile("../../README.md")
+	require(t)
+	text, err := os.ReadFile(filepath.Join(shared.root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 // Command modules does for all modules of the workspace what the go command
-// does for one: it tidies them, proves each of them alone, and cross-builds
-// their commands. The modules require each other at a version that is not
-// released yet; where go.work does not hold, a folder laid out as a module
-// proxy, made from the tree, stands in for the release.
+// does for one: it tidies them and cross-builds their commands. The modules
+// require each other at a version that is not released yet; where go.work does
+// not hold, a folder laid out as a module proxy, made from the tree, stands in
+// for the release.
 package main
 
 import (
@@ -20,19 +20,17 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-const usage = `usage: modules list|tidy|alone|cross [flags]
+const usage = `usage: modules list|tidy|cross [flags]
 
   list    print the modules in dependency order: folder, path, version, siblings
   tidy    run "go mod tidy" in each module, siblings from the tree; the lines of
           siblings stay out of go.sum, they change with each commit
-  alone   pack each module as a release would, then vet, test, import and install
-          it from there with GOWORK=off; fails when a go.mod is not tidy
   cross   build all commands for linux, darwin and windows, amd64 and arm64
 
 flags:
 %s
 example:
-  go run ./tools/cmd/modules alone --skip-test tools/e2e
+  go run ./tools/cmd/modules tidy
 `
 
 // errUsage marks what is the caller's mistake: exit status 2.
@@ -53,8 +51,7 @@ func main() {
 }
 
 type options struct {
-	dirs     bool
-	skipTest []string
+	dirs bool
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -62,8 +59,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := pflag.NewFlagSet("modules", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.BoolVar(&opts.dirs, "dirs", false, "list: print the folders only")
-	flags.StringArrayVar(&opts.skipTest, "skip-test", nil,
-		"alone: vet but do not test the packages of `FOLDER`; for tests that need the whole checkout; repeatable")
 	help := flags.BoolP("help", "h", false, "print this text")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("%w; %w", err, errUsage)
@@ -73,10 +68,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if flags.NArg() != 1 {
-		return fmt.Errorf("want one of list, tidy, alone, cross; %w", errUsage)
+		return fmt.Errorf("want one of list, tidy, cross; %w", errUsage)
 	}
 	todo, ok := map[string]func(context.Context, *task) error{
-		"list": list, "tidy": tidy, "alone": alone, "cross": cross,
+		"list": list, "tidy": tidy, "cross": cross,
 	}[flags.Arg(0)]
 	if !ok {
 		return fmt.Errorf("no such thing to do: %q; %w", flags.Arg(0), errUsage)

@@ -15,14 +15,13 @@ func workspaceOf(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range map[string]string{
-		"go.work":            "go 1.25.0\n\nuse (\n\t./lib\n\t./user\n)\n\nreplace example.com/w/lib v0.1.0 => ./lib\n",
-		"lib/go.mod":         "module example.com/w/lib\n\ngo 1.25.0\n",
-		"lib/lib.go":         "package lib\n\nfunc Answer() int { return 42 }\n",
-		"lib/lib_test.go":    "package lib\n\nimport \"testing\"\n\nfunc TestAnswer(t *testing.T) {\n\tif Answer() != 42 {\n\t\tt.Fatal(Answer())\n\t}\n}\n",
-		"user/go.mod":        "module example.com/w/user\n\ngo 1.25.0\n\nrequire example.com/w/lib v0.1.0\n",
-		"user/go.sum":        "example.com/w/lib v0.1.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
-		"user/main.go":       "package main\n\nimport \"example.com/w/lib\"\n\nfunc main() { println(lib.Answer()) }\n",
-		"user/e2e/e_test.go": "package e2e\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { t.Fatal(\"needs the checkout\") }\n",
+		"go.work":         "go 1.25.0\n\nuse (\n\t./lib\n\t./user\n)\n\nreplace example.com/w/lib v0.1.0 => ./lib\n",
+		"lib/go.mod":      "module example.com/w/lib\n\ngo 1.25.0\n",
+		"lib/lib.go":      "package lib\n\nfunc Answer() int { return 42 }\n",
+		"lib/lib_test.go": "package lib\n\nimport \"testing\"\n\nfunc TestAnswer(t *testing.T) {\n\tif Answer() != 42 {\n\t\tt.Fatal(Answer())\n\t}\n}\n",
+		"user/go.mod":     "module example.com/w/user\n\ngo 1.25.0\n\nrequire example.com/w/lib v0.1.0\n",
+		"user/go.sum":     "example.com/w/lib v0.1.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+		"user/main.go":    "package main\n\nimport \"example.com/w/lib\"\n\nfunc main() { println(lib.Answer()) }\n",
 	} {
 		name = filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
@@ -104,52 +103,6 @@ func TestTidy(t *testing.T) {
 	}
 	if _, log, err := modules(t, "tidy"); err != nil || strings.Contains(log, "changed") {
 		t.Errorf("the second time: %v\n%s", err, log)
-	}
-}
-
-func TestAlone(t *testing.T) {
-	for name, c := range map[string]struct {
-		spoil    func(t *testing.T)
-		args     []string
-		errorHas []string
-	}{
-		"passes":       {args: []string{"--skip-test", "user/e2e"}},
-		"a test fails": {errorHas: []string{"user: ", "needs the checkout"}},
-		"a name is missing": {
-			spoil: func(t *testing.T) {
-				change(t, "lib/lib.go", "Answer", "Reply")
-				change(t, "lib/lib_test.go", "Answer()", "Reply()")
-				change(t, "lib/lib_test.go", "Answer()", "Reply()")
-			},
-			args: []string{"--skip-test", "user/e2e"}, errorHas: []string{"user: ", "undefined: lib.Answer"},
-		},
-		"not tidy": {
-			spoil:    func(t *testing.T) { change(t, "user/go.mod", "v0.1.0", "v0.1.0 // indirect") },
-			errorHas: []string{"user/go.mod is not tidy", "modules tidy"},
-		},
-		"a replace": {
-			spoil: func(t *testing.T) { change(t, "user/go.mod", "require", "replace example.com/x => ../lib\n\nrequire") },
-			args:  []string{"--skip-test", "user/e2e"}, errorHas: []string{"user: ", "replace"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			workspaceOf(t)
-			if c.spoil != nil {
-				c.spoil(t)
-			}
-			_, log, err := modules(t, append([]string{"alone"}, c.args...)...)
-			if len(c.errorHas) == 0 {
-				if err != nil || strings.Count(log, " ok\n") != 8 {
-					t.Fatalf("%v\n%s", err, log)
-				}
-				return
-			}
-			for _, has := range c.errorHas {
-				if err == nil || !strings.Contains(err.Error(), has) {
-					t.Fatalf("%v, want %q\n%s", err, has, log)
-				}
-			}
-		})
 	}
 }
 

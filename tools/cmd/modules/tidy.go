@@ -9,42 +9,43 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/outside"
 )
 
 // tidy tidies a copy of each module and writes what has changed to the tree.
 // Each is published as tidied, so that the next one is tidied against it.
 func tidy(ctx context.Context, t *task) (err error) {
-	o, err := newOutside(ctx, t.ws)
+	o, err := outside.New(ctx, t.ws)
 	if err != nil {
 		return err
 	}
-	defer o.remove()
+	defer o.Remove()
 	for _, m := range t.ws.Modules {
 		var changed bool
 		if err := t.step("tidy "+m.Dir, func() error {
 			tree := filepath.Join(t.ws.Root, filepath.FromSlash(m.Dir))
 			// A sum of a sibling that was written for another state of the
 			// tree would be a checksum mismatch.
-			sum, err := readIfExists(filepath.Join(tree, "go.sum"))
+			sum, err := outside.ReadIfExists(filepath.Join(tree, "go.sum"))
 			if err != nil {
 				return err
 			}
-			dir, err := o.pack(ctx, t.ws, m, nil, t.ws.WithoutSiblings(sum))
+			dir, err := o.Pack(ctx, m, nil, t.ws.WithoutSiblings(sum))
 			if err != nil {
 				return err
 			}
-			goMod, goSum, err := o.tidy(ctx, t.ws, dir)
+			goMod, goSum, err := o.Tidy(ctx, dir)
 			if err != nil {
 				return err
 			}
+			goSum = t.ws.WithoutSiblings(goSum)
 			if err := sameGo(filepath.Join(tree, "go.mod"), goMod); err != nil {
 				return err
 			}
 			if changed, err = store(tree, goMod, goSum); err != nil {
 				return err
 			}
-			_, err = o.proxy.Publish(ctx, t.ws, m, goMod, goSum)
+			_, err = o.Proxy.Publish(ctx, t.ws, m, goMod, goSum)
 			return err
 		}); err != nil {
 			return fmt.Errorf("%s: %w", m.Dir, err)
@@ -56,7 +57,7 @@ func tidy(ctx context.Context, t *task) (err error) {
 	// The workspace may need sums that no single module does: those are
 	// written to go.work.sum by the first command that wants them.
 	return t.step("build work", func() error {
-		_, err := command(ctx, t.ws.Root, []string{"GOWORK=" + filepath.Join(t.ws.Root, "go.work")}, "build", "work")
+		_, err := outside.Go(ctx, t.ws.Root, []string{"GOWORK=" + filepath.Join(t.ws.Root, "go.work")}, "build", "work")
 		return err
 	})
 }
@@ -90,7 +91,7 @@ func sameGo(name string, tidied []byte) error {
 func store(dir string, goMod, goSum []byte) (changed bool, err error) {
 	for name, text := range map[string][]byte{"go.mod": goMod, "go.sum": goSum} {
 		name = filepath.Join(dir, name)
-		old, err := readIfExists(name)
+		old, err := outside.ReadIfExists(name)
 		if err != nil {
 			return changed, err
 		}
@@ -108,46 +109,4 @@ func store(dir string, goMod, goSum []byte) (changed bool, err error) {
 		}
 	}
 	return changed, nil
-}
-
-// untidy says how the files of the tree differ from the tidied ones, or
-// nothing.
-func untidy(ws *workspace.Workspace, m *workspace.Module, goMod, goSum []byte) error {
-	dir := filepath.Join(ws.Root, filepath.FromSlash(m.Dir))
-	for _, f := range []struct {
-		name string
-		want []byte
-	}{{"go.mod", goMod}, {"go.sum", goSum}} {
-		have, err := readIfExists(filepath.Join(dir, f.name))
-		if err != nil {
-			return err
-		}
-		if f.name == "go.sum" {
-			have = ws.WithoutSiblings(have)
-		}
-		if line := firstDifference(have, f.want); line != "" {
-			return fmt.Errorf("%s/%s is not tidy (%s): run go run ./tools/cmd/modules tidy", m.Dir, f.name, line)
-		}
-	}
-	return nil
-}
-
-// firstDifference returns the first line that only one of two texts has,
-// marked with - (have) or + (want).
-func firstDifference(have, want []byte) string {
-	for _, side := range []struct {
-		mark     string
-		in, from []byte
-	}{{"-", want, have}, {"+", have, want}} {
-		in := make(map[string]bool)
-		for line := range bytes.Lines(side.in) {
-			in[string(line)] = true
-		}
-		for line := range bytes.Lines(side.from) {
-			if !in[string(line)] {
-				return side.mark + string(bytes.TrimSpace(line))
-			}
-		}
-	}
-	return ""
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/dirhash"
 	"golang.org/x/mod/zip"
 )
 
@@ -51,6 +52,14 @@ func (p Proxy) Publish(ctx context.Context, ws *Workspace, m *Module, goMod, goS
 	}
 	files = replace(files, "go.mod", goMod)
 	files = replace(files, "go.sum", goSum)
+	if _, err := read(files, "LICENSE"); errors.Is(err, fs.ErrNotExist) {
+		// The go command gives a module the repository's.
+		license, err := os.ReadFile(filepath.Join(ws.Root, "LICENSE"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		files = replace(files, "LICENSE", license)
+	}
 	return p.publish(m.Path, m.Version, files)
 }
 
@@ -85,16 +94,92 @@ func (p Proxy) publish(modPath, version string, files []zip.File) (name string, 
 	if err != nil {
 		return "", err
 	}
+	list, err := withVersion(filepath.Join(dir, "list"), version)
+	if err != nil {
+		return "", err
+	}
 	for file, text := range map[string][]byte{
 		escVersion + ".mod":  goMod,
 		escVersion + ".info": info,
-		"list":               []byte(version + "\n"),
+		"list":               list,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, file), text, 0o666); err != nil {
 			return "", err
 		}
 	}
 	return name, nil
+}
+
+// withVersion returns the text of a proxy's list file with the version in it.
+func withVersion(name, version string) ([]byte, error) {
+	text, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.TrimSpace(line) == version {
+			return text, nil
+		}
+	}
+	return append(text, version+"\n"...), nil
+}
+
+// PublishRevision packs the module as the git revision has it, with all that
+// the go command does when it fetches a module from a repository, and puts it
+// into the proxy under the version. It returns the path of the zip file.
+func (p Proxy) PublishRevision(ctx context.Context, ws *Workspace, m *Module, revision, version string) (string, error) {
+	temp, err := os.CreateTemp("", "revision-*.zip")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(temp.Name())
+	err = zip.CreateFromVCS(temp, module.Version{Path: m.Path, Version: version}, ws.Root, revision, m.Dir)
+	if err := errors.Join(err, temp.Close(), ctx.Err()); err != nil {
+		return "", fmt.Errorf("pack %s as %s has it: %w", m.Dir, revision, err)
+	}
+	// The files once more, so that one function knows the proxy's layout.
+	dir, err := os.MkdirTemp("", "revision-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	if err := zip.Unzip(dir, module.Version{Path: m.Path, Version: version}, temp.Name()); err != nil {
+		return "", err
+	}
+	var files []zip.File
+	if err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		files = append(files, diskFile{dir, filepath.ToSlash(rel)})
+		return err
+	}); err != nil {
+		return "", err
+	}
+	return p.publish(m.Path, version, files)
+}
+
+// Sums returns the lines that go.sum has for a module in the proxy.
+func (p Proxy) Sums(modPath, version string) ([]string, error) {
+	escPath, err := module.EscapePath(modPath)
+	if err != nil {
+		return nil, err
+	}
+	escVersion, err := module.EscapeVersion(version)
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Join(p.Dir, filepath.FromSlash(escPath), "@v", escVersion)
+	all, err := dirhash.HashZip(name+".zip", dirhash.Hash1)
+	if err != nil {
+		return nil, err
+	}
+	goMod, err := dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) { return os.Open(name + ".mod") })
+	if err != nil {
+		return nil, err
+	}
+	return []string{modPath + " " + version + " " + all, modPath + " " + version + "/go.mod " + goMod}, nil
 }
 
 // Unpack unpacks a zip file that Publish made into dir, which must be empty or
