@@ -1,10 +1,17 @@
 package main
 
 import (
+	"archive/tar"
+	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path"
@@ -506,6 +513,157 @@ func TestUpdateClosure(t *testing.T) {
 	if s := c.git("status", "--porcelain"); s != "" {
 		t.Error(s)
 	}
+}
+
+// The archives are the same whenever they are made, hold what go install makes
+// of the version, and are listed with their sums.
+func TestBinaries(t *testing.T) {
+	c := newCheckout(t)
+	if _, _, err := c.release("--binaries", filepath.Join(t.TempDir(), "out"), "user", "v0.1.0"); err == nil || !strings.Contains(err.Error(), "siblings: user: ") {
+		t.Fatal(err)
+	}
+	c.must("--prepare", "--all", "v0.1.0")
+	c.commit()
+	c.must("--tag", "--all", "v0.1.0")
+	var sums [2]string
+	out := t.TempDir()
+	for i := range sums {
+		out = filepath.Join(t.TempDir(), "out")
+		c.must("--binaries", out, "user/v0.1.0")
+		text, err := os.ReadFile(filepath.Join(out, "files", sumsFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[i] = string(text)
+	}
+	if sums[0] != sums[1] {
+		t.Errorf("built twice:\n%s\n%s", sums[0], sums[1])
+	}
+	if notes, err := os.ReadFile(filepath.Join(out, "notes.md")); err != nil || string(notes) != "- The first.\n" {
+		t.Errorf("%q, %v", notes, err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(sums[0]), "\n") {
+		sum, name, _ := strings.Cut(line, "  ")
+		text, err := os.ReadFile(filepath.Join(out, "files", name))
+		if err != nil || fmt.Sprintf("%x", sha256.Sum256(text)) != sum {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	for _, p := range workspace.Platforms {
+		name := filepath.Join(out, "files", "user_v0.1.0_"+p.OS+"_"+p.Arch)
+		exe, files := "user", untar
+		archive := name + ".tar.gz"
+		if p.OS == "windows" {
+			exe, files, archive = "user.exe", unzip, name+".zip"
+		}
+		content := files(t, archive)
+		if len(content) != 4 || content["LICENSE"] != sound["LICENSE"] || content["README.md"] != sound["user/README.md"] || !strings.Contains(content["CHANGELOG.md"], "[0.1.0] - ") {
+			t.Errorf("%s: %q", archive, content)
+		}
+		info, err := buildinfo.Read(strings.NewReader(content[exe]))
+		if err != nil {
+			t.Fatalf("%s: %v", archive, err)
+		}
+		if info.Main.Path != "example.com/w/user" || info.Main.Version != "v0.1.0" || info.Main.Sum == "" || len(info.Deps) != 1 || info.Deps[0].Version != "v0.1.0" {
+			t.Errorf("%s: built of %+v", archive, info)
+		}
+		settings := make(map[string]string)
+		for _, s := range info.Settings {
+			settings[s.Key] = s.Value
+		}
+		if settings["CGO_ENABLED"] != "0" || settings["-trimpath"] != "true" || settings["GOOS"] != p.OS || settings["GOARCH"] != p.Arch {
+			t.Errorf("%s: built with %v", archive, settings)
+		}
+		if strings.Contains(content[exe], os.TempDir()+"/") {
+			t.Errorf("%s names a folder of this machine", archive)
+		}
+		var bom struct {
+			BOMFormat string
+			Metadata  struct {
+				Component struct{ Name, Version string }
+			}
+			Components []struct{ Name, Version string }
+		}
+		text, err := os.ReadFile(name + ".cdx.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &bom); err != nil {
+			t.Fatal(err)
+		}
+		names := make([]string, len(bom.Components))
+		for i, c := range bom.Components {
+			names[i] = c.Name
+		}
+		slices.Sort(names)
+		if bom.BOMFormat != "CycloneDX" || bom.Metadata.Component.Name != "example.com/w/user" || bom.Metadata.Component.Version != "v0.1.0" ||
+			!slices.Equal(names, []string{"example.com/w/lib", "std"}) {
+			t.Errorf("%s", text)
+		}
+	}
+	if _, _, err := c.release("--binaries", out, "user/v0.1.0"); err == nil || !strings.Contains(err.Error(), "choose a new folder") {
+		t.Error(err)
+	}
+
+	// A library has notes only.
+	out = filepath.Join(t.TempDir(), "out")
+	c.must("--binaries", out, "lib/v0.1.0")
+	if files, err := os.ReadDir(filepath.Join(out, "files")); err != nil || len(files) != 0 {
+		t.Error(files, err)
+	}
+}
+
+func untar(t *testing.T, name string) map[string]string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := make(map[string]string)
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return content
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content[h.Name] = string(text)
+		if h.Name == "user" && h.Mode&0o111 == 0 {
+			t.Errorf("%s cannot be run", h.Name)
+		}
+	}
+}
+
+func unzip(t *testing.T, name string) map[string]string {
+	t.Helper()
+	r, err := zip.OpenReader(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	content := make(map[string]string)
+	for _, f := range r.File {
+		from, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content[f.Name] = string(text)
+	}
+	return content
 }
 
 func TestUsage(t *testing.T) {
