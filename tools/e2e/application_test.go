@@ -34,6 +34,7 @@ type application struct {
 	properties string
 	worker     bool     // consumer-sample run, not kcl-bootstrap
 	arguments  []string // of the command, beside -e or run, and -p
+	launcher   string   // the folder of the command
 	sent       []sample.Key
 	files      *sample.ShardFiles
 }
@@ -53,7 +54,7 @@ func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...s
 // newApplicationOn makes one that uses a stack of the test's own.
 func newApplicationOn(t *testing.T, l *stack.Stack, kinesisURL string, shards int, settings ...stack.Setting) *application {
 	t.Helper()
-	a := &application{t: t, name: strings.ReplaceAll(t.Name(), "/", "-"), dir: t.TempDir()}
+	a := &application{t: t, name: strings.ReplaceAll(t.Name(), "/", "-"), dir: t.TempDir(), launcher: shared.bin}
 	a.files = sample.NewShardFiles(filepath.Join(a.dir, "data"))
 	a.use(l, kinesisURL, settings...)
 	a.run("kcl-infra", "create", "--application", a.name, "--stream-name", a.name,
@@ -119,7 +120,7 @@ func (a *application) start(variables ...string) *sample.Daemon {
 	a.t.Helper()
 	log := filepath.Join(a.dir, "daemon.log")
 	d, err := sample.StartDaemon(sample.DaemonConfig{
-		Bin: shared.bin, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Worker: a.worker, Args: a.arguments,
+		Bin: a.launcher, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Worker: a.worker, Args: a.arguments,
 	})
 	if err != nil {
 		a.t.Fatal(err)

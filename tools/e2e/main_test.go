@@ -23,6 +23,7 @@ import (
 var shared struct {
 	root, bin string
 	stack     *stack.Stack
+	published interface{ Remove() error }
 }
 
 // noWorkspace is why the commands cannot be built here; nil where they can.
@@ -78,6 +79,9 @@ func runTests(m *testing.M) int {
 	defer func() {
 		if shared.stack != nil {
 			shared.stack.Close()
+		}
+		if shared.published != nil {
+			shared.published.Remove()
 		}
 	}()
 	return m.Run()

@@ -84,7 +84,7 @@ func (r *release) writeBinaries(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, platform := range workspace.Platforms {
+	for _, platform := range r.platforms {
 		if err := r.step(platform.String(), func() error {
 			return r.writePlatform(ctx, platform, m, tree, packages, cyclonedx, files, time.Unix(unix, 0).UTC())
 		}); err != nil {

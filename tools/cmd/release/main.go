@@ -57,7 +57,7 @@ var errUsage = errors.New("try --help")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	c := command{stdout: os.Stdout, stderr: os.Stderr, build: pinned.Build, now: time.Now}
+	c := command{stdout: os.Stdout, stderr: os.Stderr, build: pinned.Build, now: time.Now, platforms: workspace.Platforms}
 	err := c.run(ctx, os.Args[1:])
 	stop()
 	if err == nil {
@@ -75,6 +75,8 @@ type command struct {
 	// build builds a program of tools/pinned, see pinned.Build.
 	build func(ctx context.Context, root, program, dir string) (string, error)
 	now   func() time.Time
+	// platforms are those that binaries are built for.
+	platforms []workspace.Platform
 }
 
 type options struct {
