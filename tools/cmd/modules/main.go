@@ -20,12 +20,15 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-const usage = `usage: modules list|tidy|cross [flags]
+const usage = `usage: modules list|tidy|cross|affected [flags]
 
   list    print the modules in dependency order: folder, path, version, siblings
   tidy    run "go mod tidy" in each module, siblings from the tree; the lines of
           siblings stay out of go.sum, they change with each commit
   cross   build all commands for linux, darwin and windows, amd64 and arm64
+  affected
+          print the folders of the modules that the changes since --base affect:
+          those that changed, and those that are built of them
 
 flags:
 %s
@@ -52,6 +55,7 @@ func main() {
 
 type options struct {
 	dirs bool
+	base string
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -59,6 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := pflag.NewFlagSet("modules", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.BoolVar(&opts.dirs, "dirs", false, "list: print the folders only")
+	flags.StringVar(&opts.base, "base", "", "affected: the git `REVISION` that the tree is compared with")
 	help := flags.BoolP("help", "h", false, "print this text")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("%w; %w", err, errUsage)
@@ -68,10 +73,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if flags.NArg() != 1 {
-		return fmt.Errorf("want one of list, tidy, cross; %w", errUsage)
+		return fmt.Errorf("want one of list, tidy, cross, affected; %w", errUsage)
 	}
 	todo, ok := map[string]func(context.Context, *task) error{
-		"list": list, "tidy": tidy, "cross": cross,
+		"list": list, "tidy": tidy, "cross": cross, "affected": affected,
 	}[flags.Arg(0)]
 	if !ok {
 		return fmt.Errorf("no such thing to do: %q; %w", flags.Arg(0), errUsage)

@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
 )
 
 // workspaceOf makes a workspace of two modules, user and lib; both are fine
@@ -103,6 +108,101 @@ func TestTidy(t *testing.T) {
 	}
 	if _, log, err := modules(t, "tidy"); err != nil || strings.Contains(log, "changed") {
 		t.Errorf("the second time: %v\n%s", err, log)
+	}
+}
+
+func TestAffected(t *testing.T) {
+	root := workspaceOf(t)
+	write := func(name, text string) {
+		t.Helper()
+		name = filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git := func(args ...string) {
+		t.Helper()
+		args = append([]string{"-C", root, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)
+		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	// lib <- user; nested is in lib's folder and requires nothing; tools tests
+	// them all.
+	write("go.work", "go 1.25.0\n\nuse (\n\t./lib\n\t./lib/nested\n\t./tools\n\t./user\n)\n")
+	for _, m := range []string{"lib/nested", "tools"} {
+		write(m+"/go.mod", "module example.com/w/"+m+"\n\ngo 1.25.0\n")
+	}
+	git("add", "-A")
+	git("commit", "-q", "-m", "base")
+	git("branch", "base")
+
+	for name, c := range map[string]struct {
+		change func()
+		want   string
+	}{
+		"nothing":               {func() {}, ""},
+		"the bottom":            {func() { write("lib/lib.go", "package lib\n") }, "lib tools user"},
+		"the top":               {func() { write("user/main.go", "package main\n") }, "tools user"},
+		"a module in a folder":  {func() { write("lib/nested/new.go", "package nested\n") }, "lib/nested tools"},
+		"the tests of all":      {func() { write("tools/x.go", "package tools\n") }, "tools"},
+		"a name that begins so": {func() { write("library.txt", "") }, "lib lib/nested tools user"},
+		"a file of no module":   {func() { write("go.work.sum", "") }, "lib lib/nested tools user"},
+		"a file that is gone":   {func() { os.Remove(filepath.Join(root, "user/main.go")) }, "tools user"},
+		"a file that moved":     {func() { git("mv", "lib/lib.go", "lib/nested/lib.go") }, "lib lib/nested tools user"},
+		"a commit":              {func() { write("user/new.go", "package main\n"); git("add", "-A"); git("commit", "-q", "-m", "x") }, "tools user"},
+		"not what base has since": {func() {
+			git("switch", "-q", "base")
+			write("lib/lib.go", "package lib // since\n")
+			git("commit", "-q", "-a", "-m", "x")
+			git("switch", "-q", "-")
+			write("user/main.go", "package main // too\n")
+		}, "tools user"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			git("switch", "-q", "-C", "work", "base~0")
+			c.change()
+			out, _, err := modules(t, "affected", "--base", "base")
+			if err != nil || strings.Join(strings.Fields(out), " ") != c.want {
+				t.Errorf("%v, %v; want %s", strings.Fields(out), err, c.want)
+			}
+			git("reset", "-q", "--hard")
+			git("clean", "-q", "-f", "-d")
+		})
+	}
+	if _, _, err := modules(t, "affected"); err == nil || !strings.Contains(err.Error(), "--base") {
+		t.Error(err)
+	}
+	if _, _, err := modules(t, "affected", "--base", "none"); err == nil || !strings.Contains(err.Error(), "none") {
+		t.Error(err)
+	}
+}
+
+// Dependabot is told of each module, those outside the workspace too.
+func TestDependabot(t *testing.T) {
+	root := needs.Workspace(t)
+	text, err := os.ReadFile(filepath.Join(root, ".github", "dependabot.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, m := range regexp.MustCompile(`(?m)^ +- (/\S+)$`).FindAllSubmatch(text, -1) {
+		listed = append(listed, string(m[1]))
+	}
+	files, err := gitLines(t.Context(), root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "go.mod", "*/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, file := range files {
+		want = append(want, "/"+path.Dir(file))
+	}
+	slices.Sort(want)
+	if !slices.Equal(listed, want) {
+		t.Errorf(".github/dependabot.yml lists\n%v, the modules are\n%v", listed, want)
 	}
 }
 
