@@ -119,8 +119,12 @@ func (a *application) produce(n int) {
 func (a *application) start(variables ...string) *sample.Daemon {
 	a.t.Helper()
 	log := filepath.Join(a.dir, "daemon.log")
+	arguments := a.arguments
+	if java := os.Getenv("DAEMON_JAVA"); java != "" {
+		arguments = append([]string{"--java", java}, arguments...)
+	}
 	d, err := sample.StartDaemon(sample.DaemonConfig{
-		Bin: a.launcher, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Worker: a.worker, Args: a.arguments,
+		Bin: a.launcher, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Worker: a.worker, Args: arguments,
 	})
 	if err != nil {
 		a.t.Fatal(err)

@@ -3,5 +3,6 @@
 //
 // The tests build the commands from the workspace that they stand in. They are
 // skipped where there is no Java, and where a module is tested alone
-// (GOWORK=off); with CI=true a missing Java fails them.
+// (GOWORK=off); with CI=true a missing Java fails them. DAEMON_JAVA names the
+// Java that runs the daemon, where it shall be another than DynamoDB Local's.
 package e2e
