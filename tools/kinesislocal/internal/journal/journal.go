@@ -16,7 +16,6 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -332,9 +331,5 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	j.failed = ErrClosed
-	err = errors.Join(err, j.file.Close(), j.lock.Unlock())
-	if errors.Is(err, fs.ErrClosed) {
-		return nil
-	}
-	return err
+	return errors.Join(err, j.file.Close(), j.lock.Unlock())
 }
