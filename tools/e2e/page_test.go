@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -127,15 +128,20 @@ func openPage(t *testing.T, w *workerProcess, url string) *browserPage {
 func (p *browserPage) hear(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	add := func(list *[]string, text string) {
+		if !slices.Contains(*list, text) { // the page asks every 2 s
+			*list = append(*list, text)
+		}
+	}
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		if u := e.Request.URL; !strings.HasPrefix(u, p.url) && !strings.HasPrefix(u, "data:") {
-			p.requests = append(p.requests, u)
+			add(&p.requests, u)
 		}
 	case *cdplog.EventEntryAdded:
-		p.problems = append(p.problems, fmt.Sprint(e.Entry.Text, " ", e.Entry.URL))
+		add(&p.problems, fmt.Sprint(e.Entry.Text, " ", e.Entry.URL))
 	case *runtime.EventExceptionThrown:
-		p.problems = append(p.problems, e.ExceptionDetails.Text)
+		add(&p.problems, e.ExceptionDetails.Text)
 	}
 }
 
