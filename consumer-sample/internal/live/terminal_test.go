@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 
 // program does what its standard input says, a line each.
 func program() {
+	signal.Ignore(syscall.SIGHUP) // as the sample does, in effect
 	var mu sync.Mutex
 	status := busy()
 	screen := New(os.Stderr)
@@ -67,6 +69,7 @@ func program() {
 type console struct {
 	t      *testing.T
 	cmd    *exec.Cmd
+	master *os.File // and a copy that can be closed while it is read:
 	tty    *os.File
 	stdin  io.WriteCloser
 	output chan []byte
@@ -88,8 +91,19 @@ func newConsole(t *testing.T, environ ...string) *console {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.tty = master
-	x.resize(80, 24)
+	x.master = master
+	t.Cleanup(func() { master.Close() })
+	if err := pty.Setsize(master, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Dup(int(master.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	x.tty = os.NewFile(uintptr(fd), "terminal")
 	x.cmd.Stderr = tty
 	if x.stdin, err = x.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -103,14 +117,14 @@ func newConsole(t *testing.T, environ ...string) *console {
 	t.Cleanup(func() {
 		x.cmd.Process.Kill()
 		x.cmd.Wait()
-		master.Close()
+		x.tty.Close()
 		x.closeInput()
 	})
 	go func() {
 		defer close(x.output)
 		for {
 			b := make([]byte, 4096)
-			n, err := master.Read(b)
+			n, err := x.tty.Read(b)
 			if n > 0 {
 				x.output <- b[:n]
 			}
@@ -139,7 +153,7 @@ func (x *console) closeInput() { x.screen.InputPipe().(io.Closer).Close() }
 
 func (x *console) resize(width, height int) {
 	x.t.Helper()
-	if err := pty.Setsize(x.tty, &pty.Winsize{Rows: uint16(height), Cols: uint16(width)}); err != nil {
+	if err := pty.Setsize(x.master, &pty.Winsize{Rows: uint16(height), Cols: uint16(width)}); err != nil {
 		x.t.Fatal(err)
 	}
 	x.screen.Resize(width, height)
@@ -270,6 +284,29 @@ func TestKilled(t *testing.T) {
 		if strings.Contains(x.all.String(), mode) {
 			t.Errorf("the terminal was left in another mode: %q", mode)
 		}
+	}
+}
+
+// A terminal that is closed does not hold up the program.
+func TestTerminalGone(t *testing.T) {
+	x := newConsole(t)
+	x.do("start", "shards 1")
+	x.await(plain(many(1), "")...)
+	x.master.Close()
+	x.tty.Close()
+	for range x.output {
+	}
+	x.do("shards 2", "print a line", "note x", "stop", "print another")
+	x.stdin.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- x.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it hangs")
 	}
 }
 
