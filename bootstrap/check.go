@@ -10,14 +10,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// What DynamoDB and Kinesis take as a name of a table or stream.
+// What DynamoDB and Kinesis take as a name of a table or stream. They are compiled
+// when they are wanted: these counts take half a megabyte, which each shim of a
+// worker, a program with this package in it, would have for nothing.
 var (
-	tableName  = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
-	streamName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
-	streamARN  = regexp.MustCompile(`^arn:[a-z0-9-]+:kinesis:([a-z0-9-]+):[0-9]{12}:stream/[a-zA-Z0-9_.-]{1,128}$`)
+	tableName  = compiled(`^[a-zA-Z0-9_.-]{3,255}$`)
+	streamName = compiled(`^[a-zA-Z0-9_.-]{1,128}$`)
+	streamARN  = compiled(`^arn:[a-z0-9-]+:kinesis:([a-z0-9-]+):[0-9]{12}:stream/[a-zA-Z0-9_.-]{1,128}$`)
 )
+
+func compiled(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // Check looks for what would make the daemon fail at its start, do nothing
 // without end, or do silently otherwise than the properties say. keys are those
@@ -114,15 +121,15 @@ func (c *checker) required() {
 	}
 	if name := c.value("applicationName"); !c.has("applicationName") {
 		c.error("applicationName", "it is missing", "set it to the name of this application, which its lease table gets too")
-	} else if !tableName.MatchString(name) && !c.has("tableName") {
+	} else if !tableName().MatchString(name) && !c.has("tableName") {
 		c.error("applicationName", strconv.Quote(name)+" cannot name a DynamoDB table", "use 3 to 255 of a-z A-Z 0-9 _ . -")
 	}
 	switch name, arn := c.value("streamName"), c.value("streamArn"); {
 	case !c.has("streamName") && !c.has("streamArn"):
 		c.error("streamName", "it is missing, and so is streamArn", "set one of them to the stream to read")
-	case c.has("streamArn") && !streamARN.MatchString(arn):
+	case c.has("streamArn") && !streamARN().MatchString(arn):
 		c.error("streamArn", strconv.Quote(arn)+" is not the ARN of a stream", "its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME")
-	case !c.has("streamArn") && !streamName.MatchString(name):
+	case !c.has("streamArn") && !streamName().MatchString(name):
 		c.error("streamName", strconv.Quote(name)+" cannot name a stream", "use 1 to 128 of a-z A-Z 0-9 _ . -")
 	}
 	if !c.hasCredentialsProvider() {
