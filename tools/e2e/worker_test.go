@@ -93,7 +93,7 @@ func (a *application) startWorker(name string, variables ...string) *workerProce
 	if err := os.WriteFile(own, append(properties, "\nworkerId = "+name+"\n"...), 0o644); err != nil {
 		a.t.Fatal(err)
 	}
-	variables = append(variables, childEnv+"=worker", workerPropertiesEnv+"="+own)
+	variables = append([]string{childEnv + "=worker", workerPropertiesEnv + "=" + own}, variables...)
 	return a.startProcess(name, exec.Command(os.Args[0]), variables...)
 }
 
