@@ -46,7 +46,7 @@ func runWorker() {
 	err := worker.Run(ctx, worker.Config{
 		PropertiesFile: os.Getenv(workerPropertiesEnv),
 		Relay:          os.Getenv(workerRelayEnv) != "",
-		Restart:        bootstrap.RestartPolicy{Limit: 2 * kills, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second},
+		Restart:        bootstrap.RestartPolicy{Limit: 20, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second},
 		Log:            slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}, func(string) processor.RecordProcessor {
 		n := &noter{}
@@ -243,16 +243,18 @@ func (a *application) missing() int {
 func (a *application) count(event string) int { return strings.Count(a.read("events.txt"), event+" ") }
 
 // inBothHandovers runs a test with descriptors passed and with bytes relayed.
-func inBothHandovers(t *testing.T, test func(t *testing.T, variables ...string)) {
-	t.Run("descriptors", func(t *testing.T) { t.Parallel(); test(t) })
-	t.Run("relay", func(t *testing.T) { t.Parallel(); test(t, workerRelayEnv+"=1") })
+// kills is how often it kills something: where they differ in nothing but the
+// relay, a few will do.
+func inBothHandovers(t *testing.T, test func(t *testing.T, kills int, variables ...string)) {
+	t.Run("descriptors", func(t *testing.T) { t.Parallel(); test(t, 10) })
+	t.Run("relay", func(t *testing.T) { t.Parallel(); test(t, 3, workerRelayEnv+"=1") })
 }
 
 // 16 shards, one process: every record comes, a reshard is followed, and SIGTERM
 // stops it within 10 s, every shard checkpointed.
 func TestWorkerServesAllShards(t *testing.T) {
 	t.Parallel()
-	inBothHandovers(t, func(t *testing.T, variables ...string) {
+	inBothHandovers(t, func(t *testing.T, _ int, variables ...string) {
 		const shards = 16
 		a := newApplication(t, shards)
 		w := a.startWorker("worker", variables...)
@@ -322,13 +324,11 @@ func TestWorkersShareTheShards(t *testing.T) {
 	first.stop()
 }
 
-const kills = 10
-
 // The worker is killed: its daemon and all shims are gone within 5 s, and the
 // next worker goes on.
 func TestWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	inBothHandovers(t, func(t *testing.T, variables ...string) {
+	inBothHandovers(t, func(t *testing.T, kills int, variables ...string) {
 		a := newApplication(t, 4)
 		for range kills {
 			w := a.startWorker("worker", variables...)
@@ -346,7 +346,7 @@ func TestWorkerIsKilled(t *testing.T) {
 // Java is killed: the worker starts it again.
 func TestWorkersDaemonIsKilled(t *testing.T) {
 	t.Parallel()
-	inBothHandovers(t, func(t *testing.T, variables ...string) {
+	inBothHandovers(t, func(t *testing.T, kills int, variables ...string) {
 		a := newApplication(t, 4)
 		w := a.startWorker("worker", variables...)
 		for n := range kills {
@@ -373,7 +373,7 @@ func TestWorkersDaemonIsKilled(t *testing.T) {
 // twice.
 func TestWorkersProcessorFails(t *testing.T) {
 	t.Parallel()
-	inBothHandovers(t, func(t *testing.T, variables ...string) {
+	inBothHandovers(t, func(t *testing.T, kills int, variables ...string) {
 		a := newApplication(t, 4, stack.Setting{Name: "shutdownGraceMillis", Value: "30000"})
 		w := a.startWorker("worker", variables...)
 		for n := range kills {
