@@ -126,14 +126,12 @@ func (run *daemonRun) isReady() {
 // shardFailed stops the daemon gracefully, because a processor has failed: the
 // first one counts.
 func (run *daemonRun) shardFailed(shard string, err error) {
+	w := run.worker
 	if shard == "" {
+		w.board.failed("", err) // no shard's row shows it
 		shard = "a shard without a name yet"
 	}
-	w := run.worker
-	w.mu.Lock()
-	w.failures[shard]++
-	failures := w.failures[shard]
-	w.mu.Unlock()
+	failures := max(1, w.board.failures(shard))
 	run.mu.Lock()
 	first := run.failure == nil && run.fatal == nil
 	if first {

@@ -24,7 +24,8 @@ var ErrRunning = errors.New("this worker has run already: make another")
 type ShardError struct {
 	// ShardID is that of its shard.
 	ShardID string
-	// Failures counts the processors of the shard that failed in this Run.
+	// Failures counts the processors of the shard that failed within the last
+	// hour, 1 or more.
 	Failures int
 	// Err is the error of processor.Run, a *processor.PanicError perhaps.
 	Err error

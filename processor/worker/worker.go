@@ -33,7 +33,6 @@ type Worker struct {
 	mu       sync.Mutex
 	run      *daemonRun // the daemon that runs, nil for none
 	sessions map[*session]struct{}
-	failures map[string]int // of a shard's processors
 }
 
 // New makes a worker. newProcessor makes the processor of a shard, each time
@@ -48,7 +47,7 @@ func New(config Config, newProcessor func(shardID string) processor.RecordProces
 	}
 	return &Worker{
 		config: config, newProcessor: newProcessor, log: log, board: newBoard(time.Now),
-		lock: bootstrap.DaemonLock(), sessions: make(map[*session]struct{}), failures: make(map[string]int),
+		lock: bootstrap.DaemonLock(), sessions: make(map[*session]struct{}),
 	}
 }
 
