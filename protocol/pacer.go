@@ -16,6 +16,7 @@ const unpaced = 8 << 20
 // the collector serves often enough by itself, as with small batches.
 type pacer struct {
 	batches int    // bytes since the collector's last run
+	last    int    // bytes of the last batch
 	runs    uint64 // of the collector
 	gc      []metrics.Sample
 }
@@ -28,7 +29,9 @@ func (p *pacer) batch(size, buffer int) {
 	}
 	metrics.Read(p.gc)
 	if runs := p.gc[0].Value.Uint64(); runs != p.runs {
-		p.batches, p.runs = 0, runs
+		// What was taken while the collector ran has outlived that run, dead or
+		// not: the last batch, perhaps.
+		p.batches, p.runs = p.last, runs
 	}
 	others := int(p.gc[1].Value.Uint64()) - buffer
 	if p.batches+size > max(unpaced, others) {
@@ -36,4 +39,5 @@ func (p *pacer) batch(size, buffer int) {
 		p.batches = 0
 	}
 	p.batches += size
+	p.last = size
 }
