@@ -296,12 +296,12 @@ func (s *Service) checkpoint() error {
 	if err := s.store.journal.Sync(); err != nil { // little is left for Rotate, when all wait
 		return err
 	}
-	images, err := s.freeze()
+	state, images, err := s.freeze()
 	if err != nil {
 		return err
 	}
 	return s.store.journal.Replace(func(add func([]byte) error) error {
-		if err := add(s.appendState(journal.Begin(nil))); err != nil {
+		if err := add(append(journal.Begin(nil), state...)); err != nil {
 			return err
 		}
 		var b []byte
@@ -338,9 +338,9 @@ type image struct {
 	shards [][]Record // of each
 }
 
-// freeze begins a new file of the journal, and returns the streams as they are
-// at this moment.
-func (s *Service) freeze() (images []image, err error) {
+// freeze begins a new file of the journal, and returns what is of no stream and
+// the streams as they are at this moment.
+func (s *Service) freeze() (state []byte, images []image, err error) {
 	s.mu.RLock() // no stream is made meanwhile
 	defer s.mu.RUnlock()
 	streams := s.sorted()
@@ -349,7 +349,7 @@ func (s *Service) freeze() (images []image, err error) {
 		defer st.mu.Unlock()
 	}
 	if err := s.store.journal.Rotate(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, st := range streams {
 		if st.status == gone {
@@ -361,7 +361,7 @@ func (s *Service) freeze() (images []image, err error) {
 		}
 		images = append(images, im)
 	}
-	return images, nil
+	return s.appendState(nil), images, nil
 }
 
 // appendState appends what belongs to no stream.
