@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -34,7 +35,7 @@ type application struct {
 	properties string
 	worker     bool     // consumer-sample run, not kcl-bootstrap
 	arguments  []string // of the command, beside -e or run, and -p
-	launcher   string   // the folder of the command
+	launcher   string   // the folder of the command, if it is not shared.bin
 	sent       []sample.Key
 	files      *sample.ShardFiles
 }
@@ -54,7 +55,7 @@ func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...s
 // newApplicationOn makes one that uses a stack of the test's own.
 func newApplicationOn(t *testing.T, l *stack.Stack, kinesisURL string, shards int, settings ...stack.Setting) *application {
 	t.Helper()
-	a := &application{t: t, name: strings.ReplaceAll(t.Name(), "/", "-"), dir: t.TempDir(), launcher: shared.bin}
+	a := &application{t: t, name: strings.ReplaceAll(t.Name(), "/", "-"), dir: t.TempDir()}
 	a.files = sample.NewShardFiles(filepath.Join(a.dir, "data"))
 	a.use(l, kinesisURL, settings...)
 	a.run("kcl-infra", "create", "--application", a.name, "--stream-name", a.name,
@@ -124,7 +125,7 @@ func (a *application) start(variables ...string) *sample.Daemon {
 		arguments = append([]string{"--java", java}, arguments...)
 	}
 	d, err := sample.StartDaemon(sample.DaemonConfig{
-		Bin: a.launcher, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Worker: a.worker, Args: arguments,
+		Bin: cmp.Or(a.launcher, shared.bin), Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Worker: a.worker, Args: arguments,
 	})
 	if err != nil {
 		a.t.Fatal(err)
