@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -42,16 +43,17 @@ func init() { children["page"] = runPageWorker }
 // errToldTo is the error of a processor that the test has fail.
 const errToldTo = "the store is closed"
 
-// runPageWorker is a worker with a status page, whose processors wait while the
+// runPageWorker is a worker with a status page, which begins when the file
+// "begin" is there: the browser takes its time. Its processors wait while the
 // file "hold" is there, and fail while the file "fail" has their shard's ID.
 func runPageWorker() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	err := worker.Run(ctx, worker.Config{
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	w := worker.New(worker.Config{
 		PropertiesFile: os.Getenv(workerPropertiesEnv),
-		HTTP:           ":0",
 		Restart:        bootstrap.RestartPolicy{Limit: 20, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second},
-		Log:            slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Log:            log,
 	}, func(string) processor.RecordProcessor {
 		n := &noter{}
 		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
@@ -72,6 +74,18 @@ func runPageWorker() {
 		}
 		return n
 	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil {
+		go http.Serve(listener, w.Handler())
+		log.Info("status page", "url", "http://"+listener.Addr().String()+"/")
+		err = sample.Await(ctx, nil, func() (bool, error) {
+			_, err := os.Stat("begin")
+			return err == nil, nil
+		})
+	}
+	if err == nil {
+		err = w.Run(ctx)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -235,9 +249,8 @@ func TestStatusPage(t *testing.T) {
 	})
 	p := openPage(t, w, url)
 
-	p.await("the state before there are shards", `/daemon (preparing|starting|ready)/.test(document.querySelector("#daemon").innerText)`)
-	p.await("what is waited for", `document.querySelector(".waiting p") !== null`)
-
+	p.await("what is waited for", `document.querySelector(".waiting p").innerText.startsWith("The worker has not begun")`)
+	file("begin", "")
 	p.await("both shards", column("th")+` == "shardId-000000000000,shardId-000000000001"`)
 	p.await("batches in work", column("td.s .state")+` == "processing,processing"`)
 	p.await("a lag of seconds", `/^[0-9.]+ (s|min)/.test(document.querySelector(".tile.lag .big").innerText)`)
