@@ -139,7 +139,7 @@ func (run *daemonRun) shardFailed(shard string, err error) {
 	}
 	run.mu.Unlock()
 	what := "a processor has failed: the daemon is stopped with all shards, and started again"
-	if failures > 1 {
+	if failures >= failsOften {
 		what = "a shard fails again and again: the daemon is stopped with all shards, and started again"
 	}
 	w.log.Error(what, "shardId", shard, "failures", failures, "error", err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -248,6 +250,50 @@ func TestNoProcessor(t *testing.T) {
 	var shard *ShardError
 	if !errors.As(err, &shard) || !strings.Contains(err.Error(), "has returned nil") || r.runs() != 1 {
 		t.Errorf("error %v after %d runs", err, r.runs())
+	}
+}
+
+// Config.HTTP is served at 127.0.0.1 while Run runs.
+func TestHTTP(t *testing.T) {
+	r := newRig(t, "serves")
+	r.config.HTTP = ":0"
+	urls := make(chan string, 1)
+	r.config.Log = slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		if _, url, ok := strings.Cut(string(p), `msg="status page" url=`); ok {
+			urls <- strings.TrimSpace(url)
+		}
+		return len(p), nil
+	}), nil))
+	served := make(chan struct{})
+	var once sync.Once
+	stop := start(t, r.worker(func(string) processor.RecordProcessor {
+		return funcs{records: func(context.Context, processor.ProcessRecordsInput) error {
+			once.Do(func() { close(served) })
+			return nil
+		}}
+	}))
+	<-served
+	url := <-urls
+	if !strings.HasPrefix(url, "http://127.0.0.1:") {
+		t.Errorf("it is served at %s", url)
+	}
+	for path, want := range map[string]string{"readyz": "ready", "status.json": `"shardId"`, "metrics": "kcl_daemon_up 1"} {
+		resp, err := http.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || !strings.Contains(string(body), want) {
+			t.Errorf("%s: %s, %v, %s", path, resp.Status, err, body)
+		}
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if resp, err := http.Get(url); err == nil {
+		resp.Body.Close()
+		t.Error("it is served after Run")
 	}
 }
 
