@@ -84,14 +84,20 @@ func (w *Worker) runDaemon(ctx context.Context, command bootstrap.Command, envir
 			w.log.Info("daemon started", "version", bootstrap.DaemonVersion, "pid", pid)
 		},
 		Holding: func(shards int) {
-			run.isReady()
-			w.log.Info("daemon ready", "shards", shards)
+			if run.isReady() {
+				w.log.Info("daemon ready", "shards", shards)
+			} else {
+				w.log.Info("shards changed", "shards", shards)
+			}
 		},
 	})
 	stop(nil) // a Java that has ended by itself: its processors hear of it early
 	w.mu.Lock()
 	w.run = nil
 	w.mu.Unlock()
+	if errors.Is(err, bootstrap.ErrSurvivors) {
+		return true, err // which may hold on to the pipes
+	}
 	for _, s := range w.sessionsNow() {
 		<-s.served // a few seconds at most: its input has ended
 	}
@@ -102,8 +108,6 @@ func (w *Worker) runDaemon(ctx context.Context, command bootstrap.Command, envir
 	switch {
 	case run.fatal != nil:
 		return run.ready, run.fatal
-	case errors.Is(err, bootstrap.ErrSurvivors):
-		return run.ready, err
 	case run.failure != nil && ctx.Err() == nil:
 		if !errors.As(err, &exit) {
 			exit = &bootstrap.ExitError{Stopping: true}
@@ -113,14 +117,17 @@ func (w *Worker) runDaemon(ctx context.Context, command bootstrap.Command, envir
 	return run.ready, err
 }
 
-// isReady says that the daemon has initialised.
-func (run *daemonRun) isReady() {
+// isReady says that the daemon has initialised. It returns false if that was
+// said before.
+func (run *daemonRun) isReady() (news bool) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	if !run.ready {
-		run.ready = true
-		run.worker.board.daemonReady()
+	if run.ready {
+		return false
 	}
+	run.ready = true
+	run.worker.board.daemonReady()
+	return true
 }
 
 // shardFailed stops the daemon gracefully, because a processor has failed: the
@@ -172,7 +179,9 @@ func (w *Worker) accept(ctx context.Context, child *handover.Child) {
 	s := newSession(w, run)
 	w.sessions[s] = struct{}{}
 	w.mu.Unlock()
-	run.isReady()
+	if run.isReady() {
+		w.log.Info("daemon ready") // Holding waits until the number stands still
+	}
 	// A lease ends with its input, not with ctx: that ends with a stop.
 	s.serve(context.WithoutCancel(ctx), child)
 	w.mu.Lock()
