@@ -28,7 +28,7 @@ func TestMaxLine(t *testing.T) {
 		{0, 10_000_000, true},
 		{-1, 10_000_000, true},
 	} {
-		r := NewReader(strings.NewReader(line[:len(line)]+"\n"+long(tc.length)+line+"\n"), WithMaxLine(tc.max))
+		r := NewReader(strings.NewReader(line+"\n"+long(tc.length)+line+"\n"), WithMaxLine(tc.max))
 		if _, err := r.Read(); err != nil {
 			t.Fatalf("max %d: the line before: %v", tc.max, err)
 		}

@@ -86,7 +86,7 @@ func (r *release) writeBinaries(ctx context.Context, dir string) error {
 	}
 	for _, platform := range r.platforms {
 		if err := r.step(platform.String(), func() error {
-			return r.writePlatform(ctx, platform, m, tree, packages, cyclonedx, files, time.Unix(unix, 0).UTC())
+			return r.writePlatform(ctx, platform, tree, packages, cyclonedx, files, time.Unix(unix, 0).UTC())
 		}); err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func internal(path string) bool {
 	return slices.Contains(strings.Split(path, "/"), "internal")
 }
 
-func (r *release) writePlatform(ctx context.Context, p workspace.Platform, m *workspace.Module, tree string, packages []outside.Package, cyclonedx, files string, modified time.Time) error {
+func (r *release) writePlatform(ctx context.Context, p workspace.Platform, tree string, packages []outside.Package, cyclonedx, files string, modified time.Time) error {
 	gopath := filepath.Join(r.temp, "gopath")
 	// GOBIN is refused for other platforms than this.
 	env := append(slices.Clone(r.out.Env), "GOOS="+p.OS, "GOARCH="+p.Arch, "CGO_ENABLED=0", "GOPATH="+gopath, "GOBIN=")

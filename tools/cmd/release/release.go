@@ -180,9 +180,7 @@ func (r *release) check(ctx context.Context) error {
 func (r *release) makeReady(ctx context.Context) (trees map[*workspace.Module]string, err error) {
 	trees = make(map[*workspace.Module]string)
 	for _, m := range r.modules {
-		if err := r.checkTag(m); err != nil {
-			return nil, err
-		}
+		r.checkTag(m)
 		if err := r.readyChangelog(m); err != nil {
 			return nil, err
 		}
@@ -223,9 +221,9 @@ func (r *release) makeReady(ctx context.Context) (trees map[*workspace.Module]st
 	return trees, nil
 }
 
-func (r *release) checkTag(m *workspace.Module) error {
+func (r *release) checkTag(m *workspace.Module) {
 	if r.version == "" {
-		return nil
+		return
 	}
 	if err := module.Check(m.Path, r.version); err != nil {
 		r.fail("tag", m, "go.mod", 1, err.Error())
@@ -237,7 +235,6 @@ func (r *release) checkTag(m *workspace.Module) error {
 	case ok && at != r.commit:
 		r.fail("tag", m, "", 0, fmt.Sprintf("%s is there already, at %.12s, and not at this commit, %.12s: choose a higher version", name, at, r.commit))
 	}
-	return nil
 }
 
 func (r *release) readyChangelog(m *workspace.Module) error {

@@ -79,7 +79,7 @@ type Config struct {
 }
 
 // ErrJavaTooOld is the error of a Java before 17.
-var ErrJavaTooOld = errors.New("Java is too old")
+var ErrJavaTooOld = errors.New("this Java is too old")
 
 // ErrPortInUse is the error of a Config.Port that another program listens on.
 var ErrPortInUse = errors.New("port in use")

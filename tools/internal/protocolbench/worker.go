@@ -117,11 +117,9 @@ func (b *bench) worker(ctx context.Context, children []contender) (*measure.Repo
 				if err != nil {
 					return err
 				}
-				name, processes, shim := c.name, idleShards, measure.Text("")
+				name, processes, shim := fmt.Sprintf("%d children: %s", idleShards, c.name), idleShards, measure.Text("")
 				if k == 0 {
 					name, processes, shim = way.name, idleShards+1, measure.Range("%.2f", one)
-				} else {
-					name = fmt.Sprintf("%d children: %s", idleShards, c.name)
 				}
 				memory.Add(measure.Text("%s", name), measure.Text("%d", processes), measure.Range("%.1f", all), shim)
 			}

@@ -89,11 +89,12 @@ func ParseSequenceNumber(s string) (SequenceNumber, bool) {
 func (n SequenceNumber) String() string {
 	const group, digits = 1e19, 19 // the largest power of ten in 64 bits
 	var buf [3 * digits]byte
+	hi, mid, lo := n.hi, n.mid, n.lo
 	for end := len(buf); end > 0; end -= digits {
 		var rest uint64
-		n.hi, rest = n.hi/group, n.hi%group
-		n.mid, rest = bits.Div64(rest, n.mid, group)
-		n.lo, rest = bits.Div64(rest, n.lo, group)
+		hi, rest = hi/group, hi%group
+		mid, rest = bits.Div64(rest, mid, group)
+		lo, rest = bits.Div64(rest, lo, group)
 		var tmp [digits]byte
 		text := strconv.AppendUint(tmp[:0], rest, 10)
 		pad := end - len(text)
