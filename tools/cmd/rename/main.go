@@ -154,7 +154,7 @@ func changes(ctx context.Context, ws *workspace.Workspace, to string) ([]file, e
 		if bytes.IndexByte(text, 0) >= 0 {
 			return nil, fmt.Errorf("%s is no text and names %s: change how it is made, first", name, ws.Prefix)
 		}
-		if changed, err = settle(ws, name, text, changed, to); err != nil {
+		if changed, err = settle(ws, name, text, changed); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		files = append(files, file{name, n, changed})
@@ -195,7 +195,7 @@ func isName(b byte) bool {
 
 // settle puts lines whose order hangs on the prefix in the order that their
 // tools give them.
-func settle(ws *workspace.Workspace, name string, before, text []byte, to string) ([]byte, error) {
+func settle(ws *workspace.Workspace, name string, before, text []byte) ([]byte, error) {
 	switch base := path.Base(name); {
 	case strings.HasSuffix(base, ".go"):
 		if formatted, err := format.Source(before); err != nil || !bytes.Equal(formatted, before) {
