@@ -178,8 +178,10 @@ func (c *checker) names() {
 		if c.values[r.name].line == 0 { // neither holds
 			continue
 		}
-		c.warnings = append(c.warnings, Finding{File: c.given, Line: r.line, Warning: true, Key: r.name,
-			Text: fmt.Sprintf("it is set again in line %d, which holds", r.heldByLine), Suggestion: "remove one"})
+		c.warnings = append(c.warnings, Finding{
+			File: c.given, Line: r.line, Warning: true, Key: r.name,
+			Text: fmt.Sprintf("it is set again in line %d, which holds", r.heldByLine), Suggestion: "remove one",
+		})
 	}
 	for _, name := range c.inOrder {
 		if c.keys == nil {

@@ -48,10 +48,14 @@ func TestDaemonLogState(t *testing.T) {
 		{name: "one that never began", log: logStart + logReady + logNeverStarted, shards: 1, initialised: true},
 		{name: "stopping", log: logStart + logReady + logStopping, shards: 2, initialised: true, begun: true},
 		{name: "stopped", log: logStart + logReady + logStopping + logReturned + logReturned + logStopped, initialised: true, begun: true, ok: true},
-		{name: "not in time", log: logStart + logStopping + logNotStopped, begun: true,
-			reason: "Encountered an error during shutdown.: java.util.concurrent.TimeoutException: null"},
-		{name: "failed", log: logStart + logFailed,
-			reason: "Unable to initialize after 20 attempts. Shutting down.: java.net.ConnectException: Connection refused"},
+		{
+			name: "not in time", log: logStart + logStopping + logNotStopped, begun: true,
+			reason: "Encountered an error during shutdown.: java.util.concurrent.TimeoutException: null",
+		},
+		{
+			name: "failed", log: logStart + logFailed,
+			reason: "Unable to initialize after 20 attempts. Shutting down.: java.net.ConnectException: Connection refused",
+		},
 		{name: "the text in another class's line", log: "2026-11-24T15:35:30.000Z INFO  Other - Initialization complete. Starting worker loop.\n"},
 		{name: "the text in a stack trace", log: "2026-11-24T15:35:30.000Z INFO  Scheduler - failed | Initialization complete.\n"},
 	} {
@@ -102,10 +106,14 @@ func TestDaemonLogLevel(t *testing.T) {
 // processor says later is not.
 func TestDaemonLogFirstError(t *testing.T) {
 	for _, tt := range []struct{ name, before, log, after, want string }{
-		{name: "Java's options", before: "Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nUnrecognized option: -Xfoo\nError: Could not create\n",
-			want: "Unrecognized option: -Xfoo"},
-		{name: "the daemon's", before: "java.lang.IllegalArgumentException: No enum constant X\n\tat a.b(C.java:1)\n",
-			want: "java.lang.IllegalArgumentException: No enum constant X"},
+		{
+			name: "Java's options", before: "Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nUnrecognized option: -Xfoo\nError: Could not create\n",
+			want: "Unrecognized option: -Xfoo",
+		},
+		{
+			name: "the daemon's", before: "java.lang.IllegalArgumentException: No enum constant X\n\tat a.b(C.java:1)\n",
+			want: "java.lang.IllegalArgumentException: No enum constant X",
+		},
 		{name: "a warning", before: "OpenJDK 64-Bit Server VM warning: something\n", want: ""},
 		{name: "the daemon's, after its log has begun", log: logStart, after: "java.lang.RuntimeException: no\n", want: "java.lang.RuntimeException: no"},
 		{name: "a processor", log: logStart + logReady, after: "panic: no\n", want: ""},

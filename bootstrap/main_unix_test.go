@@ -90,8 +90,10 @@ var roles = map[string]func(){
 		if err != nil {
 			panic(err)
 		}
-		command := process{args: []string{os.Args[0]}, worker: worker,
-			options: RunOptions{Env: role("unstoppable"), Output: os.Stdout}}
+		command := process{
+			args: []string{os.Args[0]}, worker: worker,
+			options: RunOptions{Env: role("unstoppable"), Output: os.Stdout},
+		}
 		panic(command.run(context.Background()))
 	},
 	// A daemon by its log: prints the first argument, at SIGUSR1 the second,

@@ -126,8 +126,10 @@ func TestCheck(t *testing.T) {
 		{"region of each client", "-regionName\nkinesisClient.region = a\ndynamoDbClient.region = a\ncloudWatchClient.region = a", nil},
 		{"good endpoints", "kinesisEndpoint = http://127.0.0.1:4567\ndynamoDBEndpoint = https://db.example", nil},
 		{"bad endpoints", "kinesisEndpoint = localhost:4567\ndynamoDBEndpoint = ", []string{"kinesisEndpoint: it is not a URL", "dynamoDBEndpoint: it is not a URL"}},
-		{"all at once", "-executableName\n-applicationName\n-streamName\n-AwsCredentialsProvider\n-regionName",
-			[]string{"executableName: it is", "applicationName: it is", "streamName: it is", "AwsCredentialsProvider: it is", "regionName: it is"}},
+		{
+			"all at once", "-executableName\n-applicationName\n-streamName\n-AwsCredentialsProvider\n-regionName",
+			[]string{"executableName: it is", "applicationName: it is", "streamName: it is", "AwsCredentialsProvider: it is", "regionName: it is"},
+		},
 	}
 	if runtime.GOOS != "windows" {
 		tests = append(tests, struct {

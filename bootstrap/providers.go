@@ -88,7 +88,8 @@ func (c *checker) meantProvider(class string) string {
 // providerBean checks the properties of a provider that is made by its builder.
 func (c *checker) providerBean(prefix string, seen map[string]string) {
 	plain := credentialsPrefix + map[string]string{
-		"dynamoDBCredentialsProvider.": "DynamoDB", "cloudWatchCredentialsProvider.": "CloudWatch"}[prefix]
+		"dynamoDBCredentialsProvider.": "DynamoDB", "cloudWatchCredentialsProvider.": "CloudWatch",
+	}[prefix]
 	for _, name := range c.inOrder {
 		if !strings.HasPrefix(name, prefix) {
 			continue

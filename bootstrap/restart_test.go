@@ -14,8 +14,10 @@ import (
 func TestRestartDelays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := []time.Duration{0, 0, 0, 0, 0, time.Second, 11 * time.Second, 0}
-		want := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 10 * time.Second,
-			10 * time.Second, time.Second, 2 * time.Second}
+		want := []time.Duration{
+			time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 10 * time.Second,
+			10 * time.Second, time.Second, 2 * time.Second,
+		}
 		var ended time.Time
 		n := 0
 		policy := RestartPolicy{MaxDelay: 10 * time.Second, Restarting: func(err error, restarts int, delay time.Duration) {

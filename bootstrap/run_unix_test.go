@@ -186,17 +186,27 @@ func TestRunKnowsTheEnd(t *testing.T) {
 		{name: "complete", before: logStart + logReady, after: logStopping + logStopped, status: "143"},
 		{name: "complete, status 0", before: logStart + logReady, after: logStopping + logStopped, status: "0"},
 		{name: "before it could work", before: logStart, status: "143"},
-		{name: "the grace ran out", before: logStart + logReady, after: logStopping + logNotStopped, status: "143",
-			want: &ExitError{Code: 143, Stopping: true, Reason: "Encountered an error during shutdown.: java.util.concurrent.TimeoutException: null"}},
-		{name: "ended in the middle", before: logStart + logReady, after: logStopping, status: "143",
-			want: &ExitError{Code: 143, Stopping: true}},
-		{name: "a processor failed at the end", before: logStart + logReady, after: logStopping + logStopped + logFailed, status: "1",
-			want: &ExitError{Code: 1, Stopping: true, Reason: "Unable to initialize after 20 attempts. Shutting down.: java.net.ConnectException: Connection refused"}},
-		{name: "given up", before: logStart, after: logFailed, status: "0", unasked: true,
-			want: &ExitError{Reason: "Unable to initialize after 20 attempts. Shutting down.: java.net.ConnectException: Connection refused"}},
+		{
+			name: "the grace ran out", before: logStart + logReady, after: logStopping + logNotStopped, status: "143",
+			want: &ExitError{Code: 143, Stopping: true, Reason: "Encountered an error during shutdown.: java.util.concurrent.TimeoutException: null"},
+		},
+		{
+			name: "ended in the middle", before: logStart + logReady, after: logStopping, status: "143",
+			want: &ExitError{Code: 143, Stopping: true},
+		},
+		{
+			name: "a processor failed at the end", before: logStart + logReady, after: logStopping + logStopped + logFailed, status: "1",
+			want: &ExitError{Code: 1, Stopping: true, Reason: "Unable to initialize after 20 attempts. Shutting down.: java.net.ConnectException: Connection refused"},
+		},
+		{
+			name: "given up", before: logStart, after: logFailed, status: "0", unasked: true,
+			want: &ExitError{Reason: "Unable to initialize after 20 attempts. Shutting down.: java.net.ConnectException: Connection refused"},
+		},
 		{name: "no log", status: "1", unasked: true, want: &ExitError{Code: 1, Reason: "said on standard error"}},
-		{name: "somebody else's SIGTERM", before: logStart + logReady, after: logStopping + logStopped, status: "143", unasked: true,
-			want: &ExitError{Code: 143}},
+		{
+			name: "somebody else's SIGTERM", before: logStart + logReady, after: logStopping + logStopped, status: "143", unasked: true,
+			want: &ExitError{Code: 143},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -243,8 +253,10 @@ func TestRunTellsTheShards(t *testing.T) {
 	go func() {
 		ended <- process{
 			args: []string{os.Args[0], logStart + logReady, logReturned, logStopping + logReturned + logStopped, "143"},
-			options: RunOptions{Env: role("logs"), Output: out, Started: func(p int) { pid = p },
-				Holding: func(shards int) { held <- shards }},
+			options: RunOptions{
+				Env: role("logs"), Output: out, Started: func(p int) { pid = p },
+				Holding: func(shards int) { held <- shards },
+			},
 			log: newDaemonLog(slog.LevelInfo),
 		}.run(ctx)
 	}()
@@ -288,9 +300,11 @@ func TestCommandRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := newTranscript()
-	command := Command{Java: os.Args[0], Jars: []string{"/a.jar"}, Properties: properties,
+	command := Command{
+		Java: os.Args[0], Jars: []string{"/a.jar"}, Properties: properties,
 		JavaOptions: []string{"-Xmx1g"}, ClassPath: []string{"/more"},
-		Overrides: map[string]string{"workerId": "naïve 世 𝄞", "=:#! \n": "\\ = ", "last": ""}}
+		Overrides: map[string]string{"workerId": "naïve 世 𝄞", "=:#! \n": "\\ = ", "last": ""},
+	}
 	err := command.Run(t.Context(), RunOptions{Env: role("shows"), Output: out})
 	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Code != 9 {
@@ -376,7 +390,8 @@ func TestRunOrphanIsKilled(t *testing.T) {
 	out := newTranscript()
 	var log bytes.Buffer
 	err := runArgs(t.Context(), []string{os.Args[0], "unstoppable"}, RunOptions{
-		Env: role("parent"), Output: out, OrphanGrace: 50 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		Env: role("parent"), Output: out, OrphanGrace: 50 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
 	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Code != 5 {
 		t.Errorf("%v, want status 5", err)

@@ -578,8 +578,10 @@ func TestTranscriptSentAhead(t *testing.T) {
 		w := protocol.NewWriter(stdin)
 		for _, m := range []protocol.Message{
 			protocol.Initialize{ShardID: "s"},
-			batch("1"), protocol.Checkpoint{Position: at("1")},
-			batch("2"), protocol.Checkpoint{Position: at("2")},
+			batch("1"),
+			protocol.Checkpoint{Position: at("1")},
+			batch("2"),
+			protocol.Checkpoint{Position: at("2")},
 			protocol.LeaseLost{},
 		} {
 			if err := w.Write(m); err != nil {

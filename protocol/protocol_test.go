@@ -37,7 +37,9 @@ var conversation = []Message{
 	Checkpoint{},
 	Checkpoint{Position: Position{"18446744073709551617", 7}},
 	Checkpoint{Position: Position{"18446744073709551617", 7}, Error: "ThrottlingException"},
-	LeaseLost{}, ShardEnded{}, ShutdownRequested{},
+	LeaseLost{},
+	ShardEnded{},
+	ShutdownRequested{},
 	Shutdown{Reason: ReasonZombie},
 	Status{ResponseFor: ActionInitialize},
 }
@@ -317,7 +319,8 @@ func TestWriterRefuses(t *testing.T) {
 		ProcessRecords{Records: []Record{{SequenceNumber: ""}}},
 		Checkpoint{Position: Position{SequenceNumber: "12a"}},
 		Checkpoint{Position: Position{SequenceNumber: "12", SubSequenceNumber: -1}},
-		Status{}, Shutdown{},
+		Status{},
+		Shutdown{},
 	} {
 		var wire bytes.Buffer
 		err := NewWriter(&wire).Write(m)

@@ -148,8 +148,10 @@ func TestSparks(t *testing.T) {
 		"unknown":      {[]Sample{at(4, -1), at(2, -1), at(0, -1)}, "", "no course yet"},
 		"falling":      {[]Sample{at(4, 2000), at(2, 1000), at(0, 0)}, "M116.0 1.0L118.0 14.0L120.0 27.0", "last 2 minutes: from 2.0 s to 0 ms, at most 2.0 s"},
 		"small is low": {[]Sample{at(2, 10), at(0, 0)}, "M118.0 26.7L120.0 27.0", "last 2 minutes: from 10 ms to 0 ms, at most 10 ms"},
-		"a gap": {[]Sample{at(20, 0), at(18, 0), at(10, 0), at(6, 0), at(4, -1), at(2, 0), at(0, 0)},
-			"M100.0 27.0L102.0 27.0M118.0 27.0L120.0 27.0", "last 2 minutes: from 0 ms to 0 ms, at most 0 ms"},
+		"a gap": {
+			[]Sample{at(20, 0), at(18, 0), at(10, 0), at(6, 0), at(4, -1), at(2, 0), at(0, 0)},
+			"M100.0 27.0L102.0 27.0M118.0 27.0L120.0 27.0", "last 2 minutes: from 0 ms to 0 ms, at most 0 ms",
+		},
 	} {
 		got := lagSpark(test.history, now)
 		check(t, name, got.Line, test.line)

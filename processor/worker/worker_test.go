@@ -30,15 +30,18 @@ func (f funcs) Initialize(context.Context, processor.InitializeInput) error { re
 func (f funcs) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {
 	return f.records(ctx, in)
 }
+
 func (f funcs) LeaseLost(context.Context, processor.LeaseLostInput) error {
 	if f.stopped != nil {
 		f.stopped("leaseLost")
 	}
 	return nil
 }
+
 func (f funcs) ShardEnded(ctx context.Context, in processor.ShardEndedInput) error {
 	return in.Checkpointer.Checkpoint(ctx)
 }
+
 func (f funcs) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
 	if f.stopped != nil {
 		f.stopped("shutdownRequested")
@@ -307,8 +310,10 @@ func TestConfigurationErrors(t *testing.T) {
 		"nothing":        {func(c *Config) { *c = Config{} }, []string{"Config.Stream is empty", "Config.Application is empty"}},
 		"two worker IDs": {func(c *Config) { c.WorkerID, c.StateDir = "a", "b" }, []string{"WorkerID and StateDir are both set"}},
 		"negative":       {func(c *Config) { c.MaxLeases, c.FailoverTime = -1, -1 }, []string{"MaxLeases is negative", "FailoverTime is negative"}},
-		"an unknown property": {func(c *Config) { c.Properties = map[string]string{"maxRecord": "1"} },
-			[]string{"worker.Config: error: maxRecord", "maxRecords"}},
+		"an unknown property": {
+			func(c *Config) { c.Properties = map[string]string{"maxRecord": "1"} },
+			[]string{"worker.Config: error: maxRecord", "maxRecords"},
+		},
 		"a bad value":   {func(c *Config) { c.InitialPosition = "FIRST" }, []string{"worker.Config: error: initialPositionInStream"}},
 		"no file":       {func(c *Config) { c.PropertiesFile = "no such file" }, []string{"no such file does not exist"}},
 		"no shim":       {func(c *Config) { c.Shim = "no/such/shim" }, []string{"Config.Shim"}},

@@ -41,8 +41,10 @@ func TestAWSCLI(t *testing.T) {
 	t.Cleanup(func() { server.Close() })
 	run := func(operation string, args ...string) (out map[string]any, stderr string) {
 		t.Helper()
-		cmd := exec.Command(command, append([]string{"--endpoint-url", server.URL(), "--region", "us-east-1", "--output", "json",
-			"kinesis", operation}, args...)...)
+		cmd := exec.Command(command, append([]string{
+			"--endpoint-url", server.URL(), "--region", "us-east-1", "--output", "json",
+			"kinesis", operation,
+		}, args...)...)
 		cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_PAGER=",
 			"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 		var stdout, errOut bytes.Buffer

@@ -98,19 +98,27 @@ func putAndGet(s *session) {
 	arn := summary.StreamDescriptionSummary.StreamARN
 	var numbers []string
 	for i := range 4 {
-		out, err := s.client.PutRecord(s.ctx, &kinesis.PutRecordInput{StreamName: name,
-			PartitionKey: aws.String(fmt.Sprint("key", i)), Data: fmt.Appendf(nil, "record %d", i)})
+		out, err := s.client.PutRecord(s.ctx, &kinesis.PutRecordInput{
+			StreamName:   name,
+			PartitionKey: aws.String(fmt.Sprint("key", i)), Data: fmt.Appendf(nil, "record %d", i),
+		})
 		record(s, fmt.Sprint("put ", i), out, err)
 		numbers = append(numbers, aws.ToString(out.SequenceNumber))
 	}
-	hashed, err := s.client.PutRecord(s.ctx, &kinesis.PutRecordInput{StreamARN: arn, PartitionKey: aws.String("key0"),
-		ExplicitHashKey: aws.String("340282366920938463463374607431768211455"), Data: []byte("last hash key")})
+	hashed, err := s.client.PutRecord(s.ctx, &kinesis.PutRecordInput{
+		StreamARN: arn, PartitionKey: aws.String("key0"),
+		ExplicitHashKey: aws.String("340282366920938463463374607431768211455"), Data: []byte("last hash key"),
+	})
 	record(s, "put with an explicit hash key by ARN", hashed, err)
-	_, err = s.client.PutRecord(s.ctx, &kinesis.PutRecordInput{StreamName: name, PartitionKey: aws.String("k"),
-		ExplicitHashKey: aws.String("340282366920938463463374607431768211456"), Data: []byte("x")})
+	_, err = s.client.PutRecord(s.ctx, &kinesis.PutRecordInput{
+		StreamName: name, PartitionKey: aws.String("k"),
+		ExplicitHashKey: aws.String("340282366920938463463374607431768211456"), Data: []byte("x"),
+	})
 	record[kinesis.PutRecordOutput](s, "put beyond the last hash key", nil, err)
-	ordered, err := s.client.PutRecord(s.ctx, &kinesis.PutRecordInput{StreamName: name, PartitionKey: aws.String("key1"),
-		SequenceNumberForOrdering: &numbers[1], Data: []byte("after")})
+	ordered, err := s.client.PutRecord(s.ctx, &kinesis.PutRecordInput{
+		StreamName: name, PartitionKey: aws.String("key1"),
+		SequenceNumberForOrdering: &numbers[1], Data: []byte("after"),
+	})
 	record(s, "put after a sequence number", ordered, err)
 	rises := number(aws.ToString(ordered.SequenceNumber)).Cmp(number(numbers[1])) > 0
 	record(s, "sequence numbers rise", &rises, nil)

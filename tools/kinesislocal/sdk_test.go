@@ -104,8 +104,10 @@ func TestSDKLifeOfAStream(t *testing.T) {
 	if _, err := client.SplitShard(ctx, &kinesis.SplitShardInput{StreamARN: arn, ShardToSplit: aws.String("shardId-000000000000"), NewStartingHashKey: aws.String("1000")}); err != nil {
 		t.Fatal(err)
 	}
-	it, err := client.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{StreamARN: arn, ShardId: aws.String("shardId-000000000000"),
-		ShardIteratorType: types.ShardIteratorTypeAfterSequenceNumber, StartingSequenceNumber: records[0].SequenceNumber})
+	it, err := client.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
+		StreamARN: arn, ShardId: aws.String("shardId-000000000000"),
+		ShardIteratorType: types.ShardIteratorTypeAfterSequenceNumber, StartingSequenceNumber: records[0].SequenceNumber,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -255,9 +255,11 @@ func TestUsage(t *testing.T) {
 		if status != 0 || stderr != "" {
 			t.Errorf("%s: status %d, %q", flag, status, stderr)
 		}
-		for _, want := range []string{"-p, --properties FILE", "-j, --java PATH", "-l, --log-configuration FILE",
+		for _, want := range []string{
+			"-p, --properties FILE", "-j, --java PATH", "-l, --log-configuration FILE",
 			"-c, --jar-path DIR", "-e, --execute", "-h, --help", "--repo URL", "Example:", "--restart", "--worker-id ID",
-			"--state-dir DIR", "--stop-timeout DURATION", "--log-level LEVEL", "--java-opt OPTION", "--add-classpath PATH"} {
+			"--state-dir DIR", "--stop-timeout DURATION", "--log-level LEVEL", "--java-opt OPTION", "--add-classpath PATH",
+		} {
 			if !strings.Contains(stdout, want) {
 				t.Errorf("%s: no %q in\n%s", flag, want, stdout)
 			}
@@ -314,8 +316,10 @@ func TestSubcommands(t *testing.T) {
 func TestPrint(t *testing.T) {
 	b := newBench(t, nil)
 	logback := b.write(t, "logback.xml", "<configuration/>")
-	args := []string{"--properties", "sample.properties", "--jar-path", "it's a cache", "--log-configuration", "logback.xml",
-		"--java-opt", "-Xmx256m", "--java-opt", "-Dx=a,b c", "--add-classpath", "bin", "--add-classpath", logback}
+	args := []string{
+		"--properties", "sample.properties", "--jar-path", "it's a cache", "--log-configuration", "logback.xml",
+		"--java-opt", "-Xmx256m", "--java-opt", "-Dx=a,b c", "--add-classpath", "bin", "--add-classpath", logback,
+	}
 	status, stdout, stderr := b.run(t, nil, args...)
 	if status != 0 || strings.Count(stdout, "\n") != 1 || strings.Count(stderr, "\n") != 2 ||
 		!strings.Contains(stderr, "kcl-bootstrap: fetching MultiLangDaemon 3.1.3: 2 of 2 jars") {
@@ -369,15 +373,20 @@ func TestBadInput(t *testing.T) {
 		want []string // a line each
 	}{
 		{"no file", nil, []string{"-e", "-p", "none.properties"}, []string{"properties file none.properties does not exist"}},
-		{"nothing in it", nil, []string{"-e", "-p", "empty.properties"}, []string{"empty.properties: error: executableName: it is missing",
+		{"nothing in it", nil, []string{"-e", "-p", "empty.properties"}, []string{
+			"empty.properties: error: executableName: it is missing",
 			"empty.properties: error: applicationName: it is missing", "empty.properties: error: streamName: it is missing, and so is streamArn",
-			"empty.properties: error: AwsCredentialsProvider: it is missing"}},
+			"empty.properties: error: AwsCredentialsProvider: it is missing",
+		}},
 		{"no Java", noJava, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
 		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: --java: none"}},
 		{"no log configuration", nil, []string{"-l", "none.xml", "-p", "sample.properties"}, []string{"cannot read the log configuration"}},
 		{"no class path", nil, []string{"--add-classpath", "none.jar", "-p", "sample.properties"}, []string{"--add-classpath: stat none.jar: no such file"}},
-		{"all of these", noJava, []string{"-l", "none.xml", "-p", "none.properties"},
-			[]string{"properties file", "cannot read the log configuration", "no Java"}},
+		{
+			"all of these", noJava,
+			[]string{"-l", "none.xml", "-p", "none.properties"},
+			[]string{"properties file", "cannot read the log configuration", "no Java"},
+		},
 		{"endpoint", nil, []string{"-e", "-p", "endpoint.properties"}, []string{"endpoint.properties:9: error: kinesisEndpoint: nobody answers at http://127.0.0.1"}},
 		{"jar folder", nil, []string{"-c", "file", "-p", "sample.properties"}, []string{"cannot make the folder for the jars"}},
 		{"repository", nil, []string{"--repo", "nonsense", "-p", "sample.properties"}, []string{"the repository nonsense is not of the form"}},
@@ -574,8 +583,10 @@ func TestStop(t *testing.T) {
 			if status := s.end(); status != 0 {
 				t.Errorf("status %d, want 0: %q", status, s.seen)
 			}
-			for _, want := range []string{"kcl-bootstrap: stopping MultiLangDaemon 3.1.3", "java got SIGTERM",
-				"child got SIGTERM", "child saw EOF", "kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked"} {
+			for _, want := range []string{
+				"kcl-bootstrap: stopping MultiLangDaemon 3.1.3", "java got SIGTERM",
+				"child got SIGTERM", "child saw EOF", "kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked",
+			} {
 				if !s.saw(want) {
 					t.Errorf("no line %q in %q", want, s.seen)
 				}

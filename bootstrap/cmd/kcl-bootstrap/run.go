@@ -172,8 +172,10 @@ func (c *command) prepare(ctx context.Context, f runFlags) (java bootstrap.Comma
 			problems = append(problems, fmt.Sprintf("--add-classpath: %v", err))
 		}
 	}
-	java = bootstrap.Command{JavaOptions: f.javaOptions, ClassPath: f.classPath, LogConfiguration: f.logConfiguration,
-		Overrides: f.overrides()}
+	java = bootstrap.Command{
+		JavaOptions: f.javaOptions, ClassPath: f.classPath, LogConfiguration: f.logConfiguration,
+		Overrides: f.overrides(),
+	}
 	java.Java, err = bootstrap.FindJava(f.java)
 	problems = append(problems, describe(err)...)
 	if problems != nil {

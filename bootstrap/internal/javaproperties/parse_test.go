@@ -96,8 +96,10 @@ func TestParseAsJava(t *testing.T) {
 		}
 		t.Skip(reason)
 	}
-	tokens := []string{"a", "key", "c", "é", "\x00", "\xff", "${x}", " ", "\t", "\f", "=", ":", "#", "!",
-		"\\", "\\", "\n", "\n", "\r", "\r\n", "\\n", "\\t", "\\ ", "\\=", "\\u0041", "\\uD83d\\ude00", "\\u00g1"}
+	tokens := []string{
+		"a", "key", "c", "é", "\x00", "\xff", "${x}", " ", "\t", "\f", "=", ":", "#", "!",
+		"\\", "\\", "\n", "\n", "\r", "\r\n", "\\n", "\\t", "\\ ", "\\=", "\\u0041", "\\uD83d\\ude00", "\\u00g1",
+	}
 	random := rand.New(rand.NewSource(1))
 	var files [][]byte
 	var stdin bytes.Buffer

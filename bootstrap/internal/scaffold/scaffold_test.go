@@ -16,8 +16,10 @@ import (
 )
 
 func project(module string) Project {
-	p := Project{Module: module, Stream: "orders-stream", Application: "orders-app", Region: "eu-west-1",
-		ProcessorVersion: "v1.2.3", BootstrapVersion: "v4.5.6"}
+	p := Project{
+		Module: module, Stream: "orders-stream", Application: "orders-app", Region: "eu-west-1",
+		ProcessorVersion: "v1.2.3", BootstrapVersion: "v4.5.6",
+	}
 	return p
 }
 

@@ -20,8 +20,10 @@ func TestParse(t *testing.T) {
 		{"position, in any case", ids + "initialPositionInStream : trim_horizon", File{Application: "app", StreamName: "s", Position: kcl.Position{Kind: kcl.TrimHorizon}}},
 		{"timestamp", ids + "initialPositionInStreamExtended=1700000000", File{Application: "app", StreamName: "s", Position: kcl.Position{Kind: kcl.AtTimestamp, Time: time.Unix(1700000000, 0)}}},
 		{"an ARN wins, and names the region", ids + "streamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/other", File{Application: "app", StreamName: "other", Region: "eu-west-1", Position: latest}},
-		{"comments, continued lines, endpoints", "# streamName = x\nstreamName = \\\n  s\nkinesisEndpoint = http://127.0.0.1:1\ndynamoDBEndpoint=http\\://127.0.0.1:2\nregionName = us-east-2",
-			File{StreamName: "s", Region: "us-east-2", KinesisEndpoint: "http://127.0.0.1:1", DynamoDBEndpoint: "http://127.0.0.1:2", Position: latest}},
+		{
+			"comments, continued lines, endpoints", "# streamName = x\nstreamName = \\\n  s\nkinesisEndpoint = http://127.0.0.1:1\ndynamoDBEndpoint=http\\://127.0.0.1:2\nregionName = us-east-2",
+			File{StreamName: "s", Region: "us-east-2", KinesisEndpoint: "http://127.0.0.1:1", DynamoDBEndpoint: "http://127.0.0.1:2", Position: latest},
+		},
 		{"a dollar is a dollar", "executableName = ${HOME}/run\nother = ${streamName}", File{Position: latest}},
 		{"the usual table names", ids + "tableName = app\ncoordinatorStateTableName = app-CoordinatorState", File{Application: "app", StreamName: "s", Position: latest}},
 	}

@@ -189,8 +189,10 @@ func (c *bootstrapContender) once(ctx context.Context, jars string) (time.Durati
 
 func bootstrapReport(contenders []*bootstrapContender, rounds, warmRuns int) *measure.Report {
 	r := &measure.Report{Title: "Bootstraps", Machine: measure.ThisMachine()}
-	t := &measure.Table{Title: "What each takes until the daemon's command is printed, medians of the rounds with their range:",
-		Header: []string{"bootstrap", "cold, s", "ours to it, cold", "warm, ms", "ours to it, warm", "peak memory cold, MB", "peak memory warm, MB"}}
+	t := &measure.Table{
+		Title:  "What each takes until the daemon's command is printed, medians of the rounds with their range:",
+		Header: []string{"bootstrap", "cold, s", "ours to it, cold", "warm, ms", "ours to it, warm", "peak memory cold, MB", "peak memory warm, MB"},
+	}
 	ours := contenders[0]
 	for _, c := range contenders {
 		t.Add(measure.Text("%s", c.name), measure.Range("%.2f", c.cold), measure.Range("%.2f", measure.Ratio(ours.cold, c.cold)),

@@ -291,8 +291,10 @@ func together(n int, f func(i int) error) error {
 func localReport(contenders []*localContender, rounds, records int) *measure.Report {
 	r := &measure.Report{Title: "Emulators of Kinesis", Machine: measure.ThisMachine()}
 	can := &measure.Table{Title: "What each can do:", Header: []string{"emulator", "from", "operations", "reads", "ends a shard for GetRecords", "fan-out by aws-sdk-go-v2", "ends a shard for fan-out"}}
-	fast := &measure.Table{Title: "What each takes, medians of the rounds with their range:",
-		Header: []string{"emulator", "start to ready, ms", "peak memory, MB", "put, records/s", "read, records/s", "put against ours"}}
+	fast := &measure.Table{
+		Title:  "What each takes, medians of the rounds with their range:",
+		Header: []string{"emulator", "start to ready, ms", "peak memory, MB", "put, records/s", "read, records/s", "put against ours"},
+	}
 	for _, c := range contenders {
 		if !c.variant {
 			can.Add(measure.Text("%s", c.name), measure.Text("%s", c.from), measure.Text("%d of %d", c.operations, len(operations)),

@@ -184,8 +184,10 @@ var operations = []struct {
 		return err
 	}},
 	{"SubscribeToShard", func(ctx context.Context, p *prober) error {
-		out, err := p.client.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{ConsumerARN: aws.String(*p.arn + "/consumer/none:1700000000"), ShardId: shardID(0),
-			StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeLatest}})
+		out, err := p.client.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{
+			ConsumerARN: aws.String(*p.arn + "/consumer/none:1700000000"), ShardId: shardID(0),
+			StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeLatest},
+		})
 		if err == nil {
 			out.GetStream().Close()
 		}
@@ -304,8 +306,10 @@ func (p *prober) subscribe(ctx context.Context, arn *string, wanted func(types.S
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	out, err := p.client.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{ConsumerARN: registered.Consumer.ConsumerARN, ShardId: shardID(0),
-		StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon}})
+	out, err := p.client.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{
+		ConsumerARN: registered.Consumer.ConsumerARN, ShardId: shardID(0),
+		StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon},
+	})
 	if err != nil {
 		return false
 	}

@@ -672,8 +672,18 @@ func unzip(t *testing.T, name string) map[string]string {
 func TestUsage(t *testing.T) {
 	c := newCheckout(t)
 	for _, args := range [][]string{
-		{}, {"v0.1.0"}, {"--frob"}, {"--all", "lib"}, {"nolib"}, {"lib", "v0.1"}, {"lib", "v0.1.0+x"}, {"--tag", "lib"}, {"--prepare", "--all"},
-		{"--tag", "--prepare", "lib", "v0.1.0"}, {"--update-closure", "lib", "v0.1.0"}, {"--binaries=x", "lib", "user", "v0.1.0"},
+		{},
+		{"v0.1.0"},
+		{"--frob"},
+		{"--all", "lib"},
+		{"nolib"},
+		{"lib", "v0.1"},
+		{"lib", "v0.1.0+x"},
+		{"--tag", "lib"},
+		{"--prepare", "--all"},
+		{"--tag", "--prepare", "lib", "v0.1.0"},
+		{"--update-closure", "lib", "v0.1.0"},
+		{"--binaries=x", "lib", "user", "v0.1.0"},
 	} {
 		if _, _, err := c.release(args...); !errors.Is(err, errUsage) || !strings.Contains(err.Error(), "try --help") {
 			t.Errorf("%v: %v", args, err)

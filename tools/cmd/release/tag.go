@@ -34,8 +34,10 @@ func (r *release) unprepared(ctx context.Context) ([]failure, error) {
 			return nil, err
 		}
 		line, n := outside.FirstDifference([]byte(before), after)
-		changed = append(changed, failure{"prepared", path.Dir(name), name, n,
-			fmt.Sprintf("not ready for the release (%s): run go run ./tools/cmd/release --prepare, and commit what it writes", line)})
+		changed = append(changed, failure{
+			"prepared", path.Dir(name), name, n,
+			fmt.Sprintf("not ready for the release (%s): run go run ./tools/cmd/release --prepare, and commit what it writes", line),
+		})
 	}
 	return changed, nil
 }
