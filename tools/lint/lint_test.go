@@ -1,0 +1,181 @@
+// Package lint has tests only: that the rules of .golangci.yml bite. That they
+// allow what they should, CI sees when it lints the modules.
+package lint
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const prefix = "github.com/seed96110120/kinesis-client-go/"
+
+// planted are imports that a rule of depguard must refuse: where, of what, and by
+// which rule. Each is of a package that the module could import, so it is the rule
+// that refuses it.
+var planted = []struct{ dir, file, imports, rule string }{
+	{"protocol", "x.go", prefix + "processor", "protocol"},
+	{"protocol", "x.go", "golang.org/x/sys/unix", "protocol"},
+	{"protocol", "x_test.go", "golang.org/x/sys/unix", "protocol"},
+	{"processor", "x.go", prefix + "processor/worker", "processor"},
+	{"processor", "x.go", prefix + "bootstrap", "processor"},
+	{"processor", "x_test.go", "golang.org/x/sys/unix", "processor"},
+	{"processor/handle", "x.go", prefix + "processor/worker", "processor"},
+	{"processor/worker", "x.go", "github.com/spf13/pflag", "worker"},
+	{"processor/worker", "x_test.go", prefix + "tools/kinesislocal", "worker"},
+	{"bootstrap", "x.go", prefix + "protocol", "bootstrap"},
+	{"bootstrap", "x_test.go", prefix + "tools/kinesislocal", "bootstrap"},
+	{"bootstrap", "x.go", "github.com/aws/aws-sdk-go-v2/aws", "aws"},
+	{"bootstrap", "x.go", "github.com/sirupsen/logrus", "logging"},
+	{"consumer-sample", "x.go", prefix + "tools/kinesislocal", "consumer-sample"},
+	{"consumer-sample", "x.go", "github.com/aws/aws-sdk-go-v2/config", "aws"},
+	{"consumer-sample", "x.go", "github.com/aws/smithy-go", "aws"},
+	{"consumer-sample/internal", "x.go", "github.com/sirupsen/logrus", "logging"},
+	{"producer", "x.go", prefix + "processor", "producer"},
+	{"producer/internal", "x.go", "github.com/sirupsen/logrus", "logging"},
+	{"infra", "x.go", prefix + "protocol", "infra"},
+	{"infra/internal", "x.go", "github.com/sirupsen/logrus", "logging"},
+	{"tools/kinesislocal", "x.go", prefix + "processor", "kinesislocal"},
+	{"tools", "x.go", "github.com/sirupsen/logrus", "logging"},
+}
+
+// names that no package has.
+var names = []string{"util", "utils", "common", "helper", "helpers"}
+
+func TestRulesBite(t *testing.T) {
+	root := clone(t)
+	want := make(map[string]string) // by file, what is said of it
+	var packages []string
+	plant := func(dir, file, text, said string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, dir, file), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		want[dir+"/"+file] = said
+		packages = append(packages, "./"+dir)
+	}
+	for n, p := range planted {
+		// A package of its own, which nobody imports: so no import makes a cycle.
+		plant(fmt.Sprintf("%s/planted%d", p.dir, n), p.file, fmt.Sprintf("package planted%d\n\nimport _ %q\n", n, p.imports),
+			fmt.Sprintf("import '%s' is not allowed from list '%s'", p.imports, p.rule))
+	}
+	for _, name := range names {
+		plant("tools/internal/"+name, "x.go", "package "+name+"\n", `don't use "`+name+`" because it is a bad package name`)
+	}
+
+	for name, texts := range lint(t, root, packages) {
+		said, ok := want[name]
+		if !ok || len(texts) != 1 || !strings.Contains(texts[0], said) {
+			t.Errorf("%s: said %q, want that %s", name, texts, said)
+		}
+		delete(want, name)
+	}
+	for name, said := range want {
+		t.Errorf("%s: nothing was said, want that %s", name, said)
+	}
+}
+
+// No rule is written that TestRulesBite does not prove.
+func TestEachRuleIsPlanted(t *testing.T) {
+	text, err := os.ReadFile("../../.golangci.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Linters struct {
+			Settings struct {
+				Depguard struct{ Rules map[string]any }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	proven := make(map[string]any)
+	for _, p := range planted {
+		proven[p.rule] = nil
+	}
+	got, want := slices.Sorted(maps.Keys(proven)), slices.Sorted(maps.Keys(config.Linters.Settings.Depguard.Rules))
+	if !slices.Equal(got, want) {
+		t.Errorf("imports are planted for the rules %q, .golangci.yml has %q", got, want)
+	}
+}
+
+// clone copies what git tracks or would track into a temporary folder.
+func clone(t *testing.T) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	source, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list.Dir = source
+	files, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(files), "\x00"), "\x00") {
+		content, err := os.ReadFile(filepath.Join(source, name))
+		if os.IsNotExist(err) {
+			continue // deleted, and not committed yet
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, name), content, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// lint runs the two linters in the folder, in its workspace, and returns by file
+// what they say of the packages.
+func lint(t *testing.T, root string, packages []string) map[string][]string {
+	t.Helper()
+	find := exec.CommandContext(t.Context(), "go", "tool", "-n", "golangci-lint")
+	find.Env = append(os.Environ(), "GOWORK=off")
+	find.Stderr = os.Stderr
+	linter, err := find.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(linter)), "run", "--enable-only", "depguard,revive",
+		"--output.text.path", os.DevNull, "--output.json.path", "stdout", "--show-stats=false")
+	cmd.Args = append(cmd.Args, packages...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOWORK=", "PWD="+root, "GOLANGCI_LINT_CACHE="+t.TempDir())
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var report struct {
+		Issues []struct {
+			Text string
+			Pos  struct{ Filename string }
+		}
+	}
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 1 || json.Unmarshal(out, &report) != nil {
+		t.Fatalf("golangci-lint: %v\n%s%s", err, out, &stderr)
+	}
+	said := make(map[string][]string)
+	for _, issue := range report.Issues {
+		name := filepath.ToSlash(issue.Pos.Filename)
+		said[name] = append(said[name], issue.Text)
+	}
+	return said
+}
