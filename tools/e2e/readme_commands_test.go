@@ -277,7 +277,8 @@ func snapshot(t *testing.T) (dir string) {
 		}
 	}
 	for _, args := range [][]string{
-		{"init", "-q"}, {"add", "--all"},
+		{"init", "-q"},
+		{"add", "--all"},
 		{"-c", "user.name=test", "-c", "user.email=test@user.invalid", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "snapshot"},
 	} {
 		cmd := exec.Command("git", args...)
