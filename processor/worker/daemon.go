@@ -113,6 +113,8 @@ func (w *Worker) runDaemon(ctx context.Context, command bootstrap.Command, envir
 			exit = &bootstrap.ExitError{Stopping: true}
 		}
 		return run.ready, restartable{run.failure, exit}
+	case run.failure != nil && err == nil:
+		return run.ready, run.failure // in the last stop
 	}
 	return run.ready, err
 }
@@ -145,9 +147,14 @@ func (run *daemonRun) shardFailed(shard string, err error) {
 		run.failure = &ShardError{ShardID: shard, Failures: failures, Err: err}
 	}
 	run.mu.Unlock()
-	what := "a processor has failed: the daemon is stopped with all shards, and started again"
+	what := "a processor has failed"
 	if failures >= failsOften {
-		what = "a shard fails again and again: the daemon is stopped with all shards, and started again"
+		what = "a shard fails again and again"
+	}
+	select {
+	case <-run.stopping:
+	default:
+		what += ": the daemon is stopped with all shards, and started again"
 	}
 	w.log.Error(what, "shardId", shard, "failures", failures, "error", err)
 	if first {

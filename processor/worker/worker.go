@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -70,6 +71,7 @@ func Run(ctx context.Context, config Config, newProcessor func(shardID string) p
 //     than Config.Restart allows: a *bootstrap.ExitError, or a [*ShardError]
 //     when it was a shard that failed;
 //   - it did not complete its stop when ctx had ended: a *bootstrap.ExitError;
+//     or a processor failed in it: a [*ShardError];
 //   - a processor does not return ([ErrHung]): for Config.ReturnGrace while
 //     another waits for its shard, or for 5 s at the end.
 //
@@ -97,6 +99,10 @@ func (w *Worker) work(ctx context.Context) (err error) {
 	}
 	if w.newProcessor == nil {
 		return errors.New("there is no function that makes processors")
+	}
+	// With nothing to read, this looks at the options and no more.
+	if err := processor.Run(context.WithoutCancel(ctx), nil, strings.NewReader(""), io.Discard, w.config.Options...); err != nil {
+		return fmt.Errorf("Config.Options: %w", err)
 	}
 	stopServing, err := w.serveHTTP()
 	if err != nil {

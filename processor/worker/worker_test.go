@@ -24,6 +24,8 @@ import (
 type funcs struct {
 	records func(ctx context.Context, in processor.ProcessRecordsInput) error
 	stopped func(what string)
+	// requested is what ShutdownRequested returns before its checkpoint.
+	requested func() error
 }
 
 func (f funcs) Initialize(context.Context, processor.InitializeInput) error { return nil }
@@ -45,6 +47,11 @@ func (f funcs) ShardEnded(ctx context.Context, in processor.ShardEndedInput) err
 func (f funcs) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
 	if f.stopped != nil {
 		f.stopped("shutdownRequested")
+	}
+	if f.requested != nil {
+		if err := f.requested(); err != nil {
+			return err
+		}
 	}
 	return in.Checkpointer.Checkpoint(ctx)
 }
@@ -143,6 +150,38 @@ func TestFailingShardIsNamed(t *testing.T) {
 	}
 }
 
+// What fails in the last stop is Run's error: the shard has no checkpoint there.
+func TestFailureInTheLastStop(t *testing.T) {
+	r := newRig(t, "serves")
+	served := make(chan struct{}, 2)
+	planted := errors.New("planted")
+	stop := start(t, r.worker(func(shard string) processor.RecordProcessor {
+		first := sync.OnceFunc(func() { served <- struct{}{} })
+		return funcs{
+			records: func(context.Context, processor.ProcessRecordsInput) error {
+				first()
+				return nil
+			},
+			requested: func() error {
+				if shard == "shard-1" {
+					return planted
+				}
+				return nil
+			},
+		}
+	}))
+	<-served
+	<-served
+	err := stop()
+	var shard *ShardError
+	if !errors.As(err, &shard) || shard.ShardID != "shard-1" || !errors.Is(err, planted) {
+		t.Errorf("error %v", err)
+	}
+	if n := r.runs(); n != 1 {
+		t.Errorf("Java ran %d times, want 1", n)
+	}
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
@@ -233,6 +272,16 @@ func TestHungProcessorEndsRun(t *testing.T) {
 	}
 }
 
+// A stop that comes before there is anything to stop is a stop.
+func TestStoppedBeforeTheStart(t *testing.T) {
+	r := newRig(t, "serves")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.worker(func(string) processor.RecordProcessor { return nil }).Run(ctx); err != nil || r.runs() != 0 {
+		t.Errorf("error %v after %d runs", err, r.runs())
+	}
+}
+
 // A daemon that cannot start is not started again and again.
 func TestFirstStartFails(t *testing.T) {
 	r := newRig(t, "dies at once")
@@ -267,14 +316,15 @@ func TestHTTP(t *testing.T) {
 		}
 		return len(p), nil
 	}), nil))
-	served := make(chan struct{})
-	var once sync.Once
+	served := make(chan struct{}, 2)
 	stop := start(t, r.worker(func(string) processor.RecordProcessor {
+		first := sync.OnceFunc(func() { served <- struct{}{} })
 		return funcs{records: func(context.Context, processor.ProcessRecordsInput) error {
-			once.Do(func() { close(served) })
+			first()
 			return nil
 		}}
 	}))
+	<-served
 	<-served
 	url := <-urls
 	if !strings.HasPrefix(url, "http://127.0.0.1:") {
@@ -314,10 +364,14 @@ func TestConfigurationErrors(t *testing.T) {
 			func(c *Config) { c.Properties = map[string]string{"maxRecord": "1"} },
 			[]string{"worker.Config: error: maxRecord", "maxRecords"},
 		},
-		"a bad value":   {func(c *Config) { c.InitialPosition = "FIRST" }, []string{"worker.Config: error: initialPositionInStream"}},
-		"no file":       {func(c *Config) { c.PropertiesFile = "no such file" }, []string{"no such file does not exist"}},
-		"no shim":       {func(c *Config) { c.Shim = "no/such/shim" }, []string{"Config.Shim"}},
-		"no java":       {func(c *Config) { c.Java = "no/such/java" }, []string{"no Java"}},
+		"a bad value": {func(c *Config) { c.InitialPosition = "FIRST" }, []string{"worker.Config: error: initialPositionInStream"}},
+		"no file":     {func(c *Config) { c.PropertiesFile = "no such file" }, []string{"no such file does not exist"}},
+		"no shim":     {func(c *Config) { c.Shim = "no/such/shim" }, []string{"Config.Shim"}},
+		"no java":     {func(c *Config) { c.Java = "no/such/java" }, []string{"no Java"}},
+		"a bad option": {
+			func(c *Config) { c.Options = []processor.Option{processor.WithCheckpointRetries(-1)} },
+			[]string{"Config.Options", "WithCheckpointRetries"},
+		},
 		"a bad address": {func(c *Config) { c.HTTP = "8080" }, []string{"Config.HTTP"}},
 		"nobody there":  {func(c *Config) { c.KinesisEndpoint = "http://127.0.0.1:1" }, []string{"nobody answers"}},
 	} {
