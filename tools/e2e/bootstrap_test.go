@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -393,6 +394,8 @@ func TestDaemonLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.properties = properties
+	// Java tells of these options in a line of its own.
+	a.environ = slices.DeleteFunc(a.environ, func(v string) bool { return strings.HasPrefix(v, "JAVA_TOOL_OPTIONS=") })
 	d := a.start(childEnv+"=stderr", "LC_ALL=POSIX")
 	a.awaitNoted(d, 20)
 	a.stop(d)

@@ -40,6 +40,11 @@ func TestMain(m *testing.M) {
 		// The tests wait for the daemon more than they work.
 		flag.Set("test.parallel", "4")
 	}
+	if os.Getenv("JAVA_TOOL_OPTIONS") == "" {
+		// A daemon lives for seconds here: most of its processor time would go
+		// into compiling for speed, and into threads of the collector.
+		os.Setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+	}
 	os.Exit(runTests(m))
 }
 
