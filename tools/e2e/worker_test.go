@@ -243,10 +243,14 @@ func (a *application) missing() int {
 func (a *application) count(event string) int { return strings.Count(a.read("events.txt"), event+" ") }
 
 // inBothHandovers runs a test with descriptors passed and with bytes relayed.
-// kills is how often it kills something: where they differ in nothing but the
-// relay, a few will do.
+// kills is how often it kills something: in CI ten times, elsewhere, where go test
+// has 10 minutes for the whole package, and with the relay, a few will do.
 func inBothHandovers(t *testing.T, test func(t *testing.T, kills int, variables ...string)) {
-	t.Run("descriptors", func(t *testing.T) { t.Parallel(); test(t, 10) })
+	kills := 3
+	if os.Getenv("CI") == "true" {
+		kills = 10
+	}
+	t.Run("descriptors", func(t *testing.T) { t.Parallel(); test(t, kills) })
 	t.Run("relay", func(t *testing.T) { t.Parallel(); test(t, 3, workerRelayEnv+"=1") })
 }
 
