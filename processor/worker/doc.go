@@ -63,7 +63,7 @@
 // Config.Relay, the bytes) and blocks until it is told the status to end with. If
 // the socket ends without one, the worker has died, and the shim ends the daemon.
 //
-// A shim is small: about 3 MB of memory for a program with this package in it,
+// A shim is small: about 2 MB of memory for a program with this package in it,
 // 1 MB for kcl-shim, which Config.Shim can name.
 //
 // # Concurrency
