@@ -1,9 +1,7 @@
 package handover
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -21,25 +19,13 @@ func Self() (string, error) {
 	return os.Executable()
 }
 
-// checkPeer refuses a process of another user, and returns the process ID.
-func checkPeer(conn *net.UnixConn) (pid int, err error) {
-	raw, err := conn.SyscallConn()
+// peer returns user and ID of the process at the other end of a socket.
+func peer(socket int) (uid, pid int, err error) {
+	c, err := unix.GetsockoptUcred(socket, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var peer *unix.Ucred
-	if controlErr := raw.Control(func(fd uintptr) {
-		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); controlErr != nil {
-		return 0, controlErr
-	}
-	if err != nil {
-		return 0, fmt.Errorf("cannot tell who calls: %w", err)
-	}
-	if int(peer.Uid) != os.Geteuid() {
-		return 0, errors.New("a process of another user")
-	}
-	return int(peer.Pid), nil
+	return int(c.Uid), int(c.Pid), nil
 }
 
 // widen has the kernel hold 1 MiB of what the daemon writes, the most that
