@@ -28,31 +28,41 @@ type Options struct {
 // memory grows to what it needs.
 const warmUps = 3
 
-// Run builds and installs all that is compared, measures and reports.
-func Run(ctx context.Context, o Options) (*measure.Report, error) {
-	root, err := workspace.Find(ctx, ".")
+// setUp builds and installs all that is compared, in a folder that done removes.
+func setUp(ctx context.Context, o Options) (b *bench, root string, done func(), err error) {
+	root, err = workspace.Find(ctx, ".")
 	if err != nil {
-		return nil, err
+		return nil, "", nil, err
 	}
 	java, err := bootstrap.FindJava("")
 	if err != nil {
-		return nil, err
-	}
-	javaVersion, err := output(ctx, root, java, "--version")
-	if err != nil {
-		return nil, err
+		return nil, "", nil, err
 	}
 	dir, err := os.MkdirTemp("", "kcl-bench-")
 	if err != nil {
-		return nil, err
+		return nil, "", nil, err
 	}
-	defer os.RemoveAll(dir)
 	fmt.Fprintln(o.Progress, "building ours, installing theirs")
 	c, err := prepare(ctx, root, dir)
 	if err != nil {
+		os.RemoveAll(dir)
+		return nil, "", nil, err
+	}
+	return &bench{Options: o, contenders: c, java: java, dir: dir}, root, func() { os.RemoveAll(dir) }, nil
+}
+
+// Run measures children of the daemon and reports.
+func Run(ctx context.Context, o Options) (*measure.Report, error) {
+	b, root, done, err := setUp(ctx, o)
+	if err != nil {
 		return nil, err
 	}
-	b := &bench{Options: o, contenders: c, java: java, dir: dir}
+	defer done()
+	c := b.contenders
+	javaVersion, err := output(ctx, root, b.java, "--version")
+	if err != nil {
+		return nil, err
+	}
 	quiet, stop, err := b.daemon(ctx, "WARN")
 	if err != nil {
 		return nil, err

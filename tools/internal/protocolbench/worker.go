@@ -11,11 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/measure"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
 // idleShards are those whose memory is measured.
@@ -24,29 +22,15 @@ const idleShards = 16
 // RunWorker compares a worker, one process for all shards, with children of the
 // daemon's, one process for each.
 func RunWorker(ctx context.Context, o Options) (*measure.Report, error) {
-	root, err := workspace.Find(ctx, ".")
+	b, root, done, err := setUp(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	java, err := bootstrap.FindJava("")
-	if err != nil {
+	defer done()
+	if err := buildWorker(ctx, root, b.dir); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "kcl-bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	fmt.Fprintln(o.Progress, "building ours, installing theirs")
-	all, err := prepare(ctx, root, dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := buildWorker(ctx, root, dir); err != nil {
-		return nil, err
-	}
-	b := &bench{Options: o, contenders: all, java: java, dir: dir}
-	r, err := b.worker(ctx, []contender{all.all[1], all.all[3]})
+	r, err := b.worker(ctx, []contender{b.all[1], b.all[3]})
 	return r, b.cause(ctx, err)
 }
 
