@@ -20,6 +20,7 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 var workerIDLine = regexp.MustCompile(`MultiLangDaemonConfig - Using workerId: (\S+)\n`)
@@ -43,6 +44,7 @@ func (a *application) awaitLog(d *sample.Daemon, text string, n int) {
 // A daemon that is killed comes back with its worker ID and so takes its
 // leases over at once; with another ID it would take more than two minutes.
 func TestRestartTakesItsLeasesOver(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2)
 	a.arguments = []string{"--restart", "--worker-id", "auto", "--state-dir", filepath.Join(a.dir, "state")}
@@ -88,6 +90,7 @@ func (a *application) lastJava() int {
 // kcl-bootstrap is killed and Java is not: the next kcl-bootstrap starts none
 // as long as that one lives, and then one with its worker ID.
 func TestKilledBootstrapLeavesOneDaemon(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2)
 	a.arguments = []string{"--restart", "--worker-id", "auto", "--state-dir", filepath.Join(a.dir, "state")}
@@ -304,6 +307,7 @@ func (a *application) wantCheckpoints(java int, children []int) {
 // Ctrl-C in a terminal stops the daemon with its checkpoints, ends with 0, and
 // leaves no process.
 func TestCtrlC(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)
 	a.produce(20)
@@ -320,6 +324,7 @@ func TestCtrlC(t *testing.T) {
 // In a pipeline Ctrl-C ends tee at once. kcl-bootstrap, whose output then has
 // no reader, stops the daemon as well as without.
 func TestCtrlCInAPipeline(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)
 	a.produce(20)
@@ -341,6 +346,7 @@ func TestCtrlCInAPipeline(t *testing.T) {
 
 // A kill reaches Java and its children, not the pipeline around kcl-bootstrap.
 func TestPipelineSurvivesAKill(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 1, childProperties)
 	a.produce(5)
@@ -381,6 +387,7 @@ func TestPipelineSurvivesAKill(t *testing.T) {
 // for each message, none with a property's value, and what a child writes to
 // its standard error once.
 func TestDaemonLog(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)
 	a.produce(20)

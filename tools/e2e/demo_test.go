@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // buildDemo builds the demo, once.
@@ -54,6 +55,7 @@ var lastLine = regexp.MustCompile(`\Ademo: sent=(\d+) received=(\d+) missing=0 d
 
 // The lines of a file, put together from the shard files, are the file's.
 func TestDemoOfAFile(t *testing.T) {
+	testenv.Long(t)
 	for name, args := range map[string][]string{"children": nil, "worker": {"--worker"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,6 +109,7 @@ func demoOfAFile(t *testing.T, args ...string) {
 
 // Ctrl-C at any moment leaves no process and no file behind.
 func TestDemoInterrupted(t *testing.T) {
+	testenv.Long(t)
 	for _, tc := range []struct {
 		step string
 		args []string
@@ -149,8 +152,8 @@ func TestDemoInterrupted(t *testing.T) {
 			if !interrupted && !(late && err == nil && lastLine.Match(stdout.Bytes())) {
 				t.Errorf("%v\n%s%s", err, &stderr, &stdout)
 			}
-			if left := marked(t, mark); left != "" {
-				t.Errorf("processes are left behind:\n%s", left)
+			if left := testenv.Processes(mark); len(left) > 0 {
+				t.Errorf("processes are left behind: %q", left)
 			}
 			if left, _ := os.ReadDir(temp); len(left) > 0 {
 				t.Errorf("files are left behind: %v", left)
@@ -162,46 +165,3 @@ func TestDemoInterrupted(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// marked lists the processes that have the variable in their environment,
-// which they all inherit.
-func marked(t *testing.T, variable string) string {
-	t.Helper()
-	var found strings.Builder
-	environs, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range environs {
-		text, err := os.ReadFile(name)
-		if err != nil || !bytes.Contains(text, []byte(variable+"\x00")) {
-			continue
-		}
-		cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
-		fmt.Fprintf(&found, "%s %.200q\n", name, cmdline)
-	}
-	return found.String()
-}
-
-func TestDemoUsage(t *testing.T) {
-	for _, args := range [][]string{{"--shards", "0"}, {"--records", "0"}, {"--records", "1", "--file", "x"}, {"x"}, {"--fly"}} {
-		cmd, _ := demo(t, args...)
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		if cmd.Run(); cmd.ProcessState.ExitCode() != 2 || strings.Count(stderr.String(), "\n") != 1 {
-			t.Errorf("%q: status %d: %s", args, cmd.ProcessState.ExitCode(), &stderr)
-		}
-	}
-	occupied := t.TempDir()
-	if err := os.WriteFile(filepath.Join(occupied, "mine"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{{"--dir", occupied}, {"--file", "no such file"}} {
-		cmd, _ := demo(t, args...)
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		if cmd.Run(); cmd.ProcessState.ExitCode() != 1 || strings.Count(stderr.String(), "\n") != 1 {
-			t.Errorf("%q: status %d: %s", args, cmd.ProcessState.ExitCode(), &stderr)
-		}
-	}
-}

@@ -25,6 +25,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/handle"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 func init() {
@@ -73,6 +74,7 @@ func rateProcessor(lease *processor.Lease) processor.RecordProcessor {
 // A handler that waits 10 ms for each record: 16 workers on 100 keys are at
 // least 12 times as fast as one.
 func TestParallelKeys(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)
 	last := new(big.Int).Lsh(big.NewInt(1), 128)
@@ -171,6 +173,7 @@ func poisonProcessor(*processor.Lease) processor.RecordProcessor {
 // One record in a thousand that fails for good: it ends in the dead-letter
 // file, the others in the shard files, and the checkpoints pass it.
 func TestPoisonRecord(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)
 	a.putLines(1000, func(line int) string {
@@ -263,6 +266,7 @@ func retryProcessor(*processor.Lease) processor.RecordProcessor {
 // SIGTERM to the group while a record waits for a retry an hour away: what is
 // finished before it is checkpointed, within the grace, and the daemon stops.
 func TestSIGTERMWhileInRetry(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 1, childProperties)
 	a.putLines(10, func(line int) string { return fmt.Sprint("line ", line) })

@@ -15,12 +15,14 @@ import (
 	"testing"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // The child is killed in mid-batch, its records written and not checkpointed,
 // five times. They come again each time; nothing is there twice. kcl-bootstrap
 // brings the daemon back.
 func TestKilledChildWritesOnce(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	const kills = 5
 	table := guardCheckpoints(t)

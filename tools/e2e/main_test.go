@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
-	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
@@ -26,9 +23,6 @@ var shared struct {
 	published interface{ Remove() error }
 }
 
-// noWorkspace is why the commands cannot be built here; nil where they can.
-var noWorkspace error
-
 func TestMain(m *testing.M) {
 	worker.Shim() // the daemon of a worker started this binary for a shard
 	if name := os.Getenv(childEnv); name != "" {
@@ -37,20 +31,25 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if !given("test.parallel") {
-		// The tests wait for the daemon more than they work. CI gives them the
-		// time that they want; elsewhere go test has 10 minutes for all of them.
-		atOnce := "6"
-		if os.Getenv("CI") == "true" {
-			atOnce = "4"
-		}
-		flag.Set("test.parallel", atOnce)
+		// The tests wait for the daemon more than they work.
+		flag.Set("test.parallel", "4")
 	}
 	if os.Getenv("JAVA_TOOL_OPTIONS") == "" {
 		// A daemon lives for seconds here: most of its processor time would go
 		// into compiling for speed, and into threads of the collector.
 		os.Setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 	}
-	os.Exit(runTests(m))
+	os.Exit(testenv.Main(func() int {
+		defer func() {
+			if shared.stack != nil {
+				shared.stack.Close()
+			}
+			if shared.published != nil {
+				shared.published.Remove()
+			}
+		}()
+		return m.Run()
+	}))
 }
 
 // given reports whether a flag is on the command line.
@@ -59,62 +58,35 @@ func given(name string) (found bool) {
 	return found
 }
 
-func runTests(m *testing.M) int {
+// build builds the commands with the first test that needs them.
+var build = sync.OnceValue(func() (err error) {
 	ctx := context.Background()
-	var err error
 	if shared.root, err = workspace.Find(ctx, "."); err != nil {
-		noWorkspace = fmt.Errorf("the commands are built from the workspace: %w", err)
-		return m.Run()
+		return err
 	}
-	if _, err := bootstrap.FindJava(""); err != nil {
-		return m.Run() // require deals with it
+	if shared.bin, err = os.MkdirTemp("", "bin-"); err != nil {
+		return err
 	}
-	temp, err := os.MkdirTemp("", "kcl-e2e-")
-	if err != nil {
-		return fail(err)
-	}
-	defer os.RemoveAll(temp)
-	shared.bin = filepath.Join(temp, "bin")
 	if err := sample.Build(ctx, shared.root, shared.bin); err != nil {
-		return fail(err)
+		return err
 	}
 	exe, err := os.Executable()
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	// The daemon splits executableName at spaces; on PATH any folder will do.
-	if err := os.Symlink(exe, sample.Command(shared.bin, childName)); err != nil {
-		return fail(err)
-	}
-	defer func() {
-		if shared.stack != nil {
-			shared.stack.Close()
-		}
-		if shared.published != nil {
-			shared.published.Remove()
-		}
-	}()
-	return m.Run()
-}
+	return os.Symlink(exe, sample.Command(shared.bin, childName))
+})
 
-func fail(err error) int {
-	fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
-	return 1
-}
-
-// require skips the test where there is no Java or, in a module that is tested
-// alone, no workspace. In CI a missing Java fails it, and so does a missing
-// workspace, unless that is what was asked for.
+// require builds the commands. It skips the test where there is no Java or, in a
+// module that is tested alone, no workspace.
 func require(t *testing.T) {
 	t.Helper()
-	needs.Java(t)
-	if noWorkspace == nil {
-		return
+	testenv.Java(t)
+	testenv.Workspace(t)
+	if err := build(); err != nil {
+		t.Fatal(err)
 	}
-	if os.Getenv("CI") == "true" && os.Getenv("GOWORK") != "off" {
-		t.Fatal(noWorkspace)
-	}
-	t.Skip(noWorkspace)
 }
 
 var startStack = sync.OnceValue(func() (err error) {

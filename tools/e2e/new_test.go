@@ -18,6 +18,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/handle"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
@@ -25,6 +26,7 @@ import (
 // and passes its test against modules of this tree, has nothing that check
 // finds, and handles records as the Dockerfile starts it and as the unit does.
 func TestNewProject(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	l := local(t)
 	a := &application{t: t, name: "TestNewProject", dir: filepath.Join(t.TempDir(), "with a space", "orders")}

@@ -33,9 +33,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 func init() { children["page"] = runPageWorker }
@@ -110,7 +110,7 @@ func openPage(t *testing.T, w *workerProcess, url string) *browserPage {
 	t.Helper()
 	p := &browserPage{t: t, w: w, url: url}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(needs.Browser(t)), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
+		chromedp.ExecPath(testenv.Browser(t)), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
@@ -220,8 +220,9 @@ var statusPage = regexp.MustCompile(`msg="status page" url=(\S+)`)
 // for, the shards, their lag that falls, a reshard, a shard that fails again and
 // again, and the worker's end. It is never loaded again by hand.
 func TestStatusPage(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
-	needs.Browser(t)
+	testenv.Browser(t)
 	const secret = "what-a-record-has"
 	a := newApplication(t, 2, stack.Setting{Name: "maxRecords", Value: "20"}, stack.Setting{Name: "callProcessRecordsEvenForEmptyRecordList", Value: "true"})
 	file := func(name, text string) {

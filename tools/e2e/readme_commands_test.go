@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
@@ -197,6 +198,7 @@ var howREADMEIsTyped = map[string]howTyped{
 // order, and prints what the README says. The local services are AWS, also
 // where the README means AWS itself.
 func TestREADMECommands(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	r := released(t)
 	text, err := os.ReadFile(filepath.Join(shared.root, "README.md"))

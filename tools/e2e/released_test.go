@@ -16,6 +16,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/outside"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
@@ -87,6 +88,7 @@ func (r *releasedModules) user(t *testing.T, env []string, requires, name, text 
 
 // A user requires one module and builds or tests with it.
 func TestOneModuleIsEnough(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	r := released(t)
 	for _, u := range []struct {
@@ -182,6 +184,7 @@ func TestCounter(t *testing.T) {
 // Whoever writes a consumer downloads two modules and nothing else: processor
 // and protocol.
 func TestProcessorDownloadsProtocolOnly(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	r := released(t)
 	cache := t.TempDir()
@@ -224,6 +227,7 @@ func (r *releasedModules) install(t *testing.T, module string, commands ...strin
 }
 
 func TestInstalledCommandsRun(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	r := released(t)
 	for _, c := range []struct {
@@ -265,6 +269,7 @@ func readmePrograms(t *testing.T) (worker, child string) {
 // The programs in the README, as they stand there, are compiled against the
 // released modules; the real daemon runs them.
 func TestREADMEPrograms(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	r := released(t)
 	worker, child := readmePrograms(t)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
 )
@@ -55,6 +56,7 @@ const noted = childEnv + "=note"
 // A split, a merge and an update of the shard count while records are put:
 // every parent ends, once, and every record comes.
 func TestReshardUnderLoad(t *testing.T) {
+	testenv.Long(t)
 	inBothModes(t, func(r *retrieval) {
 		t := r.t
 		d := r.start(noted)
@@ -104,6 +106,7 @@ func TestReshardUnderLoad(t *testing.T) {
 // A second daemon gets its share of the shards: the first one's processors see
 // leaseLost, and nothing is lost on the way.
 func TestTwoDaemonsShareTheShards(t *testing.T) {
+	testenv.Long(t)
 	inBothModes(t, func(r *retrieval) {
 		first := r.start(noted)
 		r.produce(100)
@@ -131,6 +134,7 @@ func (r *retrieval) handedOver() bool {
 
 // Whatever Kinesis answers, nothing is lost.
 func TestFaultsLoseNothing(t *testing.T) {
+	testenv.Long(t)
 	inBothModes(t, func(r *retrieval) {
 		if err := r.server.SetFaults(
 			fault.Rule{Kind: fault.Error, Rate: 0.05},

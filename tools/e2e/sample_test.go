@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // Two restarts, one as asked and one by kill -9, with records put in between:
@@ -58,6 +60,7 @@ func killGroup(t *testing.T, pgid int, s syscall.Signal) {
 // SIGTERM to the whole group, as a service manager or a Ctrl-C sends it, does
 // not end the children before their checkpoint.
 func TestSIGTERMToTheWholeGroup(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)
 	a.produce(20)
@@ -75,6 +78,7 @@ func TestSIGTERMToTheWholeGroup(t *testing.T) {
 
 // Whatever a processor prints, the daemon goes on; every record comes once.
 func TestPollutionDoesNoHarm(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 1, childProperties)
 	a.produce(30)
@@ -91,6 +95,7 @@ func TestPollutionDoesNoHarm(t *testing.T) {
 
 // A processor that returns ErrShutdown loses its shard, not the daemon.
 func TestErrShutdownLeavesTheDaemonUp(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)
 	a.produce(40)
@@ -125,6 +130,7 @@ func TestErrShutdownLeavesTheDaemonUp(t *testing.T) {
 // A processor that panics takes the daemon down, so that nothing is passed
 // over: the next run gets the same records.
 func TestPanicPassesNothingOver(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 1, childProperties)
 	a.produce(30)
@@ -146,6 +152,7 @@ func TestPanicPassesNothingOver(t *testing.T) {
 // A child whose daemon was killed in the middle of a batch is gone within 5 s:
 // the next daemon must not meet a second writer.
 func TestChildOfAKilledDaemonGoes(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 1, childProperties)
 	a.produce(5)

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // newSampleRun is the sample application in one process for all shards.
@@ -22,6 +24,9 @@ func newSampleRun(t *testing.T, shards int, args ...string) *application {
 func TestSampleRun(t *testing.T) {
 	for name, args := range map[string][]string{"handover": nil, "relay": {"--relay"}} {
 		t.Run(name, func(t *testing.T) {
+			if name == "relay" {
+				testenv.Long(t)
+			}
 			t.Parallel()
 			a := newSampleRun(t, 4, args...)
 			a.produce(400)
@@ -54,6 +59,7 @@ func TestSampleRun(t *testing.T) {
 
 // A second signal ends it at once, and nothing is left behind.
 func TestSampleRunSecondSignal(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newSampleRun(t, 1)
 	a.produce(10)
@@ -76,7 +82,7 @@ func TestSampleRunSecondSignal(t *testing.T) {
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	a.await(nil, "nothing is left", func() bool { return marked(t, mark) == "" })
+	a.await(nil, "nothing is left", func() bool { return len(testenv.Processes(mark)) == 0 })
 	if took := time.Since(begin); took > 7*time.Second {
 		t.Errorf("the last process left %v after the signal", took)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/processortest"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // counter checkpoints as noter does, and counts.
@@ -30,6 +31,7 @@ func (*counter) ShutdownRequested(ctx context.Context, in processor.ShutdownRequ
 
 // A conversation with the real daemon, recorded and played.
 func TestTranscript(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 1, childProperties)
 	a.produce(20)

@@ -28,13 +28,12 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// What the worker of these tests, the test binary, is told by its environment.
-const (
-	workerPropertiesEnv = "E2E_WORKER_PROPERTIES"
-	workerRelayEnv      = "E2E_WORKER_RELAY"
-)
+// workerPropertiesEnv tells the worker of these tests, the test binary, its
+// properties file.
+const workerPropertiesEnv = "E2E_WORKER_PROPERTIES"
 
 func init() { children["worker"] = runWorker }
 
@@ -45,7 +44,6 @@ func runWorker() {
 	defer stop()
 	err := worker.Run(ctx, worker.Config{
 		PropertiesFile: os.Getenv(workerPropertiesEnv),
-		Relay:          os.Getenv(workerRelayEnv) != "",
 		Restart:        bootstrap.RestartPolicy{Limit: 20, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second},
 		Log:            slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}, func(string) processor.RecordProcessor {
@@ -242,68 +240,65 @@ func (a *application) missing() int {
 
 func (a *application) count(event string) int { return strings.Count(a.read("events.txt"), event+" ") }
 
-// inBothHandovers runs a test with descriptors passed and with bytes relayed.
-// kills is how often it kills something: in CI ten times, elsewhere, where go test
-// has 10 minutes for the whole package, and with the relay, a few will do.
-func inBothHandovers(t *testing.T, test func(t *testing.T, kills int, variables ...string)) {
-	kills := 3
-	if os.Getenv("CI") == "true" {
-		kills = 10
+// kills is how often the long tests kill something in a row; one is enough to
+// see that it works.
+func kills() int {
+	if testenv.IsLong() {
+		return 10
 	}
-	t.Run("descriptors", func(t *testing.T) { t.Parallel(); test(t, kills) })
-	t.Run("relay", func(t *testing.T) { t.Parallel(); test(t, 3, workerRelayEnv+"=1") })
+	return 1
 }
 
 // 16 shards, one process: every record comes, a reshard is followed, and SIGTERM
 // stops it within 10 s, every shard checkpointed.
 func TestWorkerServesAllShards(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
-	inBothHandovers(t, func(t *testing.T, _ int, variables ...string) {
-		const shards = 16
-		a := newApplication(t, shards)
-		w := a.startWorker("worker", variables...)
-		a.produce(20_000)
-		w.awaitAll()
-		client := a.kinesis()
-		if _, err := client.SplitShard(t.Context(), &kinesis.SplitShardInput{
-			StreamName: &a.name, ShardToSplit: aws.String(firstShard), NewStartingHashKey: aws.String("1000000000000000000000000000000000000"),
-		}); err != nil {
-			t.Fatal(err)
+	const shards = 16
+	a := newApplication(t, shards)
+	w := a.startWorker("worker")
+	a.produce(20_000)
+	w.awaitAll()
+	client := a.kinesis()
+	if _, err := client.SplitShard(t.Context(), &kinesis.SplitShardInput{
+		StreamName: &a.name, ShardToSplit: aws.String(firstShard), NewStartingHashKey: aws.String("1000000000000000000000000000000000000"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.MergeShards(t.Context(), &kinesis.MergeShardsInput{
+		StreamName: &a.name, ShardToMerge: aws.String("shardId-000000000008"), AdjacentShardToMerge: aws.String("shardId-000000000009"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	a.produce(2_000)
+	w.awaitAll()
+	w.await("the end of each parent", func() bool { return a.count("shardEnded") == 3 })
+	w.await("the children", func() bool { return a.count("initialize") == shards+3 })
+	for line := range strings.Lines(a.read("events.txt")) {
+		if strings.HasPrefix(line, "initialize") && !strings.HasSuffix(line, fmt.Sprintf(" pid=%d\n", w.cmd.Process.Pid)) {
+			t.Errorf("not in the worker's process: %s", line)
 		}
-		if _, err := client.MergeShards(t.Context(), &kinesis.MergeShardsInput{
-			StreamName: &a.name, ShardToMerge: aws.String("shardId-000000000008"), AdjacentShardToMerge: aws.String("shardId-000000000009"),
-		}); err != nil {
-			t.Fatal(err)
-		}
-		a.produce(2_000)
-		w.awaitAll()
-		w.await("the end of each parent", func() bool { return a.count("shardEnded") == 3 })
-		w.await("the children", func() bool { return a.count("initialize") == shards+3 })
-		for line := range strings.Lines(a.read("events.txt")) {
-			if strings.HasPrefix(line, "initialize") && !strings.HasSuffix(line, fmt.Sprintf(" pid=%d\n", w.cmd.Process.Pid)) {
-				t.Errorf("not in the worker's process: %s", line)
-			}
-		}
-		if took := w.stop(); took > 10*time.Second {
-			t.Errorf("the stop took %v", took)
-		}
-		if n := a.count("shutdownRequested"); n != shards {
-			t.Errorf("%d shards were asked to stop, want %d:\n%s", n, shards, a.read("events.txt"))
-		}
-		// Nothing comes again: every shard had its checkpoint.
-		a.produce(500)
-		w = a.startWorker("worker", variables...)
-		w.awaitAll()
-		w.stop()
-		if n := a.noted(); n != len(a.sent) {
-			t.Errorf("%d records noted of %d: some came twice", n, len(a.sent))
-		}
-	})
+	}
+	if took := w.stop(); took > 10*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	if n := a.count("shutdownRequested"); n != shards {
+		t.Errorf("%d shards were asked to stop, want %d:\n%s", n, shards, a.read("events.txt"))
+	}
+	// Nothing comes again: every shard had its checkpoint.
+	a.produce(500)
+	w = a.startWorker("worker")
+	w.awaitAll()
+	w.stop()
+	if n := a.noted(); n != len(a.sent) {
+		t.Errorf("%d records noted of %d: some came twice", n, len(a.sent))
+	}
 }
 
 // A second worker gets its share, and what the first had done does not come
 // again.
 func TestWorkersShareTheShards(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 4)
 	first := a.startWorker("worker-1")
@@ -332,71 +327,67 @@ func TestWorkersShareTheShards(t *testing.T) {
 // next worker goes on.
 func TestWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	inBothHandovers(t, func(t *testing.T, kills int, variables ...string) {
-		a := newApplication(t, 4)
-		for range kills {
-			w := a.startWorker("worker", variables...)
-			a.produce(200)
-			w.awaitAll()
-			a.produce(200) // in work, or not yet read
-			w.kill()
-		}
-		w := a.startWorker("worker", variables...)
+	a := newApplication(t, 4)
+	for range kills() {
+		w := a.startWorker("worker")
+		a.produce(200)
 		w.awaitAll()
-		w.stop()
-	})
+		a.produce(200) // in work, or not yet read
+		w.kill()
+	}
+	w := a.startWorker("worker")
+	w.awaitAll()
+	w.stop()
 }
 
 // Java is killed: the worker starts it again.
 func TestWorkersDaemonIsKilled(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
-	inBothHandovers(t, func(t *testing.T, kills int, variables ...string) {
-		a := newApplication(t, 4)
-		w := a.startWorker("worker", variables...)
-		for n := range kills {
-			a.produce(200)
-			w.awaitAll()
-			a.produce(200)
-			if err := syscall.Kill(w.javaPIDs()[n], syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			w.await("another Java", func() bool { return len(w.javaPIDs()) == n+2 })
-		}
+	a := newApplication(t, 4)
+	w := a.startWorker("worker")
+	for n := range kills() {
+		a.produce(200)
 		w.awaitAll()
-		w.stop()
-		for _, java := range w.javaPIDs() {
-			if alive(-java) {
-				t.Errorf("processes of group %d are left", java)
-			}
+		a.produce(200)
+		if err := syscall.Kill(w.javaPIDs()[n], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
 		}
-	})
+		w.await("another Java", func() bool { return len(w.javaPIDs()) == n+2 })
+	}
+	w.awaitAll()
+	w.stop()
+	for _, java := range w.javaPIDs() {
+		if alive(-java) {
+			t.Errorf("processes of group %d are left", java)
+		}
+	}
 }
 
 // A processor fails or panics: the other shards stop with their checkpoints, the
 // daemon is started again, and nothing is lost or, on the other shards, done
 // twice.
 func TestWorkersProcessorFails(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
-	inBothHandovers(t, func(t *testing.T, kills int, variables ...string) {
-		a := newApplication(t, 4, stack.Setting{Name: "shutdownGraceMillis", Value: "30000"})
-		w := a.startWorker("worker", variables...)
-		for n := range kills {
-			a.produce(200)
-			w.awaitAll()
-			if err := os.WriteFile(filepath.Join(a.dir, []string{"fail", "panic"}[n%2]), nil, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			a.produce(200)
-			w.await("a failure", func() bool { return a.count("failed") == n+1 })
-			w.await("another Java", func() bool { return len(w.javaPIDs()) == n+2 })
-			if asked := a.count("shutdownRequested"); asked != 3*(n+1) {
-				t.Errorf("after %d failures %d processors were asked to stop, want 3 each time:\n%s", n+1, asked, a.read("events.txt"))
-			}
-		}
+	a := newApplication(t, 4, stack.Setting{Name: "shutdownGraceMillis", Value: "30000"})
+	w := a.startWorker("worker")
+	for n := range kills() {
+		a.produce(200)
 		w.awaitAll()
-		w.stop()
-		if n := a.noted(); n != len(a.sent) {
-			t.Errorf("%d records noted of %d: some came twice", n, len(a.sent))
+		if err := os.WriteFile(filepath.Join(a.dir, []string{"fail", "panic"}[n%2]), nil, 0o644); err != nil {
+			t.Fatal(err)
 		}
-	})
+		a.produce(200)
+		w.await("a failure", func() bool { return a.count("failed") == n+1 })
+		w.await("another Java", func() bool { return len(w.javaPIDs()) == n+2 })
+		if asked := a.count("shutdownRequested"); asked != 3*(n+1) {
+			t.Errorf("after %d failures %d processors were asked to stop, want 3 each time:\n%s", n+1, asked, a.read("events.txt"))
+		}
+	}
+	w.awaitAll()
+	w.stop()
+	if n := a.noted(); n != len(a.sent) {
+		t.Errorf("%d records noted of %d: some came twice", n, len(a.sent))
+	}
 }

@@ -1,32 +1,40 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/roundtrip"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// name is the sample's stream, application and lease table.
-const name = "kclgosample"
+// patience is how long the daemon may go without a new record, and Java without
+// being started, before the demo gives up.
+const patience = 3 * time.Minute
 
-// result is what the last line says.
+// result is what became of the records.
 type result struct {
-	roundtrip.Result
-	total time.Duration
+	sent, received, missing, duplicates, shards int
+	// firstRecord is the time from the start of Java to the first record, total
+	// that from the start of the local services to the end of everything.
+	firstRecord, total time.Duration
 }
 
 func (r *result) String() string {
 	return fmt.Sprintf("demo: sent=%d received=%d missing=%d duplicates=%d shards=%d first_record_s=%.1f total_s=%.1f",
-		r.Sent, r.Received, r.Missing, r.Duplicates, r.Shards, r.FirstRecord.Seconds(), r.total.Seconds())
+		r.sent, r.received, r.missing, r.duplicates, r.shards, r.firstRecord.Seconds(), r.total.Seconds())
 }
 
 // demo runs the main job. It returns a result as soon as there is one, also
@@ -36,10 +44,8 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 	step := func(format string, args ...any) {
 		fmt.Fprintf(stderr, "demo: %5.1f s  %s\n", time.Since(begin).Seconds(), fmt.Sprintf(format, args...))
 	}
-	if o.file != "" {
-		if _, err := roundtrip.ReadLines(o.file); err != nil {
-			return nil, err
-		}
+	if err := checkFile(o.file); err != nil {
+		return nil, err
 	}
 	root, err := workspace.Find(ctx, ".")
 	if err != nil {
@@ -48,22 +54,23 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 	if _, err := bootstrap.FindJava(""); err != nil {
 		return nil, err
 	}
-	out, err := roundtrip.MakeFolder(o.dir)
+	temp, err := os.MkdirTemp("", "kcl-demo-")
 	if err != nil {
 		return nil, err
 	}
-	if !o.keep {
-		defer func() {
-			removed, rmErr := out.Remove()
-			err = errors.Join(err, rmErr)
-			if removed {
-				step("removed what was made; --keep or --dir keeps the files")
-			}
-		}()
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	bin, dir := filepath.Join(temp, "bin"), filepath.Join(temp, "out")
+	if o.dir != "" {
+		if dir, err = filepath.Abs(o.dir); err != nil {
+			return nil, err
+		}
+	}
+	if err := makeEmpty(dir); err != nil {
+		return nil, err
 	}
 
 	step("building the commands")
-	if err := sample.Build(ctx, root, out.Bin); err != nil {
+	if err := sample.Build(ctx, root, bin); err != nil {
 		return nil, err
 	}
 
@@ -77,16 +84,151 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, local.Close()) }()
-
-	done, err := roundtrip.Run(ctx, roundtrip.Config{
-		Name: name, Shards: o.shards, Records: o.records, File: o.file, Worker: o.worker, Root: root, Folder: out,
-		Environ: sample.Environ(local.Environ(os.Environ()), out.Bin), Properties: local.Properties(), Step: step,
-	})
+	r, err = roundtrip(ctx, o, place{root: root, bin: bin, dir: dir, environ: sample.Environ(local.Environ(os.Environ()), bin)}, local.Properties(), step)
 	err = errors.Join(err, local.Close())
-	if done == nil {
+	if r != nil {
+		r.total = time.Since(stackBegin)
+		if o.dir != "" {
+			step("the shard files are in %s", filepath.Join(dir, "data"))
+		} else {
+			step("removing what was made; --dir keeps the files")
+		}
+	}
+	return r, err
+}
+
+// checkFile returns an error for a file whose lines cannot be put. No name is
+// no file.
+func checkFile(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Read(make([]byte, 1)); err == io.EOF {
+		return fmt.Errorf("%s is empty: there is nothing to put", name)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// makeEmpty makes a folder, or finds it empty.
+func makeEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.MkdirAll(dir, 0o755)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s is not empty: name a new folder", dir)
+	}
+	return err
+}
+
+// A place is where the job runs.
+type place struct {
+	root    string // of the workspace
+	bin     string // with the commands
+	dir     string // for all that is written
+	environ []string
+}
+
+// run runs a command to its end, or to that of ctx, and returns its standard
+// output.
+func (p place) run(ctx context.Context, name string, args ...string) (string, error) {
+	cmd := exec.Command(sample.Command(p.bin, name), args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, p.environ, &stdout, &stderr
+	if err := child.Run(ctx, cmd, 2*time.Second); err != nil {
+		return "", fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(stderr.String()))
+	}
+	return stdout.String(), nil
+}
+
+// roundtrip makes the stream, puts the records and has the consumer get them.
+func roundtrip(ctx context.Context, o options, p place, properties []stack.Setting, step func(string, ...any)) (r *result, err error) {
+	step("making stream, tables and leases with kcl-infra")
+	if _, err := p.run(ctx, "kcl-infra", "create", "--shards", fmt.Sprint(o.shards), "--seed-leases", "TRIM_HORIZON"); err != nil {
 		return nil, err
 	}
-	step("the shard files are in %s", out.Data)
-	return &result{*done, time.Since(stackBegin)}, err
+	put := []string{"--records", fmt.Sprint(o.records)}
+	if o.file == "" {
+		step("putting %d records with the producer", o.records)
+	} else {
+		step("putting the lines of %s with the producer", o.file)
+		file, err := filepath.Abs(o.file)
+		if err != nil {
+			return nil, err
+		}
+		put = []string{"--file", file}
+	}
+	receipts, err := p.run(ctx, "producer", put...)
+	if err != nil {
+		return nil, err
+	}
+	sent, err := sample.Receipts(strings.NewReader(receipts))
+	if err != nil {
+		return nil, err
+	}
+
+	if o.worker {
+		step("running the consumer, one process for all shards, under the MultiLangDaemon")
+	} else {
+		step("running the consumer under the MultiLangDaemon with kcl-bootstrap")
+	}
+	file := filepath.Join(p.dir, "demo.properties")
+	if err := sample.WriteProperties(p.root, file, properties); err != nil {
+		return nil, err
+	}
+	daemon, err := sample.StartDaemon(sample.DaemonConfig{
+		Bin: p.bin, Dir: p.dir, Environ: p.environ, Properties: file, Log: filepath.Join(p.dir, "daemon.log"), Worker: o.worker,
+	})
+	if err != nil {
+		return nil, err
+	}
+	files := sample.NewShardFiles(filepath.Join(p.dir, "data"))
+	r = &result{sent: len(sent)}
+	r.firstRecord, err = receive(ctx, daemon, files, sent, step)
+
+	step("stopping the daemon")
+	if stopErr := daemon.Stop(); stopErr != nil && err == nil {
+		err = fmt.Errorf("%w; its last lines:\n%s", stopErr, daemon.Tail())
+	}
+	err = errors.Join(err, files.Read())
+	r.received, r.duplicates, r.shards, r.missing = len(files.Records), files.Duplicates, files.Shards, files.Missing(sent)
+	return r, err
+}
+
+// receive waits until every record sent is in a shard's file. It returns the
+// time from the start of Java to the first record.
+func receive(ctx context.Context, daemon *sample.Daemon, files *sample.ShardFiles, sent []sample.Key, step func(string, ...any)) (first time.Duration, err error) {
+	begin, started := time.Now(), daemon.Started()
+	news, seen := begin, 0
+	err = sample.Await(ctx, daemon, func() (bool, error) {
+		select {
+		case <-started:
+			begin, started = time.Now(), nil
+			news = begin
+		default:
+		}
+		if err := files.Read(); err != nil {
+			return false, err
+		}
+		if n := len(files.Records); n > seen {
+			if seen == 0 {
+				first = time.Since(begin)
+				step("the first record is there")
+			}
+			news, seen = time.Now(), n
+		}
+		if time.Since(news) > patience {
+			return false, fmt.Errorf("no new record for %v, %d of %d are there; the daemon's last lines:\n%s", patience, seen, len(sent), daemon.Tail())
+		}
+		// Most calls are far from the end: look each record up only near it.
+		return seen >= len(sent) && files.Missing(sent) == 0, nil
+	})
+	return first, err
 }

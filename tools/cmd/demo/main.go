@@ -28,7 +28,7 @@ Flags:
 %s
 Example:
   go run ./tools/cmd/demo --records 500 --dir demo-out
-  go run ./tools/cmd/demo --file README.md --keep
+  go run ./tools/cmd/demo --file README.md
   go run ./tools/cmd/demo --worker --shards 8
 
 The last line on standard output is
@@ -40,7 +40,7 @@ when not, 2 wrong usage.
 type options struct {
 	records, shards int
 	file, dir       string
-	keep, worker    bool
+	worker          bool
 }
 
 func main() {
@@ -57,9 +57,8 @@ func parse(args []string) (o options, usage string, err error) {
 	flags.IntVarP(&o.records, "records", "n", 10, "`number` of sensor records to put")
 	flags.IntVar(&o.shards, "shards", 2, "`number` of shards of the stream, 1 to 100")
 	flags.StringVarP(&o.file, "file", "f", "", "put the lines of `FILE` instead of sensor records")
-	flags.StringVarP(&o.dir, "dir", "d", "", "`folder` for shard files and logs, which then stay (default: a temporary one)")
+	flags.StringVarP(&o.dir, "dir", "d", "", "new or empty `folder` for shard files and logs, which then stay (default: a temporary one)")
 	flags.BoolVarP(&o.worker, "worker", "w", false, "serve all shards in one process (consumer-sample run)")
-	flags.BoolVar(&o.keep, "keep", false, "remove nothing")
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return o, fmt.Sprintf(help, flags.FlagUsages()), nil
 	} else if err != nil {
@@ -98,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if result != nil {
 		fmt.Fprintln(stdout, result)
 	}
-	if err != nil || !result.Good() {
+	if err != nil || result.missing > 0 || result.duplicates > 0 {
 		return 1
 	}
 	return 0

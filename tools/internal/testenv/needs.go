@@ -1,0 +1,93 @@
+package testenv
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
+)
+
+// IsLong reports whether the long tests run: LONG_TESTS is set.
+func IsLong() bool { return os.Getenv("LONG_TESTS") != "" }
+
+// Long skips t unless the long tests run.
+func Long(t testing.TB) {
+	t.Helper()
+	if !IsLong() {
+		t.Skip("a long test: set LONG_TESTS=1 to run it")
+	}
+}
+
+// Java returns the java command that bootstrap finds, and skips t if there is
+// none. With CI=true this and every other skip for what the machine lacks is a
+// failure.
+func Java(t testing.TB) string {
+	t.Helper()
+	java, err := bootstrap.FindJava("")
+	if err != nil {
+		lacks(t, err)
+	}
+	return java
+}
+
+// JDK returns the java command as Java does, and skips t if no compiler belongs
+// to it.
+func JDK(t testing.TB) string {
+	t.Helper()
+	java := Java(t)
+	if _, err := conformance.FindCompiler(java); err != nil {
+		lacks(t, err)
+	}
+	return java
+}
+
+// Command skips t unless all the commands are on PATH.
+func Command(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			lacks(t, err)
+		}
+	}
+}
+
+// Browser returns the command of a Chromium, and skips t if there is none.
+func Browser(t testing.TB) string {
+	t.Helper()
+	var missing []error
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		path, err := exec.LookPath(name)
+		if err == nil {
+			return path
+		}
+		missing = append(missing, err)
+	}
+	lacks(t, errors.Join(missing...))
+	return ""
+}
+
+// Workspace returns the folder of the go.work file, and skips t in a module
+// that is tested alone. That is no failure in CI where GOWORK=off asks for it.
+func Workspace(t testing.TB) string {
+	t.Helper()
+	root, err := workspace.Find(t.Context(), ".")
+	if err != nil && os.Getenv("GOWORK") == "off" {
+		t.Skip(err)
+	}
+	if err != nil {
+		lacks(t, err)
+	}
+	return root
+}
+
+func lacks(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+}
