@@ -134,7 +134,7 @@ var howREADMEIsTyped = map[string]howTyped{
 	"kcl-infra create":      {not: true, why: "says which command is meant, with the flags above it"},
 	"dnf install java-17-amazon-corretto-headless": {not: true, why: "installs Java on another system"},
 
-	"go run ./tools/cmd/local -p consumer-sample/sample.properties": {
+	"go run ./tools/cmd/kcl-local -p consumer-sample/sample.properties": {
 		until: func(_ *newcomer, out string) bool {
 			return strings.Contains(out, "export AWS_EC2_METADATA_DISABLED=true\n")
 		},
