@@ -1,6 +1,6 @@
 // Package tools has no code of its own. Its module holds what this project is
 // developed, tried and tested with: the demo and the local stack (cmd/demo,
-// cmd/local), the checks of the modules (cmd/modules), the end-to-end tests
+// cmd/kcl-local), the checks of the modules (cmd/modules), the end-to-end tests
 // with the real MultiLangDaemon (e2e). See the README.
 //
 // The module tools/kinesislocal, a Kinesis for tests, is another one.

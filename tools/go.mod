@@ -12,7 +12,6 @@ require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/creack/pty v1.1.24
-	github.com/dustin/go-humanize v1.0.1
 	github.com/seed96110120/kinesis-client-go/bootstrap v0.1.0
 	github.com/seed96110120/kinesis-client-go/processor v0.1.0
 	github.com/seed96110120/kinesis-client-go/processor/worker v0.1.0

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -35,7 +34,6 @@ type application struct {
 	properties string
 	worker     bool     // consumer-sample run, not kcl-bootstrap
 	arguments  []string // of the command, beside -e or run, and -p
-	launcher   string   // the folder of the command, if it is not shared.bin
 	sent       []sample.Key
 	files      *sample.ShardFiles
 }
@@ -49,23 +47,9 @@ func newApplication(t *testing.T, shards int, settings ...stack.Setting) *applic
 // newApplicationAt makes one that uses another Kinesis than the stack's.
 func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...stack.Setting) *application {
 	t.Helper()
-	return newApplicationOn(t, local(t), kinesisURL, shards, settings...)
-}
-
-// newApplicationOn makes one that uses a stack of the test's own.
-func newApplicationOn(t *testing.T, l *stack.Stack, kinesisURL string, shards int, settings ...stack.Setting) *application {
-	t.Helper()
+	l := local(t)
 	a := &application{t: t, name: strings.ReplaceAll(t.Name(), "/", "-"), dir: t.TempDir()}
 	a.files = sample.NewShardFiles(filepath.Join(a.dir, "data"))
-	a.use(l, kinesisURL, settings...)
-	a.run("kcl-infra", "create", "--application", a.name, "--stream-name", a.name,
-		"--shards", fmt.Sprint(shards), "--seed-leases", "TRIM_HORIZON")
-	return a
-}
-
-// use leads the application to a stack, with the settings after those of it.
-func (a *application) use(l *stack.Stack, kinesisURL string, settings ...stack.Setting) {
-	a.t.Helper()
 	a.environ = append(sample.Environ(l.Environ(os.Environ()), shared.bin), "AWS_ENDPOINT_URL_KINESIS="+kinesisURL)
 	all := append(l.Properties(),
 		stack.Setting{Name: "kinesisEndpoint", Value: kinesisURL},
@@ -77,8 +61,11 @@ func (a *application) use(l *stack.Stack, kinesisURL string, settings ...stack.S
 	)
 	a.properties = filepath.Join(a.dir, "test.properties")
 	if err := sample.WriteProperties(shared.root, a.properties, append(all, settings...)); err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
+	a.run("kcl-infra", "create", "--application", a.name, "--stream-name", a.name,
+		"--shards", fmt.Sprint(shards), "--seed-leases", "TRIM_HORIZON")
+	return a
 }
 
 // run runs one of the commands and returns its standard output.
@@ -125,7 +112,7 @@ func (a *application) start(variables ...string) *sample.Daemon {
 		arguments = append([]string{"--java", java}, arguments...)
 	}
 	d, err := sample.StartDaemon(sample.DaemonConfig{
-		Bin: cmp.Or(a.launcher, shared.bin), Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Worker: a.worker, Args: arguments,
+		Bin: shared.bin, Dir: a.dir, Environ: append(a.environ, variables...), Properties: a.properties, Log: log, Worker: a.worker, Args: arguments,
 	})
 	if err != nil {
 		a.t.Fatal(err)

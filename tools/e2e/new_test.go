@@ -71,7 +71,7 @@ func TestNewProject(t *testing.T) {
 	}
 
 	a.run("kcl-infra", "create", "-p", "sample.properties", "--region", "us-east-1", "--shards", "2", "--seed-leases", "TRIM_HORIZON")
-	a.properties = filepath.Join(a.dir, "sample.local.properties") // as tools/cmd/local writes it
+	a.properties = filepath.Join(a.dir, "sample.local.properties") // as tools/cmd/kcl-local writes it
 	if err := os.WriteFile(a.properties, []byte(stack.Override(a.read("sample.properties"), l.Properties())), 0o666); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/outside"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
@@ -190,8 +189,19 @@ func TestProcessorDownloadsProtocolOnly(t *testing.T) {
 	cache := t.TempDir()
 	// No other proxy: what else is wanted cannot be had.
 	env := append(slices.Clone(r.Env), "GOPROXY="+r.Proxy.URL()+",off", "GOMODCACHE="+cache)
-	_, program := readmePrograms(t)
-	dir := r.user(t, env, "processor", "main.go", program)
+	dir := r.user(t, env, "processor", "main.go", `package main
+
+import (
+	"context"
+
+	"PREFIX/processor"
+	"PREFIX/processor/handle"
+)
+
+func main() {
+	processor.Main(handle.Record(func(context.Context, processor.Record) error { return nil }))
+}
+`)
 	if _, err := outside.Go(t.Context(), dir, env, "build", "-o", os.DevNull, "."); err != nil {
 		t.Fatal(err)
 	}
@@ -251,67 +261,42 @@ func TestInstalledCommandsRun(t *testing.T) {
 	}
 }
 
-// readmePrograms returns the two programs in the README: a worker, and a record
-// processor that the daemon starts.
-func readmePrograms(t *testing.T) (worker, child string) {
+// readmeProgram returns the program in the README.
+func readmeProgram(t *testing.T) string {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join(shared.root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	if len(blocks) != 2 {
-		t.Fatalf("%d blocks of Go in the README, want 2", len(blocks))
+	if len(blocks) != 1 {
+		t.Fatalf("%d blocks of Go in the README, want 1", len(blocks))
 	}
-	return blocks[0][1], blocks[1][1]
+	return blocks[0][1]
 }
 
-// The programs in the README, as they stand there, are compiled against the
-// released modules; the real daemon runs them.
-func TestREADMEPrograms(t *testing.T) {
+// The program in the README, as it stands there, is compiled against the
+// released modules; the real daemon runs it.
+func TestREADMEProgram(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	r := released(t)
-	worker, child := readmePrograms(t)
-	build := func(t *testing.T, requires, program, name string) (command string) {
-		t.Helper()
-		dir := r.user(t, r.Env, requires, "main.go", program)
-		command = sample.Command(shared.bin, name)
-		if _, err := outside.Go(t.Context(), dir, r.Env, "build", "-o", command, "."); err != nil {
-			t.Fatal(err)
-		}
-		return command
+	program := readmeProgram(t)
+	if n := strings.Count(program, "\n"); n > 25 {
+		t.Errorf("the program has %d lines, want 25 at most", n)
 	}
-	t.Run("worker", func(t *testing.T) {
-		t.Parallel()
-		if n := strings.Count(worker, "\n"); n > 25 {
-			t.Errorf("the program has %d lines, want 25 at most", n)
-		}
-		command := build(t, "processor/worker", worker, "readme-worker")
-		// With the names that stand in it, and what the local services export.
-		l := local(t)
-		a := &application{t: t, name: "kclgosample", dir: t.TempDir(), environ: sample.Environ(l.Environ(os.Environ()), shared.bin)}
-		a.produce(7)
-		a.run("kcl-infra", "create", "--application", "hello", "--stream-name", a.name, "--seed-leases", "TRIM_HORIZON")
-		p := a.startProcess("hello", exec.Command(command))
-		printed := regexp.MustCompile(`(?m) shardId-\d+ sensor-\d+: \{"time"`)
-		p.await("the records", func() bool { return len(printed.FindAllString(a.read("hello.log"), -1)) >= 7 })
-		p.stopBy(os.Interrupt)
-	})
-	t.Run("processor", func(t *testing.T) {
-		t.Parallel()
-		_, heart, _ := strings.Cut(child, "\ntype ")
-		if n := strings.Count(heart, "\n"); n > 30 {
-			t.Errorf("the program has %d lines without its imports, want 30 at most", n)
-		}
-		build(t, "processor", child, "readme-program")
-		a := newApplication(t, 1, stack.Setting{Name: "executableName", Value: "readme-program"})
-		// Started by the released kcl-bootstrap.
-		a.launcher = r.install(t, "bootstrap", "/cmd/kcl-bootstrap")
-		a.produce(7)
-		d := a.start()
-		printed := regexp.MustCompile(`(?m)^sensor-\d+: \{"time"`)
-		a.await(d, "the records", func() bool { return len(printed.FindAllString(a.read("daemon.log"), -1)) >= 7 })
-		a.stop(d)
-	})
+	dir := r.user(t, r.Env, "processor/worker", "main.go", program)
+	command := sample.Command(shared.bin, "readme-worker")
+	if _, err := outside.Go(t.Context(), dir, r.Env, "build", "-o", command, "."); err != nil {
+		t.Fatal(err)
+	}
+	// With the names that stand in it, and what the local services export.
+	l := local(t)
+	a := &application{t: t, name: "kclgosample", dir: t.TempDir(), environ: sample.Environ(l.Environ(os.Environ()), shared.bin)}
+	a.produce(7)
+	a.run("kcl-infra", "create", "--application", "hello", "--stream-name", a.name, "--seed-leases", "TRIM_HORIZON")
+	p := a.startProcess("hello", exec.Command(command))
+	printed := regexp.MustCompile(`(?m) shardId-\d+ sensor-\d+: \{"time"`)
+	p.await("the records", func() bool { return len(printed.FindAllString(a.read("hello.log"), -1)) >= 7 })
+	p.stopBy(os.Interrupt)
 }

@@ -56,6 +56,7 @@ func javaCBOR(t *testing.T, v any) []byte {
 
 // TestCBOROverHTTP2 talks as KCL does: HTTP/2 without TLS or an upgrade.
 func TestCBOROverHTTP2(t *testing.T) {
+	t.Parallel()
 	begin := time.Now()
 	s := start(t, kinesislocal.Config{})
 	client := transport(t, true)
@@ -115,6 +116,7 @@ func TestCBOROverHTTP2(t *testing.T) {
 // TestCBORTimestampsAreMilliseconds looks at the bytes: decoders differ in what
 // they make of tag 1.
 func TestCBORTimestampsAreMilliseconds(t *testing.T) {
+	t.Parallel()
 	begin := time.Now().UnixMilli()
 	s := start(t, kinesislocal.Config{})
 	client := transport(t, true)
@@ -141,6 +143,7 @@ const recordedListShards = "bf6a53747265616d4e616d65646a6176616b536861726446696c
 
 // TestCBORRecordedFromJava replays a request that the SDK for Java 2.33.0 sent.
 func TestCBORRecordedFromJava(t *testing.T) {
+	t.Parallel()
 	s := start(t, kinesislocal.Config{})
 	client := transport(t, true)
 	post(t, client, s.URL(), "CreateStream", cborType, javaCBOR(t, []member{{"StreamName", "java"}, {"ShardCount", 2}}))

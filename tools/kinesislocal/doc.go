@@ -5,9 +5,8 @@
 //
 // [New] starts a server for a test; [Start] does anywhere else. Give
 // [Server.AWSConfig] to clients of the AWS SDK for Go, and [Server.URL] to all
-// others as their endpoint. Streams live in memory until [Server.Close], or with
-// Config.DataDir also in a folder, from one server to the next. Any credentials
-// do: signatures are not verified.
+// others as their endpoint. Streams live in memory until [Server.Close]. Any
+// credentials do: signatures are not verified.
 //
 // One port takes HTTP/1.1 and HTTP/2 with prior knowledge (which KCL speaks),
 // and bodies in AWS JSON 1.1 and AWS CBOR 1.1.
@@ -31,15 +30,6 @@
 //   - A subscription learns of a record, of the end of its shard and of the end
 //     of its consumer when they happen: TestSubscriptionWaitsAndBeats,
 //     TestSubscriptionEndsWithItsShard, TestSubscriptionEndsWithItsConsumerAndStream.
-//   - With a DataDir, each call that has succeeded survives a kill of the
-//     process: TestDataDirOutlastsKills; at whatever byte the process ended, the
-//     folder opens with the calls before: TestKilledAtAnyByte. Iterators go on,
-//     sequence numbers rise, streams are as they were: TestTokensOutlastARestart,
-//     TestSequenceNumbersRiseOverRestarts, TestRestartChangesNothing.
-//   - A DataDir whose files are not as they were written is an error, never
-//     other records: TestReadDamagedAnywhere, TestDamageIsSaid.
-//   - A DataDir takes at most twice the memory of the records and 64 MiB, while it
-//     is being rewritten three times: TestDiskIsBounded.
 //   - Records take at most Config.MaxBytes; the oldest go first:
 //     TestMaxBytesDropsTheOldest, TestMaxBytesSparesNewRecords.
 //   - An injected fault hits exactly its share of the calls:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,39 +42,6 @@ func Example() {
 	}
 	fmt.Printf("%s: %s\n", *put.ShardId, got.Records[0].Data)
 	// Output: shardId-000000000000: two apples
-}
-
-// Streams outlast the server that they were made with.
-func ExampleConfig_dataDir() {
-	dir, err := os.MkdirTemp("", "kinesis-")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	for range 2 {
-		server, err := kinesislocal.Start(kinesislocal.Config{DataDir: dir})
-		if err != nil {
-			log.Fatal(err)
-		}
-		ctx := context.Background()
-		client := kinesis.NewFromConfig(server.AWSConfig())
-		streams, err := client.ListStreams(ctx, &kinesis.ListStreamsInput{})
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Println(streams.StreamNames)
-		if len(streams.StreamNames) == 0 {
-			if _, err := client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("orders"), ShardCount: aws.Int32(1)}); err != nil {
-				log.Fatal(err)
-			}
-		}
-		if err := server.Close(); err != nil {
-			log.Fatal(err)
-		}
-	}
-	// Output:
-	// []
-	// [orders]
 }
 
 // A test has a server of its own, with the limits of AWS.

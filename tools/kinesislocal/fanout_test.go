@@ -57,6 +57,7 @@ func nextEvent(t *testing.T, s *kinesis.SubscribeToShardEventStream) (types.Subs
 
 // TestSDKSubscription reads a shard by subscription until it is split.
 func TestSDKSubscription(t *testing.T) {
+	t.Parallel()
 	client := kinesis.NewFromConfig(kinesislocal.New(t).AWSConfig())
 	createStream(t, client, "s", 2)
 	arn := registerConsumer(t, client, "s", "reader")
@@ -114,6 +115,7 @@ func TestSDKSubscription(t *testing.T) {
 
 // TestSDKSubscribesAgain goes on where the subscription before ended.
 func TestSDKSubscribesAgain(t *testing.T) {
+	t.Parallel()
 	client := kinesis.NewFromConfig(kinesislocal.New(t, func(c *kinesislocal.Config) { c.SubscriptionLife = 50 * time.Millisecond }).AWSConfig())
 	createStream(t, client, "s", 1)
 	arn := registerConsumer(t, client, "s", "reader")
@@ -149,6 +151,7 @@ func TestSDKSubscribesAgain(t *testing.T) {
 }
 
 func TestSDKConsumers(t *testing.T) {
+	t.Parallel()
 	client := kinesis.NewFromConfig(kinesislocal.New(t, func(c *kinesislocal.Config) { c.TransitionDelay = 50 * time.Millisecond }).AWSConfig())
 	ctx := t.Context()
 	createStream(t, client, "s", 1)
@@ -193,6 +196,7 @@ func TestSDKConsumers(t *testing.T) {
 
 // TestCloseEndsSubscriptions: the clients need not end theirs first.
 func TestCloseEndsSubscriptions(t *testing.T) {
+	t.Parallel()
 	s := start(t, kinesislocal.Config{})
 	config := s.AWSConfig()
 	var plain, h2 *kinesis.Client
@@ -226,6 +230,7 @@ func TestCloseEndsSubscriptions(t *testing.T) {
 // TestSubscriptionOverHTTP2InJSON is what KCL asks for, though it speaks CBOR
 // otherwise.
 func TestSubscriptionOverHTTP2InJSON(t *testing.T) {
+	t.Parallel()
 	s := start(t, kinesislocal.Config{SubscriptionLife: 10 * time.Millisecond})
 	client := transport(t, true)
 	post(t, client, s.URL(), "CreateStream", cborType, javaCBOR(t, []member{{"StreamName", "s"}, {"ShardCount", 1}}))

@@ -36,6 +36,7 @@ func setFaults(t *testing.T, s *kinesislocal.Server, rules ...fault.Rule) {
 }
 
 func TestFaultsFailTheirShareOfCalls(t *testing.T) {
+	t.Parallel()
 	s := kinesislocal.New(t)
 	client := impatient(t, s, false)
 	createStream(t, client, "s", 1)
@@ -91,6 +92,7 @@ func iterator(t *testing.T, c *kinesis.Client) *string {
 }
 
 func TestPartialFaults(t *testing.T) {
+	t.Parallel()
 	s := kinesislocal.New(t)
 	client := impatient(t, s, false)
 	createStream(t, client, "s", 1)
@@ -125,6 +127,7 @@ func TestPartialFaults(t *testing.T) {
 // TestDroppedConnections: the call has run, its answer is lost, and so is what
 // else the connection carried.
 func TestDroppedConnections(t *testing.T) {
+	t.Parallel()
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprint("http2=", http2), func(t *testing.T) {
 			s := kinesislocal.New(t)
@@ -158,6 +161,7 @@ func TestDroppedConnections(t *testing.T) {
 }
 
 func TestDropCutsSubscriptions(t *testing.T) {
+	t.Parallel()
 	s := kinesislocal.New(t)
 	client := impatient(t, s, true)
 	createStream(t, client, "s", 1)
@@ -183,6 +187,7 @@ func TestDropCutsSubscriptions(t *testing.T) {
 
 // TestLatency: a call takes its time, and the others do not wait for it.
 func TestLatency(t *testing.T) {
+	t.Parallel()
 	s := kinesislocal.New(t)
 	client := impatient(t, s, true)
 	createStream(t, client, "s", 1)
@@ -228,6 +233,7 @@ func admin(t *testing.T, s *kinesislocal.Server, method, body string) (int, stri
 }
 
 func TestFaultsOverHTTP(t *testing.T) {
+	t.Parallel()
 	s := kinesislocal.New(t)
 	client := impatient(t, s, false)
 	createStream(t, client, "s", 1)
@@ -265,6 +271,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 }
 
 func TestRealLimitsThroughTheSDK(t *testing.T) {
+	t.Parallel()
 	s := kinesislocal.New(t, func(c *kinesislocal.Config) { c.Limits = kinesislocal.RealLimits })
 	client := impatient(t, s, false)
 	createStream(t, client, "s", 1)

@@ -58,6 +58,7 @@ func readShard(t *testing.T, c *kinesis.Client, stream, shard string) (records [
 }
 
 func TestSDKLifeOfAStream(t *testing.T) {
+	t.Parallel()
 	begin := time.Now().Truncate(time.Millisecond)
 	client := newClient(start(t, kinesislocal.Config{}))
 	ctx := context.Background()
@@ -154,6 +155,7 @@ func TestSDKLifeOfAStream(t *testing.T) {
 }
 
 func TestSDKErrorTypes(t *testing.T) {
+	t.Parallel()
 	client := newClient(start(t, kinesislocal.Config{}))
 	ctx := context.Background()
 	createStream(t, client, "s", 1)
@@ -175,6 +177,7 @@ func TestSDKErrorTypes(t *testing.T) {
 }
 
 func TestSDKWaitsForAStream(t *testing.T) {
+	t.Parallel()
 	const delay = 500 * time.Millisecond
 	client := newClient(start(t, kinesislocal.Config{TransitionDelay: delay}))
 	ctx := context.Background()
@@ -198,6 +201,7 @@ func TestSDKWaitsForAStream(t *testing.T) {
 }
 
 func TestSDKPages(t *testing.T) {
+	t.Parallel()
 	client := newClient(start(t, kinesislocal.Config{}))
 	ctx := context.Background()
 	var want []string

@@ -2,7 +2,6 @@ package kinesislocal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/journal"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/wire"
 )
 
@@ -49,31 +47,10 @@ type Config struct {
 	// Default 0: no bound. Less than MinMaxBytes is an error.
 	MaxBytes int64
 
-	// DataDir is a folder to keep everything in but faults and open
-	// subscriptions: a server that is started with it again goes on where the
-	// last one ended, however that was. It is made if need be, and one server at
-	// a time uses it: ErrDataDirInUse. Default "": streams are in memory only.
-	//
-	// A call that has succeeded survives the end of the process, a kill
-	// included. The data is synced to the disk once a second and by Close: that
-	// is what an end of the whole machine may cost. A call that cannot be stored
-	// fails with InternalFailure. The folder takes at most twice the memory of
-	// the records and 64 MiB, while it is being rewritten three times; to bound
-	// it, set MaxBytes.
-	DataDir string
-
 	// Log gets one Debug line for each request and an Error line for a fault
 	// of the server; record data never. Default nil: nothing is logged.
 	Log *slog.Logger
 }
-
-// Errors of Start with a Config.DataDir that it cannot go on with: another
-// server uses the folder, or a file there is not as it was written. The message
-// says what to do.
-var (
-	ErrDataDirInUse   = journal.ErrInUse
-	ErrDataDirDamaged = journal.ErrDamaged
-)
 
 // Limits says what a shard takes and gives.
 type Limits int
@@ -95,17 +72,16 @@ const MinMaxBytes = 16 << 20
 // Server is a Kinesis Data Streams service in this process. Its methods may be
 // called concurrently.
 type Server struct {
-	url     string
-	http    *http.Server
-	service *core.Service
-	faults  wire.Faults
-	served  chan struct{}      // closed when Serve has returned
-	cancel  context.CancelFunc // ends the subscriptions
-	close   func() error
+	url    string
+	http   *http.Server
+	faults wire.Faults
+	served chan struct{}      // closed when Serve has returned
+	cancel context.CancelFunc // ends the subscriptions
+	close  func() error
 }
 
 // Start listens and serves until Close. It fails when Addr is not an address
-// or is taken, and when DataDir cannot be used.
+// or is taken.
 func Start(config Config) (*Server, error) {
 	if config.Addr == "" {
 		config.Addr = "127.0.0.1:0"
@@ -120,20 +96,22 @@ func Start(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kinesislocal: cannot listen, choose another Addr (port 0 takes a free one): %w", err)
 	}
-	service, err := config.open()
-	if err != nil {
-		listener.Close()
-		return nil, err
-	}
+	service := core.New(core.Config{
+		Account:          Account,
+		TransitionDelay:  config.TransitionDelay,
+		SubscriptionLife: config.SubscriptionLife,
+		RealLimits:       config.Limits == RealLimits,
+		MaxBytes:         config.MaxBytes,
+		Log:              config.Log,
+	})
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true) // what KCL speaks
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
-		url:     "http://" + dialable(listener.Addr().(*net.TCPAddr)),
-		service: service,
-		served:  make(chan struct{}),
-		cancel:  cancel,
+		url:    "http://" + dialable(listener.Addr().(*net.TCPAddr)),
+		served: make(chan struct{}),
+		cancel: cancel,
 	}
 	s.http = &http.Server{
 		Handler:           wire.NewHandler(service, &s.faults, config.Log),
@@ -151,26 +129,6 @@ func Start(config Config) (*Server, error) {
 		}
 	}()
 	return s, nil
-}
-
-// open returns the service, with what DataDir holds.
-func (c Config) open() (*core.Service, error) {
-	config := core.Config{
-		Account:          Account,
-		TransitionDelay:  c.TransitionDelay,
-		SubscriptionLife: c.SubscriptionLife,
-		RealLimits:       c.Limits == RealLimits,
-		MaxBytes:         c.MaxBytes,
-		Log:              c.Log,
-	}
-	if c.DataDir == "" {
-		return core.New(config), nil
-	}
-	service, err := core.Open(config, c.DataDir)
-	if err != nil {
-		return nil, fmt.Errorf("kinesislocal: DataDir: %w", err)
-	}
-	return service, nil
 }
 
 func (c Config) check() error {
@@ -223,9 +181,9 @@ func (s *Server) AWSConfig() aws.Config {
 // cannot be followed.
 func (s *Server) SetFaults(rules ...fault.Rule) error { return s.faults.Set(rules) }
 
-// Close stops the server; without a DataDir its streams are gone. Subscriptions
-// end. Requests under way get a quarter of a second, then all connections are
-// cut. Further calls return what the first one did.
+// Close stops the server, and its streams are gone. Subscriptions end. Requests
+// under way get a quarter of a second, then all connections are cut. Further
+// calls return what the first one did.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) stop() error {
@@ -237,7 +195,6 @@ func (s *Server) stop() error {
 		err = s.http.Close()
 	}
 	<-s.served
-	err = errors.Join(err, s.service.Close())
 	if err != nil {
 		return fmt.Errorf("kinesislocal: close: %w", err)
 	}

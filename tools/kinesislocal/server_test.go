@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -20,9 +19,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(serveEnv); dir != "" {
-		os.Exit(serve(dir))
-	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -91,6 +87,7 @@ func post(t *testing.T, c *http.Client, url, operation, contentType string, body
 }
 
 func TestStartFailsWithOneClearLine(t *testing.T) {
+	t.Parallel()
 	s := start(t, kinesislocal.Config{})
 	taken := strings.TrimPrefix(s.URL(), "http://")
 	for name, config := range map[string]kinesislocal.Config{
@@ -110,6 +107,7 @@ func TestStartFailsWithOneClearLine(t *testing.T) {
 }
 
 func TestURLCanBeDialled(t *testing.T) {
+	t.Parallel()
 	s := start(t, kinesislocal.Config{Addr: ":0"})
 	if !strings.HasPrefix(s.URL(), "http://127.0.0.1:") {
 		t.Errorf("URL %s", s.URL())
@@ -126,6 +124,7 @@ func TestURLCanBeDialled(t *testing.T) {
 }
 
 func TestCloseCutsOpenConnections(t *testing.T) {
+	t.Parallel()
 	s := start(t, kinesislocal.Config{})
 	for _, http2 := range []bool{false, true} {
 		post(t, transport(t, http2), s.URL(), "ListStreams", "application/x-amz-json-1.1", []byte("{}"))
@@ -169,6 +168,7 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 }
 
 func TestLogHoldsNoRecordData(t *testing.T) {
+	t.Parallel()
 	var out syncBuffer
 	s := start(t, kinesislocal.Config{Log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	c := transport(t, false)
@@ -192,6 +192,7 @@ func TestLogHoldsNoRecordData(t *testing.T) {
 }
 
 func TestProtocolErrors(t *testing.T) {
+	t.Parallel()
 	s := start(t, kinesislocal.Config{})
 	const json, cbor = "application/x-amz-json-1.1", "application/x-amz-cbor-1.1"
 	for _, c := range []struct {
@@ -225,6 +226,7 @@ func TestProtocolErrors(t *testing.T) {
 }
 
 func TestValidation(t *testing.T) {
+	t.Parallel()
 	s := start(t, kinesislocal.Config{})
 	c := transport(t, false)
 	const json = "application/x-amz-json-1.1"
@@ -352,6 +354,7 @@ func TestValidation(t *testing.T) {
 }
 
 func TestConcurrentClients(t *testing.T) {
+	t.Parallel()
 	s := start(t, kinesislocal.Config{})
 	client := newClient(s)
 	ctx := context.Background()

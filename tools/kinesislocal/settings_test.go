@@ -16,6 +16,7 @@ import (
 // TestSDKSettings changes what can be changed of a stream, by its name where the
 // operation takes one, and by its ARN.
 func TestSDKSettings(t *testing.T) {
+	t.Parallel()
 	for _, byARN := range []bool{false, true} {
 		t.Run(fmt.Sprint("byARN=", byARN), func(t *testing.T) {
 			client := kinesis.NewFromConfig(kinesislocal.New(t).AWSConfig())
@@ -95,6 +96,7 @@ func plainTags(tags []types.Tag) (list []string) {
 
 // TestOtherOperationsAreUnknown: none of those that there are not succeeds.
 func TestOtherOperationsAreUnknown(t *testing.T) {
+	t.Parallel()
 	client := kinesis.NewFromConfig(kinesislocal.New(t).AWSConfig())
 	for name, call := range map[string]func() error{
 		"DescribeLimits": func() error {

@@ -31,8 +31,8 @@ const localHelp = `Usage: go run ./tools/cmd/bench local [flags]
 
 Compares kinesislocal with kinesis-local (npm) and ferrokinesis (Cargo):
 what each can do, its start, its memory, and how fast the AWS SDK puts and reads
-records of 1 KiB; kinesislocal also with a folder for its data. Needs node and
-npm, and cargo for ferrokinesis, whose first build takes minutes.
+records of 1 KiB. Needs node and npm, and cargo for ferrokinesis, whose first
+build takes minutes.
 
 Flags:
 %s
@@ -44,9 +44,6 @@ Example:
 // contender is a process of its own.
 const serveEnv = "BENCH_SERVE_KINESISLOCAL"
 
-// dataEnv gives it a folder for its data.
-const dataEnv = "BENCH_KINESISLOCAL_DATA"
-
 func init() {
 	if port := os.Getenv(serveEnv); port != "" {
 		os.Exit(serveKinesisLocal(port))
@@ -56,7 +53,7 @@ func init() {
 func serveKinesisLocal(port string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	s, err := kinesislocal.Start(kinesislocal.Config{Addr: "127.0.0.1:" + port, DataDir: os.Getenv(dataEnv)})
+	s, err := kinesislocal.Start(kinesislocal.Config{Addr: "127.0.0.1:" + port})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -70,7 +67,6 @@ func serveKinesisLocal(port string) int {
 type localContender struct {
 	name, from string
 	start      func(context.Context) (*rivals.Emulator, error)
-	variant    bool // of the first: it can do the same
 
 	ready, memory, put, get                  measure.Sample
 	operations                               int
@@ -89,35 +85,20 @@ func benchLocal(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 
-	temp, err := os.MkdirTemp("", "bench-local-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
 	contenders := []*localContender{
-		{name: "kinesislocal", from: "this project", start: func(ctx context.Context) (*rivals.Emulator, error) { return startOurs(ctx, "") }},
-		{name: "kinesislocal with a DataDir", variant: true, start: func(ctx context.Context) (*rivals.Emulator, error) {
-			dir, err := os.MkdirTemp(temp, "")
-			if err != nil {
-				return nil, err
-			}
-			return startOurs(ctx, dir)
-		}},
+		{name: "kinesislocal", from: "this project", start: startOurs},
 		{name: "kinesis-local " + rivals.KinesisLocalVersion, from: "npm", start: rivals.StartKinesisLocal},
 	}
 	if !*skipRust {
 		contenders = append(contenders, &localContender{name: "ferrokinesis " + rivals.FerrokinesisVersion, from: "Cargo", start: rivals.StartFerrokinesis})
 	}
 	for _, c := range contenders {
-		if c.variant {
-			continue
-		}
 		fmt.Fprintf(stderr, "bench local: what %s can do\n", c.name)
 		if err := c.probe(ctx); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	err = measure.Rounds(ctx, flags.rounds, len(contenders), func(round, i int) error {
+	err := measure.Rounds(ctx, flags.rounds, len(contenders), func(round, i int) error {
 		fmt.Fprintf(stderr, "bench local: round %d of %d, %s\n", round+1, flags.rounds, contenders[i].name)
 		if err := contenders[i].measure(ctx, *records); err != nil {
 			return fmt.Errorf("%s: %w", contenders[i].name, err)
@@ -130,15 +111,15 @@ func benchLocal(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	return flags.write(localReport(contenders, flags.rounds, *records), stdout)
 }
 
-// startOurs starts a kinesislocal with a folder for its data, "" for none.
-func startOurs(ctx context.Context, dir string) (*rivals.Emulator, error) {
+// startOurs starts a kinesislocal.
+func startOurs(ctx context.Context) (*rivals.Emulator, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	return rivals.Start(ctx, "kinesislocal", func(port, _ int) *exec.Cmd {
 		cmd := exec.Command(self)
-		cmd.Env = append(os.Environ(), serveEnv+"="+strconv.Itoa(port), dataEnv+"="+dir)
+		cmd.Env = append(os.Environ(), serveEnv+"="+strconv.Itoa(port))
 		return cmd
 	})
 }
@@ -296,10 +277,8 @@ func localReport(contenders []*localContender, rounds, records int) *measure.Rep
 		Header: []string{"emulator", "start to ready, ms", "peak memory, MB", "put, records/s", "read, records/s", "put against ours"},
 	}
 	for _, c := range contenders {
-		if !c.variant {
-			can.Add(measure.Text("%s", c.name), measure.Text("%s", c.from), measure.Text("%d of %d", c.operations, len(operations)),
-				yes(c.polling), yes(c.pollingEnds), yes(c.fanOut), yes(c.fanOutEnds))
-		}
+		can.Add(measure.Text("%s", c.name), measure.Text("%s", c.from), measure.Text("%d of %d", c.operations, len(operations)),
+			yes(c.polling), yes(c.pollingEnds), yes(c.fanOut), yes(c.fanOutEnds))
 		fast.Add(measure.Text("%s", c.name), measure.Range("%.0f", c.ready), measure.Range("%.0f", c.memory),
 			measure.Range("%.0f", c.put), measure.Range("%.0f", c.get), measure.Range("%.2f", measure.Ratio(c.put, contenders[0].put)))
 		if len(c.refused) > 0 {

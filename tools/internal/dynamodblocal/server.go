@@ -1,6 +1,6 @@
 // Package dynamodblocal runs Amazon's DynamoDB Local, the DynamoDB that AWS
 // publishes for tests: fetched once from a Maven repository, started as a
-// child process on a free port, with its tables in memory or in a folder.
+// child process on a free port, with its tables in memory.
 package dynamodblocal
 
 import (
@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,9 +25,6 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 )
 
-// Version is the version of DynamoDB Local.
-const Version = "2.6.1"
-
 // minJava is the Java release that its classes are compiled for.
 const minJava = 17
 
@@ -37,16 +33,14 @@ const mainClass = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
 //go:embed dynamodb-local-2.6.1.lock.txt
 var lockText []byte
 
+// lock names 59 files, 37 MB.
 var lock = sync.OnceValue(func() *bootstrap.Lock {
-	l, err := bootstrap.ParseLock("DynamoDB Local "+Version, lockText)
+	l, err := bootstrap.ParseLock("DynamoDB Local", lockText)
 	if err != nil {
 		panic(err) // part of the binary, and parsed by a test
 	}
 	return l
 })
-
-// Lock returns the lock of DynamoDB Local: 59 files, 37 MB.
-func Lock() *bootstrap.Lock { return lock() }
 
 // Config says how to run DynamoDB Local. The zero value is good.
 type Config struct {
@@ -58,18 +52,6 @@ type Config struct {
 	// addresses of the machine, it has no option for that.
 	Port int
 
-	// DataDir is a folder for the tables, which it makes if need be; they are
-	// there again when DynamoDB Local is next started with it. One at a time may
-	// use it. Empty means that the tables are in memory only.
-	DataDir string
-
-	// CacheDir is the folder for the jars; empty means bootstrap's default.
-	CacheDir string
-
-	// Repository is the URL of the Maven repository; empty means bootstrap's
-	// default.
-	Repository string
-
 	// Log gets what happens, at debug level, and at warning level an end that
 	// nobody asked for. nil means no log.
 	Log *slog.Logger
@@ -77,9 +59,6 @@ type Config struct {
 	// Progress, if not nil, is told how far the download has come.
 	Progress func(bootstrap.Progress)
 }
-
-// ErrJavaTooOld is the error of a Java before 17.
-var ErrJavaTooOld = errors.New("this Java is too old")
 
 // ErrPortInUse is the error of a Config.Port that another program listens on.
 var ErrPortInUse = errors.New("port in use")
@@ -102,8 +81,7 @@ type Server struct {
 const (
 	// startLimit is for a machine under heavy load; 1-2 s are usual.
 	startLimit = 60 * time.Second
-	// stopGrace: it ends 0.4 s after SIGTERM. Killed it loses nothing either: its
-	// database on disk is SQLite's.
+	// stopGrace: it ends 0.4 s after SIGTERM.
 	stopGrace = 1500 * time.Millisecond
 	// pollInterval is short next to the start of a JVM, and long next to a
 	// refused connection.
@@ -131,16 +109,7 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 			return nil, fmt.Errorf("dynamodb local: %w", err)
 		}
 	}
-	fetched, err := bootstrap.Fetch(ctx, Lock(), bootstrap.FetchOptions{
-		Repository: config.Repository,
-		CacheDir:   config.CacheDir,
-		Log:        config.Log,
-		Progress:   config.Progress,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("dynamodb local: %w", err)
-	}
-	tables, err := config.tables()
+	fetched, err := bootstrap.Fetch(ctx, lock(), bootstrap.FetchOptions{Log: config.Log, Progress: config.Progress})
 	if err != nil {
 		return nil, fmt.Errorf("dynamodb local: %w", err)
 	}
@@ -152,7 +121,7 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("dynamodb local: %w", err)
 		}
-		s, err := start(ctx, java, fetched.Files, tables, port, log)
+		s, err := start(ctx, java, fetched.Files, port, log)
 		if err == nil {
 			return s, nil
 		}
@@ -162,21 +131,6 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 		}
 		log.Debug("dynamodb local lost its port to another program; trying another one", "port", port)
 	}
-}
-
-// tables returns the options that say where the tables are.
-func (c Config) tables() ([]string, error) {
-	if c.DataDir == "" {
-		return []string{"-inMemory"}, nil
-	}
-	if err := os.MkdirAll(c.DataDir, 0o777); err != nil {
-		return nil, err
-	}
-	dir, err := filepath.Abs(c.DataDir) // it runs in another folder
-	if err != nil {
-		return nil, err
-	}
-	return []string{"-dbPath", dir}, nil
 }
 
 // freePort returns a port that nobody listens on, on any address, or port
@@ -193,7 +147,7 @@ func freePort(port int) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func start(ctx context.Context, java string, jars, tables []string, port int, log *slog.Logger) (_ *Server, err error) {
+func start(ctx context.Context, java string, jars []string, port int, log *slog.Logger) (_ *Server, err error) {
 	// sqlite's native library is unpacked here. Java removes it itself, but
 	// not when it is killed.
 	tempDir, err := os.MkdirTemp("", "dynamodb-local-")
@@ -211,13 +165,13 @@ func start(ctx context.Context, java string, jars, tables []string, port int, lo
 		"-Dorg.sqlite.tmpdir=" + tempDir,
 		"-cp", strings.Join(jars, string(filepath.ListSeparator)),
 		mainClass,
-		"-disableTelemetry",
+		"-disableTelemetry", "-inMemory",
 		// One database, whatever region and access key a client has: the
 		// daemon and the tools need not agree on them.
 		"-sharedDb",
 		"-port", strconv.Itoa(port), "-cors", origin,
 	}
-	cmd := exec.Command(java, append(args, tables...)...)
+	cmd := exec.Command(java, args...)
 	cmd.Dir = tempDir
 	s := &Server{
 		url:     "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
@@ -270,7 +224,7 @@ func (s *Server) ready(ctx context.Context, origin string) error {
 	for {
 		select {
 		case <-s.process.Done():
-			return s.startError(ctx)
+			return s.startError()
 		case <-ctx.Done():
 			return fmt.Errorf("%w%s", context.Cause(ctx), s.output.quoted())
 		case <-tick.C:
@@ -305,27 +259,15 @@ func answers(ctx context.Context, client *http.Client, url, origin string) bool 
 }
 
 // startError tells why the server ended before it was ready.
-func (s *Server) startError(ctx context.Context) error {
+func (s *Server) startError() error {
 	text := s.output.String()
 	switch {
 	case strings.Contains(text, "java.lang.UnsupportedClassVersionError"):
-		java := s.process.Path()
-		return fmt.Errorf("%w: %s is %s, DynamoDB Local needs %d or later: point to one with --java or JAVA_HOME",
-			ErrJavaTooOld, java, javaVersion(ctx, java), minJava)
+		return fmt.Errorf("%s is too old: it needs Java %d or later; point to one with --java or JAVA_HOME", s.process.Path(), minJava)
 	case strings.Contains(text, "java.net.BindException"):
 		return ErrPortInUse
 	}
 	return fmt.Errorf("it ended before it was ready: %w%s", ended(s.process), s.output.quoted())
-}
-
-var versionText = regexp.MustCompile(`version "([^"]+)"`)
-
-func javaVersion(ctx context.Context, java string) string {
-	out, _ := exec.CommandContext(ctx, java, "-version").CombinedOutput()
-	if m := versionText.FindSubmatch(out); m != nil {
-		return "Java " + string(m[1])
-	}
-	return "an older Java"
 }
 
 // URL returns the endpoint, http://127.0.0.1:PORT.

@@ -7,24 +7,22 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 func TestLock(t *testing.T) {
-	if l := Lock(); len(l.Artifacts) != 59 || l.Size() != 36967781 {
+	if l := lock(); len(l.Artifacts) != 59 || l.Size() != 36967781 {
 		t.Fatalf("%d files, %d bytes: correct the comments that say so", len(l.Artifacts), l.Size())
 	}
 }
@@ -52,13 +50,20 @@ func must[T any](t *testing.T) func(T, error) T {
 // What KCL and this project's tools ask of DynamoDB, to prove that the lock
 // leaves out nothing that these need.
 func TestOperations(t *testing.T) {
-	needs.Java(t)
+	testenv.Java(t)
 	ctx := t.Context()
-	s, err := Start(ctx, Config{})
+	port, err := freePort(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Start(ctx, Config{Port: port})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	if want := "http://127.0.0.1:" + strconv.Itoa(port); s.URL() != want {
+		t.Errorf("URL %s, want %s", s.URL(), want)
+	}
 	db := client(s, "us-east-1", "one")
 	table := aws.String("app")
 	str := func(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
@@ -143,7 +148,7 @@ func TestOperations(t *testing.T) {
 // jars fetches what is needed to call start without Start.
 func jars(t *testing.T) []string {
 	t.Helper()
-	fetched, err := bootstrap.Fetch(t.Context(), Lock(), bootstrap.FetchOptions{})
+	fetched, err := bootstrap.Fetch(t.Context(), lock(), bootstrap.FetchOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +158,8 @@ func jars(t *testing.T) []string {
 // A program that takes the port between its choice and the JVM's bind, and
 // that answers as DynamoDB would, is not taken for our server.
 func TestPortTakenByAnother(t *testing.T) {
-	java := needs.Java(t)
+	testenv.Long(t) // it starts another JVM
+	java := testenv.Java(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -165,18 +171,29 @@ func TestPortTakenByAnother(t *testing.T) {
 	go other.Serve(l)
 	defer other.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	_, err = start(t.Context(), java, jars(t), []string{"-inMemory"}, port, slog.New(slog.DiscardHandler))
+	_, err = start(t.Context(), java, jars(t), port, slog.New(slog.DiscardHandler))
 	if !errors.Is(err, ErrPortInUse) {
 		t.Fatal(err)
 	}
-	// One that the user has chosen is refused without Java.
+}
+
+// A port that the caller has chosen is refused before a JVM starts.
+func TestPortInUse(t *testing.T) {
+	java := testenv.Java(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
 	if _, err := Start(t.Context(), Config{Java: java, Port: port}); !errors.Is(err, ErrPortInUse) || !strings.Contains(err.Error(), strconv.Itoa(port)) {
 		t.Fatal(err)
 	}
 }
 
 func TestUnexpectedEnd(t *testing.T) {
-	needs.Java(t)
+	testenv.Long(t) // it starts another JVM
+	testenv.Java(t)
 	s, err := Start(t.Context(), Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -201,84 +218,9 @@ func TestUnexpectedEnd(t *testing.T) {
 	}
 }
 
-// What was answered is there again, however the server ended.
-func TestDataDir(t *testing.T) {
-	needs.Java(t)
-	ctx := t.Context()
-	dir := filepath.Join(t.TempDir(), "new", "a folder")
-	table := aws.String("leases")
-	for life := range 3 {
-		s, err := Start(ctx, Config{DataDir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		db := client(s, "us-east-1", "one")
-		if life == 0 {
-			must[*dynamodb.CreateTableOutput](t)(db.CreateTable(ctx, &dynamodb.CreateTableInput{
-				TableName:            table,
-				BillingMode:          types.BillingModePayPerRequest,
-				AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("leaseKey"), AttributeType: types.ScalarAttributeTypeS}},
-				KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("leaseKey"), KeyType: types.KeyTypeHash}},
-			}))
-		}
-		must[*dynamodb.PutItemOutput](t)(db.PutItem(ctx, &dynamodb.PutItemInput{
-			TableName: table, Item: map[string]types.AttributeValue{"leaseKey": &types.AttributeValueMemberS{Value: strconv.Itoa(life)}},
-		}))
-		scan := must[*dynamodb.ScanOutput](t)(db.Scan(ctx, &dynamodb.ScanInput{TableName: table, ConsistentRead: aws.Bool(true)}))
-		if scan.Count != int32(life+1) {
-			t.Errorf("life %d: %d items", life, scan.Count)
-		}
-		if life == 0 { // killed
-			process, err := os.FindProcess(s.process.PID())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-s.Done()
-			continue
-		}
-		began := time.Now()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("it took %s to stop", took)
-		}
-	}
-}
-
-func TestURL(t *testing.T) {
-	needs.Java(t)
-	port, err := freePort(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Start(t.Context(), Config{Port: port})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	u, err := url.Parse(s.URL())
-	if err != nil || u.Port() != strconv.Itoa(port) || u.Hostname() != "127.0.0.1" {
-		t.Fatal(u, err)
-	}
-}
-
 func TestNoJava(t *testing.T) {
 	_, err := Start(t.Context(), Config{Java: filepath.Join(t.TempDir(), "java")})
 	if !errors.Is(err, bootstrap.ErrNoJava) {
-		t.Fatal(err)
-	}
-}
-
-func TestEndedContext(t *testing.T) {
-	java := needs.Java(t)
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errors.New("no time left"))
-	defer cancel()
-	if _, err := start(ctx, java, jars(t), []string{"-inMemory"}, 1, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "no time left") {
 		t.Fatal(err)
 	}
 }

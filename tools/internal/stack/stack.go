@@ -1,5 +1,6 @@
 // Package stack runs what a KCL application needs of AWS on this machine:
-// kinesislocal in this process, and Amazon's DynamoDB Local beside it.
+// kinesislocal in this process, and Amazon's DynamoDB Local beside it. All that
+// they hold is in memory.
 package stack
 
 import (
@@ -8,12 +9,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/dynamodblocal"
@@ -29,18 +27,9 @@ type Config struct {
 	// KinesisPort and DynamoDBPort are TCP ports; 0 means a free one.
 	KinesisPort, DynamoDBPort int
 
-	// Java, CacheDir, Repository and Progress are those of dynamodblocal.
-	Java, CacheDir, Repository string
-	Progress                   func(bootstrap.Progress)
-
-	// DataDir is a folder that both services keep their data in: the streams in
-	// its folder kinesis, the tables in dynamodb. A stack that is started with it
-	// again goes on with them. It is made if need be, and one stack at a time uses
-	// it. Empty means that all is in memory.
-	DataDir string
-
-	// MaxBytes bounds the memory of the records, as kinesislocal's does.
-	MaxBytes int64
+	// Java and Progress are those of dynamodblocal.
+	Java     string
+	Progress func(bootstrap.Progress)
 
 	// Log gets what both services log. nil means no log.
 	Log *slog.Logger
@@ -56,28 +45,18 @@ type Stack struct {
 // Start starts both services and returns when both answer. When ctx ends
 // before that, nothing is left behind; afterwards ctx has no effect.
 func Start(ctx context.Context, config Config) (*Stack, error) {
-	var kinesisDir, dynamodbDir string
-	if config.DataDir != "" {
-		kinesisDir, dynamodbDir = filepath.Join(config.DataDir, "kinesis"), filepath.Join(config.DataDir, "dynamodb")
-	}
-	// It goes first: it finds out whether another stack has the folder.
 	kinesis, err := kinesislocal.Start(kinesislocal.Config{
-		Addr:     net.JoinHostPort("127.0.0.1", strconv.Itoa(config.KinesisPort)),
-		DataDir:  kinesisDir,
-		MaxBytes: config.MaxBytes,
-		Log:      config.Log,
+		Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(config.KinesisPort)),
+		Log:  config.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	dynamodb, err := dynamodblocal.Start(ctx, dynamodblocal.Config{
-		Java:       config.Java,
-		Port:       config.DynamoDBPort,
-		DataDir:    dynamodbDir,
-		CacheDir:   config.CacheDir,
-		Repository: config.Repository,
-		Log:        config.Log,
-		Progress:   config.Progress,
+		Java:     config.Java,
+		Port:     config.DynamoDBPort,
+		Log:      config.Log,
+		Progress: config.Progress,
 	})
 	if err != nil {
 		return nil, errors.Join(err, kinesis.Close())
@@ -94,10 +73,6 @@ func (s *Stack) DynamoDBURL() string { return s.dynamodb.URL() }
 // Done returns a channel that is closed when a service has ended, by itself or
 // by Close; Close then tells which.
 func (s *Stack) Done() <-chan struct{} { return s.dynamodb.Done() }
-
-// AWSConfig returns a configuration for clients of the AWS SDK for Go that lead
-// to Kinesis.
-func (s *Stack) AWSConfig() aws.Config { return s.kinesis.AWSConfig() }
 
 // Close ends both services, in less than 2 s. It returns an error when one had
 // ended before it was asked to. It may be called more than once.

@@ -11,12 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // Environ replaces what is set; an SDK client that knows the environment only reaches both services.
 func TestClientsByEnvironment(t *testing.T) {
-	needs.Java(t)
+	testenv.Java(t)
 	ctx := t.Context()
 	s, err := Start(ctx, Config{})
 	if err != nil {

@@ -19,18 +19,6 @@ func (s *Service) keepWithinBudget() {
 		st.mu.Lock()
 		defer st.mu.Unlock()
 	}
-	s.trimOldest(streams)
-	for _, st := range streams {
-		_ = s.store.stream(st) // it is logged, and tried again
-	}
-}
-
-func (s *Service) overBudget() bool {
-	return s.config.MaxBytes != 0 && s.used.Load() > s.config.MaxBytes
-}
-
-// trimOldest does it for streams that are locked.
-func (s *Service) trimOldest(streams []*stream) {
 	limit := s.config.MaxBytes
 	before, dropped := s.used.Load(), 0
 	for s.used.Load() > limit-limit/8 {
@@ -41,13 +29,16 @@ func (s *Service) trimOldest(streams []*stream) {
 		dropped += n
 	}
 	for _, st := range streams {
-		st.changed = st.changed || st.status != gone // what is trimmed stays so
 		for _, sh := range st.shards {
 			sh.compact()
 		}
 	}
 	s.config.Log.Warn("oldest records trimmed: they took more memory than they may",
 		"records", dropped, "bytes", before-s.used.Load(), "maxBytes", limit)
+}
+
+func (s *Service) overBudget() bool {
+	return s.config.MaxBytes != 0 && s.used.Load() > s.config.MaxBytes
 }
 
 // dropOldest drops the records that arrived in the oldest millisecond that any

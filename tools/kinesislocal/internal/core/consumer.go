@@ -68,7 +68,6 @@ func (s *Service) RegisterConsumer(streamName, name string, tags map[string]stri
 			subscriptions: make(map[uint32]*Subscription),
 		}
 		st.consumers = append(st.consumers, c)
-		st.changed = true
 		d = c.describe(now)
 		d.Status = Creating // whatever the delay: so says the service
 		return nil
@@ -88,7 +87,6 @@ func (s *Service) DeregisterConsumer(streamName, name, arn string) error {
 			return errorf(ResourceInUse, "Consumer %s of stream %s under account %s is in state %s.", c.name, st.name, st.account, Deleting)
 		}
 		c.gone = now.Add(s.config.TransitionDelay)
-		st.changed = true
 		st.settle(now)
 		st.wake()
 		return nil

@@ -11,7 +11,6 @@ const (
 	ExpiredNextToken   Code = "ExpiredNextTokenException"
 	InvalidArgument    Code = "InvalidArgumentException"
 	LimitExceeded      Code = "LimitExceededException"
-	InternalFailure    Code = "InternalFailure"
 	ResourceInUse      Code = "ResourceInUseException"
 	ResourceNotFound   Code = "ResourceNotFoundException"
 	ThroughputExceeded Code = "ProvisionedThroughputExceededException"

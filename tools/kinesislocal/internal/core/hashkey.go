@@ -3,7 +3,6 @@ package core
 import (
 	"crypto/md5"
 	"encoding/binary"
-	"errors"
 	"math/big"
 	"math/bits"
 	"strconv"
@@ -51,19 +50,6 @@ func (k HashKey) String() string {
 		return strconv.FormatUint(k.lo, 10)
 	}
 	return new(big.Int).SetBytes(k.bytes()).String()
-}
-
-// MarshalText returns the decimal number.
-func (k HashKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
-
-// UnmarshalText is the reverse of MarshalText.
-func (k *HashKey) UnmarshalText(text []byte) error {
-	key, ok := ParseHashKey(string(text))
-	if !ok {
-		return errors.New("no hash key")
-	}
-	*k = key
-	return nil
 }
 
 func (k HashKey) bytes() []byte {

@@ -35,7 +35,6 @@ func (s *Service) Put(name string, entries []Entry, dryRun bool) (placed []Place
 		if dryRun {
 			return nil
 		}
-		stored := s.store.begin(st)
 		for i, e := range entries {
 			sh := st.owner(e.HashKey)
 			if s.config.RealLimits && !sh.throughput.write(len(e.PartitionKey)+len(e.Data), now) {
@@ -43,12 +42,7 @@ func (s *Service) Put(name string, entries []Entry, dryRun bool) (placed []Place
 				continue
 			}
 			sh.trim(now.Add(-st.Retention))
-			r := sh.append(e.PartitionKey, e.Data, now)
-			placed[i] = Placed{ShardID: sh.id, Sequence: r.Sequence}
-			stored.add(sh, r)
-		}
-		if err := stored.end(); err != nil {
-			return err
+			placed[i] = Placed{ShardID: sh.id, Sequence: sh.append(e.PartitionKey, e.Data, now)}
 		}
 		keyID = st.KeyID
 		return nil

@@ -5,39 +5,39 @@ import "time"
 // SplitShard divides a shard in two; newStart is the first hash key of the
 // upper one.
 func (s *Service) SplitShard(name, id string, newStart HashKey) error {
-	return s.reshard(name, func(st *stream) (c change, err error) {
+	return s.reshard(name, func(st *stream) (change, error) {
 		sh, err := st.eligible(id)
 		if err != nil {
-			return c, err
+			return nil, err
 		}
 		if newStart.Compare(sh.keys.First.next()) <= 0 || newStart.Compare(sh.keys.Last) >= 0 {
-			return c, errorf(InvalidArgument,
+			return nil, errorf(InvalidArgument,
 				"NewStartingHashKey %s used in SplitShard() on shard %s in stream %s under account %s is not both greater than one plus the shard's StartingHashKey %s and less than the shard's EndingHashKey %s.",
 				newStart, id, st.name, st.account, sh.keys.First, sh.keys.Last)
 		}
-		return change{Split: &split{sh.number, newStart}}, nil
+		return func(at time.Time) { st.split(sh, newStart, at) }, nil
 	})
 }
 
 // MergeShards joins two shards whose hash keys are adjacent.
 func (s *Service) MergeShards(name, id, adjacent string) error {
-	return s.reshard(name, func(st *stream) (c change, err error) {
+	return s.reshard(name, func(st *stream) (change, error) {
 		a, err := st.eligible(id)
 		if err != nil {
-			return c, err
+			return nil, err
 		}
 		b, err := st.eligible(adjacent)
 		if err != nil {
-			return c, err
+			return nil, err
 		}
 		below := a.keys.Last != MaxHashKey && a.keys.Last.next() == b.keys.First
 		above := b.keys.Last != MaxHashKey && b.keys.Last.next() == a.keys.First
 		if !below && !above {
-			return c, errorf(InvalidArgument,
+			return nil, errorf(InvalidArgument,
 				"Shards %s and %s in stream %s under account %s are not an adjacent pair of shards eligible for merging",
 				id, adjacent, st.name, st.account)
 		}
-		return change{Merge: &[2]uint32{a.number, b.number}}, nil
+		return func(at time.Time) { st.merge(a, b, at) }, nil
 	})
 }
 
@@ -45,19 +45,19 @@ func (s *Service) MergeShards(name, id, adjacent string) error {
 // count before. As with the service, that takes splits and then merges, and so
 // may leave short-lived shards behind.
 func (s *Service) UpdateShardCount(name string, target int) (sum Summary, err error) {
-	err = s.reshard(name, func(st *stream) (c change, err error) {
+	err = s.reshard(name, func(st *stream) (change, error) {
 		sum = st.summary()
 		switch {
 		case target > 2*sum.OpenShards:
-			return c, errorf(InvalidArgument,
+			return nil, errorf(InvalidArgument,
 				"UpdateShardCount cannot scale up over double your current open shard count. Current open shard count: %d Target: %d", sum.OpenShards, target)
 		case 2*target < sum.OpenShards:
-			return c, errorf(InvalidArgument,
+			return nil, errorf(InvalidArgument,
 				"UpdateShardCount cannot scale down below half your current open shard count. Current open shard count: %d Target: %d", sum.OpenShards, target)
 		case target > MaxShards:
-			return c, errorf(LimitExceeded, "A stream has at most %d shards, %d were asked for.", MaxShards, target)
+			return nil, errorf(LimitExceeded, "A stream has at most %d shards, %d were asked for.", MaxShards, target)
 		}
-		return change{Scale: target}, nil
+		return func(at time.Time) { st.scale(uniformRanges(target), at) }, nil
 	})
 	return sum, err
 }

@@ -1,15 +1,13 @@
 // Package core is a Kinesis data stream service in memory: streams, shards,
 // records, sequence numbers and iterators. It knows nothing of HTTP or of how
-// requests are written. On request it keeps a copy on disk (Open).
+// requests are written.
 //
-// It has no goroutine and no timer, but for that copy: what is due (a stream
-// that becomes ACTIVE, records past their retention) happens when somebody next
-// looks.
+// It has no goroutine and no timer: what is due (a stream that becomes ACTIVE,
+// records past their retention) happens when somebody next looks.
 package core
 
 import (
 	"cmp"
-	"crypto/rand"
 	"log/slog"
 	"maps"
 	"slices"
@@ -51,9 +49,7 @@ type Config struct {
 // errors are of type *Error.
 type Service struct {
 	config Config
-	key    [tokenKeySize]byte
 	tokens sealer
-	store  *store // nil: nothing outlasts the process
 
 	mu      sync.RWMutex
 	streams map[string]*stream
@@ -63,7 +59,7 @@ type Service struct {
 	budget sync.Mutex   // held while records are dropped to stay within MaxBytes
 }
 
-// New returns a Service without streams, all in memory.
+// New returns a Service without streams.
 func New(config Config) *Service {
 	if config.SubscriptionLife == 0 {
 		config.SubscriptionLife = SubscriptionLife
@@ -71,10 +67,7 @@ func New(config Config) *Service {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{config: config, streams: make(map[string]*stream)}
-	rand.Read(s.key[:]) // never fails
-	s.tokens = newSealer(s.key)
-	return s
+	return &Service{config: config, tokens: newSealer(), streams: make(map[string]*stream)}
 }
 
 // NewStream is what CreateStream takes. The wire has checked the ranges.
@@ -119,10 +112,12 @@ func (s *Service) CreateStream(in NewStream) error {
 	if st.MaxRecordBytes == 0 {
 		st.MaxRecordBytes = DefaultRecordBytes
 	}
-	st.begin(Creating, now, s.config.TransitionDelay, change{Create: count})
-	if err := s.store.stream(st); err != nil {
-		return err
-	}
+	st.begin(Creating, now, s.config.TransitionDelay, func(time.Time) {
+		for _, keys := range uniformRanges(count) {
+			st.add(keys, st.created)
+		}
+		st.sortOpen()
+	})
 	s.streams[in.Name] = st
 	return nil
 }
@@ -137,7 +132,7 @@ func (s *Service) DeleteStream(name string, consumersToo bool) error {
 		if st.status == Deleting {
 			return st.inUse()
 		}
-		st.begin(Deleting, now, s.config.TransitionDelay, change{Delete: true})
+		st.begin(Deleting, now, s.config.TransitionDelay, func(time.Time) { st.drop() })
 		return nil
 	})
 }
@@ -167,7 +162,7 @@ func (s *Service) Describe(name string) (Summary, error) {
 	return sum, err
 }
 
-// with runs f with the stream locked and up to date, and stores what f changes.
+// with runs f with the stream locked and up to date.
 func (s *Service) with(name string, f func(st *stream, now time.Time) error) error {
 	s.mu.RLock()
 	st := s.streams[name]
@@ -177,14 +172,8 @@ func (s *Service) with(name string, f func(st *stream, now time.Time) error) err
 		defer st.mu.Unlock()
 		now := time.Now()
 		st.settle(now)
-		if err := s.store.stream(st); err != nil {
-			return err
-		}
 		if st.status != gone {
-			if err := f(st, now); err != nil {
-				return err
-			}
-			return s.store.stream(st)
+			return f(st, now)
 		}
 	}
 	return errorf(ResourceNotFound, "Stream %s under account %s not found.", name, s.config.Account)
@@ -194,10 +183,5 @@ func (s *Service) with(name string, f func(st *stream, now time.Time) error) err
 func (s *Service) all() []*stream {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.sorted()
-}
-
-// sorted is all for who has locked s.mu.
-func (s *Service) sorted() []*stream {
 	return slices.SortedFunc(maps.Values(s.streams), func(a, b *stream) int { return cmp.Compare(a.number, b.number) })
 }

@@ -25,9 +25,12 @@ func (s *Service) set(name string, check func(*stream) error, set func(*settings
 				return err
 			}
 		}
-		next := st.settings
-		set(&next)
-		st.begin(Updating, now, s.config.TransitionDelay, change{Set: &next})
+		st.begin(Updating, now, s.config.TransitionDelay, func(at time.Time) {
+			for _, sh := range st.shards {
+				sh.drop(int(sh.since(at.Add(-st.Retention)) - sh.base)) // a longer retention does not bring them back
+			}
+			set(&st.settings)
+		})
 		return nil
 	})
 }
@@ -112,18 +115,16 @@ func (s *Service) AddTags(name, consumerARN string, tags map[string]string) erro
 				"Failed to add tags to stream %s under account %s because a given stream cannot have more than %d tags associated with it.", st.name, st.account, maxTags)
 		}
 		*of = merged
-		st.changed = true
 		return nil
 	})
 }
 
 // RemoveTags removes those of the tags that are there.
 func (s *Service) RemoveTags(name, consumerARN string, keys []string) error {
-	return s.withTags(name, consumerARN, func(st *stream, of *map[string]string) error {
+	return s.withTags(name, consumerARN, func(_ *stream, of *map[string]string) error {
 		for _, key := range keys {
 			delete(*of, key)
 		}
-		st.changed = true
 		return nil
 	})
 }

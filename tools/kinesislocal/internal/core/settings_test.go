@@ -47,8 +47,11 @@ func TestRetentionSettings(t *testing.T) {
 				t.Errorf("%d hours: %v", c.hours, err)
 			}
 		}
-		if err := s.IncreaseRetention("s", 30); err != nil {
+		if err := s.IncreaseRetention("s", 48); err != nil {
 			t.Fatal(err)
+		}
+		if n := read(); n != 0 {
+			t.Errorf("%d records that were gone are back", n)
 		}
 		wantCode(t, s.IncreaseRetention("s", 24), InvalidArgument)
 	})

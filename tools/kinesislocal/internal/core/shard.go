@@ -110,25 +110,14 @@ func (s *shard) lastArrival() time.Time {
 	return s.created
 }
 
-// append adds a record and returns it; the pointer is good until the next call.
-func (s *shard) append(partitionKey string, data []byte, now time.Time) *Record {
-	return s.put(partitionKey, data, later(now.Truncate(time.Millisecond), s.lastArrival()))
-}
-
-func (s *shard) put(partitionKey string, data []byte, arrival time.Time) *Record {
+// append adds a record and returns its sequence number.
+func (s *shard) append(partitionKey string, data []byte, now time.Time) SequenceNumber {
+	arrival := later(now.Truncate(time.Millisecond), s.lastArrival())
 	n := newSequenceNumber(s.epoch, s.number, s.next(), arrival.Unix())
 	s.records = append(s.records, Record{Sequence: n, Arrival: arrival, PartitionKey: partitionKey, Data: data})
-	r := &s.records[len(s.records)-1]
-	s.used.Add(r.memory())
+	s.used.Add(s.records[len(s.records)-1].memory())
 	s.wake()
-	return r
-}
-
-// takeBack forgets the last record, which nobody has seen yet.
-func (s *shard) takeBack() {
-	last := len(s.records) - 1
-	s.used.Add(-s.records[last].memory())
-	s.records = s.records[:last]
+	return n
 }
 
 // close ends the shard at t or, when that is too early for a shard that has
@@ -143,9 +132,6 @@ func (s *shard) close(t time.Time) time.Time {
 func (s *shard) since(t time.Time) uint64 {
 	return s.base + uint64(sort.Search(len(s.records), func(i int) bool { return !s.records[i].Arrival.Before(t) }))
 }
-
-// dead returns how many records arrived before the horizon.
-func (s *shard) dead(horizon time.Time) int { return int(s.since(horizon) - s.base) }
 
 // trim forgets the records that arrived before the horizon. It copies the rest
 // to free the memory, so it waits until half are dead; reads skip those.

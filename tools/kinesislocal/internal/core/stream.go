@@ -46,10 +46,9 @@ type stream struct {
 
 	mu     sync.Mutex // guards what follows
 	status Status
-	change *change   // under way: it ends the present state; nil for none
+	change change    // under way: it ends the present state; nil for none
 	due    time.Time // when it is made; meaningless without one
 	settings
-	changed   bool // since it was last stored
 	tags      map[string]string
 	consumers []*consumer // in the order of registration
 	made      uint32      // shards created so far
@@ -57,7 +56,7 @@ type stream struct {
 	open      []*shard    // those that take records, by hash key
 }
 
-// settings are those that a change replaces all at once.
+// settings are what a change of settings may set.
 type settings struct {
 	OnDemand       bool
 	MaxRecordBytes int
@@ -65,25 +64,13 @@ type settings struct {
 	KeyID          string // of the encryption that the stream claims, "" for none
 }
 
-// change is what ends a passing state of a stream. One field is set.
-type change struct {
-	Create int        `json:",omitempty"` // with this number of shards
-	Delete bool       `json:",omitempty"`
-	Split  *split     `json:",omitempty"`
-	Merge  *[2]uint32 `json:",omitempty"` // shard numbers: the parent, the adjacent parent
-	Scale  int        `json:",omitempty"` // to this number of shards
-	Set    *settings  `json:",omitempty"`
-}
-
-type split struct {
-	Shard uint32
-	Start HashKey // of the upper child
-}
+// change ends a passing state of a stream, at the time that it was due.
+type change func(at time.Time)
 
 // begin puts the stream into a passing state, for the delay; then the change
 // is made. Without a delay it is made at once.
 func (st *stream) begin(status Status, now time.Time, delay time.Duration, c change) {
-	st.status, st.due, st.change, st.changed = status, now.Add(delay), &c, true
+	st.status, st.due, st.change = status, now.Add(delay), c
 	st.settle(now)
 	st.wake()
 }
@@ -92,8 +79,8 @@ func (st *stream) begin(status Status, now time.Time, delay time.Duration, c cha
 func (st *stream) settle(now time.Time) {
 	if st.change != nil && !st.due.After(now) {
 		c := st.change
-		st.change, st.status, st.changed = nil, Active, true
-		st.apply(c, st.due)
+		st.change, st.status = nil, Active
+		c(st.due)
 	}
 	horizon := now.Add(-st.Retention)
 	st.shards = slices.DeleteFunc(st.shards, func(s *shard) bool {
@@ -104,30 +91,6 @@ func (st *stream) settle(now time.Time) {
 		return past
 	})
 	st.consumers = slices.DeleteFunc(st.consumers, func(c *consumer) bool { return !c.gone.IsZero() && !c.gone.After(now) })
-}
-
-// apply makes a change.
-func (st *stream) apply(c *change, at time.Time) {
-	switch {
-	case c.Create > 0:
-		for _, keys := range uniformRanges(c.Create) {
-			st.add(keys, st.created)
-		}
-		st.sortOpen()
-	case c.Delete:
-		st.drop()
-	case c.Split != nil:
-		st.split(st.numbered(c.Split.Shard), c.Split.Start, at)
-	case c.Merge != nil:
-		st.merge(st.numbered(c.Merge[0]), st.numbered(c.Merge[1]), at)
-	case c.Scale > 0:
-		st.scale(uniformRanges(c.Scale), at)
-	case c.Set != nil:
-		for _, s := range st.shards {
-			s.drop(s.dead(at.Add(-st.Retention))) // a longer retention does not bring them back
-		}
-		st.settings = *c.Set
-	}
 }
 
 func (st *stream) drop() {
@@ -203,12 +166,6 @@ func (st *stream) shard(id string) (*shard, error) {
 		return nil, errorf(ResourceNotFound, "Shard %s in stream %s under account %s does not exist", id, st.name, st.account)
 	}
 	return st.shards[i], nil
-}
-
-// numbered returns a shard that is known to be there: open shards are.
-func (st *stream) numbered(number uint32) *shard {
-	i := slices.IndexFunc(st.shards, func(s *shard) bool { return s.number == number })
-	return st.shards[i]
 }
 
 // children are the shards that a closed shard's keys went to.

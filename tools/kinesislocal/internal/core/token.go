@@ -3,6 +3,7 @@ package core
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"time"
@@ -13,9 +14,9 @@ import (
 // opens is one that this service made.
 type sealer struct{ aead cipher.AEAD }
 
-const tokenKeySize = 32
-
-func newSealer(key [tokenKeySize]byte) sealer {
+func newSealer() sealer {
+	var key [32]byte
+	rand.Read(key[:]) // never fails
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic(err) // the key has a valid size

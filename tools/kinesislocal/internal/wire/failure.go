@@ -9,7 +9,7 @@ import (
 
 // The exceptions that the wire raises itself.
 const (
-	internalFailure        = string(core.InternalFailure)
+	internalFailure        = "InternalFailure"
 	serializationException = "SerializationException"
 	unknownOperation       = "UnknownOperationException"
 	validationException    = string(core.ValidationFailure)

@@ -1,0 +1,160 @@
+// Command kcl-local runs what a KCL application needs of AWS on this machine -
+// Kinesis and DynamoDB, in memory - until Ctrl-C.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+)
+
+const usage = `usage: kcl-local [flags]
+
+Runs Kinesis (kinesislocal) and DynamoDB (Amazon's DynamoDB Local, fetched once,
+needs Java 17) in memory on this machine until Ctrl-C. The lines that lead AWS
+clients to them go to standard output, all else to standard error.
+
+flags:
+%s
+examples:
+  go run ./tools/cmd/kcl-local                   # paste its export lines into another terminal
+  go run ./tools/cmd/kcl-local > local.env       # there: . ./local.env
+  go run ./tools/cmd/kcl-local -p consumer-sample/sample.properties
+`
+
+// errUsage marks what is the caller's mistake: exit status 2.
+var errUsage = errors.New("try --help")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A second signal ends the program at once; DynamoDB Local goes with it.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "kcl-local:", err)
+	if errors.Is(err, errUsage) {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	var config stack.Config
+	flags := pflag.NewFlagSet("kcl-local", pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.SortFlags = false
+	flags.IntVar(&config.KinesisPort, "kinesis-port", 0, "TCP `port` of Kinesis; 0 takes a free one")
+	flags.IntVar(&config.DynamoDBPort, "dynamodb-port", 0, "TCP `port` of DynamoDB; 0 takes a free one")
+	properties := flags.StringP("properties", "p", "",
+		"a consumer's properties `file`: a copy that uses the local services is written beside it, and removed at the end")
+	flags.StringVarP(&config.Java, "java", "j", "", "java command or `folder` of a Java installation (default: JAVA_HOME, then PATH)")
+	verbose := flags.BoolP("verbose", "v", false, "log each request to Kinesis")
+	help := flags.BoolP("help", "h", false, "print this text")
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("%w; %w", err, errUsage)
+	}
+	if *help {
+		_, err := fmt.Fprintf(stdout, usage, flags.FlagUsages())
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
+	}
+	for name, port := range map[string]int{"kinesis-port": config.KinesisPort, "dynamodb-port": config.DynamoDBPort} {
+		if port < 0 || port > 65535 {
+			return fmt.Errorf("--%s %d is not a port, 0 to 65535; %w", name, port, errUsage)
+		}
+	}
+	if *verbose {
+		config.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	var base []byte
+	if *properties != "" {
+		if base, err = os.ReadFile(*properties); err != nil {
+			return fmt.Errorf("properties file: %w", err)
+		}
+	}
+
+	began := time.Now()
+	var fetching sync.Once
+	config.Progress = func(p bootstrap.Progress) {
+		fetching.Do(func() {
+			fmt.Fprintf(stderr, "kcl-local: fetching DynamoDB Local: %d files, %.1f MB\n", p.TotalFiles, float64(p.TotalBytes)/1e6)
+		})
+	}
+	s, err := stack.Start(ctx, config)
+	if err != nil {
+		if ctx.Err() != nil {
+			return errors.New("stopped before it was ready")
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+
+	fmt.Fprintf(stderr, "kcl-local: ready in %.1f s; Ctrl-C stops it\n", time.Since(began).Seconds())
+	fmt.Fprintf(stderr, "  Kinesis   %s\n  DynamoDB  %s (reachable from other machines too, it cannot be told not to be)\n\n", s.KinesisURL(), s.DynamoDBURL())
+	if *properties == "" {
+		fmt.Fprintf(stderr, "The consumer's properties file needs these lines (or use --properties):\n%s\n", stack.PropertiesText(s.Properties()))
+	} else {
+		name := localName(*properties)
+		if err := os.WriteFile(name, []byte(stack.Override(string(base), s.Properties())), 0o666); err != nil {
+			return fmt.Errorf("local properties: %w", err)
+		}
+		defer os.Remove(name)
+		fmt.Fprintf(stderr, "The properties file for the local services, ready for kcl-bootstrap:\n  kcl-bootstrap -e -p %s\n\n", name)
+	}
+	fmt.Fprintln(stderr, "Paste these lines into the terminal that is to use the local services:")
+	if _, err := io.WriteString(stdout, exportLines(s, runtime.GOOS)); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(stderr, "kcl-local: stopping")
+	case <-s.Done(): // Close says why
+	}
+	return nil
+}
+
+// localName returns the name of the local copy of a properties file:
+// sample.properties becomes sample.local.properties.
+func localName(name string) string {
+	ext := filepath.Ext(name)
+	return strings.TrimSuffix(name, ext) + ".local" + ext
+}
+
+// exportLines returns the lines for the system's usual shell. Neither names
+// nor values have anything in them that a shell would take apart.
+func exportLines(s *stack.Stack, goos string) string {
+	set, unset := "export %s=%s\n", "unset "+strings.Join(stack.Unset(), " ")+"\n"
+	if goos == "windows" { // PowerShell
+		set, unset = "$env:%s = \"%s\"\n", ""
+		for _, name := range stack.Unset() {
+			unset += "$env:" + name + " = $null\n"
+		}
+	}
+	var b strings.Builder
+	b.WriteString(unset)
+	for _, v := range s.Env() {
+		fmt.Fprintf(&b, set, v.Name, v.Value)
+	}
+	return b.String()
+}
