@@ -1,23 +1,29 @@
+//go:build unix
+
 package differential
 
 import (
+	"os"
 	"slices"
 	"testing"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/rivals"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
 )
+
+// long skips t unless the long tests are asked for.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("LONG_TESTS") == "" {
+		t.Skip("a long test: set LONG_TESTS=1 to run it")
+	}
+}
 
 // Every script's answers are alike but for the listed differences, and every
 // listed difference is one.
 func TestBothAnswerAlike(t *testing.T) {
-	needs.Command(t, "node", "npm")
-	theirs, err := rivals.StartKinesisLocal(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(theirs.Close)
+	long(t)
+	t.Parallel()
+	theirs := kinesisLocal(t)
 	ours, err := kinesislocal.Start(kinesislocal.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +33,7 @@ func TestBothAnswerAlike(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
-			a, b := newSession(t, ours.URL()), newSession(t, theirs.URL)
+			a, b := newSession(t, ours.URL()), newSession(t, theirs)
 			script.run(a)
 			script.run(b)
 			if len(a.steps) != len(b.steps) {
