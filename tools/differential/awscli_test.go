@@ -1,63 +1,39 @@
+//go:build unix
+
 package differential
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/rivals"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
 )
-
-// awsCLIVersion is taken from PyPI where no aws command is installed.
-const awsCLIVersion = "1.46.3"
-
-func awsCLI(t *testing.T) string {
-	t.Helper()
-	if path, err := exec.LookPath("aws"); err == nil {
-		return path
-	}
-	needs.Command(t, "python3")
-	python, err := rivals.PyPI(t.Context(), "awscli", awsCLIVersion)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(filepath.Dir(python), "aws")
-}
 
 // The AWS CLI, which parses answers by the service's own model, works for each
 // operation that kinesislocal has; SubscribeToShard the CLI has not.
 func TestAWSCLI(t *testing.T) {
-	command := awsCLI(t)
+	testenv.Long(t)
+	t.Parallel()
 	server, err := kinesislocal.Start(kinesislocal.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
+	aws := startAWS(t, server.URL())
 	run := func(operation string, args ...string) (out map[string]any, stderr string) {
 		t.Helper()
-		cmd := exec.Command(command, append([]string{
-			"--endpoint-url", server.URL(), "--region", "us-east-1", "--output", "json",
-			"kinesis", operation,
-		}, args...)...)
-		cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_PAGER=",
-			"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
-		var stdout, errOut bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &errOut
-		if err := cmd.Run(); err != nil {
-			return nil, errOut.String()
-		}
-		if stdout.Len() > 0 {
-			if err := json.Unmarshal(stdout.Bytes(), &out); err != nil {
-				t.Fatalf("%s: %v\n%s", operation, err, &stdout)
+		stdout, stderr := aws(append([]string{"kinesis", operation}, args...)...)
+		if stderr == "" && stdout != "" {
+			if err := json.Unmarshal([]byte(stdout), &out); err != nil {
+				t.Fatalf("%s: %v\n%s", operation, err, stdout)
 			}
 		}
-		return out, ""
+		return out, stderr
 	}
 	ok := func(operation string, args ...string) map[string]any {
 		t.Helper()
@@ -126,4 +102,49 @@ func TestAWSCLI(t *testing.T) {
 	}
 	ok("delete-stream", "--stream-name", "cli", "--enforce-consumer-deletion")
 	ok("wait", "stream-not-exists", "--stream-name", "cli")
+}
+
+// startAWS starts testdata/aws.py. It returns a function that is the command aws
+// for an endpoint: what it prints, and to standard error if it fails.
+func startAWS(t *testing.T, endpoint string) func(args ...string) (stdout, stderr string) {
+	t.Helper()
+	cmd := exec.Command(awsCLI(t), "testdata/aws.py")
+	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_PAGER=",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, err := child.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { process.Stop(0) })
+	commands, answers := json.NewEncoder(stdin), json.NewDecoder(stdout)
+	return func(args ...string) (string, string) {
+		t.Helper()
+		var answer struct {
+			Status         int
+			Stdout, Stderr string
+		}
+		err := commands.Encode(append([]string{"--endpoint-url", endpoint, "--region", "us-east-1", "--output", "json"}, args...))
+		if err == nil {
+			err = answers.Decode(&answer)
+		}
+		if err != nil {
+			t.Fatalf("aws %v: %v", args, err)
+		}
+		if answer.Status == 0 {
+			return answer.Stdout, ""
+		}
+		if answer.Stderr == "" {
+			t.Fatalf("aws %v: status %d without a word", args, answer.Status)
+		}
+		return "", answer.Stderr
+	}
 }

@@ -1,23 +1,21 @@
+//go:build unix
+
 package differential
 
 import (
 	"slices"
 	"testing"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/rivals"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
 )
 
 // Every script's answers are alike but for the listed differences, and every
 // listed difference is one.
 func TestBothAnswerAlike(t *testing.T) {
-	needs.Command(t, "node", "npm")
-	theirs, err := rivals.StartKinesisLocal(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(theirs.Close)
+	testenv.Long(t)
+	t.Parallel()
+	theirs := kinesisLocal(t)
 	ours, err := kinesislocal.Start(kinesislocal.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +25,7 @@ func TestBothAnswerAlike(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
-			a, b := newSession(t, ours.URL()), newSession(t, theirs.URL)
+			a, b := newSession(t, ours.URL()), newSession(t, theirs)
 			script.run(a)
 			script.run(b)
 			if len(a.steps) != len(b.steps) {

@@ -7,26 +7,26 @@ import (
 )
 
 func TestUsage(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	if status := run(t.Context(), []string{"--help"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
-		t.Errorf("--help: status %d, %s", status, &stderr)
-	}
-	for _, b := range benches {
-		if !strings.Contains(stdout.String(), "  "+b.name+" ") {
-			t.Errorf("--help does not list %s", b.name)
+	for _, c := range []struct {
+		args           string
+		status         int
+		stdout, stderr string
+	}{
+		{"--help", 0, "Example:", ""},
+		{"protocol --help", 0, "--rounds number", ""},
+		{"", 2, "", "name one bench"},
+		{"local", 2, "", "name one bench"},
+		{"protocol worker", 2, "", "name one bench"},
+		{"worker --rounds 0", 2, "", "--rounds 0 is less than 1"},
+		{"worker --fast", 2, "", "unknown flag"},
+	} {
+		var stdout, stderr bytes.Buffer
+		status := run(t.Context(), strings.Fields(c.args), &stdout, &stderr)
+		if status != c.status || !strings.Contains(stdout.String(), c.stdout) || !strings.Contains(stderr.String(), c.stderr) {
+			t.Errorf("%q: status %d, %s%s", c.args, status, &stdout, &stderr)
 		}
-		var help, errOut bytes.Buffer
-		if status := run(t.Context(), []string{b.name, "--help"}, &help, &errOut); status != 0 || !strings.Contains(help.String(), "Example:") || errOut.Len() > 0 {
-			t.Errorf("%s --help: status %d, %s%s", b.name, status, &help, &errOut)
+		if c.status == 2 && (stdout.Len() > 0 || strings.Count(stderr.String(), "\n") != 1) {
+			t.Errorf("%q: %s%s", c.args, &stdout, &stderr)
 		}
-		for _, args := range [][]string{{b.name, "--fly"}, {b.name, "extra"}, {b.name, "--rounds", "0"}} {
-			var out, errOut bytes.Buffer
-			if status := run(t.Context(), args, &out, &errOut); status != 2 || strings.Count(errOut.String(), "\n") != 1 || out.Len() > 0 {
-				t.Errorf("%v: status %d, %s%s", args, status, &out, &errOut)
-			}
-		}
-	}
-	if status := run(t.Context(), []string{"nothing"}, &stdout, &stderr); status != 2 {
-		t.Errorf("a bench that is not there: status %d", status)
 	}
 }

@@ -2,42 +2,74 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
+	"fmt"
+	"strings"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/protocolbench"
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
-const protocolHelp = `Usage: go run ./tools/cmd/bench protocol [flags]
+var protocolLoads = []load{
+	{"1000 x 100 B", 1000, 100, 1, 40},
+	{"1000 x 1 KiB", 1000, 1 << 10, 1, 12},
+	{"100 x 10 KiB", 100, 10 << 10, 1, 15},
+	{"10 x 1 MiB", 10, 1 << 20, 1, 2},
+	{"1 x 10 MiB", 1, 10 << 20, 1, 2},
+	{"1 x 100 B", 1, 100, 1, 200},
+	{"4 shards, 1000 x 1 KiB", 1000, 1 << 10, 4, 5},
+}
 
-Measures how fast children of the MultiLangDaemon take its records: a processor
-on this project's library, a loop on encoding/json, aws-kcl (Node), amazon-kclpy
-(Python), and a sink that only finds the ends of lines, which is the limit. The
-daemon's own classes drive them, in turns, on one warm JVM; memory and CPU time
-are measured on Linux only. Needs Go, a JDK of version 17 or later, Node with npm
-and Python 3 with pip; what it installs goes to the user's cache folder.
-
-Flags:
-%s
-Example:
-  go run ./tools/cmd/bench protocol --json bench.json >bench.md
-`
-
-func benchProtocol(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := newFlags("protocol", protocolHelp, 21, 1000)
-	quick := flags.Bool("quick", false, "3 rounds: to see that it works")
-	if helped, err := flags.parse(args, stdout); helped || err != nil {
-		return err
-	}
-	if *quick {
-		if flags.Changed("rounds") {
-			return usageError{errors.New("--quick and --rounds exclude each other")}
-		}
-		flags.rounds = 3
-	}
-	report, err := protocolbench.Run(ctx, protocolbench.Options{Rounds: flags.rounds, Progress: stderr})
+// protocol compares children of the daemon.
+func (b *bench) protocol(ctx context.Context, loads []load) (*report, error) {
+	javaVersion, err := output(ctx, b.dir, b.java, "--version")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return flags.write(report, stdout)
+	javaVersion, _, _ = strings.Cut(javaVersion, "\n")
+	nodeVersion, err := output(ctx, b.dir, b.node.command[0], "--version")
+	if err != nil {
+		return nil, err
+	}
+	d, stop, err := b.daemon(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	header := []string{"batch", b.sink.name, b.ours.name, b.encodingJSON.name, b.node.name}
+	related := &table{title: "Throughput related to the sink's in the same round: median (range)", header: header}
+	rates := &table{title: "Records a second, in thousands", header: header}
+	cpu := &table{title: "The child's CPU time for a batch, ms", header: header}
+	memory := &table{title: "The child's peak memory, MB", header: header}
+	for _, l := range loads {
+		var lanes []*lane
+		for _, c := range []contender{b.sink, b.ours, b.encodingJSON, b.node} {
+			lanes = append(lanes, &lane{contender: c, daemon: d})
+		}
+		if err := b.deliver(ctx, l, lanes...); err != nil {
+			return nil, err
+		}
+		row := func(t *table, cell func(*lane) string) {
+			cells := []string{l.name}
+			for _, lane := range lanes {
+				cells = append(cells, cell(lane))
+			}
+			t.rows = append(t.rows, cells)
+		}
+		limit := lanes[0].rate(l.records)
+		row(related, func(lane *lane) string { return ratio(lane.rate(l.records), limit).span("%.2f") })
+		row(rates, func(lane *lane) string { return fmt.Sprintf("%.4g", lane.rate(l.records).median()/1000) })
+		row(cpu, func(lane *lane) string { return lane.cpu.text("%.3g") })
+		row(memory, func(lane *lane) string { return fmt.Sprintf("%.3g", lane.peak) })
+	}
+	return &report{
+		title:  "The daemon's classes driving one child a shard",
+		tables: []*table{related, rates, cpu, memory},
+		notes: []string{
+			fmt.Sprintf("MultiLangShardRecordProcessor of KCL %s on %s, one warm JVM, its log at WARN. %d rounds after %d to warm up, in which the contenders take turns. "+
+				"Random data; each batch is checkpointed, and each record's data decoded, but by the sink.", bootstrap.DaemonVersion, javaVersion, b.rounds, warmUps),
+			fmt.Sprintf("The sink finds the end of each line and answers, with a pipe of 1 MiB: the limit of what any child can do. "+
+				"Node is aws-kcl %s on Node.js %s; encoding/json is a loop in Go on that package.", awsKCLVersion, strings.TrimPrefix(nodeVersion, "v")),
+			"A batch's time is that of the daemon's processRecords: it makes the JSON, writes it and waits for checkpoint and answer. " +
+				"For 4 shards the time of all is taken, with the driver's own work between batches; the memory is that of one child. MB are 10^6 bytes, memory is resident.",
+		},
+	}, nil
 }

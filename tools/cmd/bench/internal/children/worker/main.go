@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -17,14 +18,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/protocolbench/children/counter"
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/bench/internal/children/counter"
 )
-
-// A handover is what the bench must know to start a shim.
-type handover struct {
-	Executable string   `json:"executable"`
-	Environ    []string `json:"environ"`
-}
 
 func main() {
 	worker.Shim()
@@ -52,28 +47,28 @@ func serve(ctx context.Context) error {
 	}, func(string) processor.RecordProcessor { return &counter.Counter{} })
 }
 
-// daemon writes a handover to the file that the bench waits for.
+// daemon tells the bench what it must know to start a shim.
 func daemon(ctx context.Context, properties string) error {
 	p, err := bootstrap.ReadProperties(properties)
 	if err != nil {
 		return err
 	}
-	var h handover
-	h.Executable, _ = p.Get("executableName")
+	var told struct {
+		Executable string
+		Environ    []string
+	}
+	told.Executable, _ = p.Get("executableName")
 	for _, v := range os.Environ() {
 		if strings.HasPrefix(v, "KCL_WORKER_") {
-			h.Environ = append(h.Environ, v)
+			told.Environ = append(told.Environ, v)
 		}
 	}
-	text, err := json.Marshal(h)
+	conn, err := net.Dial("tcp", os.Getenv("BENCH_ADDR"))
 	if err != nil {
 		return err
 	}
-	file := os.Getenv("BENCH_HANDOVER")
-	if err := os.WriteFile(file+".part", text, 0o600); err != nil {
-		return err
-	}
-	if err := os.Rename(file+".part", file); err != nil {
+	defer conn.Close()
+	if err := json.NewEncoder(conn).Encode(told); err != nil {
 		return err
 	}
 	<-ctx.Done()

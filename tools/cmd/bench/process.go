@@ -1,4 +1,4 @@
-package measure
+package main
 
 import (
 	"bytes"
@@ -9,10 +9,13 @@ import (
 	"strconv"
 )
 
-// CPUMillis returns the CPU time that the threads of a process have used, in
-// milliseconds; NaN when it is not known. Threads that have ended do not count:
-// it is for processes that end none.
-func CPUMillis(pid int) float64 {
+// What follows asks Linux of another process. Elsewhere, and of a process that
+// has ended, each returns NaN.
+
+// cpuMillis returns the CPU time that the threads of a process have used, in
+// milliseconds. Threads that have ended do not count: it is for processes that
+// end none.
+func cpuMillis(pid int) float64 {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if len(files) == 0 {
 		return math.NaN()
@@ -33,15 +36,14 @@ func CPUMillis(pid int) float64 {
 	return float64(nanos) / 1e6
 }
 
-// Memory returns a field of the process's status in MB (10^6 bytes), VmRSS or
-// VmHWM for instance; NaN when it is not known.
-func Memory(pid int, field string) float64 {
-	return megabytes(fmt.Sprintf("/proc/%d/status", pid), field)
+// peak returns the most memory that a process has had, in MB (10^6 bytes).
+func peak(pid int) float64 {
+	return megabytes(fmt.Sprintf("/proc/%d/status", pid), "VmHWM")
 }
 
-// PSS returns the memory of a process in MB (10^6 bytes), with each page that
-// it shares with others divided among them; NaN when it is not known.
-func PSS(pid int) float64 {
+// pss returns the memory of a process in MB, with each page that it shares with
+// others divided among them.
+func pss(pid int) float64 {
 	return megabytes(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss")
 }
 

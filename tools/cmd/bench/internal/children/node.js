@@ -1,4 +1,4 @@
-// What the protocol bench measures of aws-kcl: it does what the command ours
+// What bench protocol measures of aws-kcl: it does what the command ours
 // does, in the way of that package's samples.
 'use strict';
 const kcl = require('aws-kcl');

@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/seed96110120/kinesis-client-go/processor"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/protocolbench/children/counter"
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/bench/internal/children/counter"
 )
 
 func main() { processor.Main(&counter.Counter{}) }

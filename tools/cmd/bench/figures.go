@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// A sample is one figure, measured once in each round.
+//
+// Absolute numbers of two runs on a shared machine say little. What is compared
+// is therefore measured in turns, see inTurns, and related to each other within
+// a round, see ratio.
+type sample []float64
+
+// median returns the middle value, the mean of the two middle ones for an even
+// number.
+func (s sample) median() float64 {
+	sorted := slices.Sorted(slices.Values(s))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// text formats the median; verb is that of one number, "%.2f" say.
+func (s sample) text(verb string) string { return fmt.Sprintf(verb, s.median()) }
+
+// span formats the median with the least and the greatest value.
+func (s sample) span(verb string) string {
+	return fmt.Sprintf(verb+" ("+verb+" to "+verb+")", s.median(), slices.Min(s), slices.Max(s))
+}
+
+// ratio divides a by b round by round: both were measured in the same rounds.
+// The median of the ratios is steadier than the ratio of the medians where the
+// machine's speed drifts.
+func ratio(a, b sample) sample {
+	ratios := make(sample, len(a))
+	for i := range a {
+		ratios[i] = a[i] / b[i]
+	}
+	return ratios
+}
+
+// inTurns calls measure for each of n contenders in each of the rounds. Every
+// round begins with the next contender, so that no one always follows the same
+// neighbour. It stops at the first error and when ctx ends.
+func inTurns(ctx context.Context, rounds, n int, measure func(round, contender int) error) error {
+	for round := range rounds {
+		for i := range n {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			if err := measure(round, (round+i)%n); err != nil {
+				return fmt.Errorf("round %d: %w", round+1, err)
+			}
+		}
+	}
+	return nil
+}
