@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 
@@ -164,20 +166,41 @@ func (f sinkFunc) Put(_ context.Context, d DeadLetter) error { return f(d) }
 // An error whose own methods panic, a nil pointer as a rule, fails its record
 // and no more: not the goroutine that owns the lease, and not the sink.
 func TestErrorThatPanics(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var s processortest.Shard
-		s.Put("a", "bad", "good")
-		var sink letters
-		d := start(t, &s, Record(func(_ context.Context, r processor.Record) error {
-			if string(r.Data) == "bad" {
-				return (*pointerError)(nil)
-			}
-			return nil
-		}, WithAttempts(2), WithDeadLetter(&sink)))
-		d.Do(s.Next(2))
-		want(t, "dead letters", sink.data(), "bad")
-		want(t, "checkpoints", sequences(&s), "2")
-	})
+	for _, err := range []error{(*pointerError)(nil), (*textError)(nil), &textError{}} {
+		synctest.Test(t, func(t *testing.T) {
+			var s processortest.Shard
+			s.Put("a", "bad", "good")
+			var sink letters
+			d := start(t, &s, Record(func(_ context.Context, r processor.Record) error {
+				if string(r.Data) == "bad" {
+					return err
+				}
+				return nil
+			}, WithAttempts(2), WithDeadLetter(&sink), WithLogger(slog.New(slog.NewJSONHandler(io.Discard, nil)))))
+			d.Do(s.Next(2))
+			want(t, "dead letters", sink.data(), "bad")
+			want(t, "checkpoints", sequences(&s), "2")
+		})
+	}
+}
+
+type textError struct{ text *string }
+
+func (e *textError) Error() string { return *e.text }
+
+// What succeeds returns nil itself, and no nil pointer or empty error.
+func TestSuccessIsNil(t *testing.T) {
+	files := NewFiles(t.TempDir())
+	settings := newSettings(func(context.Context, processor.Record) error { return nil }, nil, nil)
+	for name, err := range map[string]error{
+		"Permanent(nil)": Permanent(nil),
+		"Files.Put":      files.Put(t.Context(), DeadLetter{ShardID: "shardId-000000000000"}),
+		"validate":       settings.validate(),
+	} {
+		if err != nil {
+			t.Errorf("%s returns %T %v", name, err, err)
+		}
+	}
 }
 
 // The text and the errors of Failures leave out those that are nil.
