@@ -169,7 +169,7 @@ func run(args []string) (status int) {
 	if err := f.check(set); err != nil {
 		return usage(set, err)
 	}
-	ctx, kill := catchSignals(context.Background())
+	ctx, kill := catchSignals()
 	if err := f.run(ctx, kill); err != nil {
 		for _, line := range describe(err) {
 			say("%s", line)
