@@ -254,3 +254,31 @@ func TestCheckEndpoints(t *testing.T) {
 		t.Errorf("%v, want the cause", err)
 	}
 }
+
+// What finds no error returns nil itself, with warnings too, and never a nil or an
+// empty *ConfigError.
+func TestNoFindingsIsNil(t *testing.T) {
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "good.properties")
+	text := "streamName = s\napplicationName = app\nregionName = us-east-1\nAwsCredentialsProvider = DefaultCredentialsProvider\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, readErr := ReadProperties(file)
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	p.Set("executableName", filepath.ToSlash(executable))
+	warnings, checkErr := p.Check(DaemonKeys())
+	if len(warnings) == 0 {
+		t.Error("no warning: this is about errors beside them")
+	}
+	for name, err := range map[string]error{"Check": checkErr, "CheckEndpoints": p.CheckEndpoints(t.Context())} {
+		if err != nil {
+			t.Errorf("%s returns %T %v", name, err, err)
+		}
+	}
+}

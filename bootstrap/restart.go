@@ -34,8 +34,8 @@ const (
 )
 
 // Run calls run, and again as long as it fails with an *ExitError that
-// RunOptions.Kill has not caused. It returns what run returned last: nil for a
-// stop that was asked for, any other error at once, and, with their number in
+// RunOptions.Kill has not caused. It returns what run returned last: nil, as which
+// a nil *ExitError counts, for a stop that was asked for, any other error at once, and, with their number in
 // front, the *ExitError after which the limit was reached. When ctx ends in a
 // wait, when nothing runs, Run returns nil: it has stopped as asked.
 //
@@ -58,7 +58,10 @@ func (p RestartPolicy) Run(ctx context.Context, run func(context.Context) error)
 		began := time.Now()
 		err := run(ctx)
 		var exit *ExitError
-		if !errors.As(err, &exit) || exit.Killed || ctx.Err() != nil {
+		if none, ok := err.(*ExitError); ok && none == nil {
+			return nil // a variable for the error of a run that had none
+		}
+		if !errors.As(err, &exit) || exit == nil || exit.Killed || ctx.Err() != nil {
 			return err
 		}
 		now := time.Now()

@@ -98,6 +98,30 @@ func TestRestartEnds(t *testing.T) {
 	}
 }
 
+// A nil *ExitError is a run without a failure, and beside another
+// error it hides none and ends no program.
+func TestNilPointerErrors(t *testing.T) {
+	var exit *ExitError
+	other := errors.New("cannot start")
+	for _, test := range []struct {
+		returned error
+		want     string
+	}{
+		{exit, "<nil>"},
+		{errors.Join(exit, other), "<nil>\ncannot start"},
+		{fmt.Errorf("stopping: %w", exit), "stopping: <nil>"},
+	} {
+		runs := 0
+		err := RestartPolicy{}.Run(t.Context(), func(context.Context) error { runs++; return test.returned })
+		if fmt.Sprint(err) != test.want || runs != 1 {
+			t.Errorf("%v after %d runs, want %s after one", err, runs, test.want)
+		}
+	}
+	if errors.Is(exit, ErrNotAsked) {
+		t.Error("a nil *ExitError is ErrNotAsked")
+	}
+}
+
 // A stop that is asked for while a run fails is that run's error; one that is
 // asked for in the wait ends it at once, and is a good end.
 func TestRestartStops(t *testing.T) {

@@ -92,6 +92,9 @@ type ExitError struct {
 
 // Error returns one line.
 func (e *ExitError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	reason := "its last lines say why"
 	if e.Reason != "" {
 		reason = e.Reason
@@ -110,7 +113,7 @@ func (e *ExitError) Error() string {
 
 // Is reports whether target is ErrNotAsked and the status was 0.
 func (e *ExitError) Is(target error) bool {
-	return target == ErrNotAsked && e.Code == 0 && !e.Killed && !e.Stopping
+	return target == ErrNotAsked && e != nil && e.Code == 0 && !e.Killed && !e.Stopping
 }
 
 // Run runs the daemon, in a process group of its own with the null device as

@@ -4,18 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
 // console is a worker's log that also tells people what the worker does, in
 // lines on standard error. What the daemon logs is for the log alone.
 type console struct {
 	slog.Handler // the log
-	say          func(format string, args ...any)
 	daemon       bool
 }
 
@@ -26,7 +28,7 @@ func (c console) Handle(ctx context.Context, r slog.Record) error {
 			text += fmt.Sprintf(", %s %v", a.Key, a.Value)
 			return true
 		})
-		c.say("%s", strings.ReplaceAll(text, "\n", " | "))
+		say("%s", strings.ReplaceAll(text, "\n", " | "))
 	}
 	return c.Handler.Handle(ctx, r)
 }
@@ -44,24 +46,48 @@ func (c console) WithGroup(name string) slog.Handler {
 	return c
 }
 
-// fetchProgress tells of a download: beside the live lines if there are any, in
-// a line a second if not.
-type fetchProgress struct {
-	say  func(format string, args ...any)
-	note func(text string) bool // false: there are none
-	last time.Time
+var stderr io.Writer = os.Stderr // tests have another
+
+// say tells people something, in a line on standard error.
+func say(format string, args ...any) {
+	fmt.Fprintf(stderr, "consumer-sample: "+format+"\n", args...)
 }
 
-func (f *fetchProgress) report(p bootstrap.Progress) {
-	const mb = 1e6
-	if p.Files == p.TotalFiles {
-		f.note("")
-		return
+// tellRecords tells every few seconds how many records were written since the
+// line before, if there were any, until ctx ends.
+func tellRecords(ctx context.Context, status func() worker.Status) {
+	const interval = 5 * time.Second
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for told := written.Load(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := written.Load()
+		if now == told {
+			continue
+		}
+		shards := 0
+		for _, s := range status().Shards {
+			if s.Left.IsZero() {
+				shards++
+			}
+		}
+		say("%d records written so far, %.0f a second, shards %d", now, float64(now-told)/interval.Seconds(), shards)
+		told = now
 	}
-	text := fmt.Sprintf("fetching %d of %d jars, %.1f of %.1f MB", p.Files, p.TotalFiles, float64(p.Bytes)/mb, float64(p.TotalBytes)/mb)
-	if !f.note(text) && time.Since(f.last) >= time.Second {
-		f.last = time.Now()
-		f.say("%s", text)
+}
+
+// tellDownload returns what tells of a download, in a line a second.
+func tellDownload() func(bootstrap.Progress) {
+	var last time.Time
+	return func(p bootstrap.Progress) {
+		if time.Since(last) >= time.Second {
+			last = time.Now()
+			say("fetching %d of %d jars, %.1f of %.1f MB", p.Files, p.TotalFiles, float64(p.Bytes)/1e6, float64(p.TotalBytes)/1e6)
+		}
 	}
 }
 

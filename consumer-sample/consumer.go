@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/seed96110120/kinesis-client-go/consumer-sample/internal/shardfile"
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
+
+// written counts the records that this process has written, of all shards.
+var written atomic.Int64
 
 // consumer appends the records of its shard to a file and checkpoints what is
 // on disk, never before. After a crash the daemon delivers some of them again:
@@ -41,17 +45,18 @@ func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecor
 	if len(in.Records) == 0 && !c.owed {
 		return nil
 	}
-	written, err := c.append(ctx, in.Records)
+	n, err := c.append(ctx, in.Records)
 	if err != nil {
 		return err
 	}
+	written.Add(int64(n))
 	c.log.WithFields(logrus.Fields{
-		"records": len(in.Records), "written": written, "millisBehindLatest": in.MillisBehindLatest,
+		"records": len(in.Records), "written": n, "millisBehindLatest": in.MillisBehindLatest,
 	}).Info("processRecords")
 	return c.checkpoint(ctx, in.Checkpointer)
 }
 
-func (c *consumer) append(ctx context.Context, records []processor.Record) (written int, err error) {
+func (c *consumer) append(ctx context.Context, records []processor.Record) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if ctx.Err() != nil {

@@ -22,8 +22,6 @@
 //     (TestThrottledCheckpointIsMadeUpFor).
 //   - As a child it prints nothing: what it does stands in application.log
 //     (TestLifeCycle).
-//   - Live lines leave a terminal as it was, also after a kill -9 (package live's
-//     TestLiveLines, TestKilled).
 //   - A second signal ends run at once, and with it all that it has started
 //     (TestSampleRunSecondSignal of tools/e2e).
 package main

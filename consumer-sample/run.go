@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/consumer-sample/internal/live"
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
@@ -53,10 +52,10 @@ Examples:
   consumer-sample run --stream orders --application orders-to-disk --http :8080
   consumer-sample run -p sample.properties --set maxRecords=1000
 
-On a terminal standard error shows a line for each shard. Ctrl-C, SIGTERM and
-SIGHUP stop gracefully: every shard makes its checkpoint; another one, a second
-later or more, ends it at once. Exit status: 0 stopped as asked; 1 failed; 2
-wrong usage.
+Standard error tells what it does, and every five seconds how many records were
+written. Ctrl-C, SIGTERM and SIGHUP stop gracefully: every shard makes its
+checkpoint; another one, a second later or more, ends it at once. Exit status: 0
+stopped as asked; 1 failed; 2 wrong usage.
 `
 
 // sampleProperties is what holds without --properties.
@@ -170,10 +169,10 @@ func run(args []string) (status int) {
 	if err := f.check(set); err != nil {
 		return usage(set, err)
 	}
-	ctx, kill := catchSignals(context.Background())
+	ctx, kill := catchSignals()
 	if err := f.run(ctx, kill); err != nil {
 		for _, line := range describe(err) {
-			fmt.Fprintf(os.Stderr, "consumer-sample: %s\n", line)
+			say("%s", line)
 		}
 		return statusFailed
 	}
@@ -192,19 +191,16 @@ func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
 	defer logFile.Close()
 	logger := newLogger()
 	logger.SetOutput(logFile)
-	screen := live.New(os.Stderr)
-	say := func(format string, args ...any) { screen.Println("consumer-sample: " + fmt.Sprintf(format, args...)) }
 
 	c := f.config()
 	log := logrusslog.NewHandler(logger, nil)
-	c.Log = slog.New(console{Handler: log, say: say})
+	c.Log = slog.New(console{Handler: log})
 	c.Options = []processor.Option{processor.WithLogger(slog.New(log))}
-	c.Fetch.Progress = (&fetchProgress{say: say, note: screen.Note}).report
+	c.Fetch.Progress = tellDownload()
 	w := worker.New(c, func(string) processor.RecordProcessor { return &consumer{dir: f.dir, log: logger} })
 
 	say("the shard files are in %s, the log is %s", f.dir, f.log)
-	screen.Start(w.Status)
-	defer screen.Stop()
+	go tellRecords(ctx, w.Status)
 	quiet := context.AfterFunc(ctx, func() { say("asked to stop; another signal after a second ends it at once") })
 	defer quiet()
 	ended := make(chan error, 1)
@@ -215,7 +211,7 @@ func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
 		err = errKilled
 	}
 	if err == nil {
-		say("stopped as asked")
+		say("stopped as asked, %d records written", written.Load())
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,10 +12,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
 // The sample's own properties are read as the daemon reads them.
@@ -88,44 +92,68 @@ func TestNoMetricsFromALocalStack(t *testing.T) {
 	}
 }
 
+// captureStderr returns what say says.
+func captureStderr(t *testing.T) *bytes.Buffer {
+	var said bytes.Buffer
+	stderr = &said
+	t.Cleanup(func() { stderr = os.Stderr })
+	return &said
+}
+
 // What the worker says at Info and above is for people too; what the daemon
 // says is in the log alone.
 func TestConsole(t *testing.T) {
-	var file, terminal bytes.Buffer
-	log := slog.New(console{
-		Handler: slog.NewTextHandler(&file, nil),
-		say:     func(format string, args ...any) { fmt.Fprintf(&terminal, format+"\n", args...) },
-	})
+	said := captureStderr(t)
+	var file bytes.Buffer
+	log := slog.New(console{Handler: slog.NewTextHandler(&file, nil)})
 	log.Info("daemon started", "version", "3.1.3", "pid", 17)
 	log.Debug("detail")
 	log.With("shardId", "0").Error("failed", "error", errors.New("one\ntwo"))
 	log.With("source", "daemon").Error("java's")
-	if want := "daemon started, version 3.1.3, pid 17\nfailed, error one | two\n"; terminal.String() != want {
-		t.Errorf("got %q, want %q", terminal.String(), want)
+	if want := "consumer-sample: daemon started, version 3.1.3, pid 17\nconsumer-sample: failed, error one | two\n"; said.String() != want {
+		t.Errorf("got %q, want %q", said, want)
 	}
 	if n := strings.Count(file.String(), "\n"); n != 3 {
 		t.Errorf("%d lines in the log, want 3:\n%s", n, &file)
 	}
 }
 
-// A download is told in a line a second where there are no live lines, and
-// beside them where there are.
-func TestFetchProgress(t *testing.T) {
-	for _, live := range []bool{false, true} {
-		var said, noted []string
-		f := fetchProgress{
-			say:  func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
-			note: func(text string) bool { noted = append(noted, text); return live },
+// A line every five seconds, if there is news, of what this worker has.
+func TestTellRecords(t *testing.T) {
+	said := captureStderr(t)
+	synctest.Test(t, func(t *testing.T) {
+		written.Store(0)
+		ctx, cancel := context.WithCancel(t.Context())
+		go tellRecords(ctx, func() worker.Status {
+			return worker.Status{Shards: []worker.Shard{{}, {}, {Left: time.Now()}}}
+		})
+		for range 3 {
+			time.Sleep(5500 * time.Millisecond)
+			if written.Load() < 1000 {
+				written.Add(500)
+			}
 		}
+		time.Sleep(time.Minute)
+		cancel()
+	})
+	want := "consumer-sample: 500 records written so far, 100 a second, shards 2\nconsumer-sample: 1000 records written so far, 100 a second, shards 2\n"
+	if said.String() != want {
+		t.Errorf("got\n%swant\n%s", said, want)
+	}
+}
+
+// A download is told in a line a second.
+func TestTellDownload(t *testing.T) {
+	said := captureStderr(t)
+	synctest.Test(t, func(*testing.T) {
+		tell := tellDownload()
 		for n := range 4 {
-			f.report(bootstrap.Progress{Files: n, TotalFiles: 3, Bytes: int64(n) * 1e6, TotalBytes: 3e6})
+			tell(bootstrap.Progress{Files: n, TotalFiles: 3, Bytes: int64(n) * 1e6, TotalBytes: 3e6})
+			time.Sleep(600 * time.Millisecond)
 		}
-		if len(said) > 1 || len(said) == 0 && !live || len(said) > 0 && said[0] != "fetching 0 of 3 jars, 0.0 of 3.0 MB" {
-			t.Errorf("said %q", said)
-		}
-		if live && len(said) > 0 || noted[len(noted)-1] != "" {
-			t.Errorf("said %q, noted %q", said, noted)
-		}
+	})
+	if want := "consumer-sample: fetching 0 of 3 jars, 0.0 of 3.0 MB\nconsumer-sample: fetching 2 of 3 jars, 2.0 of 3.0 MB\n"; said.String() != want {
+		t.Errorf("got %q, want %q", said, want)
 	}
 }
 

@@ -2,23 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/signal"
 	"time"
 )
 
-var errStopped = errors.New("a signal asked to stop")
-
 // sameSignal is how long after the first signal another one is taken for the
 // same wish: Ctrl-C reaches the whole group, and a parent in it may pass it on.
 const sameSignal = time.Second
 
-// catchSignals returns a context that the first signal to stop ends, with
-// errStopped, and a channel that the second one closes if it comes a second
-// later or more.
-func catchSignals(parent context.Context) (context.Context, <-chan struct{}) {
-	ctx, cancel := context.WithCancelCause(parent)
+// catchSignals returns a context that the first signal to stop ends, and a
+// channel that the second one closes if it comes a second later or more.
+func catchSignals() (context.Context, <-chan struct{}) {
+	ctx, cancel := context.WithCancel(context.Background())
 	kill := make(chan struct{})
 	signals := make(chan os.Signal, 2)
 	for _, s := range stopSignals {
@@ -31,7 +27,7 @@ func catchSignals(parent context.Context) (context.Context, <-chan struct{}) {
 	keepOutput()
 	go func() {
 		<-signals
-		cancel(errStopped)
+		cancel()
 		for first := time.Now(); time.Since(first) < sameSignal; {
 			<-signals
 		}

@@ -56,6 +56,9 @@ type CheckpointError struct {
 
 // Error returns one line: the position, the shard, the reason.
 func (e *CheckpointError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	at := e.Position.String()
 	if e.Position.IsZero() {
 		at = "the end"
@@ -74,8 +77,28 @@ func (e *CheckpointError) Error() string {
 	return s
 }
 
-// Unwrap returns Err.
-func (e *CheckpointError) Unwrap() error { return e.Err }
+// Unwrap returns Err, nil for a nil e.
+func (e *CheckpointError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
+
+// noFailure reports whether err is nil, or a nil pointer to an error of this
+// package: a method may keep a checkpoint's failure in a variable of that type,
+// and return it when there was none.
+func noFailure(err error) bool {
+	switch e := err.(type) {
+	case nil:
+		return true
+	case *CheckpointError:
+		return e == nil
+	case *PanicError:
+		return e == nil
+	}
+	return false
+}
 
 // sentinel maps the simple name of a Java exception.
 func sentinel(exception string) error {
@@ -105,6 +128,9 @@ type PanicError struct {
 // Error returns one line without the stack and, in case it holds record data,
 // without the value unless that is a runtime error; [Main] prints the stack.
 func (e *PanicError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	if err, ok := e.Value.(interface {
 		error
 		RuntimeError()

@@ -35,10 +35,11 @@ func (l *Lease) Stopping() <-chan struct{} { return l.stopping }
 // Fail ends Run with err: what a goroutine that outlives a batch calls when it
 // cannot go on. The first call counts; the lease's context is cancelled with
 // err as the cause. An err that is [ErrShutdown] says that the lease has gone
-// and ends the lease, not Run. Fail(nil) does nothing, nor does any Fail once the
-// lease has gone. It never blocks.
+// and ends the lease, not Run. Fail(nil) does nothing, nor does Fail with a nil
+// [*CheckpointError] or [*PanicError], nor any Fail once the lease has gone. It
+// never blocks.
 func (l *Lease) Fail(err error) {
-	if err == nil {
+	if noFailure(err) {
 		return
 	}
 	select {

@@ -80,7 +80,7 @@ func runMain(p RecordProcessor, opts []Option) (status int) {
 func report(w io.Writer, err error) {
 	fmt.Fprintln(w, err)
 	var p *PanicError
-	if errors.As(err, &p) {
+	if errors.As(err, &p) && p != nil {
 		fmt.Fprintf(w, "panic: %v\n\n%s", p.Value, p.Stack)
 	}
 }

@@ -26,7 +26,8 @@ const UnknownLag = protocol.UnknownLag
 //
 // What a method returns decides what happens next:
 //
-//   - nil: the daemon is told that the action is done, and goes on.
+//   - nil, or a nil [*CheckpointError] or [*PanicError]: the daemon is told that
+//     the action is done, and goes on.
 //   - an error that is [ErrShutdown] (errors.Is): the lease has gone, which is
 //     an ordinary event. The daemon is told that the action is done, no more
 //     records and no more checkpoints are let through, LeaseLost may follow.

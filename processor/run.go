@@ -333,7 +333,10 @@ func (r *runner) call(action string, method func() error) {
 			}
 			r.handled <- err
 		}()
-		err = method()
+		if err = method(); noFailure(err) {
+			err = nil
+		}
+		_ = errors.Is(err, ErrShutdown) // a nil pointer's Unwrap may panic: here, and not in Run
 	}()
 }
 

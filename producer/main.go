@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/sirupsen/logrus"
 
-	"github.com/seed96110120/kinesis-client-go/producer/internal/connect"
+	"github.com/seed96110120/kinesis-client-go/infra/connect"
 	"github.com/seed96110120/kinesis-client-go/producer/internal/put"
 	"github.com/seed96110120/kinesis-client-go/producer/internal/record"
 	"github.com/seed96110120/kinesis-client-go/producer/internal/stream"
@@ -88,16 +88,16 @@ func (p *producer) produce(ctx context.Context) error {
 	}
 	defer input.close()
 
-	client, err := connect.Kinesis(ctx, connect.Options{Region: p.region, Endpoint: p.endpoint})
+	client, err := p.connect(ctx)
 	if err != nil {
 		return err
 	}
-	endpoint := connect.Name(client)
-	first, cancel := connect.FirstAnswer(ctx)
-	state, err := stream.Describe(first, client, p.stream)
+	where := connect.Where("kinesis", client.Options().BaseEndpoint, client.Options().Region)
+	first, cancel := context.WithTimeout(ctx, firstAnswer)
+	state, err := stream.Describe(first, client, p.stream, func(o *kinesis.Options) { o.RetryMaxAttempts = 2 })
 	cancel()
 	if err != nil {
-		return fmt.Errorf("describe stream %s: %w", p.stream, connect.Explain(err, endpoint))
+		return fmt.Errorf("describe stream %s: %w", p.stream, connect.Explain(err, where))
 	}
 	// Lines that are too long are found before anything is made or sent, where
 	// the input can be read twice.
@@ -107,18 +107,34 @@ func (p *producer) produce(ctx context.Context) error {
 	if p.size > 0 && p.size+len("sensor-99999") > state.MaxRecordSize {
 		return fmt.Errorf("records of --size %d are over the %d bytes that stream %s takes, partition key included", p.size, state.MaxRecordSize, p.stream)
 	}
-	if err := p.ready(ctx, client, endpoint, state); err != nil {
+	if err := p.ready(ctx, client, where, state); err != nil {
 		return err
 	}
-	return p.putAll(ctx, client, endpoint, input.source(state.MaxRecordSize))
+	return p.putAll(ctx, client, where, input.source(state.MaxRecordSize))
+}
+
+// firstAnswer is what Kinesis has for its first answer; tests give it less.
+var firstAnswer = 5 * time.Second
+
+func (p *producer) connect(ctx context.Context) (*kinesis.Client, error) {
+	cfg, err := connect.Config(ctx, p.region)
+	if err != nil {
+		return nil, err
+	}
+	return kinesis.NewFromConfig(cfg, func(o *kinesis.Options) {
+		o.HTTPClient = plainBodies{o.HTTPClient}
+		if p.endpoint != "" {
+			o.BaseEndpoint = &p.endpoint
+		}
+	}), nil
 }
 
 // ready creates the stream when it is not there and waits until it takes records.
-func (p *producer) ready(ctx context.Context, client *kinesis.Client, endpoint string, state stream.State) error {
+func (p *producer) ready(ctx context.Context, client *kinesis.Client, where string, state stream.State) error {
 	if !state.Exists {
-		p.log.Infof("creating stream %s with %d shards at %s", p.stream, p.shards, endpoint)
+		p.log.Infof("creating stream %s with %d shards, %s", p.stream, p.shards, where)
 		if err := stream.Create(ctx, client, p.stream, p.shards); err != nil {
-			return fmt.Errorf("create stream %s: %w", p.stream, connect.Explain(err, endpoint))
+			return fmt.Errorf("create stream %s: %w", p.stream, connect.Explain(err, where))
 		}
 	} else if p.shardsGiven && state.Shards != p.shards {
 		p.log.Warnf("stream %s exists with %d shards, not %d: left as it is", p.stream, state.Shards, p.shards)
@@ -134,14 +150,14 @@ func (p *producer) ready(ctx context.Context, client *kinesis.Client, endpoint s
 			p.log.Infof("stream %s is %s after %.1f s, waiting for ACTIVE", p.stream, status, time.Since(began).Seconds())
 		})
 		if err != nil {
-			return fmt.Errorf("wait for stream %s: %w", p.stream, connect.Explain(err, endpoint))
+			return fmt.Errorf("wait for stream %s: %w", p.stream, connect.Explain(err, where))
 		}
 	}
 	p.log.Infof("stream %s is %s with %d shards", p.stream, state.Status, state.Shards)
 	return nil
 }
 
-func (p *producer) putAll(ctx context.Context, client put.API, endpoint string, source record.Source) error {
+func (p *producer) putAll(ctx context.Context, client put.API, where string, source record.Source) error {
 	batches := put.NewBatches(ctx, source, p.rate)
 	defer batches.Stop()
 	putter := put.NewPutter(client, p.stream)
@@ -169,7 +185,7 @@ func (p *producer) putAll(ctx context.Context, client put.API, endpoint string, 
 			if !errors.As(err, &refused) {
 				p.countUncertain(results)
 			}
-			return fmt.Errorf("put records into stream %s: %w", p.stream, connect.Explain(err, endpoint))
+			return fmt.Errorf("put records into stream %s: %w", p.stream, connect.Explain(err, where))
 		}
 		if time.Since(reported) >= 2*time.Second {
 			reported = time.Now()

@@ -18,11 +18,13 @@ import (
 	"time"
 )
 
-// The test binary is the command itself when this is set.
+// The test binary is the command itself when this is set: to the time that a
+// service has for its first answer.
 const asCommand = "PRODUCER_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
+	if answer := os.Getenv(asCommand); answer != "" {
+		firstAnswer, _ = time.ParseDuration(answer)
 		main()
 		return
 	}
@@ -34,7 +36,7 @@ func TestMain(m *testing.M) {
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
-	c.Env = append(cleanEnv(), asCommand+"=1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")
+	c.Env = append(cleanEnv(), asCommand+"=5s", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")
 	return c
 }
 
@@ -106,8 +108,10 @@ func TestBadInput(t *testing.T) {
 		{"no credentials", nil, []string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY="}, 1, "no AWS credentials"},
 		{"dead endpoint", []string{"--endpoint", dead}, nil, 1, dead},
 		{"dead endpoint in the environment", nil, []string{"AWS_ENDPOINT_URL=" + dead}, 1, dead},
-		{"endpoint that says nothing", []string{"--endpoint", "http://" + silent.Addr().String()}, nil, 1, silent.Addr().String()},
-		{"endpoint that is no Kinesis", []string{"--endpoint", web.URL}, nil, 1, "is it Kinesis?"},
+		{"endpoint that says nothing", []string{"--endpoint", "http://" + silent.Addr().String()}, []string{asCommand + "=1s"}, 1, silent.Addr().String()},
+		{"host that does not exist", []string{"--endpoint", "http://no-such-host.invalid"}, nil, 1, "no-such-host.invalid does not answer"},
+		{"region that does not exist", []string{"--region", "us-nowhere-1"}, nil, 1, "kinesis in us-nowhere-1 does not answer"},
+		{"endpoint that is no Kinesis", []string{"--endpoint", web.URL}, nil, 1, "is it the right endpoint?"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/seed96110120/kinesis-client-go/producer/internal/connect"
+	"github.com/seed96110120/kinesis-client-go/infra/connect"
 	"github.com/seed96110120/kinesis-client-go/producer/internal/put"
 	"github.com/seed96110120/kinesis-client-go/producer/internal/record"
 	"github.com/seed96110120/kinesis-client-go/producer/internal/stream"

@@ -33,7 +33,8 @@
 //   - A panic fails its record and no more (TestPanicIsAFailure).
 //   - A batch that fails is halved down to the bad record (TestBatchIsHalved);
 //     where the handler names the bad records no other is repeated
-//     (TestPartialFailure).
+//     (TestPartialFailure), and where it names none, none is
+//     (TestFailuresName, TestNoFailureNamedAfterAFailure).
 //   - A batch is answered when it is finished and checkpointed
 //     (TestBatchIsFinishedBeforeItsStatus) or, with [WithMaxInFlight], as soon as
 //     there is room: what is held never reaches the limit and one batch more

@@ -13,9 +13,6 @@ import (
 // failed notes a record's failure and returns how long to wait for what comes
 // next: the retry or, after no wait, the dead-letter sink.
 func (o *owner) failed(it *item, err error) time.Duration {
-	if err == nil {
-		err = errNoReason
-	}
 	o.logPanic(it, err)
 	now := time.Now()
 	if it.trouble == nil {
@@ -58,19 +55,18 @@ func (o *owner) givenUp(it *item, now time.Time) Reason {
 // batchFailed decides about the records of a call that failed.
 func (o *owner) batchFailed(j *job) {
 	l, n := j.lane, len(j.items)
-	failures := named(j.err, n)
 	switch {
-	case len(failures) > 0:
-		o.part(j, failures)
+	case len(j.failures) > 0:
+		o.part(j)
 		var longest time.Duration
 		i := 0
 		for k := range n {
-			if err, ok := failures[k]; ok {
+			if err, ok := j.failures[k]; ok {
 				longest = max(longest, o.failed(&l.items[i], err))
 				i++
 			}
 		}
-		o.await(l, longest, len(failures), j.err)
+		o.await(l, longest, len(j.failures), j.err)
 	case n == 1:
 		o.await(l, o.failed(&l.items[0], j.err), 1, j.err)
 	default:
@@ -82,13 +78,13 @@ func (o *owner) batchFailed(j *job) {
 }
 
 // part finishes those records of a call that are not named as failed.
-func (o *owner) part(j *job, failures Failures) {
+func (o *owner) part(j *job) {
 	for i := range j.items {
-		if _, ok := failures[i]; !ok {
+		if _, ok := j.failures[i]; !ok {
 			o.finish(&j.items[i])
 		}
 	}
-	j.lane.keep(len(j.items), failures)
+	j.lane.keep(len(j.items), j.failures)
 }
 
 // backoff is the wait after the nth failure.
@@ -137,7 +133,7 @@ func (o *owner) blocked(it *item, delay time.Duration, err error) {
 
 func (o *owner) logPanic(it *item, err error) {
 	var p *processor.PanicError
-	if errors.As(err, &p) {
+	if errors.As(err, &p) && p != nil {
 		o.log.Warn("the handler panicked", "position", it.record().Position(), "error", err, "stack", string(p.Stack))
 	}
 }

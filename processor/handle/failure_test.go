@@ -254,24 +254,6 @@ func TestPartialFailure(t *testing.T) {
 		want(t, "dead letters", sink.data(), "2 7")
 		want(t, "checkpoints", sequences(s), "8")
 	})
-	for name, f := range map[string]Failures{"empty": {}, "out of range": {9: errBad}, "negative": {-1: errBad, 2: errBad}} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				calls, _ := batches(t, func(data []string, call int) error {
-					if call == 1 {
-						return f
-					}
-					return nil
-				})
-				want(t, "calls", calls, "[01234567 0123 4567]")
-			})
-		})
-	}
-	err := Failures{4: errBad, 2: nil, 3: errBad}
-	want(t, "error", err, "3 records of the batch failed, the first at index 2: <nil>")
-	if !errors.Is(err, errBad) {
-		t.Error("does not unwrap")
-	}
 }
 
 // No attempt at a record begins before the last has returned, time-out or not.

@@ -290,8 +290,8 @@ func (o *owner) finished(j *job) {
 	case !o.stopped.IsZero() || o.gone():
 		// Not a failure that counts: who comes next tries again. What a batch
 		// handler has finished in part is worth a watermark.
-		if f := named(err, n); o.all != nil && !j.bury && len(f) > 0 {
-			o.part(j, f)
+		if len(j.failures) > 0 {
+			o.part(j)
 		}
 	case j.bury:
 		o.notBuried(l, err)

@@ -3,6 +3,7 @@ package handle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,8 @@ type job struct {
 	progress atomic.Int64
 	// err is what the item after those, or the whole call, failed with.
 	err error
+	// failures are the records that err names, nil if it names none.
+	failures Failures
 	// exited: the handler has ended the worker's goroutine.
 	exited bool
 
@@ -102,12 +105,11 @@ func (o *owner) together(j *job) error {
 	ctx, cancel := o.limit(len(records))
 	defer cancel()
 	begin := time.Now()
-	err := o.callAll(ctx, records)
+	err := o.callAll(ctx, j, records)
 	if f := o.observer.RecordFinished; f != nil {
 		took := time.Since(begin)
-		failed := named(err, len(j.items))
 		for i := range j.items {
-			if _, again := failed[i]; again || err != nil && len(failed) == 0 {
+			if _, again := j.failures[i]; again || err != nil && len(j.failures) == 0 {
 				continue
 			}
 			it := &j.items[i]
@@ -133,15 +135,18 @@ func noCancel() {}
 
 func (o *owner) callEach(ctx context.Context, r *processor.Record) (err error) {
 	defer recovered(&err)
-	return o.each(ctx, *r)
+	_, err = read(o.each(ctx, *r), 0)
+	return err
 }
 
-func (o *owner) callAll(ctx context.Context, records []processor.Record) (err error) {
+func (o *owner) callAll(ctx context.Context, j *job, records []processor.Record) (err error) {
 	defer recovered(&err)
-	return o.all(ctx, records)
+	j.failures, err = read(o.all(ctx, records), len(records))
+	return err
 }
 
-// recovered makes a panic an error, with its stack.
+// recovered makes a panic an error, with its stack. The methods of an error that
+// a handler returns are called below it first: those of a nil pointer may panic.
 func recovered(err *error) {
 	if v := recover(); v != nil {
 		*err = &processor.PanicError{Value: v, Stack: debug.Stack()}
@@ -162,13 +167,14 @@ func (o *owner) bury(it *item) (err error) {
 		Data:                        r.Data,
 		Reason:                      t.reason,
 		Attempts:                    t.failures,
-		Error:                       t.err.Error(),
+		Error:                       fmt.Sprint(t.err), // which survives one that panics
 		Time:                        time.Now().UTC(),
 		Err:                         t.err,
 	}
 	var p *processor.PanicError
-	if errors.As(t.err, &p) {
+	if errors.As(t.err, &p) && p != nil {
 		letter.Stack = string(p.Stack)
 	}
-	return o.sink.Put(o.ctx, letter)
+	_, err = read(o.sink.Put(o.ctx, letter), 0)
+	return err
 }

@@ -33,6 +33,9 @@ func TestSampleRun(t *testing.T) {
 			d := a.start()
 			a.awaitRecords(d)
 			a.stop(d)
+			if want := "stopped as asked, 400 records written"; !strings.Contains(d.Tail(), want) {
+				t.Errorf("its last lines do not say %q:\n%s", want, d.Tail())
+			}
 
 			a.produce(400)
 			d = a.start()
@@ -45,6 +48,7 @@ func TestSampleRun(t *testing.T) {
 			if d.JavaPID() == first {
 				t.Error("nobody said that Java was started again")
 			}
+			a.await(d, "it tells of its progress", func() bool { return strings.Contains(d.Tail(), "800 records written so far, ") })
 			a.stop(d)
 			a.exactlyOnce()
 			// One log for all shards, each line with its own.

@@ -15,9 +15,10 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/pflag"
 
-	"github.com/seed96110120/kinesis-client-go/infra/internal/connect"
+	"github.com/seed96110120/kinesis-client-go/infra/connect"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/policy"
+	"github.com/seed96110120/kinesis-client-go/infra/internal/resources"
 )
 
 // maxShards is far over what AWS gives an account; its own answer says the rest.
@@ -169,7 +170,7 @@ func remove(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	if !*yes {
-		if err := confirm(ctx, c, app.Clients, what); err != nil {
+		if err := confirm(ctx, c, app, what); err != nil {
 			return err
 		}
 	}
@@ -188,8 +189,8 @@ func isTerminal(r io.Reader) bool {
 }
 
 // confirm asks on the terminal. It does not wait for an answer after Ctrl-C.
-func confirm(ctx context.Context, c *console, clients *connect.Clients, what []string) error {
-	fmt.Fprintf(c.stderr, "To delete, from %s and %s:\n", clients.KinesisName(), clients.DynamoDBName())
+func confirm(ctx context.Context, c *console, app *resources.App, what []string) error {
+	fmt.Fprintf(c.stderr, "To delete, from %s and %s:\n", app.KinesisName(), app.DynamoDBName())
 	for _, w := range what {
 		fmt.Fprintf(c.stderr, "  %s\n", w)
 	}
@@ -238,12 +239,12 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 	case !validAccount.MatchString(*account):
 		return usagef("--account %q is no number of 12 digits", *account)
 	}
-	region, err := connect.Region(ctx, t.region)
+	cfg, err := connect.ConfigWithoutCredentials(ctx, t.region)
 	if err != nil {
 		return err
 	}
 	text, err := policy.Consumer{
-		Region: region, Account: *account, StreamName: t.streamName, Application: t.application,
+		Region: cfg.Region, Account: *account, StreamName: t.streamName, Application: t.application,
 	}.JSON()
 	if err != nil {
 		return err

@@ -8,11 +8,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/pflag"
 
-	"github.com/seed96110120/kinesis-client-go/infra/internal/connect"
+	"github.com/seed96110120/kinesis-client-go/infra/connect"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/resources"
 )
 
@@ -86,14 +89,27 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return 1
 }
 
+// firstAnswer is what each service has for its first answer; tests give it less.
+var firstAnswer = 3 * time.Second
+
 // open connects to the services and returns the application that the flags name.
 func open(ctx context.Context, c *console, t *target) (*resources.App, error) {
-	clients, err := connect.Connect(ctx, connect.Options{
-		Region: t.region, KinesisEndpoint: t.kinesisEndpoint, DynamoDBEndpoint: t.dynamoDBEndpoint,
-	})
+	cfg, err := connect.Config(ctx, t.region)
 	if err != nil {
 		return nil, err
 	}
-	app := &resources.App{Clients: clients, Application: t.application, StreamName: t.streamName, Progress: c.log.Infof}
-	return app, app.Reach(ctx)
+	app := &resources.App{
+		Kinesis: kinesis.NewFromConfig(cfg, func(o *kinesis.Options) {
+			if t.kinesisEndpoint != "" {
+				o.BaseEndpoint = &t.kinesisEndpoint
+			}
+		}),
+		DynamoDB: dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+			if t.dynamoDBEndpoint != "" {
+				o.BaseEndpoint = &t.dynamoDBEndpoint
+			}
+		}),
+		Application: t.application, StreamName: t.streamName, Progress: c.log.Infof,
+	}
+	return app, app.Reach(ctx, firstAnswer)
 }

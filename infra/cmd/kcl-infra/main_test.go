@@ -14,11 +14,13 @@ import (
 	"time"
 )
 
-// The test binary is the command itself when this is set.
+// The test binary is the command itself when this is set: to the time that a
+// service has for its first answer.
 const asCommand = "KCL_INFRA_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
+	if answer := os.Getenv(asCommand); answer != "" {
+		firstAnswer, _ = time.ParseDuration(answer)
 		main()
 		return
 	}
@@ -31,7 +33,7 @@ func command(t *testing.T, env []string, args ...string) (stdout, stderr string,
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
 	none := filepath.Join(t.TempDir(), "none")
-	c.Env = []string{asCommand + "=1", "AWS_CONFIG_FILE=" + none, "AWS_SHARED_CREDENTIALS_FILE=" + none, "AWS_EC2_METADATA_DISABLED=true"}
+	c.Env = []string{asCommand + "=5s", "AWS_CONFIG_FILE=" + none, "AWS_SHARED_CREDENTIALS_FILE=" + none, "AWS_EC2_METADATA_DISABLED=true"}
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "AWS_") && !strings.Contains(strings.ToLower(e), "_proxy=") {
 			c.Env = append(c.Env, e)
@@ -76,6 +78,7 @@ func TestBadInput(t *testing.T) {
 	}
 	t.Cleanup(func() { silent.Close() })
 	mute := "http://" + silent.Addr().String()
+	impatient := append([]string{asCommand + "=1s"}, credentials...)
 	noStreams := kinesisWithoutStreams(t)
 
 	file := filepath.Join(t.TempDir(), "app.properties")
@@ -113,8 +116,10 @@ func TestBadInput(t *testing.T) {
 		{"no credentials", nil, "create", 1, "no AWS credentials"},
 		{"dead kinesis", credentials, "create --kinesis-endpoint " + dead, 1, "kinesis at " + dead},
 		{"dead dynamodb", credentials, "create --kinesis-endpoint " + noStreams + " --dynamodb-endpoint " + dead, 1, "dynamodb at " + dead},
-		{"mute kinesis", credentials, "status --kinesis-endpoint " + mute, 1, "kinesis at " + mute},
-		{"mute dynamodb", credentials, "delete --yes --kinesis-endpoint " + noStreams + " --dynamodb-endpoint " + mute, 1, "dynamodb at " + mute},
+		{"mute kinesis", impatient, "status --kinesis-endpoint " + mute, 1, "kinesis at " + mute},
+		{"mute dynamodb", impatient, "delete --yes --kinesis-endpoint " + noStreams + " --dynamodb-endpoint " + mute, 1, "dynamodb at " + mute},
+		{"host that does not exist", credentials, "status --kinesis-endpoint http://no-such-host.invalid", 1, "no-such-host.invalid does not answer"},
+		{"region that does not exist", credentials, "status --region us-nowhere-1", 1, "kinesis in us-nowhere-1 does not answer"},
 		{"dead by the environment", append([]string{"AWS_ENDPOINT_URL=" + dead}, credentials...), "status", 1, "kinesis at " + dead},
 	}
 	for _, tt := range tests {

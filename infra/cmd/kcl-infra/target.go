@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/seed96110120/kinesis-client-go/infra/internal/connect"
+	"github.com/seed96110120/kinesis-client-go/infra/connect"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/properties"
 )

@@ -14,8 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-
-	"github.com/seed96110120/kinesis-client-go/infra/internal/connect"
 )
 
 // fanOut answers as AWS does for a stream with one fan-out consumer and no
@@ -87,7 +85,8 @@ func TestDeleteOfAFanOutConsumer(t *testing.T) {
 		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
 	}
 	app := &App{
-		Clients:     &connect.Clients{Kinesis: kinesis.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), Region: cfg.Region},
+		Kinesis:     kinesis.NewFromConfig(cfg),
+		DynamoDB:    dynamodb.NewFromConfig(cfg),
 		Application: "app", StreamName: "orders", Progress: t.Logf,
 	}
 

@@ -15,8 +15,8 @@ import (
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/seed96110120/kinesis-client-go/infra/connect"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/activity"
-	"github.com/seed96110120/kinesis-client-go/infra/internal/connect"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
@@ -26,11 +26,24 @@ const readyTimeout = 10 * time.Minute
 
 // App is an application and the stream that it reads.
 type App struct {
-	*connect.Clients
+	Kinesis     *kinesis.Client
+	DynamoDB    *dynamodb.Client
 	Application string
 	StreamName  string
 	// Progress is told what is being waited for.
 	Progress func(format string, args ...any)
+}
+
+// KinesisName says where calls to Kinesis go.
+func (a *App) KinesisName() string {
+	o := a.Kinesis.Options()
+	return connect.Where("kinesis", o.BaseEndpoint, o.Region)
+}
+
+// DynamoDBName says where calls to DynamoDB go.
+func (a *App) DynamoDBName() string {
+	o := a.DynamoDB.Options()
+	return connect.Where("dynamodb", o.BaseEndpoint, o.Region)
 }
 
 func (a *App) tables() kcl.Tables { return kcl.TablesOf(a.Application) }
@@ -56,16 +69,16 @@ type found struct {
 	tables map[string]*ddb.TableDescription       // by name; nil: not there
 }
 
-// Reach calls each service once, within seconds, so that one that nobody answers
-// is known soon.
-func (a *App) Reach(ctx context.Context) error {
+// Reach calls each service once, which has this long to answer, so that one that
+// nobody answers is known soon.
+func (a *App) Reach(ctx context.Context, answer time.Duration) error {
 	const attempts = 2
-	first, cancel := connect.FirstAnswer(ctx)
+	first, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
 	if _, err := a.describeStream(first, func(o *kinesis.Options) { o.RetryMaxAttempts = attempts }); err != nil {
 		return err
 	}
-	second, cancel := connect.FirstAnswer(ctx)
+	second, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
 	_, err := a.describeTable(second, a.tables().Leases.Name, func(o *dynamodb.Options) { o.RetryMaxAttempts = attempts })
 	return err

@@ -47,8 +47,8 @@ func (s State) Ready() bool {
 }
 
 // Describe returns the state of the stream; one that is not there is no error.
-func Describe(ctx context.Context, api API, name string) (State, error) {
-	out, err := api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &name})
+func Describe(ctx context.Context, api API, name string, options ...func(*kinesis.Options)) (State, error) {
+	out, err := api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &name}, options...)
 	if notFound(err) {
 		return State{MaxRecordSize: DefaultMaxRecordSize}, nil
 	}
