@@ -34,10 +34,11 @@ const (
 )
 
 // Run calls run, and again as long as it fails with an *ExitError that
-// RunOptions.Kill has not caused. It returns what run returned last: nil, as which
-// a nil *ExitError counts, for a stop that was asked for, any other error at once, and, with their number in
-// front, the *ExitError after which the limit was reached. When ctx ends in a
-// wait, when nothing runs, Run returns nil: it has stopped as asked.
+// RunOptions.Kill has not caused. It returns what run returned last: nil for a
+// stop that was asked for, any other error at once, and, with their number in
+// front, the *ExitError after which the limit was reached. A nil *ExitError counts
+// as nil. When ctx ends in a wait, when nothing runs, Run returns nil: it has
+// stopped as asked.
 //
 // run must not return before all that it has started has gone, as Run of
 // Command does not: two daemons at once would work on the same shards.

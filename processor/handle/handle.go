@@ -35,9 +35,9 @@ func Record(h func(ctx context.Context, r processor.Record) error, opts ...Optio
 // a key at a time. [WithBatchSize] limits it.
 //
 // All records are finished when h returns nil. Where it returns [Failures]
-// those named have failed, and the others, perhaps all, are finished. After any other error,
-// or a panic, the batch is halved, and the first half is tried before the
-// second, down to the record that fails alone: records that h had dealt with
+// those named have failed, and the others, perhaps all, are finished. After any
+// other error, or a panic, the batch is halved, and the first half is tried before
+// the second, down to the record that fails alone: records that h had dealt with
 // come again, out of a failed batch. That record is then as one of [Record].
 func Batch(h func(ctx context.Context, records []processor.Record) error, opts ...Option) *Processor {
 	return newProcessor(newSettings(nil, h, opts))
