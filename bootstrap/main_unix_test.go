@@ -129,7 +129,10 @@ var roles = map[string]func(){
 		}
 		command := process{
 			args: []string{os.Args[0]}, worker: worker,
-			options: RunOptions{Env: role("unstoppable"), Output: os.Stdout},
+			options: RunOptions{
+				Env: role("unstoppable"), Output: os.Stdout,
+				Started: func(pid int) { fmt.Println("noted", pid) },
+			},
 		}
 		panic(command.run(context.Background()))
 	},
