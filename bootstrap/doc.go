@@ -22,7 +22,7 @@
 //   - A properties file is read as java.util.Properties does (TestParseAsJava).
 //   - Properties.Check refuses what the daemon's own classes throw an exception
 //     for or silently do not take over, and warns of what makes no difference to
-//     them (TestCheckIsTheDaemons, in tools/internal/knownkeys).
+//     them (TestCheckIsTheDaemons, in tools/cmd/knownkeys).
 //   - DaemonKeys are what these classes have (TestKeysAreTheDaemons, there too).
 //   - No finding repeats what may be a secret: the value of an unknown property,
 //     an endpoint, or a provider's arguments (TestCheckHidesUnknownValues,

@@ -36,10 +36,16 @@ var defaultLimits = limits{
 	backoff: 500 * time.Millisecond,
 }
 
-func newClient(l limits, s *source) *http.Client {
+// A dialer opens a connection.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+func newClient(l limits, dial dialer, s *source) *http.Client {
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: l.connect}).DialContext
+	}
 	return &http.Client{Transport: authorizer{source: s, next: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: l.connect}).DialContext,
+		DialContext:           dial,
 		TLSHandshakeTimeout:   l.tls,
 		ResponseHeaderTimeout: l.header,
 		ForceAttemptHTTP2:     true,

@@ -130,6 +130,7 @@ type fetcher struct {
 	options FetchOptions
 	log     *slog.Logger
 	limits  limits
+	dial    dialer // nil for the system's network
 }
 
 func newFetcher(options FetchOptions) *fetcher {
@@ -244,7 +245,7 @@ func (f *fetcher) verify(ctx context.Context, cache *cache, artifacts []Artifact
 
 // download gets files into the cache, several at a time.
 func (f *fetcher) download(ctx context.Context, source *source, cache *cache, artifacts []Artifact) error {
-	client := newClient(f.limits, source)
+	client := newClient(f.limits, f.dial, source)
 	defer client.CloseIdleConnections()
 	progress := &progressCounter{report: f.options.Progress}
 	for _, a := range artifacts {

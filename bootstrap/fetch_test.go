@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -30,7 +31,16 @@ type repository struct {
 
 // newRepository serves n files. fault, if not nil, may answer a request itself,
 // and then returns true; try counts those for the same file from 1.
-func newRepository(t *testing.T, n int, fault func(w http.ResponseWriter, r *http.Request, try int, content []byte) bool) *repository {
+func newRepository(t *testing.T, n int, fault answer) *repository {
+	t.Helper()
+	repo := newUnstartedRepository(t, n, fault)
+	repo.Start()
+	return repo
+}
+
+type answer = func(w http.ResponseWriter, r *http.Request, try int, content []byte) bool
+
+func newUnstartedRepository(t *testing.T, n int, fault answer) *repository {
 	t.Helper()
 	repo := &repository{requests: make(map[string]int)}
 	var text bytes.Buffer
@@ -45,7 +55,7 @@ func newRepository(t *testing.T, n int, fault func(w http.ResponseWriter, r *htt
 	if repo.lock, err = ParseLock("test", text.Bytes()); err != nil {
 		t.Fatal(err)
 	}
-	repo.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	repo.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		content, ok := contents[r.URL.Path]
 		if !ok {
 			http.NotFound(w, r)
@@ -64,6 +74,37 @@ func newRepository(t *testing.T, n int, fault func(w http.ResponseWriter, r *htt
 	t.Cleanup(repo.Close)
 	return repo
 }
+
+// A memoryNetwork is a network within this process. Unlike the system's it can be
+// in a synctest bubble, where a wait for an answer that does not come takes no
+// time, and is never cut off because the machine is busy.
+type memoryNetwork struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (m *memoryNetwork) dial(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	m.conns <- theirs
+	return ours, nil
+}
+
+func (m *memoryNetwork) Accept() (net.Conn, error) {
+	select {
+	case conn := <-m.conns:
+		return conn, nil
+	case <-m.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (m *memoryNetwork) Close() error {
+	m.once.Do(func() { close(m.closed) })
+	return nil
+}
+
+func (*memoryNetwork) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
 func (r *repository) url() string { return r.URL + "/maven2" }
 
@@ -212,7 +253,6 @@ func TestFetchRepairsTheCache(t *testing.T) {
 }
 
 func TestFetchFaults(t *testing.T) {
-	type answer = func(w http.ResponseWriter, r *http.Request, try int, content []byte) bool
 	status := func(code int) answer {
 		return func(w http.ResponseWriter, _ *http.Request, _ int, _ []byte) bool {
 			w.WriteHeader(code)
@@ -305,18 +345,21 @@ func TestFetchFaults(t *testing.T) {
 		{"hang in the body once", firstTries(1, hangInBody), 2, "", nil},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			repo := newRepository(t, 1, tt.answer)
+		check := func(t *testing.T, network *memoryNetwork) {
+			repo := newUnstartedRepository(t, 1, tt.answer)
+			if network != nil {
+				repo.Listener.Close()
+				repo.Listener = network
+			}
+			repo.Start()
 			dir := t.TempDir()
 			var last Progress
 			url := strings.Replace(repo.url(), "://", "://user:secret@", 1)
-			patience := 10 * time.Second
-			if strings.HasPrefix(tt.name, "hang") {
-				patience = 5 * time.Second
+			f := impatient(FetchOptions{Repository: url, CacheDir: dir, Progress: func(p Progress) { last = p }}, 5*time.Second)
+			if network != nil {
+				f.dial = network.dial
 			}
-			options := FetchOptions{Repository: url, CacheDir: dir, Progress: func(p Progress) { last = p }}
-			_, err := impatient(options, patience).fetch(t.Context(), repo.lock)
+			_, err := f.fetch(t.Context(), repo.lock)
 			if n := repo.count(); n != tt.tries {
 				t.Errorf("%d tries, want %d", n, tt.tries)
 			}
@@ -349,6 +392,16 @@ func TestFetchFaults(t *testing.T) {
 			if names := files(t, dir); names != nil {
 				t.Errorf("left in the cache: %q", names)
 			}
+		}
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.HasPrefix(tt.name, "hang") {
+				check(t, nil)
+				return
+			}
+			synctest.Test(t, func(t *testing.T) {
+				check(t, &memoryNetwork{conns: make(chan net.Conn), closed: make(chan struct{})})
+			})
 		})
 	}
 }

@@ -145,10 +145,15 @@ func TestClaimOutlivesItsProcess(t *testing.T) {
 	if err := supervisor.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	pid, convErr := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(line, "ready ")))
-	if err != nil || convErr != nil {
-		t.Fatalf("%q, %v, %v", line, err, convErr)
+	// Two lines, in either order: the command is ready, and its ID is noted.
+	pid := 0
+	lines := bufio.NewScanner(stdout)
+	for range 2 {
+		lines.Scan()
+		_, id, _ := strings.Cut(lines.Text(), " ")
+		if pid, err = strconv.Atoi(id); err != nil {
+			t.Fatalf("%q, %v", lines.Text(), err)
+		}
 	}
 	defer syscall.Kill(pid, syscall.SIGKILL)
 	supervisor.Process.Kill()

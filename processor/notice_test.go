@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	. "github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/protocol"
@@ -72,22 +73,24 @@ func TestFailureNotice(t *testing.T) {
 
 // A method that does not return keeps nobody waiting; Run says so at its end.
 func TestFailureNoticeOfAHungMethod(t *testing.T) {
-	hung := make(chan struct{})
-	defer close(hung)
-	leases := make(chan *Lease, 1)
-	d := play(t, funcs{processRecords: func(_ context.Context, in ProcessRecordsInput) error {
-		leases <- in.Lease
-		<-hung
-		return nil
-	}}, WithFailureNotice(func(error) {}))
-	d.Do(initialize)
-	d.Send(batch("1"))
-	(<-leases).Fail(errPlanted)
-	d.Expect(processed)
-	d.Do(protocol.LeaseLost{})
-	if err := d.Close(); !errors.Is(err, errPlanted) || !strings.Contains(err.Error(), "processRecords did not return within 3s") {
-		t.Errorf("Run returned %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		hung := make(chan struct{})
+		defer close(hung)
+		leases := make(chan *Lease, 1)
+		d := play(t, funcs{processRecords: func(_ context.Context, in ProcessRecordsInput) error {
+			leases <- in.Lease
+			<-hung
+			return nil
+		}}, WithFailureNotice(func(error) {}))
+		d.Do(initialize)
+		d.Send(batch("1"))
+		(<-leases).Fail(errPlanted)
+		d.Expect(processed)
+		d.Do(protocol.LeaseLost{})
+		if err := d.Close(); !errors.Is(err, errPlanted) || !strings.Contains(err.Error(), "processRecords did not return within 3s") {
+			t.Errorf("Run returned %v", err)
+		}
+	})
 }
 
 // The end of a shard is never answered without its checkpoint, neither when its

@@ -62,11 +62,11 @@ func WithCheckpointNotice(f func(p Position, err error)) Option {
 const (
 	firstRetry   = 100 * time.Millisecond
 	longestRetry = 5 * time.Second
-
-	// How long a method in work may go on once Run is ending. With what Main
-	// adds, a child is gone within 5 s of its daemon.
-	handlerGrace = 3 * time.Second
 )
+
+// How long a method in work may go on once Run is ending. With what Main adds, a
+// child is gone within 5 s of its daemon. Tests have another.
+var handlerGrace = 3 * time.Second
 
 type config struct {
 	log      *slog.Logger

@@ -116,9 +116,9 @@ func WithBatchTimeout(d time.Duration) Option {
 type Watch int
 
 const (
-	// GoOn: wait on for the call to return.
+	// GoOn waits on for the call to return.
 	GoOn Watch = iota
-	// EndChild: end the child, which stops the daemon with all its shards, for
+	// EndChild ends the child, which stops the daemon with all its shards, for
 	// its supervisor to start again.
 	EndChild
 )

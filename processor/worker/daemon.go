@@ -204,8 +204,8 @@ func (w *Worker) sessionsNow() []*session {
 }
 
 // lastGrace is how long processors may take to return after the last daemon
-// has ended, and with it their contexts.
-const lastGrace = 5 * time.Second
+// has ended, and with it their contexts. Tests have another.
+var lastGrace = 5 * time.Second
 
 // awaitProcessors waits for them. Not between two daemons: there a shard's next
 // session waits for the one before, and the others need not.

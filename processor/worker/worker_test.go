@@ -191,6 +191,9 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func TestNeverTwoProcessorsOfAShard(t *testing.T) {
 	for name, overlap := range map[string]bool{"a method": false, "a goroutine of package handle": true} {
 		t.Run(name, func(t *testing.T) {
+			if !overlap {
+				long(t) // processor.Run waits 3 s for its method
+			}
 			r := newRig(t, "dies in a batch")
 			var made, working atomic.Int32
 			cancelled, again := make(chan struct{}), make(chan struct{})
@@ -239,27 +242,45 @@ func TestNeverTwoProcessorsOfAShard(t *testing.T) {
 
 // One that does not return ends Run: nobody else can help it.
 func TestHungProcessorEndsRun(t *testing.T) {
-	r := newRig(t, "dies in a batch")
-	r.config.ReturnGrace = 50 * time.Millisecond
-	hung := make(chan struct{})
-	var calls atomic.Int32
-	w := r.worker(func(string) processor.RecordProcessor {
-		return funcs{records: func(context.Context, processor.ProcessRecordsInput) error {
-			calls.Add(1)
-			os.WriteFile(filepath.Join(r.state, "at work"), nil, 0o600)
-			<-hung
-			return nil
-		}}
-	})
-	ended := make(chan error, 1)
-	go func() { ended <- w.Run(context.Background()) }()
-	err := <-ended
-	close(hung)
-	if !errors.Is(err, ErrHung) || !strings.Contains(err.Error(), "shard-0") {
-		t.Errorf("error %v", err)
+	for name, overlap := range map[string]bool{"a method": false, "a goroutine of package handle": true} {
+		t.Run(name, func(t *testing.T) {
+			if !overlap {
+				long(t) // processor.Run waits 3 s for its method
+			}
+			defer func(grace time.Duration) { lastGrace = grace }(lastGrace)
+			lastGrace = 50 * time.Millisecond
+			r := newRig(t, "dies in a batch")
+			r.config.ReturnGrace = 50 * time.Millisecond
+			hung := make(chan struct{})
+			var calls atomic.Int32
+			work := func() error {
+				calls.Add(1)
+				os.WriteFile(filepath.Join(r.state, "at work"), nil, 0o600)
+				<-hung
+				return nil
+			}
+			w := r.worker(func(string) processor.RecordProcessor {
+				if overlap {
+					return handle.Record(func(context.Context, processor.Record) error { return work() }, handle.WithMaxInFlight(10, 1<<20))
+				}
+				return funcs{records: func(context.Context, processor.ProcessRecordsInput) error { return work() }}
+			})
+			err := w.Run(context.Background())
+			close(hung)
+			if !errors.Is(err, ErrHung) || !strings.Contains(err.Error(), "shard-0") {
+				t.Errorf("error %v", err)
+			}
+			if n := calls.Load(); n != 1 {
+				t.Errorf("%d processors were at work, want 1", n)
+			}
+		})
 	}
-	if n := calls.Load(); n != 1 {
-		t.Errorf("%d processors were at work, want 1", n)
+}
+
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("LONG_TESTS") == "" {
+		t.Skip("a long test: set LONG_TESTS=1 to run it")
 	}
 }
 

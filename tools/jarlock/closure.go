@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,15 +34,9 @@ var slim = []cut{
 	{artifact: "software.amazon.glue:schema-registry-common", itself: true},
 }
 
-// A closure is an artifact with all that Maven puts on its class path.
-type closure struct {
-	graph *resolve.Graph
-	// edges by the node that they come from
-	edges map[resolve.NodeID][]resolve.Edge
-}
-
-// closureOf resolves an artifact as Maven does for whoever depends on it.
-func closureOf(ctx context.Context, repo *repository, artifact, version string) (*closure, error) {
+// closureOf resolves an artifact as Maven does for whoever depends on it: the
+// graph has all that Maven puts on its class path.
+func closureOf(ctx context.Context, repo *repository, artifact, version string) (*resolve.Graph, error) {
 	client := &poms{repo: repo, known: make(map[maven.ProjectKey]maven.Project)}
 	graph, err := mavenresolve.NewResolver(dependent{client, artifact}).Resolve(ctx, resolve.VersionKey{
 		PackageKey:  resolve.PackageKey{System: resolve.Maven, Name: artifact},
@@ -59,11 +54,7 @@ func closureOf(ctx context.Context, repo *repository, artifact, version string) 
 			return nil, fmt.Errorf("cannot resolve %s:%s: %s wants %s: %s", artifact, version, n.Version.Name, e.Req.Name, e.Error)
 		}
 	}
-	c := &closure{graph: graph, edges: make(map[resolve.NodeID][]resolve.Edge)}
-	for _, e := range graph.Edges {
-		c.edges[e.From] = append(c.edges[e.From], e)
-	}
-	return c, nil
+	return graph, nil
 }
 
 // A dependent hides what only the root's own build needs. The resolver follows
@@ -86,20 +77,20 @@ func (d dependent) Requirements(ctx context.Context, vk resolve.VersionKey) ([]r
 	}), err
 }
 
-// files returns the coordinates that are left after the cuts, sorted. A cut
-// that cuts nothing is an error: it is then for another closure than this one.
-func (c *closure) files(cuts ...cut) ([]bootstrap.Coordinate, error) {
+// files returns the coordinates that are left of a closure after the cuts,
+// sorted. A cut that cuts nothing is an error: it is then for another closure.
+func files(closure *resolve.Graph, cuts ...cut) ([]bootstrap.Coordinate, error) {
 	byName := make(map[string]cut)
 	for _, cut := range cuts {
 		byName[cut.artifact] = cut
-		if !slices.ContainsFunc(c.graph.Nodes, func(n resolve.Node) bool { return n.Version.Name == cut.artifact }) {
+		if !slices.ContainsFunc(closure.Nodes, func(n resolve.Node) bool { return n.Version.Name == cut.artifact }) {
 			return nil, fmt.Errorf("%s is to be cut from a closure that it is not in", cut.artifact)
 		}
 	}
 	files := make(map[bootstrap.Coordinate]bool)
 	seen := map[resolve.NodeID]bool{0: true}
 	todo := []resolve.NodeID{0}
-	root, err := coordinate(c.graph.Nodes[0].Version, dep.Type{})
+	root, err := coordinate(closure.Nodes[0].Version, dep.Type{})
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +98,12 @@ func (c *closure) files(cuts ...cut) ([]bootstrap.Coordinate, error) {
 	for len(todo) > 0 {
 		from := todo[0]
 		todo = todo[1:]
-		if _, ok := byName[c.graph.Nodes[from].Version.Name]; ok {
+		if _, ok := byName[closure.Nodes[from].Version.Name]; ok {
 			continue
 		}
-		for _, e := range c.edges[from] {
-			to := c.graph.Nodes[e.To].Version
-			if byName[to.Name].itself {
+		for _, e := range closure.Edges {
+			to := closure.Nodes[e.To].Version
+			if e.From != from || byName[to.Name].itself {
 				continue
 			}
 			// One node stands for all files of a version: jar and native
@@ -128,12 +119,9 @@ func (c *closure) files(cuts ...cut) ([]bootstrap.Coordinate, error) {
 			}
 		}
 	}
-	sorted := make([]bootstrap.Coordinate, 0, len(files))
-	for file := range files {
-		sorted = append(sorted, file)
-	}
-	slices.SortFunc(sorted, func(a, b bootstrap.Coordinate) int { return strings.Compare(a.String(), b.String()) })
-	return sorted, nil
+	return slices.SortedFunc(maps.Keys(files), func(a, b bootstrap.Coordinate) int {
+		return strings.Compare(a.String(), b.String())
+	}), nil
 }
 
 // coordinate returns the file that a dependency of type t on a version means.

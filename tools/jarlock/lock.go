@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
@@ -22,79 +23,55 @@ func makeLocks(ctx context.Context, repo *repository, version string) ([]lockFil
 	if err != nil {
 		return nil, err
 	}
-	full, err := closure.files()
+	full, err := files(closure)
 	if err != nil {
 		return nil, err
 	}
-	left, err := closure.files(slim...)
+	left, err := files(closure, slim...)
 	if err != nil {
 		return nil, err
 	}
-	artifacts, err := download(ctx, repo, full)
+	all, err := download(ctx, repo, full)
 	if err != nil {
 		return nil, err
 	}
-	slimLock := lockFile{name: "multilang-daemon-" + version + ".lock", comment: fmt.Sprintf(
-		"The jars that MultiLangDaemon %s runs on: coordinate, SHA-256, size in bytes.\n"+
-			"Of the %d of Maven's closure the %d that only the Glue Schema Registry needs\n"+
-			"are left out: no property of the daemon reaches it. Made by tools/jarlock.\n",
-		version, len(full), len(full)-len(left))}
-	for _, c := range left {
-		slimLock.files = append(slimLock.files, artifacts[c])
+	var some []bootstrap.Artifact
+	for _, a := range all {
+		if slices.Contains(left, a.Coordinate) {
+			some = append(some, a)
+		}
 	}
-	fullLock := lockFile{name: "multilang-daemon-" + version + "-full.lock", comment: fmt.Sprintf(
-		"MultiLangDaemon %s with the whole of Maven's closure, the Glue Schema Registry\n"+
-			"included: coordinate, SHA-256, size in bytes. Made by tools/jarlock.\n", version)}
-	for _, c := range full {
-		fullLock.files = append(fullLock.files, artifacts[c])
-	}
-	return []lockFile{slimLock, fullLock}, nil
+	return []lockFile{
+		{"multilang-daemon-" + version + ".lock", fmt.Sprintf(
+			"The jars that MultiLangDaemon %s runs on: coordinate, SHA-256, size in bytes.\n"+
+				"Of the %d of Maven's closure the %d that only the Glue Schema Registry needs\n"+
+				"are left out: no property of the daemon reaches it. Made by tools/jarlock.\n",
+			version, len(full), len(full)-len(left)), some},
+		{"multilang-daemon-" + version + "-full.lock", fmt.Sprintf(
+			"MultiLangDaemon %s with the whole of Maven's closure, the Glue Schema Registry\n"+
+				"included: coordinate, SHA-256, size in bytes. Made by tools/jarlock.\n", version), all},
+	}, nil
 }
 
 // download gets the files, eight at a time.
-func download(ctx context.Context, repo *repository, files []bootstrap.Coordinate) (map[bootstrap.Coordinate]bootstrap.Artifact, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	queue := make(chan bootstrap.Coordinate, len(files))
-	for _, c := range files {
-		queue <- c
-	}
-	close(queue)
-	var (
-		wg        sync.WaitGroup
-		mu        sync.Mutex
-		artifacts = make(map[bootstrap.Coordinate]bootstrap.Artifact)
-		first     error
-	)
-	for range 8 {
+func download(ctx context.Context, repo *repository, files []bootstrap.Coordinate) ([]bootstrap.Artifact, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	artifacts := make([]bootstrap.Artifact, len(files))
+	slots := make(chan struct{}, 8)
+	var wg sync.WaitGroup
+	for i, c := range files {
+		slots <- struct{}{}
 		wg.Go(func() {
-			for c := range queue {
-				a, err := repo.artifact(ctx, c)
-				mu.Lock()
-				if err != nil && first == nil {
-					first = err
-					cancel()
-				}
-				artifacts[c] = a
-				mu.Unlock()
-				if err != nil {
-					return
-				}
+			defer func() { <-slots }()
+			var err error
+			if artifacts[i], err = repo.artifact(ctx, c); err != nil {
+				cancel(err)
 			}
 		})
 	}
 	wg.Wait()
-	if first == nil {
-		first = context.Cause(ctx)
-	}
-	return artifacts, first
-}
-
-func (l *lockFile) size() (n int64) {
-	for _, a := range l.files {
-		n += a.Size
-	}
-	return n
+	return artifacts, context.Cause(ctx)
 }
 
 // text returns the lock as bootstrap.ParseLock reads it.

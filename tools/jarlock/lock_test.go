@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha1"
 	"fmt"
 	"io"
@@ -23,6 +22,9 @@ import (
 // The locks that bootstrap ships are what this program makes today, byte for
 // byte, from the POMs and the jars of the real repository.
 func TestShippedLocks(t *testing.T) {
+	if os.Getenv("LONG_TESTS") == "" {
+		t.Skip("a long test: set LONG_TESTS=1 to run it")
+	}
 	repo, err := newRepository(bootstrap.DefaultRepository())
 	if err != nil {
 		t.Fatal(err)
@@ -211,9 +213,9 @@ func TestClosure(t *testing.T) {
 				if err != nil {
 					return "", err
 				}
-				files, err := c.files(tt.cuts...)
+				left, err := files(c, tt.cuts...)
 				var names []string
-				for _, f := range files {
+				for _, f := range left {
 					names = append(names, f.String())
 				}
 				return strings.Join(names, " "), err
@@ -281,30 +283,25 @@ func TestJarThatIsNotTheRepositorys(t *testing.T) {
 	}
 }
 
-func TestCommand(t *testing.T) {
+func TestWriteLockFiles(t *testing.T) {
 	m, _ := newMirror(t)
 	m.add(daemon, "9", needs("software.amazon.glue:schema-registry-serde:1", "software.amazon.glue:schema-registry-common:1"))
 	m.add("software.amazon.glue:schema-registry-serde", "1", "")
 	m.add("software.amazon.glue:schema-registry-common", "1", "")
-	dir := t.TempDir()
-	for _, tt := range []struct {
-		args           []string
-		status         int
-		stdout, stderr string
-	}{
-		{[]string{"--help"}, 0, "Usage:", ""},
-		{nil, 2, "", "--version VERSION is required"},
-		{[]string{"--version", "9", "more"}, 2, "", `unexpected argument "more"`},
-		{[]string{"--version", "9", "--repo", "ftp://user:secret@host"}, 1, "", "not a URL of the form"},
-		{[]string{"--version", "10", "--repo", m.URL + "/maven2", "--out", dir}, 1, "", "status 404"},
-		{[]string{"--version", "9", "--repo", m.URL + "/maven2", "--out", filepath.Join(dir, "none")}, 1, "", "cannot write the lock"},
-		{[]string{"--version", "9", "--repo", m.URL + "/maven2", "--out", dir}, 0, "multilang-daemon-9-full.lock: 3 files", ""},
+	dir, url := t.TempDir(), m.URL+"/maven2"
+	for _, tt := range []struct{ url, version, dir, stdout, err string }{
+		{"ftp://user:secret@host", "9", dir, "", "not a URL of the form"},
+		{url, "10", dir, "", "status 404"},
+		{url, "9", filepath.Join(dir, "none"), "", "cannot write the lock"},
+		{url, "9", dir, "multilang-daemon-9-full.lock: 3 files", ""},
 	} {
-		var stdout, stderr bytes.Buffer
-		status := run(context.Background(), tt.args, &stdout, &stderr)
-		if status != tt.status || !strings.Contains(stdout.String(), tt.stdout) || !strings.Contains(stderr.String(), tt.stderr) ||
-			strings.Contains(stderr.String(), "secret") {
-			t.Errorf("%q: status %d\nstdout %s\nstderr %s", tt.args, status, &stdout, &stderr)
+		var stdout strings.Builder
+		said := ""
+		if err := writeLocks(t.Context(), tt.url, tt.version, tt.dir, &stdout); err != nil {
+			said = err.Error()
+		}
+		if !strings.Contains(stdout.String(), tt.stdout) || !strings.Contains(said, tt.err) || (said == "") != (tt.err == "") || strings.Contains(said, "secret") {
+			t.Errorf("%+v: %s\n%s", tt, said, &stdout)
 		}
 	}
 }

@@ -6,11 +6,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"deps.dev/util/maven"
 	"deps.dev/util/resolve"
+	"golang.org/x/net/html/charset"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
@@ -136,33 +135,13 @@ func (p *poms) read(ctx context.Context, key maven.ProjectKey) (maven.Project, e
 
 func parsePOM(text []byte) (maven.Project, error) {
 	decoder := xml.NewDecoder(bytes.NewReader(text))
-	decoder.CharsetReader = func(charset string, input io.Reader) (io.Reader, error) {
-		switch strings.ToUpper(charset) {
-		case "ISO-8859-1", "US-ASCII":
-			return fromLatin1(input)
-		}
-		return nil, fmt.Errorf("it is written in %s, which this program does not read", charset)
-	}
+	decoder.CharsetReader = charset.NewReaderLabel
 	var project maven.Project
 	if err := decoder.Decode(&project); err != nil {
 		return project, err
 	}
 	err := project.MergeProfiles("", maven.ActivationOS{})
 	return project, err
-}
-
-// fromLatin1 returns a text in ISO-8859-1, whose bytes are Unicode's first 256
-// characters, as UTF-8.
-func fromLatin1(r io.Reader) (io.Reader, error) {
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
-	runes := make([]rune, len(text))
-	for i, c := range text {
-		runes[i] = rune(c)
-	}
-	return strings.NewReader(string(runes)), nil
 }
 
 func pomName(key maven.ProjectKey) string { return key.Name() + ":" + string(key.Version) }

@@ -35,10 +35,8 @@ func newRepository(root string) (*repository, error) {
 
 var errNotFound = errors.New("status 404 Not Found")
 
-// tries is how often a file is asked for when the network or the server fails.
-const tries = 3
-
-// get returns a file of the repository.
+// get returns a file of the repository. It asks three times when the network or
+// the server fails.
 func (r *repository) get(ctx context.Context, path string) ([]byte, error) {
 	address := r.root.JoinPath(path)
 	for try := 1; ; try++ {
@@ -46,7 +44,7 @@ func (r *repository) get(ctx context.Context, path string) ([]byte, error) {
 		if err == nil {
 			return text, nil
 		}
-		if errors.Is(err, errNotFound) || try == tries || ctx.Err() != nil {
+		if errors.Is(err, errNotFound) || try == 3 || ctx.Err() != nil {
 			return nil, fmt.Errorf("cannot fetch %s: %w", address.Redacted(), err)
 		}
 		select {

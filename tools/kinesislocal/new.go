@@ -2,10 +2,13 @@ package kinesislocal
 
 // TB is what New needs of a *testing.T, *testing.B or *testing.F.
 type TB interface {
-	// Helper and the following are those of testing.TB.
+	// Helper is that of testing.TB.
 	Helper()
+	// Cleanup is that of testing.TB.
 	Cleanup(func())
+	// Fatal is that of testing.TB.
 	Fatal(args ...any)
+	// Error is that of testing.TB.
 	Error(args ...any)
 }
 

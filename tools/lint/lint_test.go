@@ -50,6 +50,17 @@ var planted = []struct{ dir, file, imports, rule string }{
 // names that no package has.
 var names = []string{"util", "utils", "common", "helper", "helpers"}
 
+// uncommented are what must have a comment.
+var uncommented = []struct{ text, said string }{
+	{"package p\n", "should have a package comment"},
+	{"// Package p is one.\npackage p\n\nfunc F() {}\n", "exported function F should have comment"},
+	{"// Package p is one.\npackage p\n\nconst C = 1\n", "exported const C should have comment"},
+	{"// Package p is one.\npackage p\n\nvar V = 1\n", "exported var V should have comment"},
+	{"// Package p is one.\npackage p\n\ntype T struct{}\n", "exported type T should have comment"},
+	{"// Package p is one.\npackage p\n\n// T is one.\ntype T struct{}\n\nfunc (T) M() {}\n", "exported method T.M should have comment"},
+	{"// Package p is one.\npackage p\n\n// I is one.\ntype I interface{ M() }\n", "public interface method I.M should be commented"},
+}
+
 func TestRulesBite(t *testing.T) {
 	root := clone(t)
 	want := make(map[string]string) // by file, what is said of it
@@ -67,11 +78,14 @@ func TestRulesBite(t *testing.T) {
 	}
 	for n, p := range planted {
 		// A package of its own, which nobody imports: so no import makes a cycle.
-		plant(fmt.Sprintf("%s/planted%d", p.dir, n), p.file, fmt.Sprintf("package planted%d\n\nimport _ %q\n", n, p.imports),
+		plant(fmt.Sprintf("%s/planted%d", p.dir, n), p.file, fmt.Sprintf("// Package planted%d is one.\npackage planted%[1]d\n\nimport _ %q\n", n, p.imports),
 			fmt.Sprintf("import '%s' is not allowed from list '%s'", p.imports, p.rule))
 	}
 	for _, name := range names {
-		plant("tools/internal/"+name, "x.go", "package "+name+"\n", `don't use "`+name+`" because it is a bad package name`)
+		plant("tools/internal/"+name, "x.go", "// Package "+name+" is one.\npackage "+name+"\n", `don't use "`+name+`" because it is a bad package name`)
+	}
+	for n, u := range uncommented {
+		plant(fmt.Sprintf("processor/uncommented%d", n), "x.go", u.text, u.said)
 	}
 
 	for name, texts := range lint(t, root, packages) {

@@ -147,10 +147,14 @@ func (m *mirror) check(t *testing.T, cache string) (whole int, others []string) 
 // Killed at any moment of the download, it leaves nothing under a jar's name
 // but the jar, and the next run completes the cache and tidies it.
 func TestFetchKilled(t *testing.T) {
+	t.Parallel()
 	const files = 12
 	m := newMirror(t, files)
-	killed := 0
-	for round := range 50 {
+	killed, rounds := 0, 10
+	if os.Getenv("LONG_TESTS") != "" {
+		rounds = 50
+	}
+	for round := range rounds {
 		cache := filepath.Join(t.TempDir(), "cache")
 		// One of the pieces that the run asks for is not sent: it comes to
 		// that point at the latest, and some of its other downloads may be
@@ -199,6 +203,7 @@ func TestFetchKilled(t *testing.T) {
 
 // Two at once share the work of one: the second waits, and fetches nothing.
 func TestFetchTwoProcesses(t *testing.T) {
+	t.Parallel()
 	m := newMirror(t, 12)
 	cache := filepath.Join(t.TempDir(), "cache")
 	begun, release := make(chan struct{}), make(chan struct{})
@@ -245,6 +250,7 @@ func TestFetchTwoProcesses(t *testing.T) {
 // What the bootstrap for Node.js takes for success: half a file, which its next
 // run then uses, and a web page for a jar.
 func TestFetchBroken(t *testing.T) {
+	t.Parallel()
 	m := newMirror(t, 3)
 	cache := filepath.Join(t.TempDir(), "cache")
 	var begun sync.Map // requests that got their first piece; there is no second
@@ -252,18 +258,16 @@ func TestFetchBroken(t *testing.T) {
 		_, again := begun.LoadOrStore(r, true)
 		return !again
 	})
-	for range 2 {
-		out, err := m.fetch(t, broken.url, cache).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "kcl-bootstrap: cannot fetch org.example:a") || !strings.Contains(string(out), "(tried 3 times)") {
-			t.Errorf("%v: %s", err, out)
-		}
-		if whole, others := m.check(t, cache); whole != 0 || len(others) != 1 {
-			t.Errorf("%d files, and %q", whole, others)
-		}
+	out, err := m.fetch(t, broken.url, cache).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "kcl-bootstrap: cannot fetch org.example:a") || !strings.Contains(string(out), "(tried 3 times)") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if whole, others := m.check(t, cache); whole != 0 || len(others) != 1 {
+		t.Errorf("%d files, and %q", whole, others)
 	}
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>log in</html>") }))
 	defer page.Close()
-	out, err := m.fetch(t, page.URL, cache).CombinedOutput()
+	out, err = m.fetch(t, page.URL, cache).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "not the file that the lock names: it has 19 bytes, not 10000; it is a web page") {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -276,6 +280,7 @@ func TestFetchBroken(t *testing.T) {
 }
 
 func TestStrayFilesAreNotOnTheClassPath(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	_, want, _ := b.run(t, nil, "classpath", "-c", b.cache)
 	jar := func(name string) string { return filepath.Join(b.cache, "org/example", name, "1", name+"-1.jar") }
@@ -297,6 +302,7 @@ func TestStrayFilesAreNotOnTheClassPath(t *testing.T) {
 }
 
 func TestLockFlag(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	sum := strings.Repeat("0", 64)
 	const coordinate = "software.amazon.kinesis:amazon-kinesis-client-multilang:9.9"
@@ -342,6 +348,7 @@ func TestLockFlag(t *testing.T) {
 }
 
 func TestOfflineAndQuiet(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	status, _, stderr := b.run(t, nil, "fetch", "-c", b.cache, "--offline")
 	want := "kcl-bootstrap: offline: 2 of the 2 files of MultiLangDaemon 3.1.3 are not in " + b.cache +
@@ -366,6 +373,7 @@ func TestOfflineAndQuiet(t *testing.T) {
 // Through a proxy, by the name that only the proxy knows, with credentials for
 // the repository; and past it where NO_PROXY says so.
 func TestFetchThroughAProxy(t *testing.T) {
+	t.Parallel()
 	m := newMirror(t, 3)
 	m.view(nil)
 	var through, authorized atomic.Int64

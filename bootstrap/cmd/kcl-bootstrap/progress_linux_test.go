@@ -40,6 +40,7 @@ func terminal(t *testing.T) (screen, tty *os.File) {
 // On a terminal the download is a bar that is drawn over itself and leaves one
 // line; an error begins on a line of its own.
 func TestBarOnATerminal(t *testing.T) {
+	t.Parallel()
 	m := newMirror(t, 3)
 	cache := filepath.Join(t.TempDir(), "cache")
 	run := func(repo string, args ...string) (drawn []string, last string) {

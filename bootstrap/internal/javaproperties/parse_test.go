@@ -81,6 +81,9 @@ func TestParseMalformed(t *testing.T) {
 
 // TestParseAsJava gives the same random files to Java. It needs a JDK.
 func TestParseAsJava(t *testing.T) {
+	if os.Getenv("LONG_TESTS") == "" {
+		t.Skip("a long test: set LONG_TESTS=1 to run it")
+	}
 	java, err := exec.LookPath("java")
 	if err == nil {
 		var modules []byte

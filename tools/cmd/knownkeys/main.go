@@ -1,16 +1,22 @@
-// Command knownkeys writes, beside a daemon's lock, which properties that
-// daemon reads. Run it when the lock has changed.
+// Command knownkeys asks the classes of a MultiLangDaemon which properties they
+// read, by a small Java program, and writes the answer beside the daemon's lock,
+// where kcl-bootstrap's check reads it. Run it when the lock has changed.
 package main
 
 import (
+	"bytes"
 	"context"
+	_ "embed"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/knownkeys"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
@@ -26,25 +32,19 @@ Exit status: 0 written, 1 failed, 2 wrong usage.
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:]))
-}
-
-func run(ctx context.Context, args []string) int {
-	switch {
-	case len(args) == 1 && (args[0] == "--help" || args[0] == "-h"):
-		fmt.Print(help)
-		return 0
-	case len(args) > 0:
-		fmt.Fprintf(os.Stderr, "knownkeys: unexpected argument %q; try --help\n", args[0])
-		return 2
+	if len(os.Args) > 1 {
+		if os.Args[1] == "--help" || os.Args[1] == "-h" {
+			fmt.Print(help)
+			return
+		}
+		fmt.Fprintf(os.Stderr, "knownkeys: unexpected argument %q; try --help\n", os.Args[1])
+		os.Exit(2)
 	}
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
 	if err := write(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "knownkeys:", err)
-		return 1
+		os.Exit(1)
 	}
-	return 0
 }
 
 func write(ctx context.Context) error {
@@ -52,14 +52,56 @@ func write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := knownkeys.Of(ctx, bootstrap.DaemonLock())
+	text, err := knownKeys(ctx)
 	if err != nil {
 		return err
 	}
 	name := filepath.Join(root, "bootstrap", "locks", "multilang-daemon-"+bootstrap.DaemonVersion+".keys")
-	if err := os.WriteFile(name, text, 0o644); err != nil {
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		return err
 	}
 	fmt.Println(name)
 	return nil
+}
+
+//go:embed KnownKeys.java
+var program string
+
+// knownKeys returns the text of the file.
+func knownKeys(ctx context.Context) (string, error) {
+	out, err := java(ctx, program, "")
+	return "# The properties that this daemon reads, and the credentials providers that it\n" +
+		"# makes, from its classes: go run ./tools/cmd/knownkeys. bootstrap.ParseKeys says\n" +
+		"# what each word means.\n" + out, err
+}
+
+// java runs a program of one file on the daemon's classes, and returns what it
+// prints. It fetches the jars unless they are there.
+func java(ctx context.Context, program, stdin string) (stdout string, err error) {
+	java, err := bootstrap.FindJava("")
+	if err != nil {
+		return "", err
+	}
+	fetched, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "knownkeys-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	source := filepath.Join(dir, "Program.java")
+	if err := os.WriteFile(source, []byte(program), 0o600); err != nil {
+		return "", err
+	}
+	// The region is for the providers that ask another service of AWS.
+	cmd := exec.Command(java, "-Dfile.encoding=UTF-8", "-Daws.region=us-east-1",
+		"-cp", strings.Join(fetched.Files, string(os.PathListSeparator)), source)
+	var out, errOut bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
+	if err := child.Run(ctx, cmd, time.Second); err != nil {
+		return "", fmt.Errorf("run KnownKeys.java: %w: %s", err, strings.TrimSpace(errOut.String()))
+	}
+	return out.String(), nil
 }

@@ -22,7 +22,6 @@ var children = map[string]processor.RecordProcessor{
 	"recorder":  &recorder{},
 	"careless":  &recorder{records: careless},
 	"panics":    &recorder{records: func(context.Context, processor.ProcessRecordsInput) error { panic("the processor's own fault") }},
-	"hangs":     &recorder{records: hangs},
 	"pollution": &recorder{records: pollute},
 }
 
@@ -92,22 +91,6 @@ func careless(ctx context.Context, in processor.ProcessRecordsInput) error {
 	fmt.Fprintf(os.Stderr, "checkpoint: %v\n", err)
 	return nil
 }
-
-// hangs leaves the daemon's process group, so that nothing but itself ends it,
-// holds the pipe that aliveFile names as long as it lives, and heeds nothing.
-func hangs(context.Context, processor.ProcessRecordsInput) error {
-	if err := syscall.Setpgid(0, 0); err != nil {
-		return err
-	}
-	alive, err := os.OpenFile(aliveFile, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer alive.Close()
-	select {}
-}
-
-const aliveFile = "alive"
 
 // pollute prints wherever it can, and things that the daemon would take for
 // answers and checkpoints.

@@ -1,10 +1,9 @@
 // Package conformance drives the executable of a record processor through its
 // life as the MultiLangDaemon does, without AWS: no stream, no lease, no table.
-// The daemon's side is a small Java program on Amazon's own classes, in the
-// folder java: MultiLangRecordProcessorFactory starts the executable and
+// The daemon's side is Driver.java, on Amazon's own classes:
+// MultiLangRecordProcessorFactory starts the executable,
 // MultiLangShardRecordProcessor talks to it, ShardRecordProcessorCheckpointer
-// checks each checkpoint. What the daemon would do at a failure the program
-// does too: it exits, or halts.
+// checks each checkpoint. At a failure they exit, as the daemon does.
 package conformance
 
 import (
@@ -30,23 +29,14 @@ import (
 type Config struct {
 	// Java is the java command, of a JDK of version 17 or later.
 	Java string
-	// Repository and CacheDir are those of bootstrap.FetchOptions.
-	Repository, CacheDir string
 	// Dir is the working directory, of the executables too.
 	Dir string
 	// Environ is added to this program's environment; the executables have it
 	// too.
 	Environ []string
-	// TimeoutInSeconds is the daemon's property of that name; 0 leaves it out.
-	TimeoutInSeconds int
 	// LogLevel is the least level of the daemon's log that is written: WARN
 	// when empty. INFO has some lines for each message.
 	LogLevel string
-	// JavaOptions are added to the JVM's options.
-	JavaOptions []string
-	// Log gets the log and what the executables print to standard error; nil
-	// keeps it for the error of a driver that ends.
-	Log io.Writer
 }
 
 // A Driver is a JVM that plays the daemon, for any number of shards at once.
@@ -61,17 +51,17 @@ type Driver struct {
 	shards   map[string]*Shard
 
 	ended chan struct{} // closed when the JVM has ended, after exits is set
-	exits map[string]report
+	exits map[string]Answer
 }
 
 // Start starts the driver, when it has fetched the daemon's jars and compiled
 // the Java program if that has not been done before.
 func Start(ctx context.Context, c Config) (*Driver, error) {
-	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{Repository: c.Repository, CacheDir: c.CacheDir})
+	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{})
 	if err != nil {
 		return nil, err
 	}
-	classes, err := compile(ctx, c.Java, jars.Files)
+	classes, err := compile(ctx, c.Java, strings.Join(jars.Files, string(os.PathListSeparator)))
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +72,7 @@ func Start(ctx context.Context, c Config) (*Driver, error) {
 	cmd := exec.Command(c.Java, args...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(os.Environ(), c.Environ...)
-	d := &Driver{shards: map[string]*Shard{}, ended: make(chan struct{}), exits: map[string]report{}, log: &log{to: c.Log}}
+	d := &Driver{shards: map[string]*Shard{}, ended: make(chan struct{}), exits: map[string]Answer{}, log: &log{}}
 	cmd.Stderr = d.log
 	if d.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -120,11 +110,7 @@ func javaArgs(c Config, classPath []string) ([]string, error) {
 	if level == "" {
 		level = "WARN"
 	}
-	args := append(daemon[1:at+2:at+2], "-Ddriver.log="+level)
-	if c.TimeoutInSeconds > 0 {
-		args = append(args, fmt.Sprintf("-Ddriver.timeoutInSeconds=%d", c.TimeoutInSeconds))
-	}
-	return append(append(args, c.JavaOptions...), "Driver"), nil
+	return append(daemon[1:at+2:at+2], "-Ddriver.log="+level, "Driver"), nil
 }
 
 // Close ends the JVM, and what is left of its process group: executables that
@@ -133,18 +119,14 @@ func (d *Driver) Close() {
 	d.stdin.Close()
 	select {
 	case <-d.process.Done():
-	case <-time.After(closeLimit):
+	case <-time.After(10 * time.Second):
 		d.process.Stop(0)
 	}
 	<-d.ended
 }
 
-// closeLimit is how long the JVM may take to see the end of its input.
-const closeLimit = 10 * time.Second
-
 // Log returns the last part of what was logged and of what the executables
-// printed to standard error: all of it after Close or an
-// [*ExitError].
+// printed to standard error: all of it after Close or an [*ExitError].
 func (d *Driver) Log() string { return d.log.String() }
 
 // Shard returns the shard of that ID; the first call makes it.
@@ -153,7 +135,7 @@ func (d *Driver) Shard(id string) *Shard {
 	defer d.mu.Unlock()
 	s := d.shards[id]
 	if s == nil {
-		s = &Shard{driver: d, id: id, answers: make(chan report, 1), held: make(chan struct{}, 1)}
+		s = &Shard{driver: d, id: id, answers: make(chan Answer, 1), held: make(chan struct{}, 1)}
 		d.shards[id] = s
 	}
 	return s
@@ -168,18 +150,22 @@ func (d *Driver) read(reports io.ReadCloser) {
 		if err != nil {
 			break
 		}
-		var r report
+		var r struct {
+			Event string `json:"event"`
+			Shard string `json:"shard"`
+			Answer
+		}
 		if err := json.Unmarshal(line, &r); err != nil {
 			fmt.Fprintf(d.log, "the driver printed what is no report: %v: %s", err, line)
 			continue
 		}
 		switch r.Event {
 		case "answer":
-			d.Shard(r.Shard).answers <- r
+			d.Shard(r.Shard).answers <- r.Answer
 		case "held":
 			d.Shard(r.Shard).held <- struct{}{}
 		case "exit":
-			d.exits[r.Shard] = r
+			d.exits[r.Shard] = r.Answer
 		}
 	}
 	<-d.process.Done()
@@ -192,28 +178,8 @@ func (d *Driver) send(c command) error {
 	return d.commands.Encode(c)
 }
 
-// A command is what the Java program's class Command says.
-type command struct {
-	Shard            string   `json:"shard"`
-	Action           string   `json:"action"`
-	Executable       string   `json:"executable,omitempty"`
-	SequenceNumber   string   `json:"sequenceNumber,omitempty"`
-	Records          []Record `json:"records"` // null: the last ones again
-	Repeat           int      `json:"repeat"`
-	CheckpointErrors []string `json:"checkpointErrors"`
-	HoldCheckpoint   int      `json:"holdCheckpoint,omitempty"`
-}
-
-// A report is what the Java program prints.
-type report struct {
-	Event string `json:"event"`
-	Shard string `json:"shard"`
-	Answer
-}
-
 // log keeps the last part of what is written to it.
 type log struct {
-	to   io.Writer
 	mu   sync.Mutex
 	last []byte
 }
@@ -224,12 +190,7 @@ func (l *log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = append(l.last, p...)
-	if extra := len(l.last) - logLimit; extra > 0 {
-		l.last = l.last[extra:]
-	}
-	if l.to != nil {
-		return l.to.Write(p)
-	}
+	l.last = l.last[max(0, len(l.last)-logLimit):]
 	return len(p), nil
 }
 
@@ -245,13 +206,10 @@ type ExitError struct {
 	// Status is the exit status: the daemon's is 1, 70 says that the Java
 	// program itself has failed.
 	Status int
-	// Halted is whether it ended without its shutdown hooks, as it does when
-	// timeoutInSeconds has passed.
-	Halted bool
 	// Shard and Action are what was waited for.
 	Shard, Action string
 	// Last is what there was to report of the shard at the end, checkpoints
-	// and the executable's status; empty when Halted.
+	// and the executable's status.
 	Last Answer
 	// Log is the last part of the log.
 	Log string
@@ -259,21 +217,9 @@ type ExitError struct {
 
 // Error returns one line, with the errors that the daemon logged in the action.
 func (e *ExitError) Error() string {
-	how := "exited"
-	if e.Halted {
-		how = "was halted"
-	}
-	text := fmt.Sprintf("%s of %s: the daemon %s with status %d", e.Action, e.Shard, how, e.Status)
+	text := fmt.Sprintf("%s of %s: the daemon exited with status %d", e.Action, e.Shard, e.Status)
 	if len(e.Last.Errors) > 0 {
 		text += ": " + strings.Join(e.Last.Errors, "; ")
 	}
 	return text
-}
-
-func (d *Driver) exitError(shard, action string) *ExitError {
-	last, orderly := d.exits[shard]
-	return &ExitError{
-		Status: d.process.ExitCode(), Halted: !orderly,
-		Shard: shard, Action: action, Last: last.Answer, Log: d.Log(),
-	}
 }

@@ -18,6 +18,7 @@ import (
 // The client in PROTOCOL.md, as it stands there, is one that Amazon's classes
 // have nothing to say against.
 func TestPROTOCOLClient(t *testing.T) {
+	long(t)
 	t.Parallel()
 	needs.Command(t, "python3")
 	page, err := os.ReadFile(filepath.Join(needs.Workspace(t), "protocol", "PROTOCOL.md"))
@@ -28,7 +29,7 @@ func TestPROTOCOLClient(t *testing.T) {
 	if program == nil {
 		t.Fatal("there is no client in PROTOCOL.md")
 	}
-	d, dir := start(t, conformance.Config{})
+	d, dir := start(t)
 	if err := os.WriteFile(filepath.Join(dir, "client.py"), program[1], 0o666); err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import "fmt"
 type Shard struct {
 	driver  *Driver
 	id      string
-	answers chan report
+	answers chan Answer
 	held    chan struct{}
 }
 
@@ -36,9 +36,7 @@ type Batch struct {
 	// with higher sequence numbers than the last; 0 means once.
 	Repeat int
 	// CheckpointErrors names the exceptions that the first checkpoints fail
-	// with, in order: ThrottlingException, ShutdownException,
-	// InvalidStateException, KinesisClientLibDependencyException,
-	// IllegalArgumentException, RuntimeException, or "" for none.
+	// with, in order; "" for none. They are KCL's or java.lang's.
 	CheckpointErrors []string
 	// HoldCheckpoint is the checkpoint, from 1, that is not answered before
 	// Release; Held tells when it was asked for. 0 holds none.
@@ -79,44 +77,31 @@ type Checkpoint struct {
 	Error string `json:"error"`
 }
 
-// String returns the arguments as the daemon's message had them, and the error.
-func (c Checkpoint) String() string {
-	at := "null"
-	if c.SequenceNumber != nil {
-		at = *c.SequenceNumber
-	}
-	if c.SubSequenceNumber != nil {
-		at = fmt.Sprintf("%s/%d", at, *c.SubSequenceNumber)
-	}
-	if c.Error != "" {
-		at += " " + c.Error
-	}
-	return at
-}
-
 // Initialize starts the executable, which is the value of the daemon's property
 // executableName: a command and its arguments, split at spaces. The lease
 // begins at position: a sequence number, TRIM_HORIZON or LATEST.
 func (s *Shard) Initialize(executable, position string) (Answer, error) {
-	return s.do(command{Action: "initialize", Executable: executable, SequenceNumber: position, Records: []Record{}})
+	return s.do(command{Action: "initialize", Executable: executable, SequenceNumber: position}, Batch{})
 }
 
 // ProcessRecords delivers a batch.
-func (s *Shard) ProcessRecords(b Batch) (Answer, error) { return s.batch("processRecords", b) }
+func (s *Shard) ProcessRecords(b Batch) (Answer, error) {
+	return s.do(command{Action: "processRecords"}, b)
+}
 
 // ShutdownRequested announces the end of the daemon. It returns no error when
 // the executable fails: Answer.Errors tells.
-func (s *Shard) ShutdownRequested(b Batch) (Answer, error) { return s.batch("shutdownRequested", b) }
+func (s *Shard) ShutdownRequested(b Batch) (Answer, error) {
+	return s.do(command{Action: "shutdownRequested"}, b)
+}
 
 // ShardEnded says that all records were delivered, and waits for the
 // executable's end.
-func (s *Shard) ShardEnded(b Batch) (Answer, error) { return s.batch("shardEnded", b) }
+func (s *Shard) ShardEnded(b Batch) (Answer, error) { return s.do(command{Action: "shardEnded"}, b) }
 
 // LeaseLost says that another worker has the lease, and waits for the
 // executable's end.
-func (s *Shard) LeaseLost() (Answer, error) {
-	return s.do(command{Action: "leaseLost", Records: []Record{}})
-}
+func (s *Shard) LeaseLost() (Answer, error) { return s.do(command{Action: "leaseLost"}, Batch{}) }
 
 // Held receives a value when the checkpoint is asked for that the action in
 // progress holds.
@@ -125,35 +110,48 @@ func (s *Shard) Held() <-chan struct{} { return s.held }
 // Release lets the held checkpoint be done.
 func (s *Shard) Release() error { return s.driver.send(command{Shard: s.id, Action: "release"}) }
 
-func (s *Shard) batch(action string, b Batch) (Answer, error) {
-	records := b.Records
-	if records == nil && !b.Again {
-		records = []Record{}
-	}
-	return s.do(command{
-		Action: action, Records: records, Repeat: b.Repeat,
-		CheckpointErrors: b.CheckpointErrors, HoldCheckpoint: b.HoldCheckpoint,
-	})
+// A command is what the Java program reads.
+type command struct {
+	Shard            string   `json:"shard"`
+	Action           string   `json:"action"`
+	Executable       string   `json:"executable"`
+	SequenceNumber   string   `json:"sequenceNumber"`
+	Records          []Record `json:"records"`
+	Repeat           int      `json:"repeat"`
+	CheckpointErrors []string `json:"checkpointErrors"`
+	HoldCheckpoint   int      `json:"holdCheckpoint"`
 }
 
-func (s *Shard) do(c command) (Answer, error) {
-	c.Shard = s.id
-	c.Repeat = max(c.Repeat, 1)
-	if c.CheckpointErrors == nil {
-		c.CheckpointErrors = []string{}
+func (s *Shard) do(c command, b Batch) (Answer, error) {
+	c.Shard, c.Records, c.Repeat, c.HoldCheckpoint = s.id, b.Records, max(b.Repeat, 1), b.HoldCheckpoint
+	if c.Records == nil && !b.Again {
+		c.Records = []Record{}
+	}
+	c.CheckpointErrors = []string{}
+	for _, name := range b.CheckpointErrors {
+		switch name {
+		case "":
+		case "IllegalArgumentException", "RuntimeException":
+			name = "java.lang." + name
+		default:
+			name = "software.amazon.kinesis.exceptions." + name
+		}
+		c.CheckpointErrors = append(c.CheckpointErrors, name)
 	}
 	sent := s.driver.send(c)
 	select {
-	case r := <-s.answers:
-		return r.Answer, nil
+	case a := <-s.answers:
+		return a, nil
 	case <-s.driver.ended:
 	}
 	select {
-	case r := <-s.answers: // it came just before the end
-		return r.Answer, nil
+	case a := <-s.answers: // it came just before the end
+		return a, nil
 	default:
 	}
-	exit := s.driver.exitError(s.id, c.Action)
+	exit := &ExitError{
+		Status: s.driver.process.ExitCode(), Shard: s.id, Action: c.Action, Last: s.driver.exits[s.id], Log: s.driver.Log(),
+	}
 	if sent != nil { // it had ended before
 		return Answer{}, fmt.Errorf("%w (%w)", exit, sent)
 	}

@@ -1,7 +1,8 @@
-package knownkeys
+package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,14 +12,23 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
 )
 
+// long skips a test that takes many seconds of Java.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("LONG_TESTS") == "" {
+		t.Skip("a long test: set LONG_TESTS=1 to run it")
+	}
+	needs.Java(t)
+}
+
 // The keys that bootstrap carries are those that the daemon's classes have.
 func TestKeysAreTheDaemons(t *testing.T) {
-	needs.Java(t)
-	got, err := Of(t.Context(), bootstrap.DaemonLock())
+	long(t)
+	got, err := knownKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != keysText(t) {
+	if got != keysText(t) {
 		t.Errorf("the keys differ: go run ./tools/cmd/knownkeys, and look at the difference\n%s", got)
 	}
 }
@@ -28,7 +38,7 @@ func TestKeysAreTheDaemons(t *testing.T) {
 // written or none at all, a warning for a property without which the daemon
 // would run the same.
 func TestCheckIsTheDaemons(t *testing.T) {
-	needs.Java(t)
+	long(t)
 	const credentials = "AwsCredentialsProvider = AnonymousCredentialsProvider\n"
 	const polling = credentials + "retrievalMode = POLLING\n"
 	const (
@@ -124,7 +134,8 @@ func TestCheckIsTheDaemons(t *testing.T) {
 			tests = append(tests, struct{ before, name, value, daemon, check string }{credentials, name, "77", "is 77", warning})
 		}
 	}
-	var attempts []Attempt
+	var files []string
+	var stdin strings.Builder
 	for _, tt := range tests {
 		file := filepath.Join(t.TempDir(), "test.properties")
 		text := "executableName = true\napplicationName = application\nstreamName = stream\nregionName = us-east-1\nworkerId = worker\n" +
@@ -132,26 +143,45 @@ func TestCheckIsTheDaemons(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		attempts = append(attempts, Attempt{file, tt.name})
+		files = append(files, file)
+		fmt.Fprintf(&stdin, "%s\n%s\n", file, tt.name)
 	}
-	results, err := Try(t.Context(), bootstrap.DaemonLock(), attempts)
+	out, err := java(t.Context(), tryProgram(t), stdin.String())
 	if err != nil {
 		t.Fatal(err)
+	}
+	results := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if len(results) != len(tests) {
+		t.Fatalf("%d results for %d files", len(results), len(tests))
 	}
 	for i, tt := range tests {
 		if results[i] != tt.daemon {
 			t.Errorf("%s%s = %q: the daemon's classes say %q, not %q", tt.before, tt.name, tt.value, results[i], tt.daemon)
 		}
-		if got := checked(t, attempts[i]); got != tt.check {
+		if got := checked(t, files[i], tt.name); got != tt.check {
 			t.Errorf("%s%s = %q: check says %q, not %q", tt.before, tt.name, tt.value, got, tt.check)
 		}
 	}
 }
 
-// checked is the worst that check finds about a property.
-func checked(t *testing.T, a Attempt) string {
+// tryProgram says of each properties file, and a property in it, what the daemon's
+// classes make of that: "refused" when they throw an exception, else "is" with the
+// value that they then hold and ", ignored" if the daemon would run the same
+// without it; "taken" or "ignored" where the value cannot be asked for.
+func tryProgram(t *testing.T) string {
 	t.Helper()
-	p, err := bootstrap.ReadProperties(a.File)
+	try, err := os.ReadFile(filepath.FromSlash("testdata/Try.java"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports, class, _ := strings.Cut(program, "\n/**\n")
+	return imports + "\n" + string(try) + "\n/**\n" + class
+}
+
+// checked is the worst that check finds about a property.
+func checked(t *testing.T, file, name string) string {
+	t.Helper()
+	p, err := bootstrap.ReadProperties(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +192,7 @@ func checked(t *testing.T, a Attempt) string {
 	}
 	for _, f := range found {
 		switch {
-		case f.Key != a.Name:
+		case f.Key != name:
 		case f.Warning:
 			return "warning"
 		default:

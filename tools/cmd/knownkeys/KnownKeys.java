@@ -1,43 +1,21 @@
 import java.beans.PropertyDescriptor;
-import java.io.ByteArrayInputStream;
 import java.io.InputStream;
-import java.lang.reflect.Field;
-import java.lang.reflect.Method;
-import java.lang.reflect.Modifier;
+import java.lang.reflect.*;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.nio.file.*;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collection;
-import java.util.IdentityHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.Properties;
-import java.util.Scanner;
-import java.util.Set;
-import java.util.TreeMap;
-import java.util.TreeSet;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.jar.JarEntry;
-import java.util.jar.JarFile;
-import org.apache.commons.beanutils.DynaProperty;
-import org.apache.commons.beanutils.PropertyUtilsBean;
+import java.util.*;
+import java.util.jar.*;
+import org.apache.commons.beanutils.*;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.kinesis.multilang.MultiLangDaemonConfig;
-import software.amazon.kinesis.multilang.config.BuilderDynaBean;
-import software.amazon.kinesis.multilang.config.KinesisClientLibConfigurator;
-import software.amazon.kinesis.multilang.config.MultiLangDaemonConfiguration;
+import software.amazon.kinesis.multilang.config.*;
 import software.amazon.kinesis.processor.ShardRecordProcessorFactory;
 
 /**
  * Finds out, from the daemon's own classes, which properties it reads, what
  * type each has, and whether setting it changes anything; and which credentials
- * providers it can make. Without an argument it prints a line for each. With
- * "try" it reads pairs of lines from standard input, a properties file and a
- * property, and says what the daemon makes of that property there.
+ * providers it can make. It prints a line for each.
  */
 public class KnownKeys {
     /** A key: its type, and what was found out about it. */
@@ -49,9 +27,7 @@ public class KnownKeys {
         String normal; // the value where it is not set, "" if not known
         String chooses = ""; // the values with which it chooses the mode where none is named
 
-        Key(String type) {
-            this.type = type;
-        }
+        Key(String type) { this.type = type; }
 
         @Override
         public String toString() {
@@ -67,15 +43,15 @@ public class KnownKeys {
     static final ShardRecordProcessorFactory NO_FACTORY = () -> null;
 
     public static void main(String[] args) throws Exception {
-        ((ch.qos.logback.classic.Logger) org.slf4j.LoggerFactory.getLogger("ROOT")).setLevel(ch.qos.logback.classic.Level.OFF);
-        if (args.length > 0 && args[0].equals("try")) {
-            attempts();
-        } else {
-            keys().forEach((name, k) -> System.out.println(name + " " + k));
-            providers().forEach((name, arguments) ->
-                    System.out.println("provider:" + name + " class" + (arguments == 0 ? "" : " arguments=" + arguments)));
-        }
+        silence();
+        keys().forEach((name, k) -> System.out.println(name + " " + k));
+        providers().forEach((name, arguments) ->
+                System.out.println("provider:" + name + " class" + (arguments == 0 ? "" : " arguments=" + arguments)));
         System.exit(0); // the clients have threads
+    }
+
+    static void silence() {
+        ((ch.qos.logback.classic.Logger) org.slf4j.LoggerFactory.getLogger("ROOT")).setLevel(ch.qos.logback.classic.Level.OFF);
     }
 
     // What the daemon reads.
@@ -86,8 +62,7 @@ public class KnownKeys {
             if (Modifier.isStatic(f.getModifiers()) && f.getName().startsWith("PROP_")) {
                 f.setAccessible(true);
                 String name = (String) f.get(null);
-                Key k = new Key(readAsNumber(name) ? "parsed-int" : "string");
-                keys.put(name, k);
+                keys.put(name, new Key(readAsNumber(name) ? "parsed-int" : "string"));
             }
         }
         MultiLangDaemonConfiguration c = configuration(base("POLLING"));
@@ -136,10 +111,8 @@ public class KnownKeys {
         p.setProperty("executableName", "x");
         p.setProperty(name, "x");
         Path file = Files.createTempFile("keys", ".properties");
-        try {
-            try (var out = Files.newOutputStream(file)) {
-                p.store(out, null);
-            }
+        try (var out = Files.newOutputStream(file)) {
+            p.store(out, null);
             new MultiLangDaemonConfig(file.toString());
             return false;
         } catch (NumberFormatException e) {
@@ -161,14 +134,18 @@ public class KnownKeys {
             return "enum:" + String.join(",", Arrays.stream(t.getEnumConstants()).map(v -> ((Enum<?>) v).name())
                     .filter(v -> !v.equals("UNKNOWN_TO_SDK_VERSION")).toArray(String[]::new));
         }
-        return Map.ofEntries(
-                        Map.entry("int", "int"), Map.entry("Integer", "int"), Map.entry("long", "long"),
-                        Map.entry("Long", "long"), Map.entry("double", "double"), Map.entry("boolean", "boolean"),
-                        Map.entry("Boolean", "boolean"), Map.entry("String", "string"),
-                        Map.entry("String[]", "strings"), Map.entry("Duration", "duration"),
-                        Map.entry("Region", "string"), Map.entry("URI", "string"), Map.entry("TagCollection", "tags"),
-                        Map.entry("InitialPositionInStreamExtended", "seconds"))
-                .getOrDefault(t.getSimpleName(), "object");
+        switch (t.getSimpleName()) {
+            case "int": case "Integer": return "int";
+            case "long": case "Long": return "long";
+            case "boolean": case "Boolean": return "boolean";
+            case "double": return "double";
+            case "String": case "Region": case "URI": return "string";
+            case "String[]": return "strings";
+            case "Duration": return "duration";
+            case "TagCollection": return "tags";
+            case "InitialPositionInStreamExtended": return "seconds";
+            default: return "object";
+        }
     }
 
     /** Whether a client takes a text for one of its builder's properties. */
@@ -197,13 +174,11 @@ public class KnownKeys {
                 continue;
             }
             try (JarFile f = new JarFile(jar)) {
-                for (JarEntry e : (Iterable<JarEntry>) f.stream()::iterator) {
-                    if (e.getName().matches("software/amazon/.*Credentials[^/$]*\\.class")) {
-                        String name = e.getName().replace('/', '.').replaceAll("\\.class$", "");
-                        if (isProvider(name)) {
-                            provider(name, found);
-                            provider(name.substring(name.lastIndexOf('.') + 1), found);
-                        }
+                for (JarEntry e : Collections.list(f.entries())) {
+                    String name = e.getName().replace('/', '.').replaceAll("\\.class$", "");
+                    if (e.getName().matches("software/amazon/.*Credentials[^/$]*\\.class") && isProvider(name)) {
+                        provider(name, found);
+                        provider(name.substring(name.lastIndexOf('.') + 1), found);
                     }
                 }
             }
@@ -246,11 +221,9 @@ public class KnownKeys {
         StringBuilder all = new StringBuilder();
         Path jar = Path.of(MultiLangDaemonConfig.class.getProtectionDomain().getCodeSource().getLocation().toURI());
         try (JarFile f = new JarFile(jar.toFile())) {
-            for (JarEntry e : (Iterable<JarEntry>) f.stream()::iterator) {
+            for (JarEntry e : Collections.list(f.entries())) {
                 if (e.getName().matches("software/amazon/kinesis/multilang/[^/]*\\.class")) {
-                    try (InputStream in = f.getInputStream(e)) {
-                        all.append(new String(in.readAllBytes(), StandardCharsets.ISO_8859_1));
-                    }
+                    all.append(new String(f.getInputStream(e).readAllBytes(), StandardCharsets.ISO_8859_1));
                 }
             }
         }
@@ -366,12 +339,10 @@ public class KnownKeys {
 
     static void dump(String path, Object o, List<String> lines, Map<Object, Boolean> seen) throws Exception {
         if (o == null || o instanceof String || o instanceof Number || o instanceof Boolean || o instanceof Enum
-                || o instanceof Duration || o instanceof java.util.Date || o instanceof java.net.URI
+                || o instanceof Duration || o instanceof Date || o instanceof java.net.URI
                 || o instanceof software.amazon.awssdk.regions.Region || o instanceof Class) {
             lines.add(path + "=" + o);
-            return;
-        }
-        if (o instanceof Optional) {
+        } else if (o instanceof Optional) {
             dump(path, ((Optional<?>) o).orElse(null), lines, seen);
         } else if (o instanceof Map) {
             for (Map.Entry<?, ?> e : new TreeMap<Object, Object>((Map<?, ?>) o).entrySet()) {
@@ -387,9 +358,7 @@ public class KnownKeys {
         } else if (o.getClass().getName().startsWith("software.amazon.kinesis.")
                 || o.getClass().getName().endsWith("CredentialsProvider")
                 || o.getClass().getName().contains("services.dynamodb.model.Tag")) {
-            if (seen.put(o, true) != null) {
-                return;
-            }
+            if (seen.put(o, true) != null) return;
             lines.add(path + ":" + o.getClass().getSimpleName());
             for (Class<?> t = o.getClass(); t.getName().startsWith("software.amazon."); t = t.getSuperclass()) {
                 for (Field f : t.getDeclaredFields()) {
@@ -400,49 +369,5 @@ public class KnownKeys {
                 }
             }
         }
-    }
-
-    // What the daemon makes of a value.
-
-    static void attempts() throws Exception {
-        Scanner in = new Scanner(System.in, StandardCharsets.UTF_8);
-        String users = getters();
-        while (in.hasNextLine()) {
-            String file = in.nextLine(), name = in.nextLine();
-            try {
-                System.out.println(attempt(file, name, users));
-            } catch (Exception e) {
-                System.out.println("refused");
-            }
-        }
-    }
-
-    static String attempt(String file, String name, String users) throws Exception {
-        MultiLangDaemonConfig daemon = new MultiLangDaemonConfig(file);
-        Properties p = new Properties();
-        try (InputStream in = Files.newInputStream(Path.of(file))) {
-            p.load(in);
-        }
-        List<String> with = dump(p);
-        p.remove(name);
-        boolean ignored = true;
-        try {
-            ignored = dump(p).equals(with) && !users.contains(getter(name));
-        } catch (RuntimeException e) {
-            ignored = false; // not without it
-        }
-        String value;
-        if (name.equals("maxActiveThreads")) {
-            value = "is " + ((ThreadPoolExecutor) daemon.getExecutorService()).getMaximumPoolSize();
-            ignored = false;
-        } else {
-            try {
-                Object got = new PropertyUtilsBean().getProperty(daemon.getMultiLangDaemonConfiguration(), name);
-                value = "is " + (got instanceof Object[] ? Arrays.toString((Object[]) got) : got);
-            } catch (NoSuchMethodException e) {
-                return ignored ? "ignored" : "taken";
-            }
-        }
-        return value + (ignored ? ", ignored" : "");
     }
 }

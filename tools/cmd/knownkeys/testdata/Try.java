@@ -1,0 +1,50 @@
+/**
+ * Reads pairs of lines from standard input, a properties file and a property,
+ * and says what the daemon makes of that property there. The test puts it before
+ * the class of KnownKeys.java, so that it is what Java runs.
+ */
+class Try {
+    public static void main(String[] args) throws Exception {
+        KnownKeys.silence();
+        Scanner in = new Scanner(System.in, StandardCharsets.UTF_8);
+        String users = KnownKeys.getters();
+        while (in.hasNextLine()) {
+            String file = in.nextLine(), name = in.nextLine();
+            try {
+                System.out.println(attempt(file, name, users));
+            } catch (Exception e) {
+                System.out.println("refused");
+            }
+        }
+        System.exit(0);
+    }
+
+    static String attempt(String file, String name, String users) throws Exception {
+        MultiLangDaemonConfig daemon = new MultiLangDaemonConfig(file);
+        Properties p = new Properties();
+        try (InputStream in = Files.newInputStream(Path.of(file))) {
+            p.load(in);
+        }
+        List<String> with = KnownKeys.dump(p);
+        p.remove(name);
+        boolean ignored = true;
+        try {
+            ignored = KnownKeys.dump(p).equals(with) && !users.contains(KnownKeys.getter(name));
+        } catch (RuntimeException e) {
+            ignored = false; // not without it
+        }
+        String value;
+        if (name.equals("maxActiveThreads")) {
+            value = "is " + ((java.util.concurrent.ThreadPoolExecutor) daemon.getExecutorService()).getMaximumPoolSize();
+            ignored = false;
+        } else {
+            try {
+                Object got = new PropertyUtilsBean().getProperty(daemon.getMultiLangDaemonConfiguration(), name);
+                value = "is " + (got instanceof Object[] ? Arrays.toString((Object[]) got) : got);
+            } catch (NoSuchMethodException e) {
+                return ignored ? "ignored" : "taken";
+            }
+        }
+        return value + (ignored ? ", ignored" : "");
+    }
+}
