@@ -13,7 +13,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/outside"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
@@ -27,24 +26,23 @@ var published = sync.OnceValues(func() (*releasedModules, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := outside.New(ctx, ws)
+	s, err := ws.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &releasedModules{o, ws}
-	shared.published = r
-	for _, m := range ws.Modules {
-		// Users' builds do not look at the go.sum of what they require.
-		if _, err := o.Proxy.Publish(ctx, ws, m, nil, nil); err != nil {
+	shared.published = s
+	for _, m := range s.Modules {
+		if err := s.Publish(ctx, m); err != nil {
 			return nil, err
 		}
 	}
-	return r, nil
+	first := s.Modules[0]
+	return &releasedModules{s, strings.TrimSuffix(first.Path, "/"+first.Dir)}, nil
 })
 
 type releasedModules struct {
-	*outside.Outside
-	ws *workspace.Workspace
+	*workspace.Snapshot
+	prefix string // of all module paths
 }
 
 func released(t *testing.T) *releasedModules {
@@ -60,11 +58,11 @@ func released(t *testing.T) *releasedModules {
 // module returns the module in a folder.
 func (r *releasedModules) module(t *testing.T, dir string) *workspace.Module {
 	t.Helper()
-	i := slices.IndexFunc(r.ws.Modules, func(m *workspace.Module) bool { return m.Dir == dir })
+	i := slices.IndexFunc(r.Modules, func(m *workspace.Module) bool { return m.Dir == dir })
 	if i < 0 {
 		t.Fatalf("no module %s", dir)
 	}
-	return r.ws.Modules[i]
+	return r.Modules[i]
 }
 
 // user makes a module that requires one of ours and has the one file, and
@@ -75,11 +73,11 @@ func (r *releasedModules) user(t *testing.T, env []string, requires, name, text 
 	m := r.module(t, requires)
 	goMod := "module user.invalid\n\ngo 1.25.0\n\nrequire " + m.Path + " " + m.Version + "\n"
 	for name, text := range map[string]string{"go.mod": goMod, name: text} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(text, "PREFIX", r.ws.Prefix)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(text, "PREFIX", r.prefix)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := outside.Go(t.Context(), dir, env, "mod", "tidy"); err != nil {
+	if _, err := workspace.Go(t.Context(), dir, env, "mod", "tidy"); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -171,7 +169,7 @@ func TestCounter(t *testing.T) {
 		},
 	} {
 		t.Run(u.requires, func(t *testing.T) {
-			out, err := outside.Go(t.Context(), r.user(t, r.Env, u.requires, u.name, u.text), r.Env, u.args...)
+			out, err := workspace.Go(t.Context(), r.user(t, r.Env, u.requires, u.name, u.text), r.Env, u.args...)
 			if err != nil || !strings.Contains(out, u.prints) {
 				t.Errorf("%v\n%s", err, out)
 			}
@@ -186,10 +184,10 @@ func TestProcessorDownloadsProtocolOnly(t *testing.T) {
 	r := released(t)
 	cache := t.TempDir()
 	// No other proxy: what else is wanted cannot be had.
-	env := append(slices.Clone(r.Env), "GOPROXY="+r.Proxy.URL()+",off", "GOMODCACHE="+cache)
+	env := append(slices.Clone(r.Env), "GOPROXY="+r.Proxy+",off", "GOMODCACHE="+cache)
 	_, program := readmePrograms(t)
 	dir := r.user(t, env, "processor", "main.go", program)
-	if _, err := outside.Go(t.Context(), dir, env, "build", "-o", os.DevNull, "."); err != nil {
+	if _, err := workspace.Go(t.Context(), dir, env, "build", "-o", os.DevNull, "."); err != nil {
 		t.Fatal(err)
 	}
 	downloads := filepath.Join(cache, "cache", "download")
@@ -204,7 +202,7 @@ func TestProcessorDownloadsProtocolOnly(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{r.ws.Prefix + "/processor", r.ws.Prefix + "/protocol"}; !slices.Equal(modules, want) {
+	if want := []string{r.prefix + "/processor", r.prefix + "/protocol"}; !slices.Equal(modules, want) {
 		t.Errorf("downloaded %v, want %v", modules, want)
 	}
 }
@@ -216,7 +214,7 @@ func (r *releasedModules) install(t *testing.T, module string, commands ...strin
 	bin = t.TempDir()
 	m := r.module(t, module)
 	for _, command := range commands {
-		if _, err := outside.Go(t.Context(), bin, append(slices.Clone(r.Env), "GOBIN="+bin), "install", m.Path+command+"@"+m.Version); err != nil {
+		if _, err := workspace.Go(t.Context(), bin, append(slices.Clone(r.Env), "GOBIN="+bin), "install", m.Path+command+"@"+m.Version); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -239,7 +237,7 @@ func TestInstalledCommandsRun(t *testing.T) {
 		t.Run(c.module, func(t *testing.T) {
 			bin := r.install(t, c.module, c.command)
 			name := filepath.Base(c.module + c.command)
-			out, err := outside.Run(t.Context(), bin, nil, sample.Command(bin, name), c.args...)
+			out, err := workspace.Run(t.Context(), bin, nil, sample.Command(bin, name), c.args...)
 			if err != nil || !strings.HasPrefix(out, c.prints) {
 				t.Errorf("%s: %v\n%s", name, err, out)
 			}
@@ -272,7 +270,7 @@ func TestREADMEPrograms(t *testing.T) {
 		t.Helper()
 		dir := r.user(t, r.Env, requires, "main.go", program)
 		command = sample.Command(shared.bin, name)
-		if _, err := outside.Go(t.Context(), dir, r.Env, "build", "-o", command, "."); err != nil {
+		if _, err := workspace.Go(t.Context(), dir, r.Env, "build", "-o", command, "."); err != nil {
 			t.Fatal(err)
 		}
 		return command
