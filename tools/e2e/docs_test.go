@@ -8,13 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // ARCHITECTURE.md has a line for each package, or one that ends in /... for a
 // folder of them.
 func TestArchitectureHasAllPackages(t *testing.T) {
-	root := needs.Workspace(t)
+	root := testenv.Workspace(t)
 	text, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestArchitectureHasAllPackages(t *testing.T) {
 			named = strings.Contains(string(text), "\n| `"+above+"/...` |")
 		}
 		if !named {
-			t.Errorf("ARCHITECTURE.md does not name %s: give it a line in its tables of folders", name)
+			t.Errorf("ARCHITECTURE.md does not name %s: give it a line in its table of packages", name)
 		}
 	}
 }

@@ -186,16 +186,17 @@ func (a *application) shell(script string) string {
 // environment in which the go command finds those and no other.
 func releases(t *testing.T, ws *workspace.Workspace, modules ...string) []string {
 	t.Helper()
-	proxy := workspace.Proxy{Dir: t.TempDir()}
-	for _, m := range ws.Modules {
+	s, err := ws.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Remove() })
+	for _, m := range s.Modules {
 		if slices.Contains(modules, m.Dir) {
-			if _, err := proxy.Publish(t.Context(), ws, m, nil, nil); err != nil {
+			if err := s.Publish(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	return []string{
-		"GOWORK=off", "GOTOOLCHAIN=local", "GOPROXY=" + proxy.URL(), "GONOSUMDB=" + ws.Unsummed(),
-		"GOMODCACHE=" + t.TempDir(), "GOFLAGS=-modcacherw",
-	}
+	return append(s.Env, "GOTOOLCHAIN=local", "GOPROXY="+s.Proxy)
 }

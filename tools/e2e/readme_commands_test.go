@@ -219,7 +219,7 @@ func newNewcomer(t *testing.T, r *releasedModules) *newcomer {
 	n.environ = append(sample.Environ(os.Environ(), bin), "GOBIN="+bin, "TMPDIR="+temp,
 		// The build cache serves the next clone too.
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -trimpath"),
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+workspace.FileURL(remote)+".insteadOf", "GIT_CONFIG_VALUE_0=https://"+r.ws.Prefix)
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+workspace.FileURL(remote)+".insteadOf", "GIT_CONFIG_VALUE_0=https://"+r.prefix)
 	// go run and go build stand in the workspace.
 	n.released = slices.DeleteFunc(slices.Clone(r.Env), func(e string) bool { return strings.HasPrefix(e, "GOWORK=") })
 	return n

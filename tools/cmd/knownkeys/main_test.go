@@ -9,16 +9,14 @@ import (
 	"testing"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // long skips a test that takes many seconds of Java.
 func long(t *testing.T) {
 	t.Helper()
-	if os.Getenv("LONG_TESTS") == "" {
-		t.Skip("a long test: set LONG_TESTS=1 to run it")
-	}
-	needs.Java(t)
+	testenv.Long(t)
+	testenv.Java(t)
 }
 
 // The keys that bootstrap carries are those that the daemon's classes have.
@@ -205,7 +203,7 @@ func checked(t *testing.T, file, name string) string {
 // keysText is the file that bootstrap carries.
 func keysText(t *testing.T) string {
 	t.Helper()
-	root := needs.Workspace(t)
+	root := testenv.Workspace(t)
 	text, err := os.ReadFile(filepath.Join(root, "bootstrap", "locks", "multilang-daemon-"+bootstrap.DaemonVersion+".keys"))
 	if err != nil {
 		t.Fatal(err)

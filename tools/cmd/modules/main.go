@@ -1,8 +1,7 @@
 // Command modules does for all modules of the workspace what the go command
-// does for one: it tidies them and cross-builds their commands. The modules
-// require each other at a version that is not released yet; where go.work does
-// not hold, a folder laid out as a module proxy, made from the tree, stands in
-// for the release.
+// does for one, and releases them. The modules require each other at versions
+// that are not released yet; where go.work does not hold, a folder laid out as
+// a module proxy, made from the tree, stands in for the release.
 package main
 
 import (
@@ -12,28 +11,39 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
+	"slices"
 	"syscall"
-
-	"github.com/spf13/pflag"
+	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-const usage = `usage: modules list|tidy|cross|affected [flags]
+const usage = `usage: modules list
+       modules affected REVISION
+       modules tidy
+       modules check [MODULE...]
+       modules prepare [MODULE...] VERSION
+       modules tag [MODULE...] VERSION
 
-  list    print the modules in dependency order: folder, path, version, siblings
-  tidy    run "go mod tidy" in each module, siblings from the tree; the lines of
-          siblings stay out of go.sum, they change with each commit
-  cross   build all commands for linux, darwin and windows, amd64 and arm64
-  affected
-          print the folders of the modules that the changes since --base affect:
-          those that changed, and those that are built of them
+A MODULE is a folder, as in processor/worker; without any, all are meant.
 
-flags:
-%s
-example:
-  go run ./tools/cmd/modules tidy
+  list      print the modules' folders in dependency order
+  affected  print those of them that changed since the revision, or are built of
+            one that did
+  tidy      run "go mod tidy" in each module, siblings from the tree, and write
+            go.work.sum anew. go.sum gets no line of a sibling: each commit to it
+            would change that
+  check     all modules are tidy; each MODULE, as its users get it - by version from
+            a module proxy made from the tree, GOWORK=off, an empty module cache -
+            passes go vet and, except for tools, its tests; its commands install
+  prepare   write what a release needs, to be committed: the date in the changelog,
+            the versions that siblings are required at, their sums
+  tag       check the modules, and that there is nothing left to prepare; tag the
+            last commit, all or none; print how to push the tags
+
+examples:
+  go run ./tools/cmd/modules check protocol processor
+  go run ./tools/cmd/modules prepare protocol processor v0.2.0
 `
 
 // errUsage marks what is the caller's mistake: exit status 2.
@@ -53,63 +63,88 @@ func main() {
 	os.Exit(1)
 }
 
-type options struct {
-	dirs bool
-	base string
+// A task is one run of this command.
+type task struct {
+	ws             *workspace.Workspace
+	copy           *workspace.Snapshot // of ws, where there is something to do with it
+	before         string              // the tree of copy before it was changed
+	dirs           []string            // of the modules that are meant; none: all
+	last           string              // the revision of affected, the version of prepare and tag
+	stdout, stderr io.Writer
+}
+
+var actions = map[string]func(*task, context.Context) error{
+	"list":     (*task).list,
+	"affected": (*task).affected,
+	"tidy":     (*task).tidy,
+	"check":    (*task).check,
+	"prepare":  (*task).prepare,
+	"tag":      (*task).tag,
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var opts options
-	flags := pflag.NewFlagSet("modules", pflag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.BoolVar(&opts.dirs, "dirs", false, "list: print the folders only")
-	flags.StringVar(&opts.base, "base", "", "affected: the git `REVISION` that the tree is compared with")
-	help := flags.BoolP("help", "h", false, "print this text")
-	if err := flags.Parse(args); err != nil {
-		return fmt.Errorf("%w; %w", err, errUsage)
-	}
-	if *help {
-		_, err := fmt.Fprintf(stdout, usage, flags.FlagUsages())
+	if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
+		_, err := io.WriteString(stdout, usage)
 		return err
 	}
-	if flags.NArg() != 1 {
-		return fmt.Errorf("want one of list, tidy, cross, affected; %w", errUsage)
+	if len(args) == 0 || actions[args[0]] == nil {
+		return fmt.Errorf("want one of list, affected, tidy, check, prepare, tag; %w", errUsage)
 	}
-	todo, ok := map[string]func(context.Context, *task) error{
-		"list": list, "tidy": tidy, "cross": cross, "affected": affected,
-	}[flags.Arg(0)]
-	if !ok {
-		return fmt.Errorf("no such thing to do: %q; %w", flags.Arg(0), errUsage)
+	todo, n := args[0], len(args)-1
+	t := &task{dirs: args[1:], stdout: stdout, stderr: stderr}
+	if todo == "affected" || todo == "prepare" || todo == "tag" {
+		if n == 0 {
+			return fmt.Errorf("%s lacks an argument; %w", todo, errUsage)
+		}
+		t.dirs, t.last = args[1:n], args[n]
+	}
+	if len(t.dirs) > 0 && (todo == "list" || todo == "affected" || todo == "tidy") {
+		return fmt.Errorf("%s takes no modules; %w", todo, errUsage)
 	}
 	root, err := workspace.Find(ctx, ".")
 	if err != nil {
 		return err
 	}
-	ws, err := workspace.Load(root)
-	if err != nil {
+	if t.ws, err = workspace.Load(root); err != nil {
 		return err
 	}
-	t := &task{options: opts, ws: ws, stdout: stdout, stderr: stderr}
-	if err := todo(ctx, t); err != nil {
-		if ctx.Err() != nil {
-			return errors.New("interrupted")
+	for _, dir := range t.dirs {
+		if !slices.ContainsFunc(t.ws.Modules, func(m *workspace.Module) bool { return m.Dir == dir }) {
+			return fmt.Errorf("no module in folder %s, see modules list; %w", dir, errUsage)
 		}
-		return err
+	}
+	if todo != "list" && todo != "affected" {
+		if t.copy, err = t.ws.Snapshot(ctx); err != nil {
+			return err
+		}
+		defer t.copy.Remove()
+		if t.before, err = t.copy.Tree(ctx); err != nil {
+			return err
+		}
+	}
+	return actions[todo](t, ctx)
+}
+
+func (t *task) list(context.Context) error {
+	for _, m := range t.ws.Modules {
+		fmt.Fprintln(t.stdout, m.Dir)
 	}
 	return nil
 }
 
-func list(_ context.Context, t *task) error {
-	for _, m := range t.ws.Modules {
-		if t.dirs {
-			fmt.Fprintln(t.stdout, m.Dir)
-			continue
-		}
-		names := make([]string, len(m.Siblings))
-		for i, s := range m.Siblings {
-			names[i] = s.Dir
-		}
-		fmt.Fprintln(t.stdout, strings.Join(append([]string{m.Dir, m.Path, m.Version}, names...), " "))
+// meant returns the modules that are meant, of the copy, in dependency order.
+func (t *task) meant() []*workspace.Module {
+	return slices.DeleteFunc(slices.Clone(t.copy.Modules), func(m *workspace.Module) bool {
+		return len(t.dirs) > 0 && !slices.Contains(t.dirs, m.Dir)
+	})
+}
+
+// step runs f and prints one line with its name and the seconds that it took.
+func (t *task) step(name, dir string, f func() error) error {
+	start := time.Now()
+	if err := f(); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
 	}
+	fmt.Fprintf(t.stderr, "%-40s %6.1f s\n", name+" "+dir, time.Since(start).Seconds())
 	return nil
 }

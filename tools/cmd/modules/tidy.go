@@ -1,112 +1,115 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 
-	"golang.org/x/mod/modfile"
-
-	"github.com/seed96110120/kinesis-client-go/tools/internal/outside"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// tidy tidies a copy of each module and writes what has changed to the tree.
-// Each is published as tidied, so that the next one is tidied against it.
-func tidy(ctx context.Context, t *task) (err error) {
-	o, err := outside.New(ctx, t.ws)
-	if err != nil {
+// tidy tidies the copy and writes what has changed there to the tree.
+func (t *task) tidy(ctx context.Context) error {
+	if err := t.tidyAll(ctx); err != nil {
 		return err
 	}
-	defer o.Remove()
-	for _, m := range t.ws.Modules {
-		var changed bool
-		if err := t.step("tidy "+m.Dir, func() error {
-			tree := filepath.Join(t.ws.Root, filepath.FromSlash(m.Dir))
-			// A sum of a sibling that was written for another state of the
-			// tree would be a checksum mismatch.
-			sum, err := outside.ReadIfExists(filepath.Join(tree, "go.sum"))
-			if err != nil {
-				return err
-			}
-			dir, err := o.Pack(ctx, m, nil, t.ws.WithoutSiblings(sum))
-			if err != nil {
-				return err
-			}
-			goMod, goSum, err := o.Tidy(ctx, dir)
-			if err != nil {
-				return err
-			}
-			goSum = t.ws.WithoutSiblings(goSum)
-			if err := sameGo(filepath.Join(tree, "go.mod"), goMod); err != nil {
-				return err
-			}
-			if changed, err = store(tree, goMod, goSum); err != nil {
-				return err
-			}
-			_, err = o.Proxy.Publish(ctx, t.ws, m, goMod, goSum)
+	// The sums of all that the workspace requires. Other commands would add some
+	// of them, and none takes one away: what this writes, none changes.
+	if err := t.step("download", "go.work", func() error {
+		if err := os.RemoveAll(filepath.Join(t.copy.Root, "go.work.sum")); err != nil {
 			return err
-		}); err != nil {
-			return fmt.Errorf("%s: %w", m.Dir, err)
 		}
-		if changed {
-			fmt.Fprintln(t.stderr, "  changed", m.Dir)
-		}
-	}
-	// The workspace may need sums that no single module does: those are
-	// written to go.work.sum by the first command that wants them.
-	return t.step("build work", func() error {
-		_, err := outside.Go(ctx, t.ws.Root, []string{"GOWORK=" + filepath.Join(t.ws.Root, "go.work")}, "build", "work")
+		_, err := workspace.Go(ctx, t.copy.Root, []string{"GOWORK=" + filepath.Join(t.copy.Root, "go.work")}, "mod", "download")
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	return t.apply(ctx)
 }
 
-// sameGo refuses a tidied go.mod whose go line was raised because a
-// requirement has a higher one: which Go a module asks of its users is not for
-// a tool to decide.
-func sameGo(name string, tidied []byte) error {
-	text, err := os.ReadFile(name)
-	if err != nil {
+// tidyAll tidies all modules of the copy. Siblings' lines stay out of go.sum.
+func (t *task) tidyAll(ctx context.Context) error {
+	if err := t.tidyModules(ctx, t.copy.Modules); err != nil {
 		return err
 	}
-	var lines [2]string
-	for i, text := range [][]byte{text, tidied} {
-		f, err := modfile.ParseLax(name, text, nil)
-		if err != nil {
+	return t.withoutSiblings(t.copy.Modules)
+}
+
+// tidyModules tidies modules of the copy, each against its siblings in the
+// proxy, and puts them there.
+func (t *task) tidyModules(ctx context.Context, modules []*workspace.Module) error {
+	// A sum of another state of a sibling would be a mismatch.
+	if err := t.withoutSiblings(modules); err != nil {
+		return err
+	}
+	for _, m := range modules {
+		if err := t.step("tidy", m.Dir, func() error {
+			if _, err := workspace.Go(ctx, t.copy.File(m, ""), t.copy.Env, "mod", "tidy"); err != nil {
+				return err
+			}
+			return t.copy.Publish(ctx, m)
+		}); err != nil {
 			return err
 		}
-		if f.Go != nil {
-			lines[i] = f.Go.Version
-		}
-	}
-	if lines[0] != lines[1] {
-		return fmt.Errorf("go mod tidy changes the go line from %s to %s: a requirement wants it, choose an older version of that (see go mod graph), or change the line yourself", lines[0], lines[1])
 	}
 	return nil
 }
 
-// store writes go.mod and go.sum where they differ. A module without
-// dependencies has no go.sum.
-func store(dir string, goMod, goSum []byte) (changed bool, err error) {
-	for name, text := range map[string][]byte{"go.mod": goMod, "go.sum": goSum} {
-		name = filepath.Join(dir, name)
-		old, err := outside.ReadIfExists(name)
-		if err != nil {
-			return changed, err
-		}
-		if bytes.Equal(old, text) && (len(text) > 0 || old == nil) {
+// withoutSiblings removes the lines of all siblings from modules' go.sum, and
+// a go.sum that has no other.
+func (t *task) withoutSiblings(modules []*workspace.Module) error {
+	var paths []string
+	for _, m := range t.copy.Modules {
+		paths = append(paths, regexp.QuoteMeta(m.Path))
+	}
+	lines := regexp.MustCompile(`(?m)^(?:` + strings.Join(paths, "|") + `) .*\n`)
+	for _, m := range modules {
+		name := t.copy.File(m, "go.sum")
+		text, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		changed = true
-		if len(text) == 0 {
-			err = os.Remove(name)
-		} else {
-			err = os.WriteFile(name, text, 0o666)
-		}
 		if err != nil {
-			return changed, err
+			return err
+		}
+		text = lines.ReplaceAll(text, nil)
+		if err := os.WriteFile(name, text, 0o666); err != nil {
+			return err
+		}
+		if len(text) == 0 {
+			if err := os.Remove(name); err != nil {
+				return err
+			}
 		}
 	}
-	return changed, nil
+	return nil
+}
+
+// changes returns, as git diff does, what has changed in the copy.
+func (t *task) changes(ctx context.Context) (string, error) {
+	now, err := t.copy.Tree(ctx)
+	if err != nil {
+		return "", err
+	}
+	return workspace.Run(ctx, t.copy.Root, nil, "git", "diff", "--no-renames", t.before, now)
+}
+
+// apply writes to the tree what has changed in the copy, and prints it in short.
+func (t *task) apply(ctx context.Context) error {
+	diff, err := t.changes(ctx)
+	if err != nil || diff == "" {
+		return err
+	}
+	patch := filepath.Join(t.copy.Temp, "patch")
+	if err := os.WriteFile(patch, []byte(diff), 0o666); err != nil {
+		return err
+	}
+	short, err := workspace.Run(ctx, t.ws.Root, nil, "git", "apply", "--stat", "--apply", patch)
+	fmt.Fprint(t.stdout, short)
+	return err
 }

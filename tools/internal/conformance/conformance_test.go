@@ -19,28 +19,25 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// temp is for what the tests share; TestMain removes it.
+// temp is for what the tests share; testenv removes it.
 var temp string
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == childArg {
 		runChild(os.Args[2])
 	}
-	os.Exit(runTests(m))
-}
-
-func runTests(m *testing.M) int {
-	var err error
-	if temp, err = os.MkdirTemp("", "kcl-conformance-"); err != nil {
-		fmt.Fprintf(os.Stderr, "conformance: %v\n", err)
-		return 1
-	}
-	defer os.RemoveAll(temp)
-	return m.Run()
+	os.Exit(testenv.Main(func() int {
+		var err error
+		if temp, err = os.MkdirTemp("", "conformance-"); err != nil {
+			fmt.Fprintf(os.Stderr, "conformance: %v\n", err)
+			return 1
+		}
+		return m.Run()
+	}))
 }
 
 // testChild returns the executable that is a child of this file's package.
@@ -61,7 +58,7 @@ var build struct {
 // consumerSample returns the sample as an executable, built once.
 func consumerSample(t *testing.T) string {
 	t.Helper()
-	root := needs.Workspace(t)
+	root := testenv.Workspace(t)
 	build.once.Do(func() { build.err = sample.Build(t.Context(), root, temp) })
 	if build.err != nil {
 		t.Fatal(build.err)
@@ -72,9 +69,7 @@ func consumerSample(t *testing.T) string {
 // long skips a test that can wait. One of them starts a JVM, or several.
 func long(t *testing.T) {
 	t.Helper()
-	if os.Getenv("LONG_TESTS") == "" {
-		t.Skip("a long test: set LONG_TESTS=1 to run it")
-	}
+	testenv.Long(t)
 }
 
 // start starts a driver in a folder of its own. A test that hangs ends with the
@@ -83,7 +78,7 @@ func start(t *testing.T, environ ...string) (*conformance.Driver, string) {
 	t.Helper()
 	// These JVMs do not live long enough for anything but a quick start.
 	environ = append(environ, "JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-	c := conformance.Config{Java: needs.JDK(t), Dir: t.TempDir(), Environ: environ}
+	c := conformance.Config{Java: testenv.JDK(t), Dir: t.TempDir(), Environ: environ}
 	d, err := conformance.Start(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/needs"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // The client in PROTOCOL.md, as it stands there, is one that Amazon's classes
@@ -20,8 +20,8 @@ import (
 func TestPROTOCOLClient(t *testing.T) {
 	long(t)
 	t.Parallel()
-	needs.Command(t, "python3")
-	page, err := os.ReadFile(filepath.Join(needs.Workspace(t), "protocol", "PROTOCOL.md"))
+	testenv.Command(t, "python3")
+	page, err := os.ReadFile(filepath.Join(testenv.Workspace(t), "protocol", "PROTOCOL.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
+)
+
+func (t *task) check(ctx context.Context) (err error) {
+	// The sums of siblings are those of a release, from which the tree may have
+	// moved on: they are compared when there is the next.
+	if err := t.withoutSiblings(t.copy.Modules); err != nil {
+		return err
+	}
+	if t.before, err = t.copy.Tree(ctx); err != nil {
+		return err
+	}
+	if err := t.tidyAll(ctx); err != nil {
+		return err
+	}
+	diff, err := t.changes(ctx)
+	if err != nil {
+		return err
+	}
+	if diff != "" {
+		return fmt.Errorf("not tidy, run go run ./tools/cmd/modules tidy:\n%s", diff)
+	}
+	return t.prove(ctx)
+}
+
+// prove proves of each module that is meant that its users can use it as it is
+// in the proxy.
+func (t *task) prove(ctx context.Context) error {
+	for _, m := range t.meant() {
+		dir := filepath.Join(t.copy.Temp, "users", filepath.FromSlash(m.Dir))
+		goMod := []byte("module user.invalid\n\ngo 1.25.0\n")
+		if err := errors.Join(os.MkdirAll(dir, 0o777), os.WriteFile(filepath.Join(dir, "go.mod"), goMod, 0o666)); err != nil {
+			return err
+		}
+		env := append(slices.Clone(t.copy.Env), "GOBIN="+filepath.Join(dir, "bin"), "LONG_TESTS=")
+		all := m.Path + "/..."
+		steps := [][]string{
+			{"get", m.Path + "@" + m.Version},
+			{"vet", "-mod=mod", all},
+			{"test", "-mod=mod", "-vet=off", "-count=1", all},
+			{"install", all + "@" + m.Version}, // what is a command
+		}
+		for _, args := range steps {
+			if args[0] == "test" && m.Dir == endToEnd {
+				continue
+			}
+			if err := t.step(args[0], m.Dir, func() error {
+				_, err := workspace.Go(ctx, dir, env, args...)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
