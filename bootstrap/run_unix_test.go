@@ -245,6 +245,7 @@ func TestRunKnowsTheEnd(t *testing.T) {
 // The number of shards is told when the daemon has initialised, and when it has
 // changed.
 func TestRunTellsTheShards(t *testing.T) {
+	t.Parallel()
 	held := make(chan int, 9)
 	out := newTranscript()
 	ctx, cancel := context.WithCancel(t.Context())
