@@ -35,7 +35,8 @@ A MODULE is a folder, as in processor/worker; without any, all are meant.
             would change that
   check     all modules are tidy; each MODULE, as its users get it - by version from
             a module proxy made from the tree, GOWORK=off, an empty module cache -
-            passes go vet and, except for tools, its tests; its commands install
+            passes go vet and its tests, and its commands install. tools passes
+            go vet only: it tests and runs the checkout
   prepare   write what a release needs, to be committed: the date in the changelog,
             the versions that siblings are required at, their sums
   tag       check the modules, and that there is nothing left to prepare; tag the
