@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
 )
@@ -120,7 +120,7 @@ func startAWS(t *testing.T, endpoint string) func(args ...string) (stdout, stder
 	if err != nil {
 		t.Fatal(err)
 	}
-	process, err := child.Start(cmd)
+	process, err := subprocess.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}

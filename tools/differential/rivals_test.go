@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
@@ -43,7 +43,7 @@ func install(t *testing.T, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr
-	if err := child.Run(t.Context(), cmd, time.Second); err != nil {
+	if err := subprocess.Run(t.Context(), cmd, time.Second); err != nil {
 		t.Fatalf("%v: %v", cmd.Args, err)
 	}
 }
@@ -81,7 +81,7 @@ func kinesisLocal(t *testing.T) string {
 		} {
 			cmd.Env = append(cmd.Env, change+"_DURATION=1ms")
 		}
-		process, err := child.Start(cmd)
+		process, err := subprocess.Start(cmd)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func kinesisLocal(t *testing.T) string {
 }
 
 // listens waits until somebody listens, false when the process ends before.
-func listens(t *testing.T, process *child.Process, addr string) bool {
+func listens(t *testing.T, process *subprocess.Process, addr string) bool {
 	t.Helper()
 	for {
 		select {

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
@@ -351,7 +351,7 @@ func (n *newcomer) run(c readmeCommand, script string, environ []string) (stdout
 	cmd, s := n.command(script, environ)
 	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
 	defer cancel()
-	err := child.Run(ctx, cmd, time.Second)
+	err := subprocess.Run(ctx, cmd, time.Second)
 	stdout, all = s.both()
 	if err != nil {
 		n.t.Fatalf("README.md:%d: %s: %v\n%s", c.line, script, err, tail(all))
@@ -364,7 +364,7 @@ func (n *newcomer) run(c readmeCommand, script string, environ []string) (stdout
 func (n *newcomer) watch(c readmeCommand, script string, environ []string, how howTyped) (stdout, all string) {
 	n.t.Helper()
 	cmd, s := n.command(script, environ)
-	p, err := child.Start(cmd)
+	p, err := subprocess.Start(cmd)
 	if err != nil {
 		n.t.Fatal(err)
 	}

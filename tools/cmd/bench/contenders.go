@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
@@ -107,7 +107,7 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 	cmd.Dir = dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := child.Run(ctx, cmd, time.Second)
+	err := subprocess.Run(ctx, cmd, time.Second)
 	if errors.Is(err, exec.ErrNotFound) {
 		return "", fmt.Errorf("there is no %s on PATH, which this bench needs", name)
 	}

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
 // idleShards are those whose memory is measured.
@@ -100,7 +100,7 @@ func (b *bench) worker(ctx context.Context, loads []load) (*report, error) {
 type workerProcess struct {
 	contender
 	environ []string
-	process *child.Process
+	process *subprocess.Process
 }
 
 // startWorker starts a worker and returns when it has said how to start a shim.
@@ -112,7 +112,7 @@ func (b *bench) startWorker(ctx context.Context, name string, environ []string) 
 	cmd := exec.Command(filepath.Join(b.dir, "worker"))
 	cmd.Env = append(append(os.Environ(), "BENCH_ADDR="+l.Addr().String()), environ...)
 	cmd.Stderr = os.Stderr
-	process, err := child.Start(cmd)
+	process, err := subprocess.Start(cmd)
 	if err != nil {
 		l.Close()
 		return nil, err

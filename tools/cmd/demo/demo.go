@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
@@ -142,7 +142,7 @@ func (p place) run(ctx context.Context, name string, args ...string) (string, er
 	cmd := exec.Command(sample.Command(p.bin, name), args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, p.environ, &stdout, &stderr
-	if err := child.Run(ctx, cmd, 2*time.Second); err != nil {
+	if err := subprocess.Run(ctx, cmd, 2*time.Second); err != nil {
 		return "", fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil

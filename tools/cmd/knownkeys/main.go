@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
@@ -100,7 +100,7 @@ func java(ctx context.Context, program, stdin string) (stdout string, err error)
 		"-cp", strings.Join(fetched.Files, string(os.PathListSeparator)), source)
 	var out, errOut bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
-	if err := child.Run(ctx, cmd, time.Second); err != nil {
+	if err := subprocess.Run(ctx, cmd, time.Second); err != nil {
 		return "", fmt.Errorf("run KnownKeys.java: %w: %s", err, strings.TrimSpace(errOut.String()))
 	}
 	return out.String(), nil

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
 //go:embed Driver.java
@@ -72,7 +72,7 @@ func compile(ctx context.Context, java, classPath string) (string, error) {
 	cmd := exec.Command(javac, "--release", release, "-proc:none", "-cp", classPath, "-d", made, file)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := child.Run(ctx, cmd, time.Second); err != nil {
+	if err := subprocess.Run(ctx, cmd, time.Second); err != nil {
 		return "", fmt.Errorf("cannot compile the driver: %w: %s", err, strings.TrimSpace(out.String()))
 	}
 	err = os.Rename(made, classes)

@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
 // Config says how to run the driver. Only Java must be set.
@@ -42,7 +42,7 @@ type Config struct {
 // A Driver is a JVM that plays the daemon, for any number of shards at once.
 // Its methods may be called concurrently.
 type Driver struct {
-	process *child.Process
+	process *subprocess.Process
 	log     *log
 
 	mu       sync.Mutex // for stdin and shards
@@ -85,7 +85,7 @@ func Start(ctx context.Context, c Config) (*Driver, error) {
 		return nil, err
 	}
 	cmd.Stdout = stdout
-	d.process, err = child.Start(cmd)
+	d.process, err = subprocess.Start(cmd)
 	stdout.Close()
 	if err != nil {
 		reports.Close()

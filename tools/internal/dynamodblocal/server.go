@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
 // minJava is the Java release that its classes are compiled for.
@@ -67,7 +67,7 @@ var ErrPortInUse = errors.New("port in use")
 // concurrently.
 type Server struct {
 	url     string
-	process *child.Process
+	process *subprocess.Process
 	output  *tail
 	tempDir string
 	log     *slog.Logger
@@ -183,7 +183,7 @@ func start(ctx context.Context, java string, jars []string, port int, log *slog.
 	}
 	cmd.Stdout, cmd.Stderr = s.output, s.output
 	began := time.Now()
-	if s.process, err = child.Start(cmd); err != nil {
+	if s.process, err = subprocess.Start(cmd); err != nil {
 		os.RemoveAll(tempDir)
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (s *Server) watch() {
 	close(s.done)
 }
 
-func ended(p *child.Process) error {
+func ended(p *subprocess.Process) error {
 	if p.Err() != nil {
 		return p.Err()
 	}

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
 // DaemonConfig says how to run the daemon.
@@ -41,7 +41,7 @@ type DaemonConfig struct {
 // consumer-sample. Its methods may be called concurrently.
 type Daemon struct {
 	name    string // of the command
-	process *child.Process
+	process *subprocess.Process
 	out     *output
 	log     *os.File
 }
@@ -63,7 +63,7 @@ func StartDaemon(c DaemonConfig) (*Daemon, error) {
 	cmd.Dir, cmd.Env = c.Dir, c.Environ
 	out := &output{file: log, started: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = out, out
-	process, err := child.Start(cmd)
+	process, err := subprocess.Start(cmd)
 	if err != nil {
 		log.Close()
 		return nil, err

@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
 // commands are the packages of the commands, relative to the workspace's root.
@@ -34,7 +34,7 @@ func Build(ctx context.Context, root, bin string) error {
 	cmd.Dir = root
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := child.Run(ctx, cmd, time.Second)
+	err := subprocess.Run(ctx, cmd, time.Second)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/zip"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/child"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
 // A Snapshot is a copy of a workspace in a temporary folder, which may be
@@ -149,7 +149,7 @@ func Run(ctx context.Context, dir string, env []string, name string, args ...str
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A Ctrl-C leaves the command 5 s to end.
-	if err := child.Run(ctx, cmd, 5*time.Second); err != nil {
+	if err := subprocess.Run(ctx, cmd, 5*time.Second); err != nil {
 		// Without env: a GOPROXY may have a password in it.
 		return "", fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, &stdout, &stderr)
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package child
+package subprocess
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 )
 
 // The test binary plays the parent that is killed.
-const parentEnv = "CHILD_TEST_PARENT"
+const parentEnv = "SUBPROCESS_TEST_PARENT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(parentEnv) != "" {

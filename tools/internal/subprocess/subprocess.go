@@ -1,10 +1,10 @@
-// Package child runs a process that cannot outlive the program that started
+// Package subprocess runs a process that cannot outlive the program that started
 // it: not when the program ends in an orderly way, not when it is killed.
 //
 // The process gets a process group of its own, so a Ctrl-C at the terminal
 // reaches only the parent, which then decides when and in which order its
 // children end. What a child leaves behind in its group is ended with it.
-package child
+package subprocess
 
 import (
 	"context"
