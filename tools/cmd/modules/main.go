@@ -51,6 +51,10 @@ examples:
 var errUsage = errors.New("try --help")
 
 func main() {
+	// A git hook has these, and they are not those of a copy.
+	for _, name := range []string{"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"} {
+		os.Unsetenv(name)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
