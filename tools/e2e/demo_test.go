@@ -56,6 +56,7 @@ var lastLine = regexp.MustCompile(`\Ademo: sent=(\d+) received=(\d+) missing=0 d
 // The lines of a file, put together from the shard files, are the file's.
 func TestDemoOfAFile(t *testing.T) {
 	testenv.Long(t)
+	t.Parallel()
 	for name, args := range map[string][]string{"children": nil, "worker": {"--worker"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,6 +111,7 @@ func demoOfAFile(t *testing.T, args ...string) {
 // Ctrl-C at any moment leaves no process and no file behind.
 func TestDemoInterrupted(t *testing.T) {
 	testenv.Long(t)
+	t.Parallel()
 	for _, tc := range []struct {
 		step string
 		args []string

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,11 +27,9 @@ import (
 )
 
 // inBothModes runs a test as KCL reads by GetRecords and as it reads by
-// SubscribeToShard, each with a Kinesis of its own. The tests run one after the
-// other: with more daemons at once KCL gets too little of the processor to renew
-// its leases. How the daemons stop is not looked at, as other tests do: KCL may
-// give itself some of many leases again while it gives them up, and then waits
-// for them until its grace is over.
+// SubscribeToShard, each with a Kinesis of its own. The daemons are killed at the
+// end; other tests look at how they stop. KCL may give itself some of many leases
+// again while it gives them up, and then waits for them until its grace is over.
 func inBothModes(t *testing.T, test func(*retrieval)) {
 	for _, mode := range []string{"POLLING", "FANOUT"} {
 		t.Run(mode, func(t *testing.T) {
@@ -51,15 +50,27 @@ type retrieval struct {
 	client *kinesis.Client
 }
 
-const noted = childEnv + "=note"
+// start starts a daemon whose processors note what they get. It is killed at the
+// end of the test.
+func (r *retrieval) start() *sample.Daemon {
+	r.t.Helper()
+	d := r.application.start(childEnv + "=note")
+	r.t.Cleanup(func() {
+		if java := d.JavaPID(); java > 0 { // 0 before it was started
+			syscall.Kill(-java, syscall.SIGKILL)
+		}
+	})
+	return d
+}
 
 // A split, a merge and an update of the shard count while records are put:
 // every parent ends, once, and every record comes.
 func TestReshardUnderLoad(t *testing.T) {
 	testenv.Long(t)
+	t.Parallel()
 	inBothModes(t, func(r *retrieval) {
 		t := r.t
-		d := r.start(noted)
+		d := r.start()
 		put := r.startProducing(5000, 500)
 		shard := func(number int) *string { return aws.String(fmt.Sprintf("shardId-%012d", number)) }
 		reshards := []func() error{
@@ -107,8 +118,9 @@ func TestReshardUnderLoad(t *testing.T) {
 // leaseLost, and nothing is lost on the way.
 func TestTwoDaemonsShareTheShards(t *testing.T) {
 	testenv.Long(t)
+	t.Parallel()
 	inBothModes(t, func(r *retrieval) {
-		first := r.start(noted)
+		first := r.start()
 		r.produce(100)
 		r.awaitAll(first)
 		second := r.startWorker("worker-2")
@@ -135,6 +147,7 @@ func (r *retrieval) handedOver() bool {
 // Whatever Kinesis answers, nothing is lost.
 func TestFaultsLoseNothing(t *testing.T) {
 	testenv.Long(t)
+	t.Parallel()
 	inBothModes(t, func(r *retrieval) {
 		if err := r.server.SetFaults(
 			fault.Rule{Kind: fault.Error, Rate: 0.05},
@@ -145,7 +158,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 		); err != nil {
 			r.t.Fatal(err)
 		}
-		d := r.start(noted)
+		d := r.start()
 		r.startProducing(5000, 500)()
 		r.awaitAll(d)
 		for _, f := range r.faults() {
@@ -253,11 +266,13 @@ func (r *retrieval) startWorker(id string) *sample.Daemon {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	other := *r.application
-	other.properties = filepath.Join(r.dir, id+".properties")
+	named := *r.application
+	named.properties = filepath.Join(r.dir, id+".properties")
 	// Of two lines with one name, Java takes the last.
-	if err := os.WriteFile(other.properties, append(properties, "workerId = "+id+"\n"...), 0o644); err != nil {
+	if err := os.WriteFile(named.properties, append(properties, "workerId = "+id+"\n"...), 0o644); err != nil {
 		r.t.Fatal(err)
 	}
-	return other.start(noted)
+	other := *r
+	other.application = &named
+	return other.start()
 }

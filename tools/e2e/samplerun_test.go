@@ -22,6 +22,7 @@ func newSampleRun(t *testing.T, shards int, args ...string) *application {
 // killed while it goes on. Nothing is lost, nothing is written twice, and the
 // stop has its checkpoints.
 func TestSampleRun(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{"handover": nil, "relay": {"--relay"}} {
 		t.Run(name, func(t *testing.T) {
 			if name == "relay" {
