@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	if !given("test.parallel") {
 		// The tests wait for the daemon more than they work.
-		flag.Set("test.parallel", "4")
+		flag.Set("test.parallel", "6")
 	}
 	if os.Getenv("JAVA_TOOL_OPTIONS") == "" {
 		// A daemon lives for seconds here: most of its processor time would go

@@ -240,7 +240,7 @@ func (a *application) missing() int {
 
 func (a *application) count(event string) int { return strings.Count(a.read("events.txt"), event+" ") }
 
-// kills is how often the long tests kill something in a row; one is enough to
+// kills is how often the long tests kill something in a row. Once is enough to
 // see that it works.
 func kills() int {
 	if testenv.IsLong() {
@@ -373,7 +373,7 @@ func TestWorkersProcessorFails(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, 4, stack.Setting{Name: "shutdownGraceMillis", Value: "30000"})
 	w := a.startWorker("worker")
-	for n := range kills() {
+	for n := range 4 {
 		a.produce(200)
 		w.awaitAll()
 		if err := os.WriteFile(filepath.Join(a.dir, []string{"fail", "panic"}[n%2]), nil, 0o644); err != nil {
