@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lifeline"
 )
 
 // The tests run this binary again in the role of Java, of a record processor
@@ -23,46 +23,12 @@ import (
 const roleVariable = "KCL_BOOTSTRAP_TEST_ROLE"
 
 func TestMain(m *testing.M) {
+	lifeline.Tie()
 	if role, ok := roles[os.Getenv(roleVariable)]; ok {
-		heedLifeline()
 		role()
 		os.Exit(0)
 	}
-	holdLifeline()
 	os.Exit(m.Run())
-}
-
-// lifelineVariable names a file that the tests' processes inherit, and theirs too.
-const lifelineVariable = "KCL_BOOTSTRAP_TEST_LIFELINE"
-
-// lifeline is the end of a pipe that only this process has. However it ends, the
-// kernel closes it, which the others take for their own end.
-var lifeline *os.File
-
-func holdLifeline() {
-	r, w, err := os.Pipe()
-	if err != nil {
-		panic(err)
-	}
-	// A copy is inherited. Its number is none that a command's own files get.
-	fd, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD, 100)
-	if err != nil {
-		panic(err)
-	}
-	lifeline = w
-	os.Setenv(lifelineVariable, strconv.Itoa(fd))
-}
-
-func heedLifeline() {
-	fd, err := strconv.Atoi(os.Getenv(lifelineVariable))
-	if err != nil {
-		panic(err)
-	}
-	end := os.NewFile(uintptr(fd), "lifeline")
-	go func() {
-		io.Copy(io.Discard, end)
-		syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	}()
 }
 
 var roles = map[string]func(){

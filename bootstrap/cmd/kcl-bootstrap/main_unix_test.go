@@ -25,9 +25,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lifeline"
 )
 
 // The tests run this binary again: as kcl-bootstrap with a small lock, under
@@ -39,9 +38,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(lifelineVariable) != "" {
-		heedLifeline()
-	}
+	lifeline.Tie()
 	switch {
 	case os.Getenv(childVariable) != "":
 		child(os.Getenv(childVariable))
@@ -54,7 +51,6 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(realMain(lock))
 	}
-	holdLifeline()
 	// Most tests wait more than they work. The command line's -parallel counts.
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
@@ -63,39 +59,6 @@ func TestMain(m *testing.M) {
 	// caught here is theirs to decide on.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(m.Run())
-}
-
-// lifelineVariable names a file that the tests' processes inherit, and theirs too.
-const lifelineVariable = "KCL_BOOTSTRAP_TEST_LIFELINE"
-
-// lifeline is the end of a pipe that only this process has. However it ends, the
-// kernel closes it, which the others take for their own end.
-var lifeline *os.File
-
-func holdLifeline() {
-	r, w, err := os.Pipe()
-	if err != nil {
-		panic(err)
-	}
-	// A copy is inherited. Its number is none that a command's own files get.
-	fd, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD, 100)
-	if err != nil {
-		panic(err)
-	}
-	lifeline = w
-	os.Setenv(lifelineVariable, strconv.Itoa(fd))
-}
-
-func heedLifeline() {
-	fd, err := strconv.Atoi(os.Getenv(lifelineVariable))
-	if err != nil {
-		panic(err)
-	}
-	end := os.NewFile(uintptr(fd), "lifeline")
-	go func() {
-		io.Copy(io.Discard, end)
-		syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	}()
 }
 
 // java behaves as MultiLangDaemon does.
