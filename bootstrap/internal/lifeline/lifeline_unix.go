@@ -14,10 +14,6 @@ import (
 // variable names a file that the test's processes inherit, and theirs too.
 const variable = "KCL_BOOTSTRAP_TEST_LIFELINE"
 
-// held is the end of a pipe that only the test binary has. The kernel closes it
-// when that ends.
-var held *os.File
-
 // Tie kills this process when the test binary has ended, unless it is the test
 // binary. TestMain calls it first. It panics where there are no pipes.
 func Tie() {
@@ -29,13 +25,18 @@ func Tie() {
 	if err != nil {
 		panic(err)
 	}
-	// A copy is inherited. Its number is none that a command's own files get.
-	fd, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD, 100)
+	// A copy of one end is inherited. Its number is none that a command's own files
+	// get. A copy of the other is not; the kernel closes it when this process ends.
+	inherited, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD, 100)
 	if err != nil {
 		panic(err)
 	}
-	held = w
-	os.Setenv(variable, strconv.Itoa(fd))
+	if _, err := unix.FcntlInt(w.Fd(), unix.F_DUPFD_CLOEXEC, 100); err != nil {
+		panic(err)
+	}
+	r.Close()
+	w.Close()
+	os.Setenv(variable, strconv.Itoa(inherited))
 }
 
 func heed(value string) {
