@@ -138,6 +138,7 @@ func TestKilledBootstrapLeavesOneDaemon(t *testing.T) {
 	if !gone(java) {
 		t.Error("the first daemon is still there")
 	}
+	a.produce(50) // the first one may have read the others when it went on
 	a.awaitRecords(second)
 	a.stop(second)
 	if ids := a.workerIDs(); len(ids) != 2 || ids[0] != ids[1] {
