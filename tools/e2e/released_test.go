@@ -15,7 +15,7 @@ import (
 )
 
 // published is all modules in a module proxy, as a release of the tree would
-// put them there. runTests removes it.
+// put them there. TestMain removes it.
 var published = sync.OnceValues(func() (*releasedModules, error) {
 	ctx := context.Background()
 	ws, err := workspace.Load(shared.root)

@@ -34,9 +34,6 @@ type Config struct {
 	// Environ is added to this program's environment; the executables have it
 	// too.
 	Environ []string
-	// LogLevel is the least level of the daemon's log that is written: WARN
-	// when empty. INFO has some lines for each message.
-	LogLevel string
 }
 
 // A Driver is a JVM that plays the daemon, for any number of shards at once.
@@ -106,11 +103,8 @@ func javaArgs(c Config, classPath []string) ([]string, error) {
 	if at < 0 {
 		return nil, errors.New("the daemon's command has no -cp")
 	}
-	level := c.LogLevel
-	if level == "" {
-		level = "WARN"
-	}
-	return append(daemon[1:at+2:at+2], "-Ddriver.log="+level, "Driver"), nil
+	// INFO has some lines for each message.
+	return append(daemon[1:at+2:at+2], "-Ddriver.log=WARN", "Driver"), nil
 }
 
 // Close ends the JVM, and what is left of its process group: executables that

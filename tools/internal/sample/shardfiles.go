@@ -34,8 +34,6 @@ type ShardFiles struct {
 	Disordered int
 	// Shards counts the files.
 	Shards int
-	// Lines counts the lines of each shard.
-	Lines map[string]int
 
 	dir   string
 	files map[string]progress
@@ -50,7 +48,7 @@ type progress struct {
 // NewShardFiles returns one that has read nothing yet. The folder need not be
 // there.
 func NewShardFiles(dir string) *ShardFiles {
-	return &ShardFiles{Records: map[Key]string{}, Lines: map[string]int{}, dir: dir, files: map[string]progress{}}
+	return &ShardFiles{Records: map[Key]string{}, dir: dir, files: map[string]progress{}}
 }
 
 // Read reads what was written since the last call.
@@ -121,7 +119,6 @@ func (s *ShardFiles) line(text []byte) (Key, error) {
 		}
 		data = string(b)
 	}
-	s.Lines[l.ShardID]++
 	key := Key{l.ShardID, l.SequenceNumber, l.SubSequenceNumber}
 	if _, again := s.Records[key]; again {
 		s.Duplicates++
