@@ -3,5 +3,5 @@
 // cmd/kcl-local), the checks of the modules (cmd/modules), the end-to-end tests
 // with the real MultiLangDaemon (e2e). See the README.
 //
-// The module tools/kinesislocal, a Kinesis for tests, is another one.
+// The module tools/localaws, AWS for tests, is another one.
 package tools

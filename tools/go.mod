@@ -15,7 +15,7 @@ require (
 	github.com/seed96110120/kinesis-client-go/bootstrap v0.1.0
 	github.com/seed96110120/kinesis-client-go/processor v0.1.0
 	github.com/seed96110120/kinesis-client-go/processor/worker v0.1.0
-	github.com/seed96110120/kinesis-client-go/tools/kinesislocal v0.1.0
+	github.com/seed96110120/kinesis-client-go/tools/localaws v0.1.0
 	github.com/spf13/pflag v1.1.0
 	golang.org/x/mod v0.40.0
 	golang.org/x/sys v0.47.0

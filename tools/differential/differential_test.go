@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
 // Every script's answers are alike but for the listed differences, and every

@@ -22,8 +22,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
 // inBothModes runs a test as KCL reads by GetRecords and as it reads by

@@ -15,7 +15,7 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/dynamodblocal"
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
 // Region is the region that clients of the stack are told. Neither service

@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
 )
 
 // A rule begins when After is over and lasts For from then on, for the calls of

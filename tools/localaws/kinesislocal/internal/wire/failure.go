@@ -4,7 +4,7 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
 // The exceptions that the wire raises itself.

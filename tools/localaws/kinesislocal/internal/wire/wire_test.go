@@ -13,7 +13,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
 // serve sends one request to a service with a stream s of two shards.

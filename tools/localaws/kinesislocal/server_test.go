@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
 func TestMain(m *testing.M) {

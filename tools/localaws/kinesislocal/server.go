@@ -11,9 +11,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/wire"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/wire"
 )
 
 // Account is the ID of the account that all streams belong to, and Region the

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
 )
 
 // A rule as it is sent to a running server, and one that makes no sense.

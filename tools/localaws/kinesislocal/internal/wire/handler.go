@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
 const (

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal"
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
 // impatient is a client that does not try again.

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
 //go:generate go run ./shapegen

@@ -1,4 +1,4 @@
-module github.com/seed96110120/kinesis-client-go/tools/kinesislocal
+module github.com/seed96110120/kinesis-client-go/tools/localaws
 
 go 1.25.0
 

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
 )
 
 // FaultsPath is where rules are set over HTTP.

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
 )
 
 // Faults holds the rules in force. The zero value has none. Its methods may be

@@ -3,7 +3,7 @@ package wire
 import (
 	"fmt"
 
-	"github.com/seed96110120/kinesis-client-go/tools/kinesislocal/internal/core"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
 const (
