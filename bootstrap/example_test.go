@@ -51,7 +51,7 @@ func runDaemon(ctx context.Context, file string) error {
 }
 
 func ExampleParseLock() {
-	lock, err := bootstrap.ParseLock("DynamoDB Local", []byte(`
+	lock, err := bootstrap.ParseLock("tools", []byte(`
 		# coordinate                            sha256  size
 		org.example:library:1.0                 0000000000000000000000000000000000000000000000000000000000000001  1024
 		org.example:native:so:linux-x86_64:1.0  0000000000000000000000000000000000000000000000000000000000000002  2048

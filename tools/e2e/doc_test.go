@@ -1,8 +1,8 @@
 // Package e2e tests the project end to end: the commands as a user runs them,
-// Amazon's real MultiLangDaemon, Amazon's DynamoDB Local and kinesislocal.
+// Amazon's real MultiLangDaemon and localaws.
 //
 // The tests build the commands from the workspace that they stand in. They are
 // skipped where there is no Java, and where a module is tested alone
 // (GOWORK=off); with CI=true a missing Java fails them. DAEMON_JAVA names the
-// Java that runs the daemon, where it shall be another than DynamoDB Local's.
+// Java that runs the daemon, where it shall be another than the tests' own.
 package e2e

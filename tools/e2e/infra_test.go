@@ -21,8 +21,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 )
 
-// account is what the commands and the test's own clients use: DynamoDB Local
-// keeps apart the tables of each access key and region.
+// account is what the commands and the test's own clients sign with.
 const (
 	account = "e2e"
 	region  = "us-east-1"

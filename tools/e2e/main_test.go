@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"os"
 	"sync"
@@ -90,7 +89,7 @@ func require(t *testing.T) {
 }
 
 var startStack = sync.OnceValue(func() (err error) {
-	shared.stack, err = stack.Start(context.Background(), stack.Config{})
+	shared.stack, err = stack.Start(stack.Config{})
 	return err
 })
 
@@ -101,11 +100,6 @@ func local(t *testing.T) *stack.Stack {
 	require(t)
 	if err := startStack(); err != nil {
 		t.Fatal(err)
-	}
-	select {
-	case <-shared.stack.Done():
-		t.Fatal(errors.Join(errors.New("the local stack has ended"), shared.stack.Close()))
-	default:
 	}
 	return shared.stack
 }

@@ -74,13 +74,9 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 		return nil, err
 	}
 
-	step("starting the local Kinesis and DynamoDB Local")
+	step("starting the local Kinesis and DynamoDB")
 	stackBegin := time.Now()
-	local, err := stack.Start(ctx, stack.Config{Progress: func(p bootstrap.Progress) {
-		if p.Files == p.TotalFiles {
-			step("fetched DynamoDB Local: %d files, %.1f MB", p.TotalFiles, float64(p.TotalBytes)/1e6)
-		}
-	}})
+	local, err := stack.Start(stack.Config{})
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,11 @@ import (
 
 const help = `Usage: go run ./tools/cmd/demo [flags]
 
-Builds the commands, starts a local Kinesis and Amazon's DynamoDB Local, makes
-stream and tables with kcl-infra, puts records with the producer, has the real
-MultiLangDaemon run the sample consumer (kcl-bootstrap -e; with --worker
-consumer-sample run), waits until every record is in a shard's file, stops all of
-it and removes what it made. Needs Go and Java 17; fetches about 70 MB of jars
-once.
+Builds the commands, starts a local Kinesis and DynamoDB, makes stream and tables
+with kcl-infra, puts records with the producer, has the real MultiLangDaemon run
+the sample consumer (kcl-bootstrap -e; with --worker consumer-sample run), waits
+until every record is in a shard's file, stops all of it and removes what it made.
+Needs Go and Java; fetches the daemon's jars once, about 33 MB.
 
 Flags:
 %s

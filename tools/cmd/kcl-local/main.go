@@ -13,21 +13,19 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
 
-	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 )
 
 const usage = `usage: kcl-local [flags]
 
-Runs Kinesis (kinesislocal) and DynamoDB (Amazon's DynamoDB Local, fetched once,
-needs Java 17) in memory on this machine until Ctrl-C. The lines that lead AWS
-clients to them go to standard output, all else to standard error.
+Runs Kinesis and DynamoDB, those of tools/localaws, in memory until Ctrl-C, for
+this machine only. The lines that lead AWS clients to them go to standard output,
+all else to standard error.
 
 flags:
 %s
@@ -42,7 +40,7 @@ var errUsage = errors.New("try --help")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	// A second signal ends the program at once; DynamoDB Local goes with it.
+	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -65,8 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags.IntVar(&config.DynamoDBPort, "dynamodb-port", 0, "TCP `port` of DynamoDB; 0 takes a free one")
 	properties := flags.StringP("properties", "p", "",
 		"a consumer's properties `file`: a copy that uses the local services is written beside it, and removed at the end")
-	flags.StringVarP(&config.Java, "java", "j", "", "java command or `folder` of a Java installation (default: JAVA_HOME, then PATH)")
-	verbose := flags.BoolP("verbose", "v", false, "log each request to Kinesis")
+	verbose := flags.BoolP("verbose", "v", false, "log each request")
 	help := flags.BoolP("help", "h", false, "print this text")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("%w; %w", err, errUsage)
@@ -94,23 +91,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 
 	began := time.Now()
-	var fetching sync.Once
-	config.Progress = func(p bootstrap.Progress) {
-		fetching.Do(func() {
-			fmt.Fprintf(stderr, "kcl-local: fetching DynamoDB Local: %d files, %.1f MB\n", p.TotalFiles, float64(p.TotalBytes)/1e6)
-		})
-	}
-	s, err := stack.Start(ctx, config)
+	s, err := stack.Start(config)
 	if err != nil {
-		if ctx.Err() != nil {
-			return errors.New("stopped before it was ready")
-		}
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 
-	fmt.Fprintf(stderr, "kcl-local: ready in %.1f s; Ctrl-C stops it\n", time.Since(began).Seconds())
-	fmt.Fprintf(stderr, "  Kinesis   %s\n  DynamoDB  %s (reachable from other machines too, it cannot be told not to be)\n\n", s.KinesisURL(), s.DynamoDBURL())
+	fmt.Fprintf(stderr, "kcl-local: ready in %d ms; Ctrl-C stops it\n", time.Since(began).Milliseconds())
+	fmt.Fprintf(stderr, "  Kinesis   %s\n  DynamoDB  %s\n\n", s.KinesisURL(), s.DynamoDBURL())
 	if *properties == "" {
 		fmt.Fprintf(stderr, "The consumer's properties file needs these lines (or use --properties):\n%s\n", stack.PropertiesText(s.Properties()))
 	} else {
@@ -126,11 +114,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return fmt.Errorf("standard output: %w", err)
 	}
 
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(stderr, "kcl-local: stopping")
-	case <-s.Done(): // Close says why
-	}
+	<-ctx.Done()
+	fmt.Fprintln(stderr, "kcl-local: stopping")
 	return nil
 }
 

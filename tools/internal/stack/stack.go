@@ -1,11 +1,9 @@
-// Package stack runs what a KCL application needs of AWS on this machine:
-// kinesislocal in this process, and Amazon's DynamoDB Local beside it. All that
-// they hold is in memory.
+// Package stack runs what a KCL application needs of AWS in this process: a
+// Kinesis and a DynamoDB of localaws, and the settings that lead to them. All
+// that they hold is in memory.
 package stack
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,8 +11,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/dynamodblocal"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
@@ -27,60 +25,32 @@ type Config struct {
 	// KinesisPort and DynamoDBPort are TCP ports; 0 means a free one.
 	KinesisPort, DynamoDBPort int
 
-	// Java and Progress are those of dynamodblocal.
-	Java     string
-	Progress func(bootstrap.Progress)
-
 	// Log gets what both services log. nil means no log.
 	Log *slog.Logger
 }
 
 // A Stack is a Kinesis and a DynamoDB that run. Its methods may be called
 // concurrently.
-type Stack struct {
-	kinesis  *kinesislocal.Server
-	dynamodb *dynamodblocal.Server
-}
+type Stack struct{ *localaws.Server }
 
-// Start starts both services and returns when both answer. When ctx ends
-// before that, nothing is left behind; afterwards ctx has no effect.
-func Start(ctx context.Context, config Config) (*Stack, error) {
-	kinesis, err := kinesislocal.Start(kinesislocal.Config{
-		Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(config.KinesisPort)),
-		Log:  config.Log,
+// Start starts both services.
+func Start(config Config) (*Stack, error) {
+	local := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	s, err := localaws.Start(localaws.Config{
+		Kinesis:  kinesislocal.Config{Addr: local(config.KinesisPort), Log: config.Log},
+		DynamoDB: dynamolocal.Config{Addr: local(config.DynamoDBPort), Log: config.Log},
 	})
 	if err != nil {
 		return nil, err
 	}
-	dynamodb, err := dynamodblocal.Start(ctx, dynamodblocal.Config{
-		Java:     config.Java,
-		Port:     config.DynamoDBPort,
-		Log:      config.Log,
-		Progress: config.Progress,
-	})
-	if err != nil {
-		return nil, errors.Join(err, kinesis.Close())
-	}
-	return &Stack{kinesis, dynamodb}, nil
+	return &Stack{s}, nil
 }
 
 // KinesisURL returns the endpoint of Kinesis, http://127.0.0.1:PORT.
-func (s *Stack) KinesisURL() string { return s.kinesis.URL() }
+func (s *Stack) KinesisURL() string { return s.Kinesis.URL() }
 
 // DynamoDBURL returns the endpoint of DynamoDB, http://127.0.0.1:PORT.
-func (s *Stack) DynamoDBURL() string { return s.dynamodb.URL() }
-
-// Done returns a channel that is closed when a service has ended, by itself or
-// by Close; Close then tells which.
-func (s *Stack) Done() <-chan struct{} { return s.dynamodb.Done() }
-
-// Close ends both services, in less than 2 s. It returns an error when one had
-// ended before it was asked to. It may be called more than once.
-func (s *Stack) Close() error {
-	dynamodb := make(chan error, 1)
-	go func() { dynamodb <- s.dynamodb.Close() }()
-	return errors.Join(s.kinesis.Close(), <-dynamodb)
-}
+func (s *Stack) DynamoDBURL() string { return s.DynamoDB.URL() }
 
 // A Setting is a name and its value.
 type Setting struct{ Name, Value string }

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -10,15 +9,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-
-	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // Environ replaces what is set; an SDK client that knows the environment only reaches both services.
 func TestClientsByEnvironment(t *testing.T) {
-	testenv.Java(t)
 	ctx := t.Context()
-	s, err := Start(ctx, Config{})
+	s, err := Start(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,26 +44,5 @@ func TestClientsByEnvironment(t *testing.T) {
 	}
 	if _, err := dynamodb.NewFromConfig(cfg).ListTables(ctx, nil); err != nil {
 		t.Fatal(err)
-	}
-	select {
-	case <-s.Done():
-		t.Fatal("ended by itself")
-	default:
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	<-s.Done()
-	if err := s.Close(); err != nil {
-		t.Fatal("the second Close:", err)
-	}
-}
-
-func TestStartFailsAsAWhole(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if s, err := Start(ctx, Config{Java: t.TempDir()}); err == nil {
-		s.Close()
-		t.Fatal("started without Java")
 	}
 }

@@ -1,4 +1,4 @@
-// Package fault says which calls to a local Kinesis go wrong on purpose. A test
+// Package fault says which calls to a local service go wrong on purpose. A test
 // gives its rules to a Server's SetFaults, or sends them to its endpoint.
 package fault
 
@@ -16,23 +16,34 @@ type Kind string
 const (
 	// Latency makes a call wait for the rule's Latency before it runs.
 	Latency Kind = "latency"
-	// Throttle refuses a call with ProvisionedThroughputExceededException, or
-	// with LimitExceededException where it does not touch records.
+	// Throttle refuses a call with ProvisionedThroughputExceededException;
+	// where it touches neither records nor items, with LimitExceededException
+	// in Kinesis and ThrottlingException in DynamoDB.
 	Throttle Kind = "throttle"
-	// Error answers a call with status 500, InternalFailure; it does not run.
+	// Error answers a call with status 500, InternalFailure in Kinesis and
+	// InternalServerError in DynamoDB; it does not run.
 	Error Kind = "error"
+	// Cut cuts the client's connection, with all else that goes on over it,
+	// before a call runs.
+	Cut Kind = "cut"
 	// Drop runs a call and then cuts the client's connection, with all else
 	// that goes on over it. In a subscription each event counts as a call, and
 	// is not sent.
 	Drop Kind = "drop"
-	// Partial makes records of PutRecords fail with InternalFailure, while the
+	// Partial, in Kinesis, makes records of PutRecords fail with InternalFailure, while the
 	// others are stored. Each record counts as a call.
 	Partial Kind = "partial"
-	// Expire answers GetRecords with ExpiredIteratorException.
+	// Expire, in Kinesis, answers GetRecords with ExpiredIteratorException.
 	Expire Kind = "expire"
+	// Condition, in DynamoDB, fails a write that has a condition with
+	// ConditionalCheckFailedException, a transaction with
+	// TransactionCanceledException.
+	Condition Kind = "condition"
+	// Creating, in DynamoDB, keeps a table and its indexes CREATING.
+	Creating Kind = "creating"
 )
 
-var kinds = []Kind{Latency, Throttle, Error, Drop, Partial, Expire}
+var kinds = []Kind{Latency, Throttle, Error, Cut, Drop, Partial, Expire, Condition, Creating}
 
 // Rule makes a share of the calls go wrong. In JSON, durations are texts as
 // time.ParseDuration reads them.
@@ -42,6 +53,12 @@ type Rule struct {
 	// Operation is the name of the one whose calls the rule is for, such as
 	// "GetRecords". Default "": all that the kind is possible with.
 	Operation string `json:"operation,omitempty"`
+	// Table is the name of a table: of DynamoDB's calls, the rule is for those
+	// that name it. Default "": all.
+	Table string `json:"table,omitempty"`
+	// AccessKey is the ID of an access key: the rule is for the calls that are
+	// signed with it, which tells one client from another. Default "": all.
+	AccessKey string `json:"accessKey,omitempty"`
 	// Rate is the share of the calls, above 0 and up to 1. It is met evenly:
 	// with 0.05, each twentieth call goes wrong.
 	Rate float64 `json:"rate"`

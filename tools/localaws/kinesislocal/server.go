@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/wire"
 )
@@ -72,29 +71,18 @@ const MinMaxBytes = 16 << 20
 // Server is a Kinesis Data Streams service in this process. Its methods may be
 // called concurrently.
 type Server struct {
-	url    string
-	http   *http.Server
-	faults wire.Faults
-	served chan struct{}      // closed when Serve has returned
-	cancel context.CancelFunc // ends the subscriptions
-	close  func() error
+	front  *front.Server
+	faults *front.Faults
 }
 
 // Start listens and serves until Close. It fails when Addr is not an address
 // or is taken.
 func Start(config Config) (*Server, error) {
-	if config.Addr == "" {
-		config.Addr = "127.0.0.1:0"
-	}
 	if err := config.check(); err != nil {
 		return nil, err
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
-	}
-	listener, err := net.Listen("tcp", config.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("kinesislocal: cannot listen, choose another Addr (port 0 takes a free one): %w", err)
 	}
 	service := core.New(core.Config{
 		Account:          Account,
@@ -104,31 +92,12 @@ func Start(config Config) (*Server, error) {
 		MaxBytes:         config.MaxBytes,
 		Log:              config.Log,
 	})
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true) // what KCL speaks
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{
-		url:    "http://" + dialable(listener.Addr().(*net.TCPAddr)),
-		served: make(chan struct{}),
-		cancel: cancel,
+	faults := wire.NewFaults()
+	server, err := front.Serve(config.Addr, wire.NewHandler(service, faults, config.Log), faults, config.Log)
+	if err != nil {
+		return nil, fmt.Errorf("kinesislocal: %w", err)
 	}
-	s.http = &http.Server{
-		Handler:           wire.NewHandler(service, &s.faults, config.Log),
-		Protocols:         &protocols,
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnContext:       wire.WithConn,
-	}
-	s.close = sync.OnceValue(s.stop)
-	go func() {
-		defer close(s.served)
-		if err := s.http.Serve(listener); err != http.ErrServerClosed {
-			config.Log.Error("serving ended", "error", err)
-		}
-	}()
-	return s, nil
+	return &Server{server, faults}, nil
 }
 
 func (c Config) check() error {
@@ -145,16 +114,8 @@ func (c Config) check() error {
 	return nil
 }
 
-// dialable is the address that a client on this machine uses.
-func dialable(addr *net.TCPAddr) string {
-	if addr.IP.IsUnspecified() {
-		return fmt.Sprintf("127.0.0.1:%d", addr.Port)
-	}
-	return addr.String()
-}
-
 // URL returns the endpoint for clients, http://HOST:PORT.
-func (s *Server) URL() string { return s.url }
+func (s *Server) URL() string { return s.front.URL() }
 
 // AWSConfig returns a configuration for clients of the AWS SDK for Go: the
 // server's endpoint, a region, credentials that are none, and an HTTP client
@@ -169,7 +130,7 @@ func (s *Server) AWSConfig() aws.Config {
 	return aws.Config{
 		HTTPClient:   &http.Client{Transport: &http.Transport{Protocols: &protocols}},
 		Region:       Region,
-		BaseEndpoint: aws.String(s.url),
+		BaseEndpoint: aws.String(s.URL()),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "kinesislocal"}, nil
 		}),
@@ -184,19 +145,9 @@ func (s *Server) SetFaults(rules ...fault.Rule) error { return s.faults.Set(rule
 // Close stops the server, and its streams are gone. Subscriptions end. Requests
 // under way get a quarter of a second, then all connections are cut. Further
 // calls return what the first one did.
-func (s *Server) Close() error { return s.close() }
-
-func (s *Server) stop() error {
-	s.cancel()
-	ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
-	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if err != nil { // idle HTTP/2 connections outlast any short wait
-		err = s.http.Close()
-	}
-	<-s.served
-	if err != nil {
-		return fmt.Errorf("kinesislocal: close: %w", err)
+func (s *Server) Close() error {
+	if err := s.front.Close(); err != nil {
+		return fmt.Errorf("kinesislocal: %w", err)
 	}
 	return nil
 }

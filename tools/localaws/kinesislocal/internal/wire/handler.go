@@ -5,17 +5,18 @@ package wire
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
@@ -30,22 +31,24 @@ const (
 // Handler serves the operations of a core.Service.
 type Handler struct {
 	service *core.Service
-	faults  *Faults
+	faults  *front.Faults
 	log     *slog.Logger
+}
+
+// NewFaults returns the faults of the service, none at first.
+func NewFaults() *front.Faults {
+	return front.NewFaults(slices.Collect(maps.Keys(operations)),
+		fault.Latency, fault.Throttle, fault.Error, fault.Cut, fault.Drop, fault.Partial, fault.Expire)
 }
 
 // NewHandler returns a Handler that logs requests, without their data, at
 // Debug and faults of its own at Error.
-func NewHandler(service *core.Service, faults *Faults, log *slog.Logger) *Handler {
+func NewHandler(service *core.Service, faults *front.Faults, log *slog.Logger) *Handler {
 	return &Handler{service, faults, log}
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == FaultsPath {
-		h.serveFaults(w, r)
-		return
-	}
-	start, id := time.Now(), requestID()
+	start, id := time.Now(), front.RequestID()
 	w.Header().Set("x-amzn-RequestId", id)
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -58,6 +61,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c = jsonCodec{"application/x-amz-json-1.1"} // for the error
 	}
 	op, isOp := operations[name]
+	accessKey, region := front.Signer(r)
+	meant := front.Call{Operation: name, AccessKey: accessKey}
 	var (
 		out any
 		err error
@@ -68,10 +73,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !isCodec:
 		err = &failure{unknownOperation, "The Content-Type is neither application/x-amz-json-1.1 nor application/x-amz-cbor-1.1."}
 	default:
-		out, err = h.call(w, r, name, op, c)
+		if _, hit := h.faults.Hit(fault.Cut, meant); hit {
+			front.Drop(r.Context())
+		}
+		out, err = h.call(w, r, meant, region, op, c)
 	}
 	cut := func() bool {
-		_, hit := h.faults.hit(fault.Drop, name)
+		_, hit := h.faults.Hit(fault.Drop, meant)
 		if hit {
 			h.log.LogAttrs(r.Context(), slog.LevelDebug, "connection dropped: a fault that was asked for",
 				slog.String("operation", name), slog.String("requestId", id))
@@ -83,7 +91,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = stream.send(r.Context(), w, cut)
 	} else {
 		if isOp && cut() {
-			drop(r.Context())
+			front.Drop(r.Context())
 		}
 		status = h.respond(w, c, out, err)
 	}
@@ -98,7 +106,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // call runs one operation, unless an injected fault hits it; a panic in it becomes an InternalFailure.
-func (h *Handler) call(w http.ResponseWriter, r *http.Request, name string, op operation, c codec) (out any, err error) {
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, meant front.Call, region string, op operation, c codec) (out any, err error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		var large *http.MaxBytesError
@@ -113,14 +121,14 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, name string, op o
 			out, err = nil, &failure{internalFailure, "kinesislocal failed: this is a bug in it."}
 		}
 	}()
-	if err := h.inject(r.Context(), name); err != nil {
+	if err := h.inject(r.Context(), meant); err != nil {
 		return nil, err
 	}
 	refuseRecord := func() bool {
-		_, hit := h.faults.hit(fault.Partial, name)
+		_, hit := h.faults.Hit(fault.Partial, meant)
 		return hit
 	}
-	return op(&call{service: h.service, region: region(r), refuseRecord: refuseRecord}, func(in any) error {
+	return op(&call{service: h.service, region: region, refuseRecord: refuseRecord}, func(in any) error {
 		if err := c.decode(body, in); err != nil {
 			return &failure{serializationException, err.Error()}
 		}
@@ -129,26 +137,21 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, name string, op o
 }
 
 // inject does what the rules want before an operation runs.
-func (h *Handler) inject(ctx context.Context, operation string) error {
-	if latency, hit := h.faults.hit(fault.Latency, operation); hit {
-		select {
-		case <-time.After(latency):
-		case <-ctx.Done():
-		}
-	}
-	if _, hit := h.faults.hit(fault.Throttle, operation); hit {
+func (h *Handler) inject(ctx context.Context, meant front.Call) error {
+	h.faults.Wait(ctx, meant)
+	if _, hit := h.faults.Hit(fault.Throttle, meant); hit {
 		code := core.LimitExceeded
-		switch operation {
+		switch meant.Operation {
 		case "GetRecords", "GetShardIterator", "PutRecord", "PutRecords":
 			code = core.ThroughputExceeded
 		}
 		return &failure{string(code), "Rate exceeded: a fault that was asked for."}
 	}
-	if _, hit := h.faults.hit(fault.Error, operation); hit {
+	if _, hit := h.faults.Hit(fault.Error, meant); hit {
 		return &failure{internalFailure, "Internal service failure: a fault that was asked for."}
 	}
-	if operation == "GetRecords" {
-		if _, hit := h.faults.hit(fault.Expire, operation); hit {
+	if meant.Operation == "GetRecords" {
+		if _, hit := h.faults.Hit(fault.Expire, meant); hit {
 			return &failure{string(core.ExpiredIterator), "Iterator expired: a fault that was asked for."}
 		}
 	}
@@ -180,20 +183,4 @@ func (h *Handler) respond(w http.ResponseWriter, c codec, out any, err error) in
 		h.log.Debug("response not written: the client has gone", "error", err)
 	}
 	return status
-}
-
-var credentialScope = regexp.MustCompile(`Credential=[^/]+/\d{8}/([a-z0-9-]+)/kinesis/`)
-
-// region is the one that the client signed for.
-func region(r *http.Request) string {
-	if m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
-		return m[1]
-	}
-	return "us-east-1"
-}
-
-func requestID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
-//go:generate go run ./shapegen
+//go:generate go run ../../../internal/shapegen kinesis
 
 // call is what an operation works with.
 type call struct {

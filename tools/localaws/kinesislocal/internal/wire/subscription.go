@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream/eventstreamapi"
 
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
@@ -72,7 +73,7 @@ func (e *events) send(ctx context.Context, w http.ResponseWriter, cut func() boo
 			return err
 		}
 		if cut() {
-			drop(ctx)
+			front.Drop(ctx)
 		}
 		if err := out.event("SubscribeToShardEvent", eventShape(event)); err != nil {
 			return err

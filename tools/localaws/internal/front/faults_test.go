@@ -1,4 +1,4 @@
-package wire
+package front
 
 import (
 	"testing"
@@ -12,7 +12,7 @@ import (
 // its operation only.
 func TestFaultsByTimeAndOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var f Faults
+		f := NewFaults([]string{"PutRecord", "PutRecords"}, fault.Error, fault.Throttle)
 		if err := f.Set([]fault.Rule{{Kind: fault.Error, Operation: "PutRecord", Rate: 1, After: 10 * time.Second, For: time.Minute}}); err != nil {
 			t.Fatal(err)
 		}
@@ -24,13 +24,13 @@ func TestFaultsByTimeAndOperation(t *testing.T) {
 			{0, false}, {10*time.Second - 1, false}, {10 * time.Second, true}, {70*time.Second - 1, true}, {70 * time.Second, false}, {24 * time.Hour, false},
 		} {
 			time.Sleep(time.Until(set.Add(c.at)))
-			if _, hit := f.hit(fault.Error, "PutRecord"); hit != c.want {
+			if _, hit := f.Hit(fault.Error, Call{Operation: "PutRecord"}); hit != c.want {
 				t.Errorf("%s after it was set: hit %t", c.at, hit)
 			}
-			if _, hit := f.hit(fault.Error, "PutRecords"); hit {
+			if _, hit := f.Hit(fault.Error, Call{Operation: "PutRecords"}); hit {
 				t.Errorf("%s after it was set: a call of another operation is hit", c.at)
 			}
-			if _, hit := f.hit(fault.Throttle, "PutRecord"); hit {
+			if _, hit := f.Hit(fault.Throttle, Call{Operation: "PutRecord"}); hit {
 				t.Errorf("%s after it was set: another kind hits", c.at)
 			}
 		}

@@ -1,18 +1,29 @@
-package wire
+package front
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
 )
 
-// Faults holds the rules in force. The zero value has none. Its methods may be
-// called concurrently.
+// Faults holds the rules in force for one service. Its methods may be called
+// concurrently.
 type Faults struct {
+	operations []string
+	kinds      []fault.Kind
+
 	mu    sync.Mutex
 	rules []*rule
+}
+
+// NewFaults returns a Faults without rules, for a service that has these
+// operations and can do these kinds.
+func NewFaults(operations []string, kinds ...fault.Kind) *Faults {
+	return &Faults{operations: operations, kinds: kinds}
 }
 
 // rule is one of them with its count.
@@ -34,8 +45,11 @@ func (f *Faults) Set(rules []fault.Rule) error {
 		if err := r.Check(); err != nil {
 			return err
 		}
-		if _, ok := operations[r.Operation]; !ok && r.Operation != "" {
+		if r.Operation != "" && !slices.Contains(f.operations, r.Operation) {
 			return fmt.Errorf("fault: there is no operation %q", r.Operation)
+		}
+		if !slices.Contains(f.kinds, r.Kind) {
+			return fmt.Errorf("fault: this service has no faults of kind %s", r.Kind)
 		}
 		next = append(next, &rule{Rule: r, set: now})
 	}
@@ -45,9 +59,24 @@ func (f *Faults) Set(rules []fault.Rule) error {
 	return nil
 }
 
-// hit counts a call for the rules of the kind, and tells whether it goes wrong.
+// A Call is what rules choose by.
+type Call struct {
+	Operation string
+	// Tables are those that the call names, in DynamoDB.
+	Tables []string
+	// AccessKey is the ID of the key that the client signed with.
+	AccessKey string
+}
+
+func (r *rule) isFor(c Call) bool {
+	return (r.Operation == "" || r.Operation == c.Operation) &&
+		(r.Table == "" || slices.Contains(c.Tables, r.Table)) &&
+		(r.AccessKey == "" || r.AccessKey == c.AccessKey)
+}
+
+// Hit counts a call for the rules of the kind, and tells whether it goes wrong.
 // For the kind Latency it also returns how long the call waits.
-func (f *Faults) hit(kind fault.Kind, operation string) (latency time.Duration, hit bool) {
+func (f *Faults) Hit(kind fault.Kind, call Call) (latency time.Duration, hit bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.rules) == 0 {
@@ -57,7 +86,7 @@ func (f *Faults) hit(kind fault.Kind, operation string) (latency time.Duration, 
 	for _, r := range f.rules {
 		begin := r.set.Add(r.After)
 		switch {
-		case r.Kind != kind, r.Operation != "" && r.Operation != operation:
+		case r.Kind != kind, !r.isFor(call):
 			continue
 		case now.Before(begin), r.For > 0 && !now.Before(begin.Add(r.For)):
 			continue
@@ -69,6 +98,17 @@ func (f *Faults) hit(kind fault.Kind, operation string) (latency time.Duration, 
 		}
 	}
 	return latency, hit
+}
+
+// Wait makes a call wait as the rules of the kind Latency want, at most until
+// ctx ends.
+func (f *Faults) Wait(ctx context.Context, call Call) {
+	if latency, hit := f.Hit(fault.Latency, call); hit {
+		select {
+		case <-time.After(latency):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // report is what a rule says of itself.

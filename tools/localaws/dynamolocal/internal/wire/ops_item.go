@@ -1,0 +1,221 @@
+package wire
+
+import (
+	"math"
+	"slices"
+
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
+)
+
+// writing is what the requests share that write an item.
+type writing struct {
+	TableName                           *string
+	Item, Key                           map[string]attr.Wire
+	ConditionExpression                 *string
+	ExpressionAttributeNames            map[string]string
+	ExpressionAttributeValues           map[string]attr.Wire
+	ReturnValuesOnConditionCheckFailure *string
+	Expected                            map[string]expectedAttributeValue
+	ConditionalOperator                 *string
+
+	isPut, isUpdate  bool
+	UpdateExpression *string
+	AttributeUpdates map[string]attributeValueUpdate
+}
+
+// read returns the write that a request wants.
+func (c *call) read(in writing) (w core.Write, err error) {
+	var broken constraints
+	broken.table(in.TableName)
+	if in.isPut {
+		broken.required("item", in.Item != nil)
+	} else {
+		broken.required("key", in.Key != nil)
+	}
+	broken.oneOf("returnValuesOnConditionCheckFailure", in.ReturnValuesOnConditionCheckFailure, "ALL_OLD", "NONE")
+	if err := broken.err(); err != nil {
+		return w, err
+	}
+	w.Table = core.TableOf(*in.TableName)
+	w.OldOnFailure = value(in.ReturnValuesOnConditionCheckFailure, "NONE") == "ALL_OLD"
+	e := readExpressions(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	if in.isUpdate {
+		w.Update = e.update(in.UpdateExpression, in.AttributeUpdates)
+	}
+	w.Condition = e.condition("ConditionExpression", in.ConditionExpression)
+	if legacy := e.expected(in.Expected, in.ConditionalOperator); legacy != nil {
+		w.Condition = legacy
+	}
+	if err := e.done(); err != nil {
+		return w, err
+	}
+	if in.isPut {
+		w.Item, err = attr.ParseMap(in.Item)
+	} else {
+		w.Key, err = attr.ParseMap(in.Key)
+	}
+	w.FailCondition = w.Condition != nil && c.failCondition()
+	return w, err
+}
+
+func (c *constraints) table(name *string) {
+	c.required("tableName", name != nil)
+	if name == nil {
+		return
+	}
+	switch n := len(core.TableOf(*name)); {
+	case n < 1:
+		c.violate("'"+clip(*name)+"'", "tableName", "have length greater than or equal to 1")
+	case n > 255:
+		c.violate("'"+clip(*name)+"'", "tableName", "have length less than or equal to 1024")
+	}
+}
+
+func (c *constraints) oneOf(member string, value *string, values ...string) {
+	if value != nil && !slices.Contains(values, *value) {
+		c.violate("'"+clip(*value)+"'", member, "satisfy enum value set: ["+join(values)+"]")
+	}
+}
+
+// returned is what a write answers.
+func returned(values *string, w core.Write, done core.Written) map[string]attr.Wire {
+	switch value(values, "NONE") {
+	case "ALL_OLD":
+		return attr.MapToWire(done.Old)
+	case "ALL_NEW":
+		return attr.MapToWire(done.New)
+	case "UPDATED_OLD":
+		return updated(w.Update, done.Old)
+	case "UPDATED_NEW":
+		return updated(w.Update, done.New)
+	}
+	return nil
+}
+
+func updated(u *expr.Update, item attr.Map) map[string]attr.Wire {
+	m := expr.Projection(u.Paths()).Of(item)
+	if len(m) == 0 {
+		return nil
+	}
+	return attr.MapToWire(m)
+}
+
+var returnValues = []string{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"}
+
+// write does one write. allowed are the ReturnValues that make sense with it.
+func (c *call) write(in writing, returns, capacity *string, allowed ...string) (map[string]attr.Wire, *consumedCapacity, error) {
+	var broken constraints
+	broken.oneOf("returnValues", returns, returnValues...)
+	broken.oneOf("returnConsumedCapacity", capacity, "INDEXES", "TOTAL", "NONE")
+	if err := broken.err(); err != nil {
+		return nil, nil, err
+	}
+	if !slices.Contains(allowed, value(returns, "NONE")) {
+		return nil, nil, invalid("Return values set to invalid value")
+	}
+	w, err := c.read(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	done, err := c.service.Write(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	return returned(returns, w, done), consumed(capacity, w.Table, writeUnits(done)), nil
+}
+
+func putItem(c *call, in *putItemInput) (out *putItemOutput, err error) {
+	out = &putItemOutput{}
+	out.Attributes, out.ConsumedCapacity, err = c.write(writing{
+		TableName: in.TableName, Item: in.Item, ConditionExpression: in.ConditionExpression,
+		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
+		Expected:                            in.Expected, ConditionalOperator: in.ConditionalOperator, isPut: true,
+	}, in.ReturnValues, in.ReturnConsumedCapacity, "NONE", "ALL_OLD")
+	return out, err
+}
+
+func updateItem(c *call, in *updateItemInput) (out *updateItemOutput, err error) {
+	out = &updateItemOutput{}
+	out.Attributes, out.ConsumedCapacity, err = c.write(writing{
+		TableName: in.TableName, Key: in.Key, ConditionExpression: in.ConditionExpression,
+		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
+		Expected:                            in.Expected, ConditionalOperator: in.ConditionalOperator,
+		isUpdate: true, UpdateExpression: in.UpdateExpression, AttributeUpdates: in.AttributeUpdates,
+	}, in.ReturnValues, in.ReturnConsumedCapacity, returnValues...)
+	return out, err
+}
+
+func deleteItem(c *call, in *deleteItemInput) (out *deleteItemOutput, err error) {
+	out = &deleteItemOutput{}
+	out.Attributes, out.ConsumedCapacity, err = c.write(writing{
+		TableName: in.TableName, Key: in.Key, ConditionExpression: in.ConditionExpression,
+		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
+		Expected:                            in.Expected, ConditionalOperator: in.ConditionalOperator,
+	}, in.ReturnValues, in.ReturnConsumedCapacity, "NONE", "ALL_OLD")
+	return out, err
+}
+
+func getItem(c *call, in *getItemInput) (*getItemOutput, error) {
+	var broken constraints
+	broken.table(in.TableName)
+	broken.required("key", in.Key != nil)
+	broken.oneOf("returnConsumedCapacity", in.ReturnConsumedCapacity, "INDEXES", "TOTAL", "NONE")
+	if err := broken.err(); err != nil {
+		return nil, err
+	}
+	e := readExpressions(in.ExpressionAttributeNames, nil)
+	only := e.projection(in.ProjectionExpression, in.AttributesToGet)
+	if err := e.done(); err != nil {
+		return nil, err
+	}
+	key, err := attr.ParseMap(in.Key)
+	if err != nil {
+		return nil, err
+	}
+	table := core.TableOf(*in.TableName)
+	item, err := c.service.Get(table, key)
+	if err != nil {
+		return nil, err
+	}
+	return &getItemOutput{
+		Item:             projected(item, only),
+		ConsumedCapacity: consumed(in.ReturnConsumedCapacity, table, readUnits(item.ItemSize(), value(in.ConsistentRead, false))),
+	}, nil
+}
+
+// projected is an item as an answer has it, nil for none.
+func projected(item attr.Map, only expr.Projection) map[string]attr.Wire {
+	if item != nil && only != nil {
+		item = only.Of(item)
+	}
+	return attr.MapToWire(item)
+}
+
+// readUnits and writeUnits are what a call consumes of a table.
+func readUnits(bytes int, consistent bool) float64 {
+	units := max(1, math.Ceil(float64(bytes)/4096))
+	if !consistent {
+		units /= 2
+	}
+	return units
+}
+
+func writeUnits(w core.Written) float64 {
+	return max(1, math.Ceil(float64(max(w.Old.ItemSize(), w.New.ItemSize()))/1024))
+}
+
+// consumed is nil unless it was asked for.
+func consumed(asked *string, table string, units float64) *consumedCapacity {
+	switch value(asked, "NONE") {
+	case "TOTAL":
+		return &consumedCapacity{TableName: &table, CapacityUnits: &units}
+	case "INDEXES":
+		return &consumedCapacity{TableName: &table, CapacityUnits: &units, Table: &capacity{CapacityUnits: &units}}
+	}
+	return nil
+}

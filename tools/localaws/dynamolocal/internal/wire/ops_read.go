@@ -1,0 +1,146 @@
+package wire
+
+import (
+	"strings"
+
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
+)
+
+func join(values []string) string { return strings.Join(values, ", ") }
+
+// reading is what query and scan share.
+type reading struct {
+	tableName, indexName *string
+	limit                *int32
+	selects, capacity    *string
+	consistent           *bool
+	start                map[string]attr.Wire
+}
+
+func (in reading) check() error {
+	var broken constraints
+	broken.table(in.tableName)
+	broken.oneOf("returnConsumedCapacity", in.capacity, "INDEXES", "TOTAL", "NONE")
+	broken.oneOf("select", in.selects, "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
+	if in.limit != nil && *in.limit < 1 {
+		broken.violate("'"+itoa(int(*in.limit))+"'", "limit", "have value greater than or equal to 1")
+	}
+	return broken.err()
+}
+
+// page reads a page and returns its items, as the request wants them.
+func (c *call) page(in reading, r core.Read, only expr.Projection) (p *core.Page, items []map[string]attr.Wire, used *consumedCapacity, err error) {
+	r.Table, r.Index = core.TableOf(*in.tableName), value(in.indexName, "")
+	r.Consistent, r.Limit = value(in.consistent, false), int(value(in.limit, 0))
+	selects := value(in.selects, "")
+	switch {
+	case only != nil && selects != "" && selects != "SPECIFIC_ATTRIBUTES":
+		return nil, nil, nil, invalid("Cannot specify the AttributesToGet or ProjectionExpression when choosing to get " + selects)
+	case only == nil && selects == "SPECIFIC_ATTRIBUTES":
+		return nil, nil, nil, invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+	case selects == "ALL_PROJECTED_ATTRIBUTES" && r.Index == "":
+		return nil, nil, nil, invalid("One or more parameter values were invalid: Select type ALL_PROJECTED_ATTRIBUTES is supported only when an index is specified")
+	}
+	if in.start != nil {
+		if r.Start, err = attr.ParseMap(in.start); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if p, err = c.service.Read(r); err != nil {
+		return nil, nil, nil, err
+	}
+	if selects != "COUNT" {
+		items = make([]map[string]attr.Wire, len(p.Items))
+		for i, item := range p.Items {
+			items[i] = projected(item, only)
+		}
+	}
+	units := readUnits(p.Bytes, r.Consistent)
+	used = consumed(in.capacity, r.Table, units)
+	if used != nil && used.Table != nil && r.Index != "" {
+		used.Table.CapacityUnits = ptr(0.0)
+		of := map[string]capacity{r.Index: {CapacityUnits: &units}}
+		if p.Global {
+			used.GlobalSecondaryIndexes = of
+		} else {
+			used.LocalSecondaryIndexes = of
+		}
+	}
+	return p, items, used, nil
+}
+
+func query(c *call, in *queryInput) (*queryOutput, error) {
+	r := reading{in.TableName, in.IndexName, in.Limit, in.Select, in.ReturnConsumedCapacity, in.ConsistentRead, in.ExclusiveStartKey}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	e := readExpressions(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	var key func(core.Keys) (expr.KeyCondition, error)
+	if e.condition("KeyConditionExpression", in.KeyConditionExpression); in.KeyConditionExpression != nil {
+		key = func(k core.Keys) (expr.KeyCondition, error) {
+			return expr.ParseKeyCondition(*in.KeyConditionExpression, e.params, k.Hash.Name, k.Range.Name)
+		}
+	}
+	if in.KeyConditions != nil {
+		conditions := e.conditions("KeyConditions", in.KeyConditions)
+		key = func(k core.Keys) (expr.KeyCondition, error) {
+			return expr.LegacyKeyCondition(conditions, k.Hash.Name, k.Range.Name)
+		}
+	}
+	filter := e.condition("FilterExpression", in.FilterExpression)
+	if in.QueryFilter != nil {
+		filter = e.join(e.conditions("QueryFilter", in.QueryFilter), in.ConditionalOperator)
+	}
+	only := e.projection(in.ProjectionExpression, in.AttributesToGet)
+	if err := e.done(); err != nil {
+		return nil, err
+	}
+	if key == nil {
+		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	}
+	p, items, used, err := c.page(r, core.Read{Key: key, Reverse: !value(in.ScanIndexForward, true), Filter: filter}, only)
+	if err != nil {
+		return nil, err
+	}
+	return &queryOutput{
+		Items: items, Count: ptr(int32(len(p.Items))), ScannedCount: ptr(int32(p.Scanned)),
+		LastEvaluatedKey: attr.MapToWire(p.Last), ConsumedCapacity: used,
+	}, nil
+}
+
+func scan(c *call, in *scanInput) (*scanOutput, error) {
+	r := reading{in.TableName, in.IndexName, in.Limit, in.Select, in.ReturnConsumedCapacity, in.ConsistentRead, in.ExclusiveStartKey}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	segment, segments := value(in.Segment, 0), value(in.TotalSegments, 0)
+	switch {
+	case in.Segment != nil && in.TotalSegments == nil:
+		return nil, invalid("The TotalSegments parameter is required but was not present in the request when Segment parameter is present")
+	case in.Segment == nil && in.TotalSegments != nil:
+		return nil, invalid("The Segment parameter is required but was not present in the request when parameter TotalSegments is present")
+	case in.TotalSegments != nil && (segments < 1 || segments > 1_000_000):
+		return nil, invalid("1 validation error detected: Value '" + itoa(int(segments)) + "' at 'totalSegments' failed to satisfy constraint: Member must have value between 1 and 1000000")
+	case segment < 0 || in.Segment != nil && segment >= segments:
+		return nil, invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: " + itoa(int(segment)) + " is not less than TotalSegments: " + itoa(int(segments)))
+	}
+	e := readExpressions(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	filter := e.condition("FilterExpression", in.FilterExpression)
+	if in.ScanFilter != nil {
+		filter = e.join(e.conditions("ScanFilter", in.ScanFilter), in.ConditionalOperator)
+	}
+	only := e.projection(in.ProjectionExpression, in.AttributesToGet)
+	if err := e.done(); err != nil {
+		return nil, err
+	}
+	p, items, used, err := c.page(r, core.Read{Segment: int(segment), Segments: int(segments), Filter: filter}, only)
+	if err != nil {
+		return nil, err
+	}
+	return &scanOutput{
+		Items: items, Count: ptr(int32(len(p.Items))), ScannedCount: ptr(int32(p.Scanned)),
+		LastEvaluatedKey: attr.MapToWire(p.Last), ConsumedCapacity: used,
+	}, nil
+}
