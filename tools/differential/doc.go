@@ -1,9 +1,10 @@
 // Package differential has no code of its own: its tests send the same scripts
 // of calls, through aws-sdk-go-v2, to kinesislocal and to kinesis-local from
-// npm, an independent Kinesis, and compare every answer and error code.
+// npm, an independent Kinesis, to dynamolocal and to moto from PyPI, an
+// independent DynamoDB, and compare every answer and error code.
 //
 // Where two implementations that were written apart agree, neither has a
-// misunderstanding of its own. Where they differ, the table differences in the tests
-// says which call, what each answers, and the page of the service's
+// misunderstanding of its own. Where they differ, the tables of differences in the
+// tests say which call, what each answers, and the page of the service's
 // documentation that decides.
 package differential

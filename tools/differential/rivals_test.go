@@ -16,11 +16,12 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// What kinesislocal is compared with, from npm and PyPI. Nothing of it is part
+// What ours are compared with, from npm and PyPI. Nothing of it is part
 // of the project.
 const (
 	kinesisLocalVersion = "0.6.2"
 	awsCLIVersion       = "1.46.3"
+	motoVersion         = "5.2.5"
 )
 
 // cache returns a folder in the user's cache for what a registry has. Its
@@ -94,13 +95,39 @@ func kinesisLocal(t *testing.T) string {
 	return ""
 }
 
+// moto installs moto, starts its server and returns its URL when it listens. Its
+// tables change their state at once.
+func moto(t *testing.T) string {
+	t.Helper()
+	testenv.Command(t, "python3")
+	dir := cache(t, "moto-"+motoVersion)
+	python := filepath.Join(dir, "bin", "python")
+	install(t, "python3", "-m", "venv", dir)
+	install(t, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "moto[server,dynamodb]=="+motoVersion)
+	for range 5 {
+		addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+		_, port, _ := net.SplitHostPort(addr)
+		cmd := exec.Command(python, "-m", "moto.server", "-H", "127.0.0.1", "-p", port)
+		process, err := subprocess.Start(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { process.Stop(time.Second) })
+		if listens(t, process, addr) {
+			return "http://" + addr
+		}
+	}
+	t.Fatal("moto ended five times before it listened")
+	return ""
+}
+
 // listens waits until somebody listens, false when the process ends before.
 func listens(t *testing.T, process *subprocess.Process, addr string) bool {
 	t.Helper()
 	for {
 		select {
 		case <-t.Context().Done():
-			t.Fatal("kinesis-local does not listen")
+			t.Fatal("nobody listens")
 		case <-process.Done():
 			return false
 		case <-time.After(10 * time.Millisecond):

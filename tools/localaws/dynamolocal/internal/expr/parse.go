@@ -337,7 +337,10 @@ func (p *parser) operand() (operand, error) {
 		if len(all) != 1 {
 			return nil, &Error{fmt.Sprintf("Incorrect number of operands for operator or function; operator or function: size, number of operands: %d", len(all))}
 		}
-		return size{all[0]}, wantType("size", all[0], "S", "B", "SS", "NS", "BS", "L", "M")
+		if _, isPath := all[0].(Path); !isPath {
+			return nil, &Error{"Operator or function requires a document path; operator or function: size"}
+		}
+		return size{all[0]}, nil
 	}
 	path, err := p.path()
 	if err != nil {
