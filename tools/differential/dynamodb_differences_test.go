@@ -197,6 +197,18 @@ var tableDifferences = []difference{
 		documentation: `Expressions.OperatorsAndFunctions: what is not there or of another type makes the condition false; moto answers 500`,
 	},
 	{
+		step:          `conditions: "size(absent) = :five" of the item`,
+		ours:          `error ConditionalCheckFailedException`,
+		theirs:        `error 500 without a code`,
+		documentation: `Expressions.OperatorsAndFunctions: what is not there or of another type makes the condition false; moto answers 500`,
+	},
+	{
+		step:          `conditions: "size(absent) = :five" of none`,
+		ours:          `error ConditionalCheckFailedException`,
+		theirs:        `error 500 without a code`,
+		documentation: `Expressions.OperatorsAndFunctions: what is not there or of another type makes the condition false; moto answers 500`,
+	},
+	{
 		step:          `conditions: "size(n) = :five" of the item`,
 		ours:          `error ConditionalCheckFailedException`,
 		theirs:        `error 500 without a code`,
@@ -467,12 +479,6 @@ var tableDifferences = []difference{
 		documentation: `Expressions.OperatorsAndFunctions: the syntax and the types of operands; CommonErrors: ValidationException`,
 	},
 	{
-		step:          `conditions: values without condition`,
-		ours:          `error ValidationException`,
-		theirs:        `{}`,
-		documentation: `API_PutItem, ExpressionAttributeNames and ExpressionAttributeValues: those of the expressions; CommonErrors: ValidationException`,
-	},
-	{
 		step:          `conditions: both forms`,
 		ours:          `error ValidationException`,
 		theirs:        `error ConditionalCheckFailedException`,
@@ -488,6 +494,12 @@ var tableDifferences = []difference{
 		step:          `conditions: a value without use`,
 		ours:          `error ValidationException`,
 		theirs:        `error ConditionalCheckFailedException`,
+		documentation: `API_PutItem, ExpressionAttributeNames and ExpressionAttributeValues: those of the expressions; CommonErrors: ValidationException`,
+	},
+	{
+		step:          `conditions: values without condition`,
+		ours:          `error ValidationException`,
+		theirs:        `{}`,
 		documentation: `API_PutItem, ExpressionAttributeNames and ExpressionAttributeValues: those of the expressions; CommonErrors: ValidationException`,
 	},
 	{
@@ -547,19 +559,19 @@ var tableDifferences = []difference{
 	{
 		step:          `legacy writes: expected with exists without a value`,
 		ours:          `error ValidationException`,
-		theirs:        `error ConditionalCheckFailedException`,
+		theirs:        `{}`,
 		documentation: `LegacyConditionalParameters.Expected: which of Exists, Value, ComparisonOperator and AttributeValueList go together; CommonErrors: ValidationException`,
 	},
 	{
 		step:          `legacy writes: expected with not exists with a value`,
 		ours:          `error ValidationException`,
-		theirs:        `error ConditionalCheckFailedException`,
+		theirs:        `{}`,
 		documentation: `LegacyConditionalParameters.Expected: which of Exists, Value, ComparisonOperator and AttributeValueList go together; CommonErrors: ValidationException`,
 	},
 	{
 		step:          `legacy writes: expected with an operator and a value`,
 		ours:          `error ValidationException`,
-		theirs:        `{}`,
+		theirs:        `error ConditionalCheckFailedException`,
 		documentation: `LegacyConditionalParameters.Expected: which of Exists, Value, ComparisonOperator and AttributeValueList go together; CommonErrors: ValidationException`,
 	},
 	{
@@ -567,6 +579,18 @@ var tableDifferences = []difference{
 		ours:          `error ValidationException`,
 		theirs:        `error 500 without a code`,
 		documentation: `LegacyConditionalParameters.Expected: which of Exists, Value, ComparisonOperator and AttributeValueList go together; CommonErrors: ValidationException`,
+	},
+	{
+		step:          `legacy writes: update: of an unknown action`,
+		ours:          `error ValidationException`,
+		theirs:        `error 500 without a code`,
+		documentation: `LegacyConditionalParameters.AttributeUpdates: which values go with which Action; moto answers 500`,
+	},
+	{
+		step:          `legacy writes: update: delete a whole set`,
+		ours:          `{"Attributes":{"id":{"S":"a"},"l":{"L":[{"S":"x"}]},"n":{"N":"5"},"s":{"S":"text"}}}`,
+		theirs:        `{"Attributes":{"id":{"S":"a"},"l":{"L":[{"S":"x"}]},"n":{"N":"5"},"s":{"S":"text"},"ss":{}}}`,
+		documentation: `HowItWorks.NamingRulesDataTypes, Sets: empty sets are not allowed; the attribute goes with its last element`,
 	},
 	{
 		step:          `legacy writes: update: put nothing`,
@@ -591,18 +615,6 @@ var tableDifferences = []difference{
 		ours:          `error ValidationException`,
 		theirs:        `{"Attributes":{"id":{"S":"x"},"l":{"L":[{"S":"x"}]},"n":{"N":"5"},"s":{"S":"text"},"ss":{"SS":["a","b"]}}}`,
 		documentation: `LegacyConditionalParameters.AttributeUpdates: no key attributes`,
-	},
-	{
-		step:          `legacy writes: update: delete a whole set`,
-		ours:          `{"Attributes":{"id":{"S":"a"},"l":{"L":[{"S":"x"}]},"n":{"N":"5"},"s":{"S":"text"}}}`,
-		theirs:        `{"Attributes":{"id":{"S":"a"},"l":{"L":[{"S":"x"}]},"n":{"N":"5"},"s":{"S":"text"},"ss":{}}}`,
-		documentation: `HowItWorks.NamingRulesDataTypes, Sets: empty sets are not allowed; the attribute goes with its last element`,
-	},
-	{
-		step:          `legacy writes: update: of an unknown action`,
-		ours:          `error ValidationException`,
-		theirs:        `error 500 without a code`,
-		documentation: `LegacyConditionalParameters.AttributeUpdates: which values go with which Action; moto answers 500`,
 	},
 	{
 		step:          `legacy reads: query with a filter`,

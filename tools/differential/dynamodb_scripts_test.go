@@ -64,16 +64,16 @@ func tables(s *tableSession) {
 	s.keep("list, last page", err)
 	_, err = s.DescribeTable(s.ctx, &dynamodb.DescribeTableInput{TableName: aws.String("tables-b")})
 	s.keep("describe on demand, with a range key", err)
-	missing := aws.String("missing")
-	_, err = s.DescribeTable(s.ctx, &dynamodb.DescribeTableInput{TableName: missing})
+	absent := aws.String("absent")
+	_, err = s.DescribeTable(s.ctx, &dynamodb.DescribeTableInput{TableName: absent})
 	s.keep("describe what is not there", err)
-	_, err = s.DeleteTable(s.ctx, &dynamodb.DeleteTableInput{TableName: missing})
+	_, err = s.DeleteTable(s.ctx, &dynamodb.DeleteTableInput{TableName: absent})
 	s.keep("delete what is not there", err)
-	_, err = s.GetItem(s.ctx, &dynamodb.GetItemInput{TableName: missing, Key: item{"id": str("a")}})
+	_, err = s.GetItem(s.ctx, &dynamodb.GetItemInput{TableName: absent, Key: item{"id": str("a")}})
 	s.keep("get from what is not there", err)
-	_, err = s.PutItem(s.ctx, &dynamodb.PutItemInput{TableName: missing, Item: item{"id": str("a")}})
+	_, err = s.PutItem(s.ctx, &dynamodb.PutItemInput{TableName: absent, Item: item{"id": str("a")}})
 	s.keep("put into what is not there", err)
-	_, err = s.Scan(s.ctx, &dynamodb.ScanInput{TableName: missing})
+	_, err = s.Scan(s.ctx, &dynamodb.ScanInput{TableName: absent})
 	s.keep("scan what is not there", err)
 	for _, name := range []string{"provisioned", "tables-a", "tables-b"} {
 		_, err = s.DeleteTable(s.ctx, &dynamodb.DeleteTableInput{TableName: &name})
@@ -269,13 +269,13 @@ func conditions(s *tableSession) {
 	}
 	for _, c := range []string{
 		"n = :five", "n <> :five", "n < :six", "n <= :five", "n > :six", "n >= :six", "n BETWEEN :four AND :six", "n between :six and :six", "n IN (:four, :five)", "n IN (:four, :six)",
-		"missing = :five", "missing <> :five", "missing < :five", "NOT missing = :five", "n = :hello", "n <> :hello", "n < :hello",
-		"attribute_exists(n)", "attribute_exists(missing)", "attribute_not_exists(m.k)", "attribute_not_exists(m.missing)", "attribute_exists(l[1])", "attribute_exists(l[2])",
+		"absent = :five", "absent <> :five", "absent < :five", "NOT absent = :five", "n = :hello", "n <> :hello", "n < :hello",
+		"attribute_exists(n)", "attribute_exists(absent)", "attribute_not_exists(m.k)", "attribute_not_exists(m.absent)", "attribute_exists(l[1])", "attribute_exists(l[2])",
 		"attribute_type(n, :N)", "attribute_type(n, :S)", "attribute_type(l, :L)", "attribute_type(n, :bad)",
-		"begins_with(s, :he)", "begins_with(n, :he)", "begins_with(s, :five)", "contains(s, :he)", "contains(ss, :x)", "contains(ss, :he)", "contains(ns, :one)", "contains(l, :x)", "contains(l, :one)", "contains(missing, :x)",
-		"size(s) = :five", "size(ss) < :five", "size(missing) = :five", "size(n) = :five", "size(:hello) = :five",
+		"begins_with(s, :he)", "begins_with(n, :he)", "begins_with(s, :five)", "contains(s, :he)", "contains(ss, :x)", "contains(ss, :he)", "contains(ns, :one)", "contains(l, :x)", "contains(l, :one)", "contains(absent, :x)",
+		"size(s) = :five", "size(ss) < :five", "size(absent) = :five", "size(n) = :five", "size(:hello) = :five",
 		"m.k = :v", "l[0] = :x", "yes = :true", "ss = :xy", ":five = n", "n = n", "s = m.k",
-		"n = :five AND s = :hello OR missing = :five", "n = :six AND s = :hello OR n = :five", "NOT (n = :five AND s = :hello)", "NOT n = :six AND NOT s = :he", "n = :five and not attribute_exists(missing)",
+		"n = :five AND s = :hello OR absent = :five", "n = :six AND s = :hello OR n = :five", "NOT (n = :five AND s = :hello)", "NOT n = :six AND NOT s = :he", "n = :five and not attribute_exists(absent)",
 		"((n = :five))", "(n = :five) AND (s = :hello)",
 		"n = ", "= :five", "n :five", "n = :undefined", "#n = :five", "name = :five", "attribute_exists(:five)", "attribute_exists(n, s)", "begins_with(s)", "unknown(s)", "size(n)", "n", "(n = :five", "n = :five)", "n IN ()", "n BETWEEN :six AND :four", "if_not_exists(n, :five) = :five", "n == :five", "n = :five;", "n = 5", "N = :five", "",
 	} {
@@ -325,11 +325,11 @@ func updates(s *tableSession) {
 		":one": num("1"), ":s": str("new"), ":l": lst(str("y")), ":ss": set("b", "c"), ":ns": nums("7"), ":m": mp(item{"x": num("1")}), ":empty": lst(),
 	}
 	for _, u := range []string{
-		"SET a = :s", "SET n = n + :one", "SET n = n - :one", "SET n = :one + :one", "SET n = if_not_exists(n, :one) + :one", "SET missing = if_not_exists(missing, :one)",
-		"SET l = list_append(l, :l)", "SET l = list_append(:l, l)", "SET fresh = list_append(if_not_exists(fresh, :empty), :l)", "SET l[0] = :s", "SET l[9] = :s", "SET l[9] = :s, l[8] = :one", "SET m.k = :s", "SET m.new = :s", "SET m.k.deep = :s", "SET missing.k = :s", "SET a = s", "SET a = missing",
-		"SET a = m.k, b = l[1]", "SET n = s, s = n", "REMOVE n", "REMOVE missing", "REMOVE l[0]", "REMOVE l[0], l[1]", "REMOVE l[7]", "REMOVE m.k", "REMOVE m.missing", "REMOVE missing.k",
-		"ADD n :one", "ADD missing :one", "ADD ss :ss", "ADD missing :ss", "ADD ns :ns", "ADD s :one", "ADD ss :one", "ADD n :ss", "ADD m.count :one",
-		"DELETE ss :ss", "DELETE missing :ss", "DELETE n :ss", "DELETE ss :ns", "SET a = :s REMOVE n ADD c :one DELETE ss :ss", "set a = :s remove n",
+		"SET a = :s", "SET n = n + :one", "SET n = n - :one", "SET n = :one + :one", "SET n = if_not_exists(n, :one) + :one", "SET absent = if_not_exists(absent, :one)",
+		"SET l = list_append(l, :l)", "SET l = list_append(:l, l)", "SET fresh = list_append(if_not_exists(fresh, :empty), :l)", "SET l[0] = :s", "SET l[9] = :s", "SET l[9] = :s, l[8] = :one", "SET m.k = :s", "SET m.more = :s", "SET m.k.deep = :s", "SET absent.k = :s", "SET a = s", "SET a = absent",
+		"SET a = m.k, b = l[1]", "SET n = s, s = n", "REMOVE n", "REMOVE absent", "REMOVE l[0]", "REMOVE l[0], l[1]", "REMOVE l[7]", "REMOVE m.k", "REMOVE m.absent", "REMOVE absent.k",
+		"ADD n :one", "ADD absent :one", "ADD ss :ss", "ADD absent :ss", "ADD ns :ns", "ADD s :one", "ADD ss :one", "ADD n :ss", "ADD m.cnt :one",
+		"DELETE ss :ss", "DELETE absent :ss", "DELETE n :ss", "DELETE ss :ns", "SET a = :s REMOVE n ADD c :one DELETE ss :ss", "set a = :s remove n",
 	} {
 		s.put(t, item{"id": str("a"), "n": num("5"), "s": str("text"), "l": lst(str("x"), num("2"), str("z")), "m": mp(item{"k": str("v")}), "ss": set("a", "b"), "ns": nums("1")})
 		used := item{}
@@ -389,7 +389,7 @@ func refusedUpdates(s *tableSession) {
 func projections(s *tableSession) {
 	t := s.table("projections", false)
 	s.put(t, item{"id": str("a"), "n": num("5"), "l": lst(str("x"), mp(item{"k1": num("1"), "k2": num("2")}), str("z")), "m": mp(item{"k": str("v"), "deep": mp(item{"a": num("1"), "b": num("2")})}), "odd.name": str("dot")})
-	for _, p := range []string{"n", "id, n", "missing", "m.k", "m.deep.a, m.deep.b", "l[0]", "l[2], l[0]", "l[1].k1", "l[9]", "#odd", "m, m.k", "n, n", "m.k, l[1].k2, n", "n,", "", "name"} {
+	for _, p := range []string{"n", "id, n", "absent", "m.k", "m.deep.a, m.deep.b", "l[0]", "l[2], l[0]", "l[1].k1", "l[9]", "#odd", "m, m.k", "n, n", "m.k, l[1].k2, n", "n,", "", "name"} {
 		in := &dynamodb.GetItemInput{TableName: t, Key: item{"id": str("a")}, ProjectionExpression: &p}
 		if strings.Contains(p, "#") {
 			in.ExpressionAttributeNames = map[string]string{"#odd": "odd.name"}
@@ -466,7 +466,7 @@ func legacyReads(s *tableSession) {
 	s.keep("query without a hash key", err)
 	_, err = s.Scan(s.ctx, &dynamodb.ScanInput{TableName: t, ScanFilter: map[string]ddb.Condition{"seq": {ComparisonOperator: "LT", AttributeValueList: []ddb.AttributeValue{num("2")}}}})
 	s.keepUnordered("scan with a filter", err)
-	_, err = s.GetItem(s.ctx, &dynamodb.GetItemInput{TableName: t, Key: item{"id": str("a"), "seq": num("1")}, AttributesToGet: []string{"x", "missing"}})
+	_, err = s.GetItem(s.ctx, &dynamodb.GetItemInput{TableName: t, Key: item{"id": str("a"), "seq": num("1")}, AttributesToGet: []string{"x", "absent"}})
 	s.keep("get", err)
 }
 
@@ -541,7 +541,7 @@ func queries(s *tableSession) {
 	_, err = s.Query(s.ctx, in)
 	s.keep("a limit of all", err)
 	in = a()
-	in.IndexName = aws.String("missing")
+	in.IndexName = aws.String("absent")
 	_, err = s.Query(s.ctx, in)
 	s.keep("an index that is not there", err)
 	in = a()
@@ -609,7 +609,7 @@ func indexes(s *tableSession) {
 	s.keep("put a key of another type", err)
 	_, err = s.PutItem(s.ctx, &dynamodb.PutItemInput{TableName: name, Item: item{"id": str("a"), "seq": num("7"), "owner": str("")}})
 	s.keep("put an empty key", err)
-	_, err = s.UpdateTable(s.ctx, &dynamodb.UpdateTableInput{TableName: name, GlobalSecondaryIndexUpdates: []ddb.GlobalSecondaryIndexUpdate{{Delete: &ddb.DeleteGlobalSecondaryIndexAction{IndexName: aws.String("missing")}}}})
+	_, err = s.UpdateTable(s.ctx, &dynamodb.UpdateTableInput{TableName: name, GlobalSecondaryIndexUpdates: []ddb.GlobalSecondaryIndexUpdate{{Delete: &ddb.DeleteGlobalSecondaryIndexAction{IndexName: aws.String("absent")}}}})
 	s.keep("delete what is not there", err)
 }
 
@@ -663,7 +663,7 @@ func batches(s *tableSession) {
 	}
 	_, err = s.BatchWriteItem(s.ctx, &dynamodb.BatchWriteItemInput{RequestItems: write(many...)})
 	s.keep("write 26", err)
-	_, err = s.BatchWriteItem(s.ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]ddb.WriteRequest{"missing": write(item{"id": str("a")})[*t]}})
+	_, err = s.BatchWriteItem(s.ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]ddb.WriteRequest{"absent": write(item{"id": str("a")})[*t]}})
 	s.keep("write into what is not there", err)
 	get := func(keys ...item) map[string]ddb.KeysAndAttributes {
 		return map[string]ddb.KeysAndAttributes{*t: {Keys: keys}}
@@ -706,7 +706,7 @@ func transactions(s *tableSession) {
 	run("delete", ddb.TransactWriteItem{Delete: &ddb.Delete{TableName: t, Key: item{"id": str("b")}}})
 	run("twice the same item", add("c"), check("c", "attribute_exists(id)"))
 	run("none")
-	run("a table that is not there", ddb.TransactWriteItem{Put: &ddb.Put{TableName: aws.String("missing"), Item: item{"id": str("a")}}})
+	run("a table that is not there", ddb.TransactWriteItem{Put: &ddb.Put{TableName: aws.String("absent"), Item: item{"id": str("a")}}})
 	run("without a key", ddb.TransactWriteItem{Put: &ddb.Put{TableName: t, Item: item{"x": str("a")}}})
 	token := &dynamodb.TransactWriteItemsInput{TransactItems: []ddb.TransactWriteItem{add("a")}, ClientRequestToken: aws.String("token")}
 	_, err := s.TransactWriteItems(s.ctx, token)
@@ -738,7 +738,7 @@ func settings(s *tableSession) {
 	s.keep("time to live again", err)
 	_, err = s.DescribeTimeToLive(s.ctx, &dynamodb.DescribeTimeToLiveInput{TableName: t})
 	s.keep("time to live, on", err)
-	_, err = s.DescribeTimeToLive(s.ctx, &dynamodb.DescribeTimeToLiveInput{TableName: aws.String("missing")})
+	_, err = s.DescribeTimeToLive(s.ctx, &dynamodb.DescribeTimeToLiveInput{TableName: aws.String("absent")})
 	s.keep("time to live of what is not there", err)
 	_, err = s.DescribeContinuousBackups(s.ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: t})
 	s.keep("backups, off", err)
@@ -746,7 +746,7 @@ func settings(s *tableSession) {
 	s.keep("backups", err)
 	_, err = s.DescribeContinuousBackups(s.ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: t})
 	s.keep("backups, on", err)
-	_, err = s.DescribeContinuousBackups(s.ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: aws.String("missing")})
+	_, err = s.DescribeContinuousBackups(s.ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: aws.String("absent")})
 	s.keep("backups of what is not there", err)
 	out, err := s.DescribeTable(s.ctx, &dynamodb.DescribeTableInput{TableName: t})
 	if err != nil {
