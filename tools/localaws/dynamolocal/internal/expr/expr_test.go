@@ -34,8 +34,8 @@ func TestConditions(t *testing.T) {
 		"#n = :s AND NOT n <> :n":                     true,
 		"n > :n OR n < :n OR begins_with(s, :s)":      true,
 		"attribute_not_exists(m.k.deep)":              false,
-		"absent = :n":                                false,
-		"absent <> :n":                               true,
+		"absent = :n":                                 false,
+		"absent <> :n":                                true,
 		"contains(ss, :s) OR l[0] IN (:s, :l)":        false,
 		"size(l) BETWEEN :n AND :n":                   false,
 		"NOT (n = :n AND attribute_exists(l[7]))":     true,
@@ -73,8 +73,8 @@ func TestUpdateUsesTheOldItem(t *testing.T) {
 
 func TestErrorsAreTheServices(t *testing.T) {
 	for source, want := range map[string]string{
-		"n = :absent":                     "Invalid ConditionExpression: An expression attribute value used in expression is not defined; attribute value: :absent",
-		"#absent = :n":                    "Invalid ConditionExpression: An expression attribute name used in the document path is not defined; attribute name: #absent",
+		"n = :absent":                      "Invalid ConditionExpression: An expression attribute value used in expression is not defined; attribute value: :absent",
+		"#absent = :n":                     "Invalid ConditionExpression: An expression attribute name used in the document path is not defined; attribute name: #absent",
 		"status = :n":                      "Invalid ConditionExpression: Attribute name is a reserved keyword; reserved keyword: status",
 		"n = ":                             `Invalid ConditionExpression: Syntax error; token: "<EOF>", near: "n = "`,
 		"n $ :n":                           `Invalid ConditionExpression: Syntax error; token: "$", near: "n $ :n"`,

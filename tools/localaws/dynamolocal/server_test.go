@@ -1,0 +1,320 @@
+package dynamolocal_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	"go.uber.org/goleak"
+
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// impatient is a client that does not try again, of the key or the default one.
+func impatient(t *testing.T, s *dynamolocal.Server, accessKey string) *dynamodb.Client {
+	t.Helper()
+	config := s.AWSConfig()
+	t.Cleanup(config.HTTPClient.(*http.Client).CloseIdleConnections)
+	return dynamodb.NewFromConfig(config, func(o *dynamodb.Options) {
+		o.Retryer = aws.NopRetryer{}
+		if accessKey != "" {
+			o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: "x"}, nil
+			})
+		}
+	})
+}
+
+type item = map[string]types.AttributeValue
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(i int) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(i)} }
+
+// createTable makes a table with the keys id, a text, and n, a number.
+func createTable(t *testing.T, c *dynamodb.Client, name string) {
+	t.Helper()
+	_, err := c.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: "HASH"}, {AttributeName: aws.String("n"), KeyType: "RANGE"}},
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("id"), AttributeType: "S"}, {AttributeName: aws.String("n"), AttributeType: "N"},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func put(t *testing.T, c *dynamodb.Client, table, condition string, it item) error {
+	t.Helper()
+	in := &dynamodb.PutItemInput{TableName: &table, Item: it}
+	if condition != "" {
+		in.ConditionExpression = &condition
+	}
+	_, err := c.PutItem(t.Context(), in)
+	return err
+}
+
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return fmt.Sprint(err)
+}
+
+// A scan in segments, and one in pages of 1 MB, bring each item once.
+func TestScansBringEachItemOnce(t *testing.T) {
+	t.Parallel()
+	s := dynamolocal.New(t)
+	c := impatient(t, s, "")
+	createTable(t, c, "table")
+	const count = 300
+	for i := range count {
+		if err := put(t, c, "table", "", item{"id": text(fmt.Sprint(i)), "n": number(i), "x": text(strings.Repeat("x", 10<<10))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, segments := range []int32{1, 7} {
+		seen, pages := make(map[string]int), 0
+		for segment := range segments {
+			p := dynamodb.NewScanPaginator(c, &dynamodb.ScanInput{TableName: aws.String("table"), Segment: &segment, TotalSegments: &segments})
+			for p.HasMorePages() {
+				out, err := p.NextPage(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				pages++
+				for _, it := range out.Items {
+					seen[it["id"].(*types.AttributeValueMemberS).Value]++
+				}
+			}
+		}
+		if len(seen) != count {
+			t.Errorf("%d segments: %d items", segments, len(seen))
+		}
+		for id, n := range seen {
+			if n != 1 {
+				t.Errorf("%d segments: item %s came %d times", segments, id, n)
+			}
+		}
+		if segments == 1 && pages != 3 {
+			t.Errorf("3 MB came in %d pages", pages)
+		}
+	}
+}
+
+func TestTransitionDelayShows(t *testing.T) {
+	t.Parallel()
+	s := dynamolocal.New(t, func(c *dynamolocal.Config) { c.TransitionDelay = 200 * time.Millisecond })
+	c := impatient(t, s, "")
+	createTable(t, c, "table")
+	if err := put(t, c, "table", "", item{"id": text("a"), "n": number(1)}); code(err) != "ResourceNotFoundException" {
+		t.Errorf("put into a table that is being made: %v", err)
+	}
+	in := &dynamodb.DescribeTableInput{TableName: aws.String("table")}
+	out, err := c.DescribeTable(t.Context(), in)
+	if err != nil || out.Table.TableStatus != types.TableStatusCreating {
+		t.Fatalf("%v, %v", out, err)
+	}
+	if err := dynamodb.NewTableExistsWaiter(c, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 10 * time.Millisecond }).Wait(t.Context(), in, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: in.TableName}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: in.TableName}); code(err) != "ResourceInUseException" {
+		t.Errorf("delete again: %v", err)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	s := dynamolocal.New(t)
+	c := impatient(t, s, "")
+	createTable(t, c, "table")
+	createTable(t, c, "other")
+	n := 0
+	write := func(table, condition string) error {
+		n++
+		return put(t, c, table, condition, item{"id": text("a"), "n": number(n)})
+	}
+	count := func() int {
+		out, err := c.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("table"), Select: types.SelectCount})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int(out.Count)
+	}
+	set := func(r ...fault.Rule) {
+		t.Helper()
+		if err := s.SetFaults(r...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []struct {
+		rule            fault.Rule
+		condition, want string
+		stored          bool
+	}{
+		{fault.Rule{Kind: fault.Throttle}, "", "ProvisionedThroughputExceededException", false},
+		{fault.Rule{Kind: fault.Error}, "", "InternalServerError", false},
+		{fault.Rule{Kind: fault.Condition}, "attribute_not_exists(id)", "ConditionalCheckFailedException", false},
+		{fault.Rule{Kind: fault.Condition}, "", "<nil>", true},
+		{fault.Rule{Kind: fault.Latency, Latency: time.Millisecond}, "", "<nil>", true},
+		{fault.Rule{Kind: fault.Cut}, "", "cut", false},
+		{fault.Rule{Kind: fault.Drop}, "", "cut", true},
+	} {
+		f.rule.Rate, f.rule.Operation, f.rule.Table = 1, "PutItem", "table"
+		before := count()
+		set(f.rule)
+		err := write("table", f.condition)
+		if got := code(err); got != f.want && (f.want != "cut" || err == nil || errors.As(err, new(smithy.APIError))) {
+			t.Errorf("%s: %s", f.rule.Kind, got)
+		}
+		if err := write("other", f.condition); err != nil {
+			t.Errorf("%s: a write of another table: %v", f.rule.Kind, err)
+		}
+		if stored := count() > before; stored != f.stored {
+			t.Errorf("%s: stored: %t", f.rule.Kind, stored)
+		}
+		set()
+	}
+
+	set(fault.Rule{Kind: fault.Throttle, Rate: 1})
+	if _, err := c.ListTables(t.Context(), nil); code(err) != "ThrottlingException" {
+		t.Errorf("ListTables: %v", err)
+	}
+	set(fault.Rule{Kind: fault.Condition, Rate: 1})
+	_, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		{Put: &types.Put{TableName: aws.String("table"), Item: item{"id": text("t"), "n": number(1)}, ConditionExpression: aws.String("attribute_not_exists(id)")}},
+	}})
+	var cancelled *types.TransactionCanceledException
+	if !errors.As(err, &cancelled) || *cancelled.CancellationReasons[0].Code != "ConditionalCheckFailed" {
+		t.Errorf("a transaction: %v", err)
+	}
+	for name, r := range map[string]fault.Rule{
+		"one of Kinesis": {Kind: fault.Expire, Rate: 1}, "no operation": {Kind: fault.Error, Rate: 1, Operation: "PutRecord"},
+	} {
+		if err := s.SetFaults(r); err == nil {
+			t.Errorf("a rule of %s is taken", name)
+		}
+	}
+}
+
+// A table stays CREATING for as long as the fault lasts.
+func TestTableStaysCreating(t *testing.T) {
+	t.Parallel()
+	s := dynamolocal.New(t)
+	c := impatient(t, s, "")
+	if err := s.SetFaults(fault.Rule{Kind: fault.Creating, Rate: 1, Table: "stuck"}); err != nil {
+		t.Fatal(err)
+	}
+	createTable(t, c, "stuck")
+	createTable(t, c, "other")
+	for table, want := range map[string]types.TableStatus{"stuck": "CREATING", "other": "ACTIVE"} {
+		out, err := c.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &table})
+		if err != nil || out.Table.TableStatus != want {
+			t.Errorf("%s: %v, %v", table, out, err)
+		}
+	}
+	if err := s.SetFaults(); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t, c, "stuck", "", item{"id": text("a"), "n": number(1)}); err != nil {
+		t.Error(err)
+	}
+}
+
+// One client is cut off, and only that one.
+func TestOneClientIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := dynamolocal.New(t)
+	one, other := impatient(t, s, "one"), impatient(t, s, "other")
+	if err := s.SetFaults(fault.Rule{Kind: fault.Cut, Rate: 1, AccessKey: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.ListTables(t.Context(), nil); err == nil || errors.As(err, new(smithy.APIError)) {
+		t.Errorf("the one: %v", err)
+	}
+	if _, err := other.ListTables(t.Context(), nil); err != nil {
+		t.Errorf("the other: %v", err)
+	}
+}
+
+// Whatever is sent is answered by one of the service's errors, and the service
+// goes on.
+func TestHostileRequests(t *testing.T) {
+	t.Parallel()
+	s := dynamolocal.New(t)
+	c := impatient(t, s, "")
+	createTable(t, c, "table")
+	client := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
+	item := func(value string) string {
+		return `{"TableName": "table", "Item": {"id": {"S": "a"}, "n": {"N": "1"}, "x": ` + value + `}}`
+	}
+	for name, r := range map[string]struct{ operation, body, want string }{
+		"deep lists":            {"PutItem", item(strings.Repeat(`{"L": [`, 2000) + `{"S": "x"}` + strings.Repeat(`]}`, 2000)), "ValidationException"},
+		"lists beyond all":      {"PutItem", item(strings.Repeat(`{"L": [`, 100_000)), "SerializationException"},
+		"a huge number":         {"PutItem", item(`{"N": "` + strings.Repeat("9", 1<<20) + `"}`), "ValidationException"},
+		"a huge exponent":       {"PutItem", item(`{"N": "1e999999999999999999999"}`), "ValidationException"},
+		"a cut body":            {"PutItem", item(`{"S": "x"}`)[:40], "SerializationException"},
+		"no body":               {"PutItem", "", "SerializationException"},
+		"another type":          {"PutItem", `{"TableName": 1}`, "SerializationException"},
+		"no base64":             {"PutItem", item(`{"B": "?"}`), "SerializationException"},
+		"null":                  {"PutItem", "null", "ValidationException"},
+		"an unknown operation":  {"ExecuteStatement", "{}", "UnknownOperationException"},
+		"a long expression":     {"PutItem", strings.Replace(item(`{"S": "x"}`), "{", `{"ConditionExpression": "`+strings.Repeat("(", 5000)+`",`, 1), "ValidationException"},
+		"a deep expression":     {"PutItem", strings.Replace(item(`{"S": "x"}`), "{", `{"ConditionExpression": "`+strings.Repeat("NOT ", 1000)+`n",`, 1), "ValidationException"},
+		"an index far away":     {"UpdateItem", `{"TableName": "table", "Key": {"id": {"S": "a"}, "n": {"N": "1"}}, "UpdateExpression": "REMOVE x[99999999999999999999]"}`, "ValidationException"},
+		"an item that is large": {"PutItem", item(`{"S": "` + strings.Repeat("x", 17<<20) + `"}`), "RequestEntityTooLarge"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL(), strings.NewReader(r.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Amz-Target", "DynamoDB_20120810."+r.operation)
+		req.Header.Set("Content-Type", "application/x-amz-json-1.0")
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		var answer struct {
+			Type string `json:"__type"`
+		}
+		if err != nil || json.Unmarshal(body, &answer) != nil || !strings.HasSuffix(answer.Type, "#"+r.want) || resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: status %d, %.200s, %v", name, resp.StatusCode, body, err)
+		}
+	}
+	if err := put(t, c, "table", "", map[string]types.AttributeValue{"id": text("a"), "n": number(1)}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	t.Parallel()
+	s := dynamolocal.New(t)
+	for _, c := range []dynamolocal.Config{{Addr: strings.TrimPrefix(s.URL(), "http://")}, {TransitionDelay: -1}} {
+		if s, err := dynamolocal.Start(c); err == nil {
+			s.Close()
+			t.Errorf("started with %+v", c)
+		}
+	}
+}
