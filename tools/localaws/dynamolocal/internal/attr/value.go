@@ -11,55 +11,102 @@ import (
 
 // Value is an attribute's: one of the types below. Values are never changed
 // once they are made, but by those who made them.
-type Value interface {
-	// Type is the name of the value's type in requests, such as "S".
-	Type() string
-	// Size is what the service counts for the value, in bytes.
-	Size() int
+type Value interface{ isValue() }
+
+// String is a text.
+type String string
+
+// Binary is bytes.
+type Binary string
+
+// Bool is true or false.
+type Bool bool
+
+// Null is the value for none.
+type Null struct{}
+
+// List has values in their order.
+type List []Value
+
+// Map has values by their names; an item is one.
+type Map map[string]Value
+
+// StringSet is texts, each once.
+type StringSet []string
+
+// NumberSet is numbers, each once.
+type NumberSet []Number
+
+// BinarySet is bytes, each once.
+type BinarySet []string
+
+func (String) isValue()    {}
+func (Number) isValue()    {}
+func (Binary) isValue()    {}
+func (Bool) isValue()      {}
+func (Null) isValue()      {}
+func (List) isValue()      {}
+func (Map) isValue()       {}
+func (StringSet) isValue() {}
+func (NumberSet) isValue() {}
+func (BinarySet) isValue() {}
+
+// Type is the name of a value's type in requests, such as "S".
+func Type(v Value) string {
+	switch v.(type) {
+	case String:
+		return "S"
+	case Number:
+		return "N"
+	case Binary:
+		return "B"
+	case Bool:
+		return "BOOL"
+	case Null:
+		return "NULL"
+	case List:
+		return "L"
+	case Map:
+		return "M"
+	case StringSet:
+		return "SS"
+	case NumberSet:
+		return "NS"
+	default:
+		return "BS"
+	}
 }
 
-// The types of values.
-type (
-	String    string
-	Binary    string
-	Bool      bool
-	Null      struct{}
-	List      []Value
-	Map       map[string]Value
-	StringSet []string
-	NumberSet []Number
-	BinarySet []string
-)
-
-func (String) Type() string    { return "S" }
-func (Number) Type() string    { return "N" }
-func (Binary) Type() string    { return "B" }
-func (Bool) Type() string      { return "BOOL" }
-func (Null) Type() string      { return "NULL" }
-func (List) Type() string      { return "L" }
-func (Map) Type() string       { return "M" }
-func (StringSet) Type() string { return "SS" }
-func (NumberSet) Type() string { return "NS" }
-func (BinarySet) Type() string { return "BS" }
-
-func (v String) Size() int { return len(v) }
-func (n Number) Size() int { return n.size() }
-func (v Binary) Size() int { return len(v) }
-func (Bool) Size() int     { return 1 }
-func (Null) Size() int     { return 1 }
-
-func (v List) Size() int {
-	n := 3
-	for _, e := range v {
-		n += 1 + e.Size()
+// Size is what the service counts for a value, in bytes.
+func Size(v Value) int {
+	n := 0
+	switch v := v.(type) {
+	case String:
+		n = len(v)
+	case Number:
+		n = v.size()
+	case Binary:
+		n = len(v)
+	case Bool, Null:
+		n = 1
+	case List:
+		n = 3
+		for _, e := range v {
+			n += 1 + Size(e)
+		}
+	case Map:
+		n = 3 + len(v) + v.ItemSize()
+	case StringSet:
+		n = sizes(v)
+	case NumberSet:
+		for _, e := range v {
+			n += e.size()
+		}
+	case BinarySet:
+		n = sizes(v)
 	}
 	return n
 }
-
-func (v Map) Size() int { return 3 + len(v) + v.ItemSize() }
-
-func (v StringSet) Size() int { return sizes(v) }
-func (v BinarySet) Size() int { return sizes(v) }
 
 func sizes(set []string) (n int) {
 	for _, e := range set {
@@ -68,17 +115,10 @@ func sizes(set []string) (n int) {
 	return n
 }
 
-func (v NumberSet) Size() (n int) {
-	for _, e := range v {
-		n += e.size()
-	}
-	return n
-}
-
 // ItemSize is what the service counts for the map as an item.
 func (v Map) ItemSize() (n int) {
 	for name, e := range v {
-		n += len(name) + e.Size()
+		n += len(name) + Size(e)
 	}
 	return n
 }
@@ -164,7 +204,7 @@ func AppendKey(b []byte, v Value) []byte {
 	case Number:
 		return v.appendKey(b)
 	}
-	panic("attr: a key of type " + v.Type())
+	panic("attr: a key of type " + Type(v))
 }
 
 // AppendPrefix appends what the keys of all strings with a prefix begin with.

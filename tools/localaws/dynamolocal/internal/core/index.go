@@ -55,7 +55,7 @@ func (k Keys) sortKey(item attr.Map) string {
 	var b []byte
 	for i, key := range k.each() {
 		v := item[key.Name]
-		if v == nil || v.Type() != key.Type {
+		if v == nil || attr.Type(v) != key.Type {
 			return ""
 		}
 		if i == 0 {

@@ -151,11 +151,11 @@ func (t *table) from(entries []entry, r Read, x *index, low, high string) ([]ent
 // bounds returns between which sort keys the items are that a condition wants.
 func bounds(keys Keys, c expr.KeyCondition) (low, high string, err error) {
 	mismatch := invalidf("One or more parameter values were invalid: Condition parameter type does not match schema type")
-	if c.Hash.Type() != keys.Hash.Type {
+	if attr.Type(c.Hash) != keys.Hash.Type {
 		return "", "", mismatch
 	}
 	for _, v := range c.Values {
-		if v.Type() != keys.Range.Type {
+		if attr.Type(v) != keys.Range.Type {
 			return "", "", mismatch
 		}
 	}

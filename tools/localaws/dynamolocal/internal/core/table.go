@@ -206,8 +206,8 @@ func (t *table) checkItem(item attr.Map) (key string, err error) {
 		if !ok {
 			return "", invalidf("One or more parameter values were invalid: Missing the key %s in the item", k.Name)
 		}
-		if v.Type() != k.Type {
-			return "", invalidf("One or more parameter values were invalid: Type mismatch for key %s expected: %s actual: %s", k.Name, k.Type, v.Type())
+		if attr.Type(v) != k.Type {
+			return "", invalidf("One or more parameter values were invalid: Type mismatch for key %s expected: %s actual: %s", k.Name, k.Type, attr.Type(v))
 		}
 	}
 	if err := t.checkKeySizes(t.Keys, item, "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s"); err != nil {
@@ -215,8 +215,8 @@ func (t *table) checkItem(item attr.Map) (key string, err error) {
 	}
 	for _, x := range t.indexes {
 		for _, k := range x.Keys.each() {
-			if v, ok := item[k.Name]; ok && v.Type() != k.Type {
-				return "", invalidf("One or more parameter values were invalid: Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", k.Name, k.Type, v.Type(), x.Name)
+			if v, ok := item[k.Name]; ok && attr.Type(v) != k.Type {
+				return "", invalidf("One or more parameter values were invalid: Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", k.Name, k.Type, attr.Type(v), x.Name)
 			}
 		}
 		if err := t.checkKeySizes(x.Keys, item, "One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: "+x.Name+", IndexKey: %s"); err != nil {
@@ -239,7 +239,7 @@ func (t *table) checkKeySizes(keys Keys, item attr.Map, empty string) error {
 		if i == 1 {
 			what, limit = "rangekey", 1024
 		}
-		switch n := v.Size(); {
+		switch n := attr.Size(v); {
 		case n == 0:
 			return invalidf(empty, map[string]string{"S": "string", "B": "binary"}[k.Type], k.Name)
 		case n > limit:
@@ -255,7 +255,7 @@ func (t *table) checkKey(key attr.Map) (string, error) {
 	keys := t.Keys.each()
 	match := len(key) == len(keys)
 	for _, k := range keys {
-		match = match && key[k.Name] != nil && key[k.Name].Type() == k.Type
+		match = match && key[k.Name] != nil && attr.Type(key[k.Name]) == k.Type
 	}
 	if !match {
 		return "", invalidf("The provided key element does not match the schema")

@@ -128,7 +128,7 @@ func (c exists) Holds(item attr.Map) bool { return (c.path.value(item) != nil) =
 
 func (c hasType) Holds(item attr.Map) bool {
 	v := c.path.value(item)
-	return v != nil && v.Type() == c.want
+	return v != nil && attr.Type(v) == c.want
 }
 
 func (c beginsWith) Holds(item attr.Map) bool {

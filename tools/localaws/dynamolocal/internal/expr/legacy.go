@@ -27,8 +27,8 @@ func Legacy(name, operator string, values []attr.Value) (Condition, error) {
 	for _, v := range values {
 		switch operator {
 		case "LT", "LE", "GT", "GE", "BETWEEN", "BEGINS_WITH":
-			if _, ordered := attr.Compare(v, v); !ordered || operator == "BEGINS_WITH" && v.Type() == "N" {
-				return nil, &Error{fmt.Sprintf("One or more parameter values were invalid: ComparisonOperator %s is not valid for %s AttributeValue type", operator, v.Type())}
+			if _, ordered := attr.Compare(v, v); !ordered || operator == "BEGINS_WITH" && attr.Type(v) == "N" {
+				return nil, &Error{fmt.Sprintf("One or more parameter values were invalid: ComparisonOperator %s is not valid for %s AttributeValue type", operator, attr.Type(v))}
 			}
 		}
 		operands = append(operands, literal{v})
@@ -84,5 +84,5 @@ func (u *Update) LegacyAction(name, action string, v attr.Value) error {
 		u.deletes = append(u.deletes, c)
 		return nil
 	}
-	return &Error{fmt.Sprintf("One or more parameter values were invalid: Action %s is not supported for the type %s", action, v.Type())}
+	return &Error{fmt.Sprintf("One or more parameter values were invalid: Action %s is not supported for the type %s", action, attr.Type(v))}
 }

@@ -252,8 +252,8 @@ func checkBetween(low, high operand) error {
 
 // wantType returns an error for a literal of another type.
 func wantType(operator string, o operand, types ...string) error {
-	if l, ok := o.(literal); ok && !slices.Contains(types, l.Type()) {
-		return &Error{fmt.Sprintf("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", operator, l.Type())}
+	if l, ok := o.(literal); ok && !slices.Contains(types, attr.Type(l.Value)) {
+		return &Error{fmt.Sprintf("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", operator, attr.Type(l.Value))}
 	}
 	return nil
 }
@@ -262,7 +262,7 @@ var allTypes = []string{"S", "N", "B", "SS", "NS", "BS", "L", "M", "NULL", "BOOL
 
 func (p *parser) function() (Condition, error) {
 	f := p.take()
-	operands, err := p.arguments(f)
+	operands, err := p.arguments()
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +310,7 @@ func (p *parser) function() (Condition, error) {
 }
 
 // arguments reads what follows the name of a function.
-func (p *parser) arguments(function token) ([]operand, error) {
+func (p *parser) arguments() ([]operand, error) {
 	if err := p.expect("("); err != nil {
 		return nil, err
 	}
@@ -330,7 +330,7 @@ func (p *parser) operand() (operand, error) {
 		return p.literal(t)
 	case t.kind == word && t.text == "size" && p.tokens[1].is("("):
 		p.take()
-		all, err := p.arguments(t)
+		all, err := p.arguments()
 		if err != nil {
 			return nil, err
 		}
