@@ -43,12 +43,6 @@ var differences = []difference{
 		documentation: `API_CreateStream: the pattern and length of StreamName, the minimum of ShardCount; CommonErrors: ValidationError`,
 	},
 	{
-		step:          `stream limits: describe limits`,
-		ours:          `error UnknownOperationException`,
-		theirs:        `null`,
-		documentation: `API_DescribeLimits: not one of the operations that KCL needs; kinesislocal knows no others`,
-	},
-	{
 		step:          `iterators: an invalid type`,
 		ours:          `error ValidationException`,
 		theirs:        `error SerializationException`,
@@ -125,18 +119,6 @@ var differences = []difference{
 		ours:          `error ValidationException`,
 		theirs:        `error InvalidArgumentException`,
 		documentation: `API_AddTagsToStream: the maximum length of a key; CommonErrors: ValidationError`,
-	},
-	{
-		step:          `monitoring: enable`,
-		ours:          `error UnknownOperationException`,
-		theirs:        `{"DesiredShardLevelMetrics":["IncomingBytes"],"StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/monitored","StreamName":"monitored"}`,
-		documentation: `API_EnableEnhancedMonitoring, API_DisableEnhancedMonitoring: not operations that KCL needs; kinesislocal knows no others`,
-	},
-	{
-		step:          `monitoring: disable`,
-		ours:          `error UnknownOperationException`,
-		theirs:        `{"CurrentShardLevelMetrics":["IncomingBytes"],"StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/monitored","StreamName":"monitored"}`,
-		documentation: `API_EnableEnhancedMonitoring, API_DisableEnhancedMonitoring: not operations that KCL needs; kinesislocal knows no others`,
 	},
 	{
 		step:          `records that are refused: a key that is too long`,

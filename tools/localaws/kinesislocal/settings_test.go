@@ -99,8 +99,8 @@ func TestOtherOperationsAreUnknown(t *testing.T) {
 	t.Parallel()
 	client := kinesis.NewFromConfig(kinesislocal.New(t).AWSConfig())
 	for name, call := range map[string]func() error{
-		"DescribeLimits": func() error {
-			_, err := client.DescribeLimits(t.Context(), &kinesis.DescribeLimitsInput{})
+		"DescribeAccountSettings": func() error {
+			_, err := client.DescribeAccountSettings(t.Context(), &kinesis.DescribeAccountSettingsInput{})
 			return err
 		},
 		"PutResourcePolicy": func() error {
@@ -112,5 +112,32 @@ func TestOtherOperationsAreUnknown(t *testing.T) {
 		if err := call(); !errors.As(err, &api) || api.ErrorCode() != "UnknownOperationException" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestMonitoringIsToldBack(t *testing.T) {
+	t.Parallel()
+	client := impatient(t, kinesislocal.New(t), false)
+	createStream(t, client, "s", 3)
+	name := aws.String("s")
+	enable := func(m ...types.MetricsName) {
+		t.Helper()
+		if _, err := client.EnableEnhancedMonitoring(t.Context(), &kinesis.EnableEnhancedMonitoringInput{StreamName: name, ShardLevelMetrics: m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enable(types.MetricsNameIncomingBytes)
+	enable(types.MetricsNameAll)
+	out, err := client.DisableEnhancedMonitoring(t.Context(), &kinesis.DisableEnhancedMonitoringInput{StreamName: name, ShardLevelMetrics: []types.MetricsName{types.MetricsNameIncomingBytes}})
+	if err != nil || len(out.CurrentShardLevelMetrics) != 7 || len(out.DesiredShardLevelMetrics) != 6 {
+		t.Errorf("%+v, %v", out, err)
+	}
+	sum, err := client.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: name})
+	if err != nil || len(sum.StreamDescriptionSummary.EnhancedMonitoring[0].ShardLevelMetrics) != 6 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	limits, err := client.DescribeLimits(t.Context(), &kinesis.DescribeLimitsInput{})
+	if err != nil || *limits.OpenShardCount != 3 {
+		t.Errorf("%+v, %v", limits, err)
 	}
 }

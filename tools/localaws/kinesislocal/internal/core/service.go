@@ -162,6 +162,24 @@ func (s *Service) Describe(name string) (Summary, error) {
 	return sum, err
 }
 
+// Limits returns how many shards are open, and how many streams are on demand.
+func (s *Service) Limits() (openShards, onDemand int) {
+	s.mu.RLock()
+	names := slices.Collect(maps.Keys(s.streams))
+	s.mu.RUnlock()
+	for _, name := range names {
+		sum, err := s.Describe(name)
+		if err != nil { // it is gone
+			continue
+		}
+		openShards += sum.OpenShards
+		if sum.OnDemand {
+			onDemand++
+		}
+	}
+	return openShards, onDemand
+}
+
 // with runs f with the stream locked and up to date.
 func (s *Service) with(name string, f func(st *stream, now time.Time) error) error {
 	s.mu.RLock()

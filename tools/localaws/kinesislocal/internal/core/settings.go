@@ -3,6 +3,7 @@ package core
 import (
 	"maps"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -87,6 +88,22 @@ func (s *Service) SetMaxRecordBytes(name string, bytes int) error {
 // keyID "" that it is not.
 func (s *Service) SetEncryption(name, keyID string) error {
 	return s.set(name, nil, func(next *settings) { next.KeyID = keyID })
+}
+
+// SetMetrics adds metrics to those of a stream's shards, or with on false takes
+// them away. It returns those that there were and that there are. Nothing is
+// measured.
+func (s *Service) SetMetrics(name string, metrics []string, on bool) (before, after []string, err error) {
+	err = s.set(name, func(st *stream) error {
+		before = st.Metrics
+		after = slices.DeleteFunc(slices.Clone(before), func(m string) bool { return slices.Contains(metrics, m) })
+		if on {
+			after = append(after, metrics...)
+		}
+		slices.Sort(after)
+		return nil
+	}, func(next *settings) { next.Metrics = after })
+	return before, after, err
 }
 
 // Tags returns the tags of a stream or, unless consumerARN is "", of one of

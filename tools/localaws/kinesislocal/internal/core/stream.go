@@ -34,6 +34,7 @@ type Summary struct {
 	OpenShards     int
 	Retention      time.Duration
 	MaxRecordBytes int
+	Metrics        []string // of shards, in their order
 }
 
 type stream struct {
@@ -61,7 +62,8 @@ type settings struct {
 	OnDemand       bool
 	MaxRecordBytes int
 	Retention      time.Duration
-	KeyID          string // of the encryption that the stream claims, "" for none
+	KeyID          string   // of the encryption that the stream claims, "" for none
+	Metrics        []string // of shards, that somebody asked for; there are none
 }
 
 // change ends a passing state of a stream, at the time that it was due.
@@ -131,6 +133,7 @@ func (st *stream) summary() Summary {
 		Consumers:      len(st.consumers),
 		Retention:      st.Retention,
 		MaxRecordBytes: st.MaxRecordBytes,
+		Metrics:        st.Metrics,
 	}
 }
 

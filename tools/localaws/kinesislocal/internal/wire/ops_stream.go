@@ -81,7 +81,7 @@ func describeStream(c *call, in *describeStreamInput) (*describeStreamOutput, er
 		StreamModeDetails:       mode(sum),
 		StreamCreationTimestamp: &timestamp{sum.Created},
 		RetentionPeriodHours:    ptr(int32(sum.Retention.Hours())),
-		EnhancedMonitoring:      noMonitoring(),
+		EnhancedMonitoring:      monitoring(sum),
 		EncryptionType:          encryptionType(sum),
 		KeyId:                   given(sum.KeyID),
 		HasMoreShards:           &more,
@@ -107,7 +107,7 @@ func describeStreamSummary(c *call, in *describeStreamSummaryInput) (*describeSt
 		StreamModeDetails:       mode(sum),
 		StreamCreationTimestamp: &timestamp{sum.Created},
 		RetentionPeriodHours:    ptr(int32(sum.Retention.Hours())),
-		EnhancedMonitoring:      noMonitoring(),
+		EnhancedMonitoring:      monitoring(sum),
 		EncryptionType:          encryptionType(sum),
 		KeyId:                   given(sum.KeyID),
 		OpenShardCount:          ptr(int32(sum.OpenShards)),
@@ -116,8 +116,8 @@ func describeStreamSummary(c *call, in *describeStreamSummaryInput) (*describeSt
 	}}, nil
 }
 
-func noMonitoring() []enhancedMetrics {
-	return []enhancedMetrics{{ShardLevelMetrics: []string{}}}
+func monitoring(s core.Summary) []enhancedMetrics {
+	return []enhancedMetrics{{ShardLevelMetrics: append([]string{}, s.Metrics...)}}
 }
 
 func mode(s core.Summary) *streamModeDetails {

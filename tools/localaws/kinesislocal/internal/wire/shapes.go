@@ -45,6 +45,18 @@ type deregisterStreamConsumerInput struct {
 	StreamId     *string `json:",omitzero"`
 }
 
+type describeLimitsInput struct {
+}
+
+type describeLimitsOutput struct {
+	OnDemandStreamCount      *int32 `json:",omitzero"`
+	OnDemandStreamCountLimit *int32 `json:",omitzero"`
+	OpenShardCount           *int32 `json:",omitzero"`
+	ShardLimit               *int32 `json:",omitzero"`
+	ChannelCount             *int32 `json:",omitzero"`
+	ChannelCountLimit        *int32 `json:",omitzero"`
+}
+
 type describeStreamConsumerInput struct {
 	ConsumerARN  *string `json:",omitzero"`
 	ConsumerName *string `json:",omitzero"`
@@ -74,6 +86,32 @@ type describeStreamSummaryInput struct {
 
 type describeStreamSummaryOutput struct {
 	StreamDescriptionSummary *streamDescriptionSummary `json:",omitzero"`
+}
+
+type disableEnhancedMonitoringInput struct {
+	streamRef
+	ShardLevelMetrics []string `json:",omitzero"`
+	StreamId          *string  `json:",omitzero"`
+}
+
+type disableEnhancedMonitoringOutput struct {
+	CurrentShardLevelMetrics []string `json:",omitzero"`
+	DesiredShardLevelMetrics []string `json:",omitzero"`
+	StreamARN                *string  `json:",omitzero"`
+	StreamName               *string  `json:",omitzero"`
+}
+
+type enableEnhancedMonitoringInput struct {
+	streamRef
+	ShardLevelMetrics []string `json:",omitzero"`
+	StreamId          *string  `json:",omitzero"`
+}
+
+type enableEnhancedMonitoringOutput struct {
+	CurrentShardLevelMetrics []string `json:",omitzero"`
+	DesiredShardLevelMetrics []string `json:",omitzero"`
+	StreamARN                *string  `json:",omitzero"`
+	StreamName               *string  `json:",omitzero"`
 }
 
 type getRecordsInput struct {
