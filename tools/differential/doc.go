@@ -7,4 +7,7 @@
 // misunderstanding of its own. Where they differ, the tables of differences in the
 // tests say which call, what each answers, and the page of the service's
 // documentation that decides.
+//
+// One test runs the real daemon on the services of others, with a restart and a
+// reshard.
 package differential

@@ -29,9 +29,24 @@ type Config struct {
 	Log *slog.Logger
 }
 
+// Endpoints are where a Kinesis and a DynamoDB are.
+type Endpoints struct{ kinesis, dynamoDB string }
+
+// At returns the endpoints with these URLs.
+func At(kinesis, dynamoDB string) Endpoints { return Endpoints{kinesis, dynamoDB} }
+
+// KinesisURL returns the endpoint of Kinesis, http://127.0.0.1:PORT.
+func (e Endpoints) KinesisURL() string { return e.kinesis }
+
+// DynamoDBURL returns the endpoint of DynamoDB, http://127.0.0.1:PORT.
+func (e Endpoints) DynamoDBURL() string { return e.dynamoDB }
+
 // A Stack is a Kinesis and a DynamoDB that run. Its methods may be called
 // concurrently.
-type Stack struct{ *localaws.Server }
+type Stack struct {
+	Endpoints
+	server *localaws.Server
+}
 
 // Start starts both services.
 func Start(config Config) (*Stack, error) {
@@ -43,14 +58,11 @@ func Start(config Config) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Stack{s}, nil
+	return &Stack{At(s.Kinesis.URL(), s.DynamoDB.URL()), s}, nil
 }
 
-// KinesisURL returns the endpoint of Kinesis, http://127.0.0.1:PORT.
-func (s *Stack) KinesisURL() string { return s.Kinesis.URL() }
-
-// DynamoDBURL returns the endpoint of DynamoDB, http://127.0.0.1:PORT.
-func (s *Stack) DynamoDBURL() string { return s.DynamoDB.URL() }
+// Close ends both services. It may be called more than once.
+func (s *Stack) Close() error { return s.server.Close() }
 
 // A Setting is a name and its value.
 type Setting struct{ Name, Value string }
@@ -94,13 +106,13 @@ func Override(text string, settings []Setting) string {
 	return b.String() + "\n# Written by this project's tools.\n" + PropertiesText(settings)
 }
 
-// Env returns the environment variables that lead every AWS SDK to the stack,
+// Env returns the environment variables that lead every AWS SDK to the endpoints,
 // and only there: with credentials that are none, and without the look-up of
 // others on an EC2 instance or in the user's own configuration.
-func (s *Stack) Env() []Setting {
+func (e Endpoints) Env() []Setting {
 	return []Setting{
-		{"AWS_ENDPOINT_URL_KINESIS", s.KinesisURL()},
-		{"AWS_ENDPOINT_URL_DYNAMODB", s.DynamoDBURL()},
+		{"AWS_ENDPOINT_URL_KINESIS", e.kinesis},
+		{"AWS_ENDPOINT_URL_DYNAMODB", e.dynamoDB},
 		{"AWS_REGION", Region},
 		{"AWS_DEFAULT_REGION", Region}, // what the AWS command line reads
 		{"AWS_ACCESS_KEY_ID", "local"},
@@ -121,15 +133,15 @@ var unwanted = []string{
 func Unset() []string { return slices.Clone(unwanted) }
 
 // Environ returns environ, a list as os.Environ returns it, changed so that a
-// process that gets it uses the stack.
-func (s *Stack) Environ(environ []string) []string {
-	settings := s.Env()
+// process that gets it uses the endpoints.
+func (e Endpoints) Environ(environ []string) []string {
+	settings := e.Env()
 	drop := Unset()
 	for _, v := range settings {
 		drop = append(drop, v.Name)
 	}
-	kept := slices.DeleteFunc(slices.Clone(environ), func(e string) bool {
-		name, _, _ := strings.Cut(e, "=")
+	kept := slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(drop, name)
 	})
 	for _, v := range settings {
@@ -138,13 +150,13 @@ func (s *Stack) Environ(environ []string) []string {
 	return kept
 }
 
-// Properties returns the MultiLangDaemon's properties for the stack: where it
-// is, and the shortest waits that were measured to work against it. They do
+// Properties returns the MultiLangDaemon's properties for local services: where
+// they are, and the shortest waits that were measured to work against ours. They do
 // not suit AWS, which would throttle and bill them.
-func (s *Stack) Properties() []Setting {
+func (e Endpoints) Properties() []Setting {
 	return []Setting{
-		{"kinesisEndpoint", s.KinesisURL()},
-		{"dynamoDBEndpoint", s.DynamoDBURL()},
+		{"kinesisEndpoint", e.kinesis},
+		{"dynamoDBEndpoint", e.dynamoDB},
 		{"regionName", Region},
 		{"AwsCredentialsProvider", "DefaultCredentialsProvider"},
 		// There is no CloudWatch, and no property that would name another.
