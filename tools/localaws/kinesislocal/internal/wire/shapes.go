@@ -45,8 +45,7 @@ type deregisterStreamConsumerInput struct {
 	StreamId     *string `json:",omitzero"`
 }
 
-type describeLimitsInput struct {
-}
+type describeLimitsInput struct{}
 
 type describeLimitsOutput struct {
 	OnDemandStreamCount      *int32 `json:",omitzero"`
