@@ -176,7 +176,10 @@ func generate(service string) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", t, err)
 		}
-		fmt.Fprintf(out, "\ntype %s struct {\n%s}\n", private(t.Name()), fields)
+		if fields != "" {
+			fields = "\n" + fields
+		}
+		fmt.Fprintf(out, "\ntype %s struct {%s}\n", private(t.Name()), fields)
 		todo = append(todo, named...)
 	}
 	return format.Source(out.Bytes())
