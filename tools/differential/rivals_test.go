@@ -108,6 +108,7 @@ func moto(t *testing.T) string {
 		addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 		_, port, _ := net.SplitHostPort(addr)
 		cmd := exec.Command(python, "-m", "moto.server", "-H", "127.0.0.1", "-p", port)
+		cmd.Env = append(os.Environ(), "PYTHONHASHSEED=0") // some of its answers depend on it
 		process, err := subprocess.Start(cmd)
 		if err != nil {
 			t.Fatal(err)
