@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -29,12 +30,12 @@ type cache struct {
 func openCache(dir string, write bool) (*cache, error) {
 	if write {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("cannot make the folder for the jars: %w", err)
+			return nil, fmt.Errorf("cannot make the folder for the jars: %w; %s", err, nameFolder())
 		}
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the folder for the jars: %w", err)
+		return nil, fmt.Errorf("cannot open the folder for the jars: %w; %s", err, nameFolder())
 	}
 	return &cache{dir: dir, root: root}, nil
 }
@@ -60,7 +61,20 @@ func (c *cache) lock(ctx context.Context, log *slog.Logger) (unlock func(), err 
 }
 
 func cannotWrite(err error) error {
-	return fmt.Errorf("cannot write to the folder for the jars: %w", err)
+	return fmt.Errorf("cannot write to the folder for the jars: %w; %s", err, nameFolder())
+}
+
+// nameFolder says what to do where the folder for the jars cannot be had. A user of
+// a service or a container often has no home, or one that is not its own.
+func nameFolder() string {
+	variable := "XDG_CACHE_HOME" // as os.UserCacheDir has it
+	switch runtime.GOOS {
+	case "windows":
+		variable = "LocalAppData"
+	case "darwin", "ios":
+		variable = "HOME"
+	}
+	return "name another one with --jar-path (in Go FetchOptions.CacheDir), or set " + variable
 }
 
 // verify tells whether the cache has the artifact, byte for byte.

@@ -13,15 +13,6 @@ import (
 	"sync"
 )
 
-// What DynamoDB and Kinesis take as a name of a table or stream. They are compiled
-// when they are wanted: these counts take half a megabyte, which each shim of a
-// worker, a program with this package in it, would have for nothing.
-var (
-	tableName  = compiled(`^[a-zA-Z0-9_.-]{3,255}$`)
-	streamName = compiled(`^[a-zA-Z0-9_.-]{1,128}$`)
-	streamARN  = compiled(`^arn:[a-z0-9-]+:kinesis:([a-z0-9-]+):[0-9]{12}:stream/[a-zA-Z0-9_.-]{1,128}$`)
-)
-
 func compiled(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
@@ -41,10 +32,15 @@ func compiled(pattern string) func() *regexp.Regexp {
 //   - no region is named: not by regionName (a streamArn does not count), nor
 //     by anything else that the AWS SDK looks at (see the README);
 //   - an endpoint is not a URL of http or https;
-//   - a property that the daemon does not know, with the name that was probably
-//     meant; only a warning if keys is nil;
+//   - a property that the daemon does not know, also of a client or a provider,
+//     with the name that was probably meant; only a warning if keys is nil;
 //   - a value that is not of the property's type, for which the daemon would
 //     take 0 or false without a word, or die;
+//   - a value that KCL or AWS refuses later: names of tables, consumers and
+//     workers, numbers out of range, a start in the future or in milliseconds,
+//     what is not a region, an ARN of another region or stream;
+//   - an ARN in the place of a name, and the reverse; an AWS profile of aws login,
+//     where nothing else can give credentials;
 //   - a credentials provider that this daemon does not have, unless its name has
 //     a package: then it may be on a class path of one's own, and is a warning.
 //
@@ -65,7 +61,12 @@ func (p *Properties) Check(keys *Keys) (warnings []Finding, err error) {
 	c.twins()
 	if keys != nil {
 		c.types()
+		c.limits()
+		c.derived()
+		c.regions()
+		c.streams()
 		c.providers()
+		c.nested()
 		c.modes()
 	}
 	c.advise()
@@ -127,10 +128,22 @@ func (c *checker) required() {
 	switch name, arn := c.value("streamName"), c.value("streamArn"); {
 	case !c.has("streamName") && !c.has("streamArn"):
 		c.error("streamName", "it is missing, and so is streamArn", "set one of them to the stream to read")
+	case c.has("streamArn") && !strings.HasPrefix(arn, "arn:") && streamName().MatchString(arn):
+		c.error("streamArn", strconv.Quote(arn)+" is a name, not an ARN", "set streamName to it instead")
 	case c.has("streamArn") && !streamARN().MatchString(arn):
 		c.error("streamArn", strconv.Quote(arn)+" is not the ARN of a stream", "its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME")
+	case strings.HasPrefix(name, "arn:"):
+		c.error("streamName", "it is an ARN", "set streamArn to it instead")
 	case !c.has("streamArn") && !streamName().MatchString(name):
 		c.error("streamName", strconv.Quote(name)+" cannot name a stream", "use 1 to 128 of a-z A-Z 0-9 _ . -")
+	}
+	for _, prefix := range []string{"", "fanoutConfig."} {
+		if strings.HasPrefix(c.value(prefix+"consumerName"), "arn:") {
+			c.error(prefix+"consumerName", "it is an ARN", "set "+prefix+"consumerArn to it instead")
+		}
+		if c.has(prefix+"consumerArn") && !strings.HasPrefix(c.value(prefix+"consumerArn"), "arn:") {
+			c.error(prefix+"consumerArn", "it is not an ARN", "set "+prefix+"consumerName to a name")
+		}
 	}
 	if !c.hasCredentialsProvider() {
 		c.error("AwsCredentialsProvider", "it is missing", "DefaultCredentialsProvider is the usual one")
@@ -138,11 +151,21 @@ func (c *checker) required() {
 	if !c.hasRegion() && !regionFromElsewhere() {
 		c.error("regionName", "it is missing", "set it to the stream's region, for example us-east-1")
 	}
-	for _, e := range c.endpoints() {
+	for _, e := range c.allEndpoints() {
 		if _, err := e.url(); err != nil {
 			c.error(e.property, err.Error(), "correct it, or remove it for AWS")
 		}
 	}
+}
+
+// allEndpoints has that of CloudWatch too, which the daemon can do without.
+func (c *checker) allEndpoints() []endpoint {
+	all := c.endpoints()
+	const cloudWatch = "cloudWatchClient.endpointOverride"
+	if value, ok := c.Get(cloudWatch); ok {
+		all = append(all, endpoint{cloudWatch, value})
+	}
+	return all
 }
 
 // executable checks the command as the daemon will part it: its first word is
@@ -184,6 +207,10 @@ func (c *checker) names() {
 		})
 	}
 	for _, name := range c.inOrder {
+		if rest, ok := strings.CutPrefix(name, byteOrderMark); ok {
+			c.mark(name, rest)
+			continue
+		}
 		if c.keys == nil {
 			if _, ok := DaemonKeys().lookup(name); !ok {
 				c.warn(name, "it is not a property of MultiLangDaemon "+DaemonVersion, "look whether this daemon has it")
@@ -202,6 +229,24 @@ func (c *checker) names() {
 	}
 }
 
+// byteOrderMark is what editors put before UTF-8, as the daemon reads it.
+const byteOrderMark = "\u00ef\u00bb\u00bf"
+
+// mark says what a byte order mark makes of the file's first line. Without more on
+// it, or with a comment, nothing that matters.
+func (c *checker) mark(name, rest string) {
+	f := c.finding(name, "the file begins with a byte order mark, which the daemon takes for a part of the name",
+		"save the file as UTF-8 without one")
+	f.Key = rest
+	if rest == "" || strings.ContainsAny(rest[:1], "#!") {
+		f.Key, f.Warning = "", true
+		f.Text = "the file begins with a byte order mark, which makes a property of its first line"
+		c.warnings = append(c.warnings, f)
+		return
+	}
+	c.errors = append(c.errors, f)
+}
+
 // twins are pairs of properties of which the daemon uses one, whichever Java's
 // hash table has last.
 var twins = [][2]string{
@@ -209,6 +254,9 @@ var twins = [][2]string{
 	{"workerId", "workerIdentifier"},
 	{"kinesisEndpoint", "kinesisClient.endpointOverride"},
 	{"dynamoDBEndpoint", "dynamoDbClient.endpointOverride"},
+	{"regionName", "kinesisClient.region"},
+	{"regionName", "dynamoDbClient.region"},
+	{"regionName", "cloudWatchClient.region"},
 }
 
 func (c *checker) twins() {
@@ -224,6 +272,12 @@ func (c *checker) twins() {
 			c.warn(pair[1], "it sets the same as "+pair[0]+", and one of them silently overrides the other", "remove one")
 		}
 	}
+}
+
+// looked are texts in which a space is a finding of its own.
+var looked = []string{
+	"applicationName", "streamName", "streamArn", "executableName",
+	"regionName", "kinesisClient.region", "dynamoDbClient.region", "cloudWatchClient.region",
 }
 
 // types compares the values with what the daemon reads them as.
@@ -245,29 +299,46 @@ func (c *checker) types() {
 				holds += ", " + key.zeroDefault + ","
 			}
 			c.warn(name, fmt.Sprintf("the daemon takes %s for unset: %s holds", javaTrim(value), holds), "")
-		case key.typ.name == "string" && strings.TrimRight(value, " \t") != value && !slices.Contains([]string{"applicationName", "streamName", "streamArn", "executableName"}, name):
+		case key.typ.name == "string" && strings.TrimRight(value, " \t") != value && !slices.Contains(looked, name) && forms[name].takes == nil:
 			c.warn(name, "the space at the end of the line is part of the value", "remove it")
 		}
 	}
 }
 
-// modes looks for what the retrieval mode makes of the properties.
-func (c *checker) modes() {
+// mode returns the retrieval mode that the daemon will use, "" if it refuses what
+// the file says.
+func (c *checker) mode() string {
+	mode, _ := c.chosenMode()
+	return mode
+}
+
+// chosenMode returns also the property that has chosen it, where retrievalMode
+// names none.
+func (c *checker) chosenMode() (mode, by string) {
 	mode, ok := c.Get("retrievalMode")
 	if key, known := c.keys.lookup("retrievalMode"); ok && (!known || key.typ.wrong(mode) != "") {
+		return "", ""
+	}
+	if mode = strings.ToUpper(mode); ok && mode != defaultMode {
+		return mode, ""
+	}
+	for _, name := range c.inOrder {
+		if key, ok := c.keys.lookup(name); ok && key.chooses && key.typ.wrong(c.value(name)) == "" && (key.choosesAny || !key.typ.isZero(c.value(name))) {
+			return key.only, name
+		}
+	}
+	return fanoutMode, ""
+}
+
+// modes looks for what the retrieval mode makes of the properties.
+func (c *checker) modes() {
+	mode, by := c.chosenMode()
+	if mode == "" {
 		return // a finding of its own
 	}
-	mode = strings.ToUpper(mode)
-	if !ok || mode == defaultMode {
-		mode = fanoutMode
-		for _, name := range c.inOrder {
-			if key, ok := c.keys.lookup(name); ok && key.chooses && key.typ.wrong(c.value(name)) == "" && (key.choosesAny || !key.typ.isZero(c.value(name))) {
-				mode = key.only
-				c.warn(name, fmt.Sprintf("as retrievalMode names neither, it makes the daemon use %s, not %s", mode, fanoutMode),
-					"set retrievalMode to what you mean")
-				break
-			}
-		}
+	if by != "" {
+		c.warn(by, fmt.Sprintf("as retrievalMode names neither, it makes the daemon use %s, not %s", mode, fanoutMode),
+			"set retrievalMode to what you mean")
 	}
 	for _, name := range c.inOrder {
 		if key, ok := c.keys.lookup(name); ok && key.only != "" && key.only != mode {

@@ -2,12 +2,14 @@ package bootstrap
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // minimal are properties that are right, and about which there is nothing to
@@ -150,8 +152,8 @@ func TestCheckFindings(t *testing.T) {
 			"9: warning: fanoutConfig.consumerName: it makes no difference in retrieval mode POLLING; remove it, or set retrievalMode to FANOUT",
 		}},
 		{
-			"a 0 that chooses", "retrievalMode = default\nmaxGetRecordsThreadPool = 0",
-			[]string{"9: warning: maxGetRecordsThreadPool: as retrievalMode names neither, it makes the daemon use POLLING, not FANOUT; set retrievalMode to what you mean"},
+			"a 0 that chooses", "retrievalMode = default\nretryGetRecordsInSeconds = 0",
+			[]string{"9: warning: retryGetRecordsInSeconds: as retrievalMode names neither, it makes the daemon use POLLING, not FANOUT; set retrievalMode to what you mean"},
 		},
 		{
 			"a 0 that does not", "millisBehindLatestThresholdForReducedTps = 0",
@@ -162,8 +164,8 @@ func TestCheckFindings(t *testing.T) {
 			"8: warning: streamName: it is set again in line 9, which holds; remove one",
 		}},
 		{
-			"a space at the end", "tableName = orders ",
-			[]string{"8: warning: tableName: the space at the end of the line is part of the value; remove it"},
+			"a space at the end", "processingLanguage = go ",
+			[]string{"8: warning: processingLanguage: the space at the end of the line is part of the value; remove it"},
 		},
 		{
 			"metrics beside endpoints", "kinesisEndpoint = http://127.0.0.1:1",
@@ -208,6 +210,113 @@ func TestCheckFindings(t *testing.T) {
 	}
 }
 
+// What the daemon's classes take, and AWS or KCL at work does not.
+func TestCheckLimits(t *testing.T) {
+	base := minimal(t)
+	now := time.Now().Unix()
+	long := strings.Repeat("a", 129)
+	for _, tt := range []struct {
+		name, lines string // from line 8 on
+		want        []string
+	}{
+		{
+			"a start in milliseconds", "-initialPositionInStream\ninitialPositionInStreamExtended = 1700000000000",
+			[]string{"8: error: initialPositionInStreamExtended: 1700000000000 is in milliseconds, but the daemon takes it for seconds since 1970: write 1700000000"},
+		},
+		{
+			"a start to come", fmt.Sprintf("-initialPositionInStream\ninitialPositionInStreamExtended = %d", now+1000),
+			[]string{fmt.Sprintf("8: error: initialPositionInStreamExtended: %d is in the future: AWS refuses that, and the daemon reads nothing", now+1000)},
+		},
+		{"a start that was", fmt.Sprintf("-initialPositionInStream\ninitialPositionInStreamExtended = %d", now-1), nil},
+		{"a start before 1970", "-initialPositionInStream\ninitialPositionInStreamExtended = -1", []string{`8: error: initialPositionInStreamExtended: "-1" is not a number of seconds since 1970`}},
+		{"a table", "tableName = a/b", []string{`8: error: tableName: "a/b" cannot name a DynamoDB table; use 3 to 255 of a-z A-Z 0-9 _ . -`}},
+		{"a table by its long name", "workerMetricStatsTableConfigBean.workerMetricsTableName = x", []string{`8: error: workerMetricStatsTableConfigBean.workerMetricsTableName: "x" cannot name a DynamoDB table; use 3 to 255 of a-z A-Z 0-9 _ . -`}},
+		{"a consumer", "fanoutConfig.consumerName = a b", []string{`8: error: fanoutConfig.consumerName: "a b" cannot name a consumer; use 1 to 128 of a-z A-Z 0-9 _ . -`}},
+		{"a consumer of the application's name", "-applicationName\napplicationName = " + long, []string{
+			"8: error: applicationName: it has 129 characters, and names the stream's consumer too; use 128 at most, or set fanoutConfig.consumerName",
+		}},
+		{"no consumer of the application's name", "retrievalMode = POLLING\n-applicationName\napplicationName = " + long, nil},
+		{"the application's other tables", "retrievalMode = POLLING\n-applicationName\napplicationName = " + long + long[:109], []string{
+			"9: error: applicationName: it has 238 characters, and names NAME-WorkerMetricStats, a table, too; use 237 at most",
+		}},
+		{"a consumer's ARN", "fanoutConfig.consumerArn = arn:aws:kinesis:us-east-1:123456789012:stream/orders", []string{
+			`8: error: fanoutConfig.consumerArn: "arn:aws:kinesis:us-east-1:123456789012:stream/orders" is not the ARN of a consumer; its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:SECONDS`,
+		}},
+		{"another stream's consumer", "fanoutConfig.consumerArn = arn:aws:kinesis:us-east-1:123456789012:stream/bills/consumer/c:1", []string{
+			"8: error: fanoutConfig.consumerArn: it is a consumer of stream bills, not of orders; name a consumer of the stream that is read",
+		}},
+		{"two streams", "streamArn = arn:aws:kinesis:us-east-1:123456789012:stream/bills", []string{"3: warning: streamName: streamArn names another stream, bills, which is read; remove one"}},
+		{"one stream twice", "streamArn = arn:aws:kinesis:us-east-1:123456789012:stream/orders", nil},
+		{"an ARN elsewhere", "streamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/orders", []string{
+			"8: error: streamArn: it is in eu-west-1, but the region is us-east-1, where AWS finds no such stream; set regionName to eu-west-1",
+		}},
+		{"an ARN of a stream that is played", "metricsLevel = NONE\nkinesisEndpoint = http://127.0.0.1:1\nstreamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/orders", nil},
+		{"a region without its last hyphen", "-regionName\nregionName = us-east1", []string{`8: error: regionName: "us-east1" is not a region; did you mean us-east-1?`}},
+		{"a region in capitals", "-regionName\nregionName = US-EAST-1", []string{`8: error: regionName: "US-EAST-1" is not a region; did you mean us-east-1?`}},
+		{"an availability zone", "-regionName\nregionName = us-east-1a", []string{`8: error: regionName: "us-east-1a" is not a region; did you mean us-east-1?`}},
+		{"a region with a space", "-regionName\nregionName = us-east-1 ", []string{`8: error: regionName: "us-east-1 " is not a region, for there is a space beside it; did you mean us-east-1?`}},
+		{"a region that may be new", "-regionName\nregionName = us-esat-1", []string{`8: warning: regionName: "us-esat-1" is not a region that this daemon's AWS SDK knows; did you mean us-east-1?`}},
+		{"a region that is played", "-regionName\nregionName = local\nmetricsLevel = NONE\nkinesisEndpoint = http://127.0.0.1:1", nil},
+		{"CloudWatch elsewhere", "cloudWatchClient.region = eu-west-1", []string{"8: warning: cloudWatchClient.region: it sets the same as regionName, and one of them silently overrides the other; remove one"}},
+		{"CloudWatch's endpoint", "cloudWatchClient.endpointOverride = x", []string{"8: error: cloudWatchClient.endpointOverride: it is not a URL of the form http://HOST:PORT; correct it, or remove it for AWS"}},
+		{"more than a call gives", "retrievalMode = POLLING\nmaxRecords = 10001", []string{"9: error: maxRecords: 10001 is too many: GetRecords gives no more; the most is 10000"}},
+		{"a timer of 0", "leaseAssignmentIntervalMillis = 50\nmaxLeaseRenewalThreads = 1", []string{
+			"8: error: leaseAssignmentIntervalMillis: 50 is too few: KCL makes an interval of 0 of it, and ends; the least is 52",
+			"9: error: maxLeaseRenewalThreads: 1 is too few: KCL ends without a second thread; the least is 2",
+		}},
+		{"AWS's own tags", "coordinatorStateTags = aws:a=b", []string{
+			"8: error: coordinatorStateTags: AWS takes no tag whose name is longer than 128, or begins with aws:, or whose value is longer than 256",
+		}},
+		{"what a client has not", "kinesisClient.overrideConfiguration.apiCalTimeout = PT5S", []string{
+			"8: error: kinesisClient.overrideConfiguration.apiCalTimeout: the daemon knows no such property; did you mean kinesisClient.overrideConfiguration.apiCallTimeout?",
+		}},
+		{"what no class was named for", "kinesisClient.httpClient.maxConcurrency = 5", []string{
+			"8: error: kinesisClient.httpClient.maxConcurrency: the daemon refuses it without kinesisClient.httpClient.class; remove it",
+		}},
+		{"what a provider has not", "-AwsCredentialsProvider\nkinesisCredentialsProvider.class = ProfileCredentialsProvider\nkinesisCredentialsProvider.profilName = dev", []string{
+			"9: error: kinesisCredentialsProvider.profilName: the daemon's software.amazon.awssdk.auth.credentials.ProfileCredentialsProvider has no such property; did you mean kinesisCredentialsProvider.profileName?",
+			"9: warning: kinesisCredentialsProvider.profilName: Java's hash table may give it to the daemon before kinesisCredentialsProvider.class, which it then dies of; name the provider in AwsCredentialsProvider, with its arguments each after a |, such as ProfileCredentialsProvider|NAME",
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := findings(readProperties(t, withChange(base, tt.lines)), DaemonKeys())
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
+			}
+		})
+	}
+}
+
+// A region of the environment is looked at as one of the file is.
+func TestCheckRegionOfEnvironment(t *testing.T) {
+	base := minimal(t)
+	t.Setenv("AWS_REGION", "us-east1")
+	got := findings(readProperties(t, withChange(base, "-regionName")), DaemonKeys())
+	if want := []string{`error: regionName: AWS_REGION, "us-east1", is not a region; did you mean us-east-1?`}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A byte order mark is a part of the first line, whatever that is.
+func TestCheckByteOrderMark(t *testing.T) {
+	base := minimal(t)
+	const mark = "\uFEFF"
+	for _, tt := range []struct {
+		text string
+		want []string
+	}{
+		{mark + "# a comment\n" + base, []string{"1: warning: the file begins with a byte order mark, which makes a property of its first line; save the file as UTF-8 without one"}},
+		{mark + "\n" + base, []string{"1: warning: the file begins with a byte order mark, which makes a property of its first line; save the file as UTF-8 without one"}},
+		{mark + "retrievalMode = POLLING\n" + base, []string{"1: error: retrievalMode: the file begins with a byte order mark, which the daemon takes for a part of the name; save the file as UTF-8 without one"}},
+	} {
+		for _, keys := range []*Keys{DaemonKeys(), nil} {
+			if got := findings(readProperties(t, tt.text), keys); !slices.Equal(got, tt.want) {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		}
+	}
+}
+
 // withChange returns a file's text with lines after it; "-" and a property's
 // name leave an empty line where that was.
 func withChange(text, lines string) string {
@@ -221,6 +330,106 @@ func withChange(text, lines string) string {
 		}
 	}
 	return text
+}
+
+// What the profile of a provider comes to, if nothing else can take its place.
+func TestCheckProfiles(t *testing.T) {
+	const config = `
+[default]
+login_session = arn
+[profile keys]
+aws_access_key_id = a
+[profile sso]
+sso_session = s
+[profile renewed]
+sso_session = renewed
+[profile expired]
+sso_start_url = https://sso.example/start
+[profile absent]
+sso_session = absent
+[profile login]
+login_session = arn
+[profile assumed]
+role_arn = r
+source_profile = login
+[profile circle]
+role_arn = r
+source_profile = circle
+[profile code]
+role_arn = r
+mfa_serial = m
+source_profile = keys
+`
+	const (
+		ofLogin = `error: AwsCredentialsProvider: the AWS profile "login" is of aws login, which the daemon's AWS SDK does not know; use another profile, with credential_process = aws configure export-credentials --format process --profile login`
+		ofCode  = `warning: AwsCredentialsProvider: the AWS profile "code" has mfa_serial, and the daemon cannot ask for a code; use another profile`
+		none    = `warning: AwsCredentialsProvider: there is no AWS profile "gone" here; aws configure list-profiles`
+	)
+	loggedOut := func(profile string) string {
+		return fmt.Sprintf("warning: AwsCredentialsProvider: nobody is logged in for the AWS profile %q; run aws sso login --profile %s", profile, profile)
+	}
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	cache := filepath.Join(home, ".aws", "sso", "cache")
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, token := range map[string]string{ // sha1 of s, renewed and the URL
+		"a0f1490a20d0211c997b44bc357e1972deab8ae3": `{"accessToken": "a", "expiresAt": "2999-01-01T00:00:00Z"}`,
+		"b6e9e91e3757f963ffcaa159b4f6966a3b7f5c80": `{"accessToken": "a", "expiresAt": "2020-01-01T00:00:00Z", "refreshToken": "r"}`,
+		"98df91031e87f97bfc088c045be6442dc5d70b2a": `{"accessToken": "a", "expiresAt": "2020-01-01T00:00:00Z", "refreshToken": "r"}`,
+	} {
+		if err := os.WriteFile(filepath.Join(cache, name+".json"), []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	base := withChange(minimal(t), "-AwsCredentialsProvider")
+	for _, tt := range []struct {
+		provider string
+		env      []string // names and values
+		want     string
+	}{
+		{"ProfileCredentialsProvider|keys", nil, ""},
+		{"ProfileCredentialsProvider|sso", nil, ""},
+		{"ProfileCredentialsProvider|renewed", nil, ""},
+		{"ProfileCredentialsProvider|expired", nil, loggedOut("expired")},
+		{"ProfileCredentialsProvider|absent", nil, loggedOut("absent")},
+		{"ProfileCredentialsProvider|circle", nil, ""},
+		{"ProfileCredentialsProvider|login", nil, ofLogin},
+		{"software.amazon.awssdk.auth.credentials.ProfileCredentialsProvider|login", nil, ofLogin},
+		{"ProfileCredentialsProvider|assumed", nil, ofLogin},
+		{"ProfileCredentialsProvider|code", nil, ofCode},
+		{"ProfileCredentialsProvider|gone", nil, none},
+		{"ProfileCredentialsProvider", nil, strings.ReplaceAll(ofLogin, "login\"", "default\"")[:70]},
+		{"ProfileCredentialsProvider", []string{"AWS_PROFILE", "gone"}, none},
+		{"ProfileCredentialsProvider|login,EnvironmentVariableCredentialsProvider", nil, ""},
+		{"DefaultCredentialsProvider", nil, strings.ReplaceAll(ofLogin, "login\"", "default\"")[:70]},
+		{"DefaultCredentialsProvider", []string{"AWS_PROFILE", "keys"}, ""},
+		{"DefaultCredentialsProvider", []string{"AWS_PROFILE", "gone"}, none},
+		{"DefaultCredentialsProvider", []string{"AWS_ACCESS_KEY_ID", "a"}, ""},
+		{"DefaultCredentialsProvider", []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "a"}, ""},
+		{"DefaultCredentialsProvider", []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "a"}, ""},
+		{"DefaultCredentialsProvider", []string{"AWS_CONFIG_FILE", "none"}, ""},
+		{"EnvironmentVariableCredentialsProvider", nil, ""},
+	} {
+		bare(t)
+		for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
+			t.Setenv(name, "")
+		}
+		file := filepath.Join(t.TempDir(), "config")
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("AWS_CONFIG_FILE", file)
+		if len(tt.env) > 0 {
+			t.Setenv(tt.env[0], tt.env[1])
+		}
+		got := strings.Join(findings(readProperties(t, base+"AwsCredentialsProvider = "+tt.provider+"\n"), DaemonKeys()), "\n")
+		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s, %q: %s\nwant %s", tt.provider, tt.env, got, tt.want)
+		}
+	}
 }
 
 func TestCheckProviders(t *testing.T) {
@@ -237,6 +446,14 @@ func TestCheckProviders(t *testing.T) {
 		{
 			"AwsCredentialsProvider = StsAssumeRoleCredentialsProvider|s3cr3t",
 			[]string{"8: error: AwsCredentialsProvider: StsAssumeRoleCredentialsProvider takes 2 arguments at least, not 1; write them after it, each after a |"},
+		},
+		{
+			"AwsCredentialsProvider = DefaultCredentialsProvider|s3cr3t",
+			[]string{"8: error: AwsCredentialsProvider: DefaultCredentialsProvider takes 0 arguments at most, and with 1 the daemon makes it without any; remove what is too much"},
+		},
+		{
+			"AwsCredentialsProvider = EnvironmentVariableCredentialsProvider,ProfileCredentialsProvider|dev|s3cr3t",
+			[]string{"8: error: AwsCredentialsProvider: ProfileCredentialsProvider takes 1 arguments at most, and with 2 the daemon makes it without any; remove what is too much"},
 		},
 		{
 			"AwsCredentialsProvider = DefaultCredentialsProviderX|s3cr3t",
@@ -338,6 +555,7 @@ func TestParseKeys(t *testing.T) {
 		"provider:A class\nprovider:A class": "line 2: A is named twice",
 		"provider:A int":                     "line 1: unknown type int",
 		"provider:A class arguments=-1":      "line 1: unknown word arguments=-1",
+		"provider:A class most=x":            "line 1: unknown word most=x",
 		"provider:A class 2":                 "line 1: unknown word 2",
 		"a int only":                         "line 1: unknown word only",
 		"a int chooses=0":                    "line 1: unknown word chooses=0",

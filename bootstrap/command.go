@@ -40,6 +40,24 @@ type Command struct {
 	// Worker, if not nil, is the worker ID that the daemon gets, and whose lock
 	// it inherits; see ClaimWorker. Args cannot do it.
 	Worker *Worker
+
+	// Entry, if not nil, is started in the place of the daemon. Then there is no
+	// LogConfiguration, and Run knows nothing from the output.
+	Entry *Entry
+}
+
+// An Entry is a main class that runs KCL in the place of the daemon's; package
+// engine has one. It is not stopped by signals: on Windows it does not hear
+// Ctrl-C, and on Linux it is killed when this process ends in any way.
+type Entry struct {
+	// Class is the name of the main class.
+	Class string
+	// Jar has it, and comes first in the class path.
+	Jar string
+	// Dir is a folder for the run's files; the caller removes it.
+	Dir string
+	// Args returns the arguments for the path of the properties file.
+	Args func(properties string) []string
 }
 
 // Args returns the command with its arguments, to be shown or for
@@ -53,6 +71,9 @@ type Command struct {
 // else. The daemon looks for a resource with the properties file's name before
 // it looks for a file: an absolute path is no resource's name but that file's
 // own.
+//
+// The region of the properties is set for all of Java's clients where none is named
+// elsewhere: the one that assumes a role is made without it.
 //
 // The encodings are set because Java otherwise takes the locale's, before 18
 // for all and later for its output, and writes '?' for what that lacks.
@@ -69,6 +90,9 @@ func (c Command) args(propertiesFile, logConfiguration string) ([]string, error)
 		return nil, errors.New("the command needs Java, the jars and the properties file")
 	}
 	classPath := slices.Sorted(slices.Values(c.Jars))
+	if c.Entry != nil {
+		classPath = slices.Insert(classPath, 0, c.Entry.Jar)
+	}
 	classPath = append(classPath, filepath.Dir(c.Properties))
 	classPath = append(classPath, c.ClassPath...)
 	for i, entry := range classPath {
@@ -88,9 +112,15 @@ func (c Command) args(propertiesFile, logConfiguration string) ([]string, error)
 		return nil, fmt.Errorf("properties file %s: %w", propertiesFile, err)
 	}
 	args := []string{c.Java, "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8"}
+	if p, err := c.effective(); err == nil { // Java says what is wrong with the file
+		args = append(args, p.regionOption()...)
+	}
 	args = append(args, c.JavaOptions...)
-	args = append(args, "-cp", strings.Join(classPath, string(filepath.ListSeparator)),
-		daemonMain, "--properties-file", properties)
+	args = append(args, "-cp", strings.Join(classPath, string(filepath.ListSeparator)))
+	if c.Entry != nil {
+		return append(append(args, c.Entry.Class), c.Entry.Args(properties)...), nil
+	}
+	args = append(args, daemonMain, "--properties-file", properties)
 	if logConfiguration != "" {
 		log, err := filepath.Abs(logConfiguration)
 		if err != nil {
@@ -115,7 +145,7 @@ func (c Command) write(dir string, level slog.Level) ([]string, error) {
 			return nil, fmt.Errorf("cannot write this run's properties: %w", err)
 		}
 	}
-	if log == "" {
+	if log == "" && c.Entry == nil {
 		log = filepath.Join(dir, "logback.xml")
 		if err := os.WriteFile(log, logConfigurationFor(level), 0o600); err != nil {
 			return nil, fmt.Errorf("cannot write this run's log configuration: %w", err)
@@ -164,20 +194,23 @@ func escapeProperty(text string) string {
 	return b.String()
 }
 
-// shutdownGrace returns how long the daemon gives itself to stop.
-func (c Command) shutdownGrace() (time.Duration, error) {
+// effective returns the properties that the daemon gets.
+func (c Command) effective() (*Properties, error) {
 	properties, err := ReadProperties(c.Properties)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	const name = "shutdownGraceMillis"
-	text, ok := c.Overrides[name]
-	if !ok {
-		text, _ = properties.Get(name)
+	for name, value := range c.overrides() {
+		properties.Set(name, value)
 	}
-	// One that is no number is for Properties.Check to tell.
-	millis, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-	return max(0, time.Duration(millis)*time.Millisecond), nil
+	return properties, nil
+}
+
+// shutdownGrace returns how long the daemon gives itself to stop.
+func (p *Properties) shutdownGrace() time.Duration {
+	// One that is no number is for Check to tell.
+	millis, _ := strconv.ParseInt(javaTrim(p.value("shutdownGraceMillis")), 10, 64)
+	return max(0, time.Duration(millis)*time.Millisecond)
 }
 
 // Quote returns the command as one line to paste into a shell: a POSIX shell,

@@ -223,8 +223,9 @@ func (l *daemonLog) errLine(line []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	text := string(line)
-	// "Picked up JAVA_TOOL_OPTIONS: ...", and warnings of Java's own.
-	notice := strings.HasPrefix(text, "Picked up ") || strings.Contains(strings.ToLower(text), "warning:")
+	// "Picked up JAVA_TOOL_OPTIONS: ...", warnings of Java's own, and an error that
+	// the next line tells.
+	notice := strings.HasPrefix(text, "Picked up ") || strings.HasPrefix(text, "Error: A JNI error has occurred") || strings.Contains(strings.ToLower(text), "warning:")
 	if l.firstLine == "" && text != "" && !notice {
 		l.firstLine = firstParts(text)
 	}

@@ -111,6 +111,10 @@ func TestDaemonLogFirstError(t *testing.T) {
 			want: "Unrecognized option: -Xfoo",
 		},
 		{
+			name: "Java's start", before: "Error: A JNI error has occurred, please check your installation and try again\nException in thread \"main\" java.lang.UnsupportedClassVersionError: X\n",
+			want: `Exception in thread "main" java.lang.UnsupportedClassVersionError: X`,
+		},
+		{
 			name: "the daemon's", before: "java.lang.IllegalArgumentException: No enum constant X\n\tat a.b(C.java:1)\n",
 			want: "java.lang.IllegalArgumentException: No enum constant X",
 		},

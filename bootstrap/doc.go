@@ -1,19 +1,21 @@
 // Package bootstrap fetches Amazon's MultiLangDaemon, the part of the Kinesis
 // Client Library (KCL) that runs record processors written in any language,
-// and runs it. The command kcl-bootstrap is a thin cover of it.
+// and runs it. The command kcl-bootstrap is a thin cover of it. Package engine,
+// below this one, runs KCL without a process for each shard.
 //
 // The steps, each a function that can be used alone:
 //
 //   - ReadProperties and Properties.Check find what is wrong with the daemon's
 //     properties file before anything is started; Properties.CheckEndpoints
 //     looks whether somebody answers at the endpoints that it names.
-//   - FindJava finds the java command.
+//   - FindJava finds the java command, and JavaVersion tells which it is.
 //   - Fetch brings the files of a Lock from a Maven repository into a cache and
 //     verifies each of them, at each call. DaemonLock is the daemon's own lock,
 //     DaemonFullLock that with the Glue Schema Registry; ParseLock reads one for
 //     anything else that is published as jars.
 //   - Command makes the daemon's command line; its Run runs it in a process
 //     group of its own, tells when it is ready, and stops it gracefully.
+//     With an Entry it runs another main class, as package engine does.
 //   - RestartPolicy brings a daemon back that ended by itself, and ClaimWorker
 //     gives it the same worker ID each time, and no other daemon meanwhile.
 //
@@ -24,6 +26,8 @@
 //     for or silently do not take over, and warns of what makes no difference to
 //     them (TestCheckIsTheDaemons, in tools/cmd/knownkeys).
 //   - DaemonKeys are what these classes have (TestKeysAreTheDaemons, there too).
+//   - Behind a proxy Java goes as Go does, as far as it can (TestNoProxyIsGos,
+//     TestJavaProxy; TestJavaTakesTheWayOfGo in tools/e2e, with the AWS SDK).
 //   - No finding repeats what may be a secret: the value of an unknown property,
 //     an endpoint, or a provider's arguments (TestCheckHidesUnknownValues,
 //     TestCheckProviders).

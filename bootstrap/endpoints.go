@@ -1,12 +1,16 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -44,25 +48,80 @@ func (e endpoint) url() (*url.URL, error) {
 	return u, nil
 }
 
+// asked returns the URLs that the daemon's clients will ask, as far as they are
+// known before: those of the properties and of AWS's own variables, and AWS's.
+func (p *Properties) asked(env []string) []*url.URL {
+	var all []*url.URL
+	add := func(value string) bool {
+		u, err := endpoint{value: value}.url()
+		if err == nil {
+			all = append(all, u)
+		}
+		return err == nil
+	}
+	for _, e := range p.endpoints() {
+		add(e.value)
+	}
+	own, region := len(all) > 1, p.value("regionName")
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		switch {
+		case strings.HasPrefix(name, "AWS_ENDPOINT_URL"):
+			own = add(value) && name == "AWS_ENDPOINT_URL" || own
+		case name == "AWS_REGION":
+			region = cmp.Or(region, value)
+		}
+	}
+	if !own {
+		domain := ".amazonaws.com"
+		if strings.HasPrefix(region, "cn-") {
+			domain += ".cn"
+		}
+		for _, service := range []string{"kinesis", "dynamodb"} {
+			add("https://" + service + "." + cmp.Or(javaTrim(region), "us-east-1") + domain)
+		}
+	}
+	return all
+}
+
 // CheckEndpoints opens, and closes again, a connection to each endpoint that
 // the properties name (kinesisEndpoint, dynamoDBEndpoint), because the daemon
-// itself goes on for minutes when nobody answers. It waits 5 s at most. An
-// endpoint that a proxy of the environment stands before is passed over. The
-// error is a *ConfigError, or the cause that ctx ended with.
-func (p *Properties) CheckEndpoints(ctx context.Context) error {
-	endpoints := p.endpoints()
+// itself goes on for minutes when nobody answers. It takes the way that Java will
+// take in this process's environment, with these options of Java's: where that is
+// through a proxy, the proxy is asked for the connection; for AWS's own endpoints
+// it must be there and take the credentials. CheckEndpoints waits 5 s at most. The
+// error is a *ConfigError, one about the proxy, or the cause that ctx ended with.
+func (p *Properties) CheckEndpoints(ctx context.Context, javaOptions ...string) error {
+	endpoints, asked := p.endpoints(), p.asked(os.Environ())
+	way := newJavaProxy(os.Environ(), javaOptions, asked)
 	failed := make([]error, len(endpoints))
+	var proxyErr error
 	var wg sync.WaitGroup
 	for i, e := range endpoints {
-		wg.Go(func() { failed[i] = e.dial(ctx) })
+		wg.Go(func() { failed[i] = e.reach(ctx, way) })
+	}
+	through := slices.IndexFunc(asked, func(u *url.URL) bool { return !way.goesDirect(u) })
+	if len(endpoints) == 0 && through >= 0 {
+		wg.Go(func() { proxyErr = way.connect(ctx, asked[through]) })
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	var refused *proxyRefusal
+	if errors.As(proxyErr, &refused) && refused.code != http.StatusProxyAuthRequired {
+		proxyErr = nil // it may be there for other names of AWS
+	}
+	if proxyErr != nil {
+		return fmt.Errorf("%w; correct %s, or name the hosts that need no proxy in NO_PROXY", proxyErr, way.from)
+	}
 	var findings []Finding
 	for i, err := range failed {
-		if err != nil {
+		switch {
+		case err == nil:
+		case errors.As(err, new(*proxyError)):
+			findings = append(findings, p.finding(endpoints[i].property, err.Error(), "name its host in NO_PROXY if it needs no proxy"))
+		default:
 			findings = append(findings, p.finding(endpoints[i].property, err.Error(), "start what should answer, or correct the property"))
 		}
 	}
@@ -72,26 +131,29 @@ func (p *Properties) CheckEndpoints(ctx context.Context) error {
 	return &ConfigError{findings}
 }
 
-func (e endpoint) dial(ctx context.Context) error {
+// reach opens a connection to the endpoint as Java will.
+func (e endpoint) reach(ctx context.Context, way *javaProxy) error {
 	u, err := e.url()
 	if err != nil {
 		return err
 	}
-	if through, err := http.ProxyFromEnvironment(&http.Request{URL: u}); through != nil || err != nil {
-		return nil
+	if !way.goesDirect(u) {
+		return way.connect(ctx, u)
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	conn, err := dial(ctx, u)
+	if err != nil {
+		return fmt.Errorf("nobody answers at %s: %w", redact(u), err)
 	}
+	return conn.Close()
+}
+
+// dial connects to the host of a URL. The error does not have the address.
+func dial(ctx context.Context, u *url.URL) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: endpointTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
-	if err == nil {
-		return conn.Close()
-	}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), portOf(u)))
 	var op *net.OpError
 	if errors.As(err, &op) {
-		err = op.Err // without the address, which stands before it already
+		err = op.Err
 	}
-	return fmt.Errorf("nobody answers at %s: %w", redact(u), err)
+	return conn, err
 }

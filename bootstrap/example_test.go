@@ -104,8 +104,8 @@ func ExampleDaemonLock() {
 		fmt.Println(lock.Name, len(lock.Artifacts))
 	}
 	// Output:
-	// MultiLangDaemon 3.1.3 76
-	// MultiLangDaemon 3.1.3 131
+	// MultiLangDaemon 3.1.3 78
+	// MultiLangDaemon 3.1.3 133
 }
 
 func ExampleDefaultRepository() {

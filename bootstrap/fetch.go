@@ -99,7 +99,7 @@ func (e *ArtifactError) Unwrap() error { return e.Err }
 func DefaultCacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("no folder for the jars: %w; name one", err)
+		return "", fmt.Errorf("no folder for the jars: %w; %s", err, nameFolder())
 	}
 	return filepath.Join(dir, "kcl-bootstrap", "maven"), nil
 }

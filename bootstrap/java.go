@@ -1,13 +1,17 @@
 package bootstrap
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
+	"time"
 )
 
 // ErrNoJava is the error of FindJava when there is none.
@@ -46,6 +50,46 @@ func FindJava(path string) (string, error) {
 		return "", fmt.Errorf("%w: JAVA_HOME is not set and PATH has no %s; %s", ErrNoJava, name, install)
 	}
 	return find("PATH", name)
+}
+
+// JavaVersion returns the version of a java command, such as 8 or 17. It reads
+// the file release of the installation, or else what java -version prints.
+func JavaVersion(java string) (int, error) {
+	// The command is often a link into the installation.
+	if path, err := filepath.EvalSymlinks(java); err == nil {
+		text, _ := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(path)), "release"))
+		if version, ok := parseJavaVersion(releaseVersion, text); ok {
+			return version, nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, java, "-version")
+	cmd.WaitDelay = time.Second // a process that it has left may hold the pipe
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("cannot tell the version of %s: -version: %w", java, err)
+	}
+	version, ok := parseJavaVersion(printedVersion, text)
+	if !ok {
+		return 0, fmt.Errorf("cannot tell the version of %s: -version printed none; is it Java?", java)
+	}
+	return version, nil
+}
+
+// Java 8 calls itself 1.8.
+var (
+	releaseVersion = regexp.MustCompile(`(?m)^JAVA_VERSION="(?:1\.)?(\d+)`)
+	printedVersion = regexp.MustCompile(`(?m)^\S+ version "(?:1\.)?(\d+)`)
+)
+
+func parseJavaVersion(pattern *regexp.Regexp, text []byte) (version int, ok bool) {
+	found := pattern.FindSubmatch(text)
+	if found == nil {
+		return 0, false
+	}
+	version, err := strconv.Atoi(string(found[1]))
+	return version, err == nil
 }
 
 // lookExecutable tells whether the system would find and execute a command

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -54,6 +55,59 @@ func TestFindJava(t *testing.T) {
 			}
 			if err != nil && (!errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), "install Java")) {
 				t.Errorf("%v, want %q", err, tt.err)
+			}
+		})
+	}
+}
+
+// The file release tells the version, or else the command itself.
+func TestJavaVersion(t *testing.T) {
+	for _, tt := range []struct {
+		name, release, printed string
+		want                   int // 0: an error
+	}{
+		{"release", "IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"17.0.15\"\n", "", 17},
+		{"Java 8", "JAVA_VERSION=\"1.8.0_412\"\n", "", 8},
+		{"early access", "JAVA_VERSION=\"26-ea\"", "", 26},
+		{"no release", "", "Picked up _JAVA_OPTIONS: -Dversion=\"9\"\nopenjdk version \"21.0.1\" 2023-10-17", 21},
+		{"somebody else's release", "VERSION=\"9\"", "java version \"1.8.0_412\"", 8},
+		{"no Java", "", "hello", 0},
+		{"neither", "", "", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			home := t.TempDir()
+			if tt.release != "" {
+				if err := os.WriteFile(filepath.Join(home, "release"), []byte(tt.release), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			script := "#!/bin/sh\nexit 1\n"
+			if tt.printed != "" {
+				if runtime.GOOS == "windows" {
+					t.Skip("it has no scripts that begin with #!")
+				}
+				script = "#!/bin/sh\ncat >&2 <<'END'\n" + tt.printed + "\nEND\n"
+			}
+			if err := os.Mkdir(filepath.Join(home, "bin"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			java := filepath.Join(home, "bin", "java")
+			if err := os.WriteFile(java, []byte(script), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if runtime.GOOS != "windows" {
+				link := filepath.Join(t.TempDir(), "java")
+				if err := os.Symlink(java, link); err != nil {
+					t.Fatal(err)
+				}
+				java = link
+			}
+			got, err := JavaVersion(java)
+			if got != tt.want || (err == nil) != (tt.want != 0) {
+				t.Fatalf("%d, %v, want %d", got, err, tt.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), java) {
+				t.Errorf("%v, want that it names the command", err)
 			}
 		})
 	}

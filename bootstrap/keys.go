@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Keys are the properties that one version of the daemon reads, and what it
@@ -18,9 +19,17 @@ import (
 type Keys struct {
 	known map[string]knownKey
 	// providers are the classes of credentials providers that the daemon can
-	// make, by each name, and how many arguments that needs at least.
-	providers map[string]int
+	// make, by each name.
+	providers map[string]knownProvider
+	// builders are, by the class's full name, the properties that a provider is
+	// built with when CLIENTCredentialsProvider.class names it.
+	builders map[string][]string
+	regions  []string // sorted
 }
+
+// A knownProvider is how many arguments a provider needs at least, and how many it
+// takes at most; with more the daemon makes it without any. -1 is no limit.
+type knownProvider struct{ least, most int }
 
 // A knownKey is a property's type, and what it does not do.
 type knownKey struct {
@@ -69,12 +78,15 @@ func DaemonKeys() *Keys { return daemonKeys() }
 //   - "zero-ignored" or "zero-ignored=D": 0 or false is taken for unset, when D
 //     holds.
 //
-// A name that ends in .* stands for all that begin so. A line "provider:CLASS
-// class" names a credentials provider that the daemon can make, with
-// "arguments=N" if it takes at least N. Empty lines and lines that start with #
-// are passed over. The error names the daemon and the line.
+// A name that ends in .* stands for all that begin so, once the property is set
+// that ends in .class in its place. A line "provider:CLASS class" names a
+// credentials provider that the daemon can make, with "arguments=N" if it takes at
+// least N, "most=N" if it takes at most N, and "takes=A,B,..." with the properties of
+// its builder. A line "regions A,B,..." names the regions that the daemon's AWS SDK
+// knows. Empty lines and lines that start with # are passed over. The error names the
+// daemon and the line.
 func ParseKeys(name string, text []byte) (*Keys, error) {
-	keys := &Keys{known: make(map[string]knownKey), providers: make(map[string]int)}
+	keys := &Keys{known: make(map[string]knownKey), providers: make(map[string]knownProvider), builders: make(map[string][]string)}
 	for i, line := range strings.Split(string(text), "\n") {
 		fields := strings.Fields(line)
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
@@ -94,6 +106,10 @@ func (k *Keys) parseLine(fields []string) error {
 	name, typ, words := fields[0], fields[1], fields[2:]
 	if provider, ok := strings.CutPrefix(name, "provider:"); ok {
 		return k.parseProvider(provider, typ, words)
+	}
+	if name == "regions" {
+		k.regions = strings.Split(typ, ",")
+		return nil
 	}
 	if _, ok := k.known[name]; ok {
 		return errors.New(name + " is named twice")
@@ -130,15 +146,26 @@ func (k *Keys) parseProvider(name, typ string, words []string) error {
 	if typ != "class" {
 		return errors.New("unknown type " + typ)
 	}
-	arguments := 0
+	p := knownProvider{most: -1}
 	for _, word := range words {
-		n, err := strconv.Atoi(strings.TrimPrefix(word, "arguments="))
-		if !strings.HasPrefix(word, "arguments=") || err != nil || n < 0 {
+		flag, value, _ := strings.Cut(word, "=")
+		if flag == "takes" {
+			k.builders[name] = strings.Split(value, ",")
+			continue
+		}
+		n, err := strconv.Atoi(value)
+		switch {
+		case err != nil || n < 0:
+			return errors.New("unknown word " + word)
+		case flag == "arguments":
+			p.least = n
+		case flag == "most":
+			p.most = n
+		default:
 			return errors.New("unknown word " + word)
 		}
-		arguments = n
 	}
-	k.providers[name] = arguments
+	k.providers[name] = p
 	return nil
 }
 
@@ -147,12 +174,24 @@ func (k *Keys) lookup(name string) (knownKey, bool) {
 	if key, ok := k.known[normalName(name)]; ok {
 		return key, true
 	}
-	for i := strings.LastIndexByte(name, '.'); i >= 0; i = strings.LastIndexByte(name[:i], '.') {
-		if key, ok := k.known[name[:i]+".*"]; ok {
-			return key, true
-		}
+	if group := k.group(name); group != "" {
+		return k.known[group+".*"], true
 	}
 	return knownKey{}, false
+}
+
+// group returns what a property belongs to that is known by its beginning only,
+// and "" for another.
+func (k *Keys) group(name string) string {
+	if _, ok := k.known[normalName(name)]; ok {
+		return ""
+	}
+	for i := strings.LastIndexByte(name, '.'); i >= 0; i = strings.LastIndexByte(name[:i], '.') {
+		if _, ok := k.known[name[:i]+".*"]; ok {
+			return name[:i]
+		}
+	}
+	return ""
 }
 
 // credentialsPrefix is the one part of a name that KCL reads in any case.
@@ -256,6 +295,8 @@ func (t keyType) wrong(value string) string {
 	case "double":
 		if !javaDouble.MatchString(trimmed) {
 			return fmt.Sprintf("%q is not a number", value)
+		} else if trimmed[0] == '-' {
+			return fmt.Sprintf("%q is below 0", value)
 		}
 	case "boolean":
 		if _, ok := parseBoolean(value); !ok {
@@ -273,14 +314,26 @@ func (t keyType) wrong(value string) string {
 			return fmt.Sprintf("%q is not a duration such as PT5M or P1D", value)
 		}
 	case "seconds":
-		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
+		n, err := strconv.ParseInt(value, 10, 64)
+		now := time.Now().Unix()
+		switch {
+		case err != nil || n < 0:
 			return withSpace(value, fmt.Sprintf("%q is not a number of seconds since 1970", value))
+		case n > now && n/1000 >= year2000 && n/1000 <= now:
+			return fmt.Sprintf("%d is in milliseconds, but the daemon takes it for seconds since 1970: write %d", n, n/1000)
+		case n > now:
+			return fmt.Sprintf("%d is in the future: AWS refuses that, and the daemon reads nothing", n)
 		}
 	case "tags":
 		for pair := range strings.SplitSeq(trimmed, ",") {
 			pair = javaTrim(pair)
-			if parts := strings.Split(strings.TrimRight(pair, "="), "="); pair != "" && (len(parts) != 2 || javaTrim(parts[0]) == "") {
+			parts := strings.Split(strings.TrimRight(pair, "="), "=")
+			switch {
+			case pair == "":
+			case len(parts) != 2 || javaTrim(parts[0]) == "":
 				return "it is not a list of NAME=VALUE,NAME=VALUE"
+			case len(parts[0]) > 128 || len(parts[1]) > 256 || strings.HasPrefix(strings.ToLower(parts[0]), "aws:"):
+				return "AWS takes no tag whose name is longer than 128, or begins with aws:, or whose value is longer than 256"
 			}
 		}
 	case "object":
@@ -288,6 +341,9 @@ func (t keyType) wrong(value string) string {
 	}
 	return ""
 }
+
+// year2000 is before the first stream, in seconds since 1970.
+const year2000 = 946_684_800
 
 // withSpace adds the reason that the eye does not see.
 func withSpace(value, text string) string {

@@ -79,8 +79,8 @@ func TestDaemonLocks(t *testing.T) {
 		files int
 		size  int64
 	}{
-		{"slim", DaemonLock, 76, 32_842_293},
-		{"full", DaemonFullLock, 131, 76_278_948},
+		{"slim", DaemonLock, 78, 33_695_119},
+		{"full", DaemonFullLock, 133, 77_131_774},
 	} {
 		lock := tt.lock()
 		if len(lock.Artifacts) != tt.files || lock.Size() != tt.size {

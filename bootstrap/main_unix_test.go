@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -41,6 +43,29 @@ var roles = map[string]func(){
 		fmt.Printf("input %q %v\n", input, err)
 		fmt.Fprintln(os.Stderr, "error line")
 		os.Exit(3)
+	},
+	"fetches": func() {
+		_, err := Fetch(context.Background(), DaemonLock(), FetchOptions{Repository: "http://127.0.0.1:1"})
+		fmt.Println(err)
+	},
+	// A start of the daemon with as many jars.
+	"files": func() {
+		n, _ := strconv.Atoi(os.Args[1])
+		if err := os.WriteFile("p.properties", nil, 0o600); err != nil {
+			panic(err)
+		}
+		fmt.Println(Command{Java: os.Args[0], Jars: make([]string, n), Properties: "p.properties"}.Run(context.Background(), RunOptions{Env: role("exit")}))
+	},
+	// What Go makes of the proxies of the environment, for each argument.
+	"proxies": func() {
+		for _, arg := range os.Args[1:] {
+			u, err := url.Parse(arg)
+			if err != nil {
+				panic(err)
+			}
+			proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u})
+			fmt.Println(proxy, err)
+		}
 	},
 	// As Java does: stops at SIGTERM, with 143, and counts them.
 	"stoppable": func() {
@@ -129,7 +154,9 @@ var roles = map[string]func(){
 				fmt.Printf("%s\n", text)
 			}
 		}
-		fmt.Printf("LC_CTYPE %s\n", os.Getenv("LC_CTYPE"))
+		for _, name := range []string{"LC_CTYPE", "http_proxy", "no_proxy"} {
+			fmt.Printf("%s %s\n", name, os.Getenv(name))
+		}
 		os.Exit(9)
 	},
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -29,14 +30,12 @@ func (c *checker) providers() {
 			c.error(name, "the daemon takes it and "+other+" for one property, and refuses to set it again", "remove one")
 		}
 		seen[normal] = name
-		empty := true
-		for element := range strings.SplitSeq(c.value(name), ",") {
-			if element = javaTrim(element); element != "" {
-				empty = false
-				c.provider(name, element)
-			}
+		elements := strings.FieldsFunc(c.value(name), func(r rune) bool { return r == ',' })
+		elements = slices.DeleteFunc(elements, func(e string) bool { return javaTrim(e) == "" })
+		for _, element := range elements {
+			c.provider(name, javaTrim(element), len(elements) == 1)
 		}
-		if empty && c.has(name) || empty && normal != credentialsPrefix {
+		if empty := len(elements) == 0; empty && (c.has(name) || normal != credentialsPrefix) {
 			c.error(name, "it names no class", "DefaultCredentialsProvider is the usual one")
 		}
 	}
@@ -45,13 +44,19 @@ func (c *checker) providers() {
 	}
 }
 
-// provider checks one element of a list: CLASS|ARGUMENT|...
-func (c *checker) provider(name, element string) {
+// provider checks one element of a list: CLASS|ARGUMENT|... alone says that it is
+// the only one.
+func (c *checker) provider(name, element string, alone bool) {
 	class, arguments, _ := strings.Cut(element, "|")
-	needed, known := c.keys.providers[class]
+	takes, known := c.keys.providers[class]
+	if known && alone {
+		c.profileOf(name, class, arguments)
+	}
 	switch n := numberOfArguments(arguments); {
-	case known && n < needed:
-		c.error(name, fmt.Sprintf("%s takes %d arguments at least, not %d", class, needed, n), "write them after it, each after a |")
+	case known && n < takes.least:
+		c.error(name, fmt.Sprintf("%s takes %d arguments at least, not %d", class, takes.least, n), "write them after it, each after a |")
+	case known && takes.most >= 0 && n > takes.most:
+		c.error(name, fmt.Sprintf("%s takes %d arguments at most, and with %d the daemon makes it without any", class, takes.most, n), "remove what is too much")
 	case known:
 	case !className.MatchString(class):
 		c.error(name, "it is not the name of a class", "DefaultCredentialsProvider is the usual one")
@@ -98,6 +103,9 @@ func (c *checker) providerBean(prefix string, seen map[string]string) {
 			c.error(name, "the daemon takes only one of it and "+other, "remove one")
 		} else if !c.has(prefix + "class") {
 			c.error(name, "the daemon refuses it without "+prefix+"class", "set that to the class of the provider")
+		} else if name != prefix+"class" {
+			c.warn(name, "Java's hash table may give it to the daemon before "+prefix+"class, which it then dies of",
+				"name the provider in AwsCredentialsProvider, with its arguments each after a |, such as ProfileCredentialsProvider|NAME")
 		}
 	}
 }

@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 )
@@ -11,7 +10,10 @@ import (
 // the properties do not name: in AWS_REGION, a system property, the profile,
 // or on an EC2 instance. It looks where that SDK looks, in files and
 // variables only.
-func regionFromElsewhere() bool {
+func regionFromElsewhere() bool { return regionNamed() || mayBeInstance() }
+
+// regionNamed is regionFromElsewhere without the instance.
+func regionNamed() bool {
 	if os.Getenv("AWS_REGION") != "" {
 		return true
 	}
@@ -20,51 +22,26 @@ func regionFromElsewhere() bool {
 			return true
 		}
 	}
-	return profileHasRegion() || mayBeInstance()
+	return readProfile(profileName())["region"] != ""
 }
 
-// profileHasRegion looks for region in the profile that AWS_PROFILE names, in
-// the two files that profiles are in.
-func profileHasRegion() bool {
-	profile := os.Getenv("AWS_PROFILE")
-	if profile == "" {
-		profile = "default"
-	}
-	home, _ := os.UserHomeDir()
-	for _, f := range []struct{ variable, file string }{
-		{"AWS_CONFIG_FILE", "config"},
-		{"AWS_SHARED_CREDENTIALS_FILE", "credentials"},
-	} {
-		file := os.Getenv(f.variable)
-		if file == "" {
-			file = filepath.Join(home, ".aws", f.file)
-		}
-		text, err := os.ReadFile(file)
-		if err == nil && sectionHasRegion(string(text), profile) {
-			return true
+// region returns the region of the properties, or an empty string.
+func (p *Properties) region() string {
+	for _, name := range []string{"regionName", "kinesisClient.region"} {
+		if p.has(name) {
+			return javaTrim(p.value(name))
 		}
 	}
-	return false
+	return ""
 }
 
-func sectionHasRegion(text, profile string) bool {
-	inProfile := false
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, " \t\r\n")
-		if strings.HasPrefix(line, "[") {
-			section, _, _ := strings.Cut(line[1:], "]")
-			words := strings.Fields(section)
-			inProfile = len(words) > 0 && words[len(words)-1] == profile &&
-				(len(words) == 1 || len(words) == 2 && words[0] == "profile")
-			continue
-		}
-		// An indented line belongs to the setting before it.
-		key, value, ok := strings.Cut(line, "=")
-		if inProfile && ok && strings.TrimRight(key, " \t") == "region" && strings.TrimSpace(value) != "" {
-			return true
-		}
+// regionOption returns the option with which clients get the region of the
+// properties that the daemon makes without it: the one that assumes a role.
+func (p *Properties) regionOption() []string {
+	if region := p.region(); region != "" && !regionNamed() {
+		return []string{"-Daws.region=" + region}
 	}
-	return false
+	return nil
 }
 
 // mayBeInstance tells whether an instance's metadata service may answer with

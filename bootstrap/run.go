@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -23,6 +24,9 @@ type RunOptions struct {
 	// LogLevel is the least level of the daemon's log to be passed on; the
 	// zero value is slog.LevelInfo. Command.LogConfiguration takes its place.
 	LogLevel slog.Level
+
+	// Stdin is the daemon's standard input; nil means the null device.
+	Stdin *os.File
 
 	// Dir is the daemon's working directory, and that of its record
 	// processors; empty means this process's.
@@ -88,7 +92,14 @@ type ExitError struct {
 	// Reason is what the daemon said last about an error, in one line; empty
 	// if it said nothing, or has a log configuration of its own.
 	Reason string
+	// Proxy is the proxy that Java goes through to AWS, without its password, and
+	// where that is named; empty if it needs none.
+	Proxy string
 }
+
+// networkReason is what Java says of a connection that failed, not of what AWS
+// answered.
+var networkReason = compiled(`java\.(io|net|nio)\.|javax\.net\.|io\.netty\.|TimeoutException|Unable to execute HTTP request`)
 
 // Error returns one line.
 func (e *ExitError) Error() string {
@@ -98,6 +109,9 @@ func (e *ExitError) Error() string {
 	reason := "its last lines say why"
 	if e.Reason != "" {
 		reason = e.Reason
+	}
+	if e.Proxy != "" && networkReason().MatchString(reason) {
+		reason += "; Java goes through the proxy " + e.Proxy
 	}
 	switch {
 	case e.Killed:
@@ -116,8 +130,7 @@ func (e *ExitError) Is(target error) bool {
 	return target == ErrNotAsked && e != nil && e.Code == 0 && !e.Killed && !e.Stopping
 }
 
-// Run runs the daemon, in a process group of its own with the null device as
-// standard input, until it and its record processors have gone.
+// Run runs the daemon, in a process group of its own, until it and its record processors have gone.
 //
 // When ctx ends, the group gets one SIGTERM: the daemon then stops its record
 // processors, within shutdownGraceMillis, and leaves. Run returns nil if it
@@ -134,25 +147,38 @@ func (e *ExitError) Is(target error) bool {
 // SIGTERM: there Java shares the console and hears Ctrl-C itself, and all
 // processes end with this one.
 func (c Command) Run(ctx context.Context, options RunOptions) error {
-	grace, err := c.shutdownGrace()
+	properties, err := c.effective()
 	if err != nil {
 		return err
 	}
 	if options.StopTimeout <= 0 {
-		options.StopTimeout = grace + defaultStopMargin
+		options.StopTimeout = properties.shutdownGrace() + defaultStopMargin
 	}
-	dir, err := os.MkdirTemp("", "kcl-bootstrap-")
-	if err != nil {
-		return fmt.Errorf("cannot make a folder for this run's files: %w", err)
+	if options.Env == nil {
+		options.Env = os.Environ()
 	}
-	defer os.RemoveAll(dir)
+	asked := properties.asked(options.Env)
+	way := newJavaProxy(options.Env, c.JavaOptions, asked)
+	options.Env = utf8Locale(way.environment(options.Env))
+	c.JavaOptions = slices.Concat(c.JavaOptions, way.options())
+	var dir string
+	if c.Entry != nil {
+		dir = c.Entry.Dir
+	} else {
+		if dir, err = os.MkdirTemp("", "kcl-bootstrap-"); err != nil {
+			return fmt.Errorf("cannot make a folder for this run's files: %w", err)
+		}
+		defer os.RemoveAll(dir)
+	}
+	if err := enoughFiles(len(c.Jars)); err != nil {
+		return err
+	}
 	args, err := c.write(dir, options.LogLevel)
 	if err != nil {
 		return err
 	}
-	options.Env = utf8Locale(options.Env)
-	p := process{args: args, options: options, worker: c.Worker}
-	if c.LogConfiguration == "" {
+	p := process{args: args, options: options, worker: c.Worker, deaf: c.Entry != nil, proxy: way.name(asked)}
+	if c.LogConfiguration == "" && c.Entry == nil {
 		p.log = newDaemonLog(options.LogLevel)
 	}
 	return p.run(ctx)
@@ -164,6 +190,8 @@ type process struct {
 	options RunOptions
 	worker  *Worker    // may be nil
 	log     *daemonLog // nil if nothing can be known from its output
+	deaf    bool       // it is not stopped by signals
+	proxy   string     // for ExitError
 }
 
 func (p process) run(ctx context.Context) error {
@@ -182,12 +210,15 @@ func (p process) run(ctx context.Context) error {
 
 	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Dir, cmd.Env = options.Dir, options.Env
+	if options.Stdin != nil {
+		cmd.Stdin = options.Stdin
+	}
 	output, err := p.connect(cmd)
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
 	}
 	defer output.finish()
-	processes, err := newGroup(cmd)
+	processes, err := newGroup(cmd, p.deaf)
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
 	}
@@ -271,7 +302,7 @@ func (p process) run(ctx context.Context) error {
 	}
 	output.finish() // so that the log is complete
 
-	exit.Code = exitCode(cmd.ProcessState)
+	exit.Code, exit.Proxy = exitCode(cmd.ProcessState), p.proxy
 	if exit.Stopping && !exit.Killed && exit.Reason == "" && p.stopped(exit.Code) {
 		return nil
 	}

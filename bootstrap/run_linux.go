@@ -10,8 +10,14 @@ import (
 // dieWithParent has the command asked to stop when this process is killed, so
 // that no daemon goes on that nobody looks after. Run keeps the thread that
 // starts it. When a process of many threads dies the signal can come more
-// than once; Java takes no notice of the later ones.
-func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGTERM }
+// than once; Java takes no notice of the later ones. One that is deaf to it is
+// killed instead.
+func dieWithParent(attr *syscall.SysProcAttr, deaf bool) {
+	attr.Pdeathsig = syscall.SIGTERM
+	if deaf {
+		attr.Pdeathsig = syscall.SIGKILL
+	}
+}
 
 // onlyZombies tells whether all that is left of a group has ended, and waits
 // only for the system's first process to collect it, which in a container may

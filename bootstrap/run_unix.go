@@ -12,9 +12,11 @@ import (
 // A group is the process group that a command leads.
 type group struct{ pid int }
 
-func newGroup(cmd *exec.Cmd) (*group, error) {
+// newGroup has the command lead a group. One that is deaf is not stopped by
+// signals.
+func newGroup(cmd *exec.Cmd, deaf bool) (*group, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithParent(cmd.SysProcAttr)
+	dieWithParent(cmd.SysProcAttr, deaf)
 	return &group{}, nil
 }
 

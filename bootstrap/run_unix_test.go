@@ -306,10 +306,11 @@ func TestCommandRun(t *testing.T) {
 		JavaOptions: []string{"-Xmx1g"}, ClassPath: []string{"/more"},
 		Overrides: map[string]string{"workerId": "naïve 世 𝄞", "=:#! \n": "\\ = ", "last": ""},
 	}
-	err := command.Run(t.Context(), RunOptions{Env: role("shows"), Output: out})
+	env := append(role("shows"), "http_proxy=", "HTTP_PROXY=", "HTTPS_PROXY=user:secret@proxy", "NO_PROXY=.corp")
+	err := command.Run(t.Context(), RunOptions{Env: env, Output: out})
 	var exit *ExitError
-	if !errors.As(err, &exit) || exit.Code != 9 {
-		t.Fatalf("%v, want status 9", err)
+	if !errors.As(err, &exit) || exit.Code != 9 || exit.Proxy != "http://proxy of HTTPS_PROXY" {
+		t.Fatalf("%v, want status 9 and the proxy", err)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
@@ -318,6 +319,7 @@ func TestCommandRun(t *testing.T) {
 	for _, want := range []string{
 		"arg -Dfile.encoding=UTF-8\n", "arg -Xmx1g\narg -cp\narg /a.jar:" + dir + ":/more\n",
 		"\narg --log-configuration\narg " + temp + "/", string(logConfigurationFor(slog.LevelInfo)),
+		"http_proxy http://user:secret@proxy:80\n", "no_proxy .corp,localhost,127.*,*.corp\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
@@ -348,6 +350,41 @@ func TestCommandRun(t *testing.T) {
 	}
 }
 
+// An entry's run has its files in the folder that it is given, and a standard
+// input.
+func TestCommandRunEntry(t *testing.T) {
+	dir, stdin := t.TempDir(), filepath.Join(t.TempDir(), "stdin")
+	for file, text := range map[string]string{filepath.Join(dir, "p"): "a = b\n", stdin: "what it reads"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, err := os.Open(stdin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out := newTranscript()
+	var given string
+	err = Command{
+		Java: os.Args[0], Jars: []string{"/a.jar"}, Properties: filepath.Join(dir, "p"), Overrides: map[string]string{"c": "d"},
+		Entry: &Entry{Class: "Main", Jar: "/e.jar", Dir: dir, Args: func(properties string) []string { given = properties; return nil }},
+	}.Run(t.Context(), RunOptions{Env: role("streams"), Output: out, Stdin: in})
+	var exit *ExitError
+	if !errors.As(err, &exit) || exit.Code != 3 {
+		t.Errorf("%v, want status 3", err)
+	}
+	if got := out.String(); got != "input \"what it reads\" <nil>\nerror line\n" {
+		t.Errorf("output %q", got)
+	}
+	if text, err := os.ReadFile(given); err != nil || filepath.Dir(given) != dir || !strings.HasSuffix(string(text), "\nc=d\n") {
+		t.Errorf("properties %s, %q, %v", given, text, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 2 {
+		t.Errorf("the folder has %q, %v, want the properties alone", left, err)
+	}
+}
+
 // The default limit of a stop follows the daemon's own.
 func TestShutdownGrace(t *testing.T) {
 	for text, want := range map[string]time.Duration{
@@ -360,12 +397,28 @@ func TestShutdownGrace(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := (Command{Properties: file}).shutdownGrace(); got != want || err != nil {
-			t.Errorf("%q: %v, %v, want %v", text, got, err, want)
+		if p, err := (Command{Properties: file}).effective(); err != nil || p.shutdownGrace() != want {
+			t.Errorf("%q: %v, %v, want %v", text, p, err, want)
 		}
 		overridden := Command{Properties: file, Overrides: map[string]string{"shutdownGraceMillis": "70"}}
-		if got, err := overridden.shutdownGrace(); got != 70*time.Millisecond || err != nil {
-			t.Errorf("%q overridden: %v, %v", text, got, err)
+		if p, err := overridden.effective(); err != nil || p.shutdownGrace() != 70*time.Millisecond {
+			t.Errorf("%q overridden: %v, %v", text, p, err)
+		}
+	}
+}
+
+// Java opens all jars, and says of too few files only that a JNI error has occurred.
+func TestRunNeedsFiles(t *testing.T) {
+	for limit, refused := range map[string]bool{"64": true, "127": true, "128": false, "1024": false} {
+		cmd := exec.Command("sh", "-c", `ulimit -n "$0" && exec "$@"`, limit, os.Args[0], "78")
+		cmd.Env, cmd.Dir = role("files"), t.TempDir()
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatal(err, string(out))
+		}
+		want := "this process may have " + limit + " files open, and Java needs 128 to begin with"
+		if got := strings.Contains(string(out), want); got != refused {
+			t.Errorf("ulimit -n %s: %s", limit, out)
 		}
 	}
 }

@@ -12,14 +12,19 @@ import (
 // A group is the job object that a command and all its children are in. It is
 // closed with this process, and ends them then.
 //
-// The command is not put into a console process group of its own: there it
-// would not hear Ctrl-C, the one thing that makes Java run its shutdown hooks.
+// The daemon is not put into a console process group of its own: there it would
+// not hear Ctrl-C, the one thing that makes Java run its shutdown hooks. A
+// command that is deaf, not to be stopped by signals, is put into one.
 type group struct {
 	pid int
 	job windows.Handle
 }
 
-func newGroup(*exec.Cmd) (*group, error) {
+func newGroup(cmd *exec.Cmd, deaf bool) (*group, error) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	if deaf {
+		cmd.SysProcAttr.CreationFlags = windows.CREATE_NEW_PROCESS_GROUP
+	}
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return nil, err
@@ -42,7 +47,7 @@ func newGroup(*exec.Cmd) (*group, error) {
 func inherit(cmd *exec.Cmd, file *os.File) {
 	handle := file.Fd()
 	windows.SetHandleInformation(windows.Handle(handle), windows.HANDLE_FLAG_INHERIT, windows.HANDLE_FLAG_INHERIT)
-	cmd.SysProcAttr = &syscall.SysProcAttr{AdditionalInheritedHandles: []syscall.Handle{syscall.Handle(handle)}}
+	cmd.SysProcAttr.AdditionalInheritedHandles = []syscall.Handle{syscall.Handle(handle)}
 }
 
 // started puts the command into the job. Java takes far longer than this to

@@ -34,6 +34,59 @@ var slim = []cut{
 	{artifact: "software.amazon.glue:schema-registry-common", itself: true},
 }
 
+// added are the artifacts of the AWS SDK that its profiles look for on the class
+// path and that the daemon does not name, in the version of sdkMark.
+var added = []string{"software.amazon.awssdk:sso", "software.amazon.awssdk:ssooidc"}
+
+// sdkMark is an artifact whose version is that of the daemon's AWS SDK.
+const sdkMark = "software.amazon.awssdk:sts"
+
+// additions returns what is added to these files. What that depends on must be
+// among them, in whatever version.
+func additions(ctx context.Context, repo *repository, to []bootstrap.Coordinate) ([]bootstrap.Coordinate, error) {
+	version := ""
+	names := make(map[string]bool)
+	for _, c := range to {
+		names[c.Group+":"+c.Artifact] = true
+		if c.Group+":"+c.Artifact == sdkMark {
+			version = c.Version
+		}
+	}
+	if version == "" {
+		return nil, fmt.Errorf("the version of the AWS SDK is not known: the closure has no %s", sdkMark)
+	}
+	for _, artifact := range added {
+		names[artifact] = true
+	}
+	var more []bootstrap.Coordinate
+	for _, artifact := range added {
+		closure, err := closureOf(ctx, repo, artifact, version)
+		if err != nil {
+			return nil, err
+		}
+		all, err := files(closure)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range all {
+			switch name := c.Group + ":" + c.Artifact; {
+			case name == artifact:
+				more = append(more, c)
+			case !names[name]:
+				return nil, fmt.Errorf("%s needs %s, which is not among the daemon's jars: add it too", artifact, c)
+			}
+		}
+	}
+	return more, nil
+}
+
+// merge returns the files of both, sorted.
+func merge(a, b []bootstrap.Coordinate) []bootstrap.Coordinate {
+	return slices.SortedFunc(slices.Values(slices.Concat(a, b)), func(a, b bootstrap.Coordinate) int {
+		return strings.Compare(a.String(), b.String())
+	})
+}
+
 // closureOf resolves an artifact as Maven does for whoever depends on it: the
 // graph has all that Maven puts on its class path.
 func closureOf(ctx context.Context, repo *repository, artifact, version string) (*resolve.Graph, error) {

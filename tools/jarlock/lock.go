@@ -31,6 +31,12 @@ func makeLocks(ctx context.Context, repo *repository, version string) ([]lockFil
 	if err != nil {
 		return nil, err
 	}
+	more, err := additions(ctx, repo, left)
+	if err != nil {
+		return nil, err
+	}
+	closureSize := len(full)
+	full, left = merge(full, more), merge(left, more)
 	all, err := download(ctx, repo, full)
 	if err != nil {
 		return nil, err
@@ -45,11 +51,13 @@ func makeLocks(ctx context.Context, repo *repository, version string) ([]lockFil
 		{"multilang-daemon-" + version + ".lock", fmt.Sprintf(
 			"The jars that MultiLangDaemon %s runs on: coordinate, SHA-256, size in bytes.\n"+
 				"Of the %d of Maven's closure the %d that only the Glue Schema Registry needs\n"+
-				"are left out: no property of the daemon reaches it. Made by tools/jarlock.\n",
-			version, len(full), len(full)-len(left)), some},
+				"are left out: no property of the daemon reaches it. Added are %d, for profiles\n"+
+				"with SSO. Made by tools/jarlock.\n",
+			version, closureSize, len(full)-len(left), len(more)), some},
 		{"multilang-daemon-" + version + "-full.lock", fmt.Sprintf(
 			"MultiLangDaemon %s with the whole of Maven's closure, the Glue Schema Registry\n"+
-				"included: coordinate, SHA-256, size in bytes. Made by tools/jarlock.\n", version), all},
+				"included, and with what profiles with SSO need: coordinate, SHA-256, size in\n"+
+				"bytes. Made by tools/jarlock.\n", version), all},
 	}, nil
 }
 

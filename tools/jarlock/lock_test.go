@@ -233,12 +233,21 @@ func TestClosure(t *testing.T) {
 	}
 }
 
-func TestWriteLocks(t *testing.T) {
-	m, repo := newMirror(t)
-	m.add(daemon, "9", needs("software.amazon.glue:schema-registry-serde:1", "software.amazon.glue:schema-registry-common:1"))
+// addDaemon puts a daemon into the mirror that has all that makeLocks looks for.
+func (m *mirror) addDaemon() {
+	m.add(daemon, "9", needs(sdkMark+":2.7", "software.amazon.glue:schema-registry-serde:1", "software.amazon.glue:schema-registry-common:1"))
 	m.add("software.amazon.glue:schema-registry-serde", "1", needs("g:kafka:1"))
 	m.add("software.amazon.glue:schema-registry-common", "1", "")
 	m.add("g:kafka", "1", "")
+	m.add(sdkMark, "2.7", "")
+	for _, artifact := range added {
+		m.add(artifact, "2.7", needs(sdkMark+":2.7"))
+	}
+}
+
+func TestWriteLocks(t *testing.T) {
+	m, repo := newMirror(t)
+	m.addDaemon()
 	// Every file fails twice first.
 	m.fault = func(w http.ResponseWriter, _ string, try int) bool {
 		if try <= 2 {
@@ -253,7 +262,7 @@ func TestWriteLocks(t *testing.T) {
 	for i, want := range []struct {
 		name  string
 		files int
-	}{{"multilang-daemon-9.lock", 2}, {"multilang-daemon-9-full.lock", 4}} {
+	}{{"multilang-daemon-9.lock", 5}, {"multilang-daemon-9-full.lock", 7}} {
 		lock, err := bootstrap.ParseLock("test", locks[i].text())
 		if err != nil {
 			t.Fatal(err)
@@ -265,6 +274,30 @@ func TestWriteLocks(t *testing.T) {
 		m.fault = nil
 		if _, err := bootstrap.Fetch(t.Context(), lock, bootstrap.FetchOptions{Repository: m.URL + "/maven2", CacheDir: t.TempDir()}); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// What is added must run on the daemon's jars, and needs to know its SDK.
+func TestAdditions(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*mirror)
+		want   string
+	}{
+		"another jar": {func(m *mirror) { m.add(added[1], "2.7", needs("g:crt:3")); m.add("g:crt", "3", "") }, "software.amazon.awssdk:ssooidc needs g:crt:3, which"},
+		"no such module": {func(m *mirror) {
+			m.add(sdkMark, "2.8", "")
+			m.add(daemon, "9", needs(sdkMark+":2.8", "software.amazon.glue:schema-registry-serde:1", "software.amazon.glue:schema-registry-common:1"))
+		}, "404"},
+		"no SDK": {func(m *mirror) {
+			m.add(daemon, "9", needs("software.amazon.glue:schema-registry-serde:1", "software.amazon.glue:schema-registry-common:1"))
+		}, "the closure has no software.amazon.awssdk:sts"},
+	} {
+		m, repo := newMirror(t)
+		m.addDaemon()
+		tt.change(m)
+		if _, err := makeLocks(t.Context(), repo, "9"); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -285,15 +318,13 @@ func TestJarThatIsNotTheRepositorys(t *testing.T) {
 
 func TestWriteLockFiles(t *testing.T) {
 	m, _ := newMirror(t)
-	m.add(daemon, "9", needs("software.amazon.glue:schema-registry-serde:1", "software.amazon.glue:schema-registry-common:1"))
-	m.add("software.amazon.glue:schema-registry-serde", "1", "")
-	m.add("software.amazon.glue:schema-registry-common", "1", "")
+	m.addDaemon()
 	dir, url := t.TempDir(), m.URL+"/maven2"
 	for _, tt := range []struct{ url, version, dir, stdout, err string }{
 		{"ftp://user:secret@host", "9", dir, "", "not a URL of the form"},
 		{url, "10", dir, "", "status 404"},
 		{url, "9", filepath.Join(dir, "none"), "", "cannot write the lock"},
-		{url, "9", dir, "multilang-daemon-9-full.lock: 3 files", ""},
+		{url, "9", dir, "multilang-daemon-9-full.lock: 7 files", ""},
 	} {
 		var stdout strings.Builder
 		said := ""

@@ -188,6 +188,7 @@ func newBench(t *testing.T, fault http.HandlerFunc) *bench {
 	}))
 	t.Cleanup(b.repo.Close)
 	b.env = append(os.Environ(), lockVariable+"="+lock.String(), "JAVA_HOME="+b.dir, "KCL_MAVEN_REPO="+b.repo.URL,
+		"AWS_REGION=", "AWS_PROFILE=", "AWS_CONFIG_FILE="+b.dir+"/none", "AWS_SHARED_CREDENTIALS_FILE="+b.dir+"/none",
 		"GORACE=atexit_sleep_ms=0") // under -race each process would otherwise end a second late
 	return b
 }
@@ -345,7 +346,7 @@ func TestPrint(t *testing.T) {
 	jar := func(name string) string { return filepath.Join(b.cache, "org/example", name, "1", name+"-1.jar") }
 	want := []string{
 		filepath.Join(b.dir, "bin", "java"), "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8",
-		"-Xmx256m", "-Dx=a,b c",
+		"-Daws.region=us-east-1", "-Xmx256m", "-Dx=a,b c",
 		"-cp", jar("a") + ":" + jar("b") + ":" + b.dir + ":" + filepath.Join(b.dir, "bin") + ":" + logback,
 		"software.amazon.kinesis.multilang.MultiLangDaemon",
 		"--properties-file", b.properties, "--log-configuration", logback, "",

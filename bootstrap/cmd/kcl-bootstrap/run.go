@@ -182,7 +182,7 @@ func (c *command) prepare(ctx context.Context, f runFlags) (java bootstrap.Comma
 		return java, nil, problems
 	}
 	if f.execute {
-		if err := properties.CheckEndpoints(ctx); err != nil {
+		if err := properties.CheckEndpoints(ctx, f.javaOptions...); err != nil {
 			return java, nil, describe(err)
 		}
 	}

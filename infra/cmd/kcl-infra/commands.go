@@ -59,6 +59,9 @@ func create(ctx context.Context, c *console, args []string) error {
 	var position *kcl.Position
 	if flags.Changed("seed-leases") {
 		p, err := kcl.ParsePosition(*seed, *timestamp)
+		if err == nil {
+			err = p.CheckTime(time.Now())
+		}
 		if err != nil {
 			return usagef("--seed-leases: %w", err)
 		}

@@ -106,6 +106,8 @@ func TestBadInput(t *testing.T) {
 		{"dynamodb endpoint", nil, "status --dynamodb-endpoint localhost", 2, `"localhost"`},
 		{"position", nil, "create --seed-leases OLDEST", 2, `"OLDEST"`},
 		{"position without its time", nil, "create --seed-leases AT_TIMESTAMP", 2, "timestamp"},
+		{"time in milliseconds", nil, "create --seed-leases AT_TIMESTAMP --timestamp 1700000000000", 2, "write 1700000000"},
+		{"time to come", nil, "create --seed-leases AT_TIMESTAMP --timestamp 4102444800", 2, "in the future"},
 		{"time without its position", nil, "create --timestamp 5", 2, "--timestamp"},
 		{"properties with another position", nil, "create --seed-leases LATEST -p " + file, 2, "the application starts at TRIM_HORIZON"},
 		{"properties with another application", nil, "create --application other -p " + file, 2, "applicationName app"},

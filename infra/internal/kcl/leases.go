@@ -23,6 +23,9 @@ const (
 	AtTimestamp = "AT_TIMESTAMP"
 )
 
+// ShardEnd is the checkpoint of a shard that was read to its end.
+const ShardEnd = "SHARD_END"
+
 // Position is where an application starts.
 type Position struct {
 	// Kind is TrimHorizon, Latest or AtTimestamp. It is also the checkpoint of a
@@ -50,6 +53,18 @@ func ParsePosition(kind string, seconds int64) (Position, error) {
 		return Position{Kind: kind, Time: time.Unix(seconds, 0)}, nil
 	}
 	return Position{}, fmt.Errorf("position %q is none of %s, %s, %s", kind, TrimHorizon, Latest, AtTimestamp)
+}
+
+// CheckTime says why AWS would refuse a position's time now: it is to come. Then it
+// is probably in milliseconds.
+func (p Position) CheckTime(now time.Time) error {
+	if p.Kind != AtTimestamp || !p.Time.After(now) {
+		return nil
+	}
+	if seconds := p.Time.Unix() / 1000; seconds >= time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix() && seconds <= now.Unix() {
+		return fmt.Errorf("the timestamp %d is in milliseconds: write %d, seconds since the epoch", p.Time.Unix(), seconds)
+	}
+	return fmt.Errorf("the timestamp %d is in the future, which AWS refuses", p.Time.Unix())
 }
 
 func (p Position) String() string {
@@ -233,6 +248,32 @@ func canonical(v ddb.AttributeValue) any {
 		return slices.Sorted(slices.Values(set.Value))
 	}
 	return v
+}
+
+// Stray says why a stream cannot have the checkpoint of a lease, "" if it can.
+// shard is the lease's; nil when the stream has none of its name, as when it has
+// outlived the retention period.
+func Stray(lease Item, shard *kinesis.Shard) string {
+	at := Text(lease, Checkpoint)
+	n, ok := new(big.Int).SetString(at, 10)
+	switch {
+	case shard == nil && at == ShardEnd, shard == nil && at == "":
+		return "" // KCL will remove it
+	case shard == nil:
+		return "the stream does not have this shard, and it was not read to its end"
+	case shard.SequenceNumberRange == nil:
+		return ""
+	}
+	first, last := shard.SequenceNumberRange.StartingSequenceNumber, shard.SequenceNumberRange.EndingSequenceNumber
+	switch {
+	case at == ShardEnd && last == nil:
+		return "it was read to its end, but is open"
+	case ok && n.Cmp(number(first)) < 0:
+		return "its checkpoint is before its first sequence number, " + aws.ToString(first)
+	case ok && last != nil && n.Cmp(number(last)) > 0:
+		return "its checkpoint is behind its last sequence number, " + aws.ToString(last)
+	}
+	return ""
 }
 
 // KeyOf returns the key of a lease: the ID of its shard.

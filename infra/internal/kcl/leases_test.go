@@ -215,6 +215,62 @@ func TestMissingTakesASetInAnyOrder(t *testing.T) {
 	}
 }
 
+func TestStray(t *testing.T) {
+	open := shard("shardId-000000000000", "0", last, "100")
+	closed := shard("shardId-000000000000", "0", last, "100")
+	closed.SequenceNumberRange.EndingSequenceNumber = aws.String("1000") // longer than the start, but not as text
+	for _, tt := range []struct {
+		name, checkpoint string
+		shard            *kinesis.Shard
+		stray            bool
+	}{
+		{"not begun", TrimHorizon, &open, false},
+		{"the first record", "100", &open, false},
+		{"a later one", "99999", &open, false},
+		{"an earlier stream's", "99", &open, true},
+		{"an end", ShardEnd, &closed, false},
+		{"an earlier stream's end", ShardEnd, &open, true},
+		{"the last record", "1000", &closed, false},
+		{"in a closed shard", "999", &closed, false},
+		{"behind the end", "1001", &closed, true},
+		{"gone and read", ShardEnd, nil, false},
+		{"gone and not read", "100", nil, true},
+		{"gone and not begun", Latest, nil, true},
+		{"no checkpoint", "", &open, false},
+		{"no number", "many", &open, false},
+	} {
+		lease := Item{Checkpoint: &ddb.AttributeValueMemberS{Value: tt.checkpoint}}
+		if got := Stray(lease, tt.shard); (got != "") != tt.stray {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+	if got := Stray(Item{}, nil); got != "" {
+		t.Errorf("no lease of KCL's: %q", got)
+	}
+}
+
+func TestCheckTime(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for seconds, want := range map[int64]string{
+		1:                   "",
+		now.Unix():          "",
+		now.Unix() + 1:      "the timestamp 1800000001 is in the future, which AWS refuses",
+		now.UnixMilli() - 1: "the timestamp 1799999999999 is in milliseconds: write 1799999999, seconds since the epoch",
+		now.UnixNano():      "the timestamp 1800000000000000000 is in the future, which AWS refuses",
+	} {
+		got := ""
+		if err := (Position{Kind: AtTimestamp, Time: time.Unix(seconds, 0)}).CheckTime(now); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%d: %q, want %q", seconds, got, want)
+		}
+	}
+	if err := (Position{Kind: Latest}).CheckTime(now); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestParsePosition(t *testing.T) {
 	tests := []struct {
 		kind    string

@@ -3,6 +3,8 @@
 package properties
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -43,7 +45,9 @@ func Read(path string) (*File, error) {
 func parse(text []byte) (*File, error) {
 	// java.util.Properties reads Latin 1 and knows no ${...}.
 	loader := java.Loader{Encoding: java.ISO_8859_1, DisableExpansion: true}
-	p, err := loader.LoadBytes(text)
+	// The daemon takes a byte order mark for a part of the first name, and
+	// kcl-bootstrap refuses that; here the name is what was meant.
+	p, err := loader.LoadBytes(bytes.TrimPrefix(text, []byte("\uFEFF")))
 	if err != nil {
 		return nil, err
 	}
@@ -51,9 +55,14 @@ func parse(text []byte) (*File, error) {
 	f := &File{
 		Application:      get("applicationName"),
 		StreamName:       get("streamName"),
-		Region:           get("regionName"),
-		KinesisEndpoint:  get("kinesisEndpoint"),
-		DynamoDBEndpoint: get("dynamoDBEndpoint"),
+		Region:           cmp.Or(get("regionName"), get("kinesisClient.region"), get("dynamoDbClient.region")),
+		KinesisEndpoint:  cmp.Or(get("kinesisEndpoint"), get("kinesisClient.endpointOverride")),
+		DynamoDBEndpoint: cmp.Or(get("dynamoDBEndpoint"), get("dynamoDbClient.endpointOverride")),
+	}
+	for _, name := range []string{"kinesisClient.region", "dynamoDbClient.region"} {
+		if region := get(name); region != "" && region != f.Region {
+			return nil, fmt.Errorf("%s is %q beside %q: kcl-infra makes all in one region", name, region, f.Region)
+		}
 	}
 	if arn := get("streamArn"); arn != "" { // it has precedence in KCL
 		parts := strings.SplitN(arn, ":", 6)
@@ -69,6 +78,8 @@ func parse(text []byte) (*File, error) {
 		"tableName":                 "",
 		"coordinatorStateTableName": "-CoordinatorState",
 		"workerMetricsTableName":    "-WorkerMetricStats",
+		"coordinatorStateTableConfigBean.coordinatorStateTableName": "-CoordinatorState",
+		"workerMetricStatsTableConfigBean.workerMetricsTableName":   "-WorkerMetricStats",
 	} {
 		if name := get(property); name != "" && name != f.Application+usual {
 			return nil, fmt.Errorf("%s is %q: kcl-infra knows only the usual name %q", property, name, f.Application+usual)

@@ -25,6 +25,13 @@ func TestParse(t *testing.T) {
 			File{StreamName: "s", Region: "us-east-2", KinesisEndpoint: "http://127.0.0.1:1", DynamoDBEndpoint: "http://127.0.0.1:2", Position: latest},
 		},
 		{"a dollar is a dollar", "executableName = ${HOME}/run\nother = ${streamName}", File{Position: latest}},
+		{
+			"the clients' names", "kinesisClient.endpointOverride = http://127.0.0.1:1\ndynamoDbClient.endpointOverride = http://127.0.0.1:2\nkinesisClient.region = us-east-2\ndynamoDbClient.region = us-east-2",
+			File{Region: "us-east-2", KinesisEndpoint: "http://127.0.0.1:1", DynamoDBEndpoint: "http://127.0.0.1:2", Position: latest},
+		},
+		{"DynamoDB's region alone", "dynamoDbClient.region = us-east-2", File{Region: "us-east-2", Position: latest}},
+		{"a byte order mark", "\uFEFF" + ids, File{Application: "app", StreamName: "s", Position: latest}},
+		{"the tables' long names", ids + "coordinatorStateTableConfigBean.coordinatorStateTableName = app-CoordinatorState\nworkerMetricStatsTableConfigBean.workerMetricsTableName = app-WorkerMetricStats", File{Application: "app", StreamName: "s", Position: latest}},
 		{"the usual table names", ids + "tableName = app\ncoordinatorStateTableName = app-CoordinatorState", File{Application: "app", StreamName: "s", Position: latest}},
 	}
 	for _, tt := range tests {
@@ -39,6 +46,10 @@ func TestParseRefuses(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{"applicationName = a\ntableName = other", "tableName"},
 		{"applicationName = a\nworkerMetricsTableName = other", "workerMetricsTableName"},
+		{"applicationName = a\ncoordinatorStateTableConfigBean.coordinatorStateTableName = other", "coordinatorStateTableName"},
+		{"applicationName = a\nworkerMetricStatsTableConfigBean.workerMetricsTableName = other", "workerMetricsTableName"},
+		{"regionName = us-east-1\nkinesisClient.region = us-east-2", "one region"},
+		{"kinesisClient.region = us-east-1\ndynamoDbClient.region = us-east-2", "one region"},
 		{"initialPositionInStream = AT_TIMESTAMP", "timestamp"},
 		{"initialPositionInStream = OLDEST", "OLDEST"},
 		{"initialPositionInStreamExtended = yesterday", "yesterday"},

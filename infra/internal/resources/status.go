@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
@@ -68,6 +69,9 @@ type ShardStatus struct {
 	SubSequence   int64  `json:"subSequenceNumber"`
 	LeaseCounter  int64  `json:"leaseCounter"`
 	OwnerSwitches int64  `json:"ownerSwitches"`
+	// Problem says why the stream cannot have this checkpoint: it was probably
+	// deleted and made again, or the shard was not read before its records expired.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Status looks at everything, and changes nothing.
@@ -83,7 +87,7 @@ func (a *App) Status(ctx context.Context) (*Status, error) {
 		Workers:     []WorkerStatus{},
 		Shards:      []ShardStatus{},
 	}
-	shards := map[string]*ShardStatus{}
+	shards, inStream := map[string]*ShardStatus{}, map[string]*kinesistypes.Shard{}
 	if f.stream != nil {
 		s.Stream.Status = string(f.stream.StreamStatus)
 		s.Stream.OpenShards = int(aws.ToInt32(f.stream.OpenShardCount))
@@ -92,7 +96,8 @@ func (a *App) Status(ctx context.Context) (*Status, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, shard := range list {
+		for i, shard := range list {
+			inStream[aws.ToString(shard.ShardId)] = &list[i]
 			state := "open"
 			if r := shard.SequenceNumberRange; r != nil && r.EndingSequenceNumber != nil {
 				state = "closed"
@@ -125,7 +130,7 @@ func (a *App) Status(ctx context.Context) (*Status, error) {
 		s.Tables = append(s.Tables, row)
 	}
 	if ours { // the items of others' tables mean nothing here
-		if err := a.addLeases(ctx, s, shards); err != nil {
+		if err := a.addLeases(ctx, s, shards, inStream); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +140,7 @@ func (a *App) Status(ctx context.Context) (*Status, error) {
 	return s, nil
 }
 
-func (a *App) addLeases(ctx context.Context, s *Status, shards map[string]*ShardStatus) error {
+func (a *App) addLeases(ctx context.Context, s *Status, shards map[string]*ShardStatus, inStream map[string]*kinesistypes.Shard) error {
 	snapshot, err := a.snapshot(ctx)
 	if err != nil {
 		return err
@@ -154,6 +159,9 @@ func (a *App) addLeases(ctx context.Context, s *Status, shards map[string]*Shard
 		row.SubSequence = kcl.Int(lease, kcl.CheckpointSub)
 		row.LeaseCounter = kcl.Int(lease, kcl.LeaseCounter)
 		row.OwnerSwitches = kcl.Int(lease, kcl.LeaseSwitches)
+		if s.Stream.Status != missing {
+			row.Problem = kcl.Stray(lease, inStream[key])
+		}
 		owned[row.Owner]++
 	}
 	for _, worker := range snapshot.Workers {
@@ -219,7 +227,26 @@ func (s *Status) Print(w io.Writer, now time.Time) error {
 			row(shard.ShardID, shard.State, at, fmt.Sprint(shard.LeaseCounter), orNone(shard.Owner))
 		}
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return s.printProblems(w)
+}
+
+// printProblems writes what the stream cannot have, and what to do then.
+func (s *Status) printProblems(w io.Writer) error {
+	text := ""
+	for _, shard := range s.Shards {
+		if shard.Problem != "" {
+			text += fmt.Sprintf("%s: %s\n", shard.ShardID, shard.Problem)
+		}
+	}
+	if text == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\nThese are not read. If the stream was deleted and made again, stop all workers, remove the\n"+
+		"old leases with kcl-infra delete --application %s, and start again:\n%s", s.Application, text)
+	return err
 }
 
 func count(n int, what string) string {

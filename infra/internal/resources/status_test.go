@@ -46,4 +46,17 @@ shardId-1  open    no lease
 	if out.String() != want {
 		t.Errorf("got\n%s", out.String())
 	}
+	s.Shards[0].Problem = "it was read to its end, but is open"
+	out.Reset()
+	if err := s.Print(&out, now); err != nil {
+		t.Fatal(err)
+	}
+	const stray = `
+These are not read. If the stream was deleted and made again, stop all workers, remove the
+old leases with kcl-infra delete --application app, and start again:
+shardId-0: it was read to its end, but is open
+`
+	if out.String() != want+stray {
+		t.Errorf("got\n%s", out.String())
+	}
 }

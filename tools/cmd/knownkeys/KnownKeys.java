@@ -6,6 +6,7 @@ import java.nio.file.*;
 import java.time.Duration;
 import java.util.*;
 import java.util.jar.*;
+import java.util.stream.Collectors;
 import org.apache.commons.beanutils.*;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.kinesis.multilang.MultiLangDaemonConfig;
@@ -45,8 +46,11 @@ public class KnownKeys {
     public static void main(String[] args) throws Exception {
         silence();
         keys().forEach((name, k) -> System.out.println(name + " " + k));
-        providers().forEach((name, arguments) ->
-                System.out.println("provider:" + name + " class" + (arguments == 0 ? "" : " arguments=" + arguments)));
+        providers().forEach((name, arguments) -> System.out.println("provider:" + name + " class"
+                + (arguments == 0 ? "" : " arguments=" + arguments)
+                + (most(name) < 0 ? "" : " most=" + most(name)) + builders(name)));
+        System.out.println("regions " + software.amazon.awssdk.regions.Region.regions().stream()
+                .filter(r -> !r.isGlobalRegion()).map(Object::toString).sorted().collect(Collectors.joining(",")));
         System.exit(0); // the clients have threads
     }
 
@@ -71,18 +75,7 @@ public class KnownKeys {
                 keys.put(p.getName(), setter(p));
             } else if (BuilderDynaBean.class.isAssignableFrom(p.getPropertyType())) {
                 BuilderDynaBean bean = (BuilderDynaBean) p.getReadMethod().invoke(c);
-                keys.put(p.getName() + ".class", new Key("any"));
-                if (!bean.canBuildOrCreate()) { // until a class is named, which may have any names
-                    keys.put(p.getName() + ".*", new Key("any"));
-                    continue;
-                }
-                for (DynaProperty q : bean.getDynaClass().getDynaProperties()) {
-                    String name = p.getName() + "." + q.getName();
-                    keys.put(name, new Key(text(p.getName(), q) ? type(q.getType()) : "object"));
-                    if (q.getType() == BuilderDynaBean.class || q.getType() == Object.class) {
-                        keys.put(name + ".*", new Key("any"));
-                    }
-                }
+                nested(p.getName(), bean, keys);
             } else if (p.getPropertyType().getSimpleName().endsWith("ConfigBean")) {
                 for (PropertyDescriptor q : new PropertyUtilsBean().getPropertyDescriptors(p.getPropertyType())) {
                     if (q.getWriteMethod() != null) {
@@ -104,6 +97,38 @@ public class KnownKeys {
             }
         }
         return keys;
+    }
+
+    /** What a client, and what belongs to it, is built with. */
+    static void nested(String path, BuilderDynaBean bean, Map<String, Key> keys) throws Exception {
+        keys.put(path + ".class", new Key("any"));
+        if (!bean.canBuildOrCreate()) { // until a class is named, which may have any names
+            keys.put(path + ".*", new Key("any"));
+            return;
+        }
+        for (DynaProperty q : bean.getDynaClass().getDynaProperties()) {
+            String name = path + "." + q.getName();
+            keys.put(name, new Key(text(path, q) ? type(q.getType()) : "object"));
+            if (q.getType() == BuilderDynaBean.class && bean.get(q.getName()) instanceof BuilderDynaBean) {
+                nested(name, (BuilderDynaBean) bean.get(q.getName()), keys);
+            } else if (q.getType() == Object.class) {
+                keys.put(name + ".*", new Key("any"));
+            }
+        }
+    }
+
+    /** The properties that a class of providers is built with, if it has a builder. */
+    static String builders(String name) {
+        try {
+            Properties p = base("POLLING");
+            p.remove("AwsCredentialsProvider");
+            p.setProperty("kinesisCredentialsProvider.class", name);
+            DynaProperty[] all = configuration(p).getKinesisCredentialsProvider().getDynaClass().getDynaProperties();
+            String list = Arrays.stream(all).map(DynaProperty::getName).sorted().collect(Collectors.joining(","));
+            return " takes=" + list;
+        } catch (RuntimeException e) {
+            return ""; // it is not looked for there, or has no builder
+        }
     }
 
     static boolean readAsNumber(String name) throws Exception {
@@ -209,6 +234,26 @@ public class KnownKeys {
                 // Not with so few.
             }
         }
+    }
+
+    /** How many arguments a provider takes at most; with more the daemon makes it without. */
+    static int most(String name) {
+        String real = name.replaceFirst("^(software\\.amazon\\.awssdk\\.services\\.sts\\.auth\\.)?StsAssumeRole", "KclStsAssumeRole");
+        for (String prefix : new String[] {"software.amazon.kinesis.multilang.auth.", "software.amazon.awssdk.auth.credentials.", ""}) {
+            try {
+                Class<?> c = Class.forName(prefix + real);
+                List<Executable> makers = new ArrayList<>(List.of(c.getConstructors()));
+                Arrays.stream(c.getMethods()).filter(m -> m.getName().equals("create") && Modifier.isStatic(m.getModifiers())).forEach(makers::add);
+                if (makers.stream().anyMatch(m -> Arrays.equals(m.getParameterTypes(), new Class<?>[] {String[].class}))) {
+                    return -1;
+                }
+                return makers.stream().filter(m -> Arrays.stream(m.getParameterTypes()).allMatch(t -> t == String.class))
+                        .mapToInt(Executable::getParameterCount).max().orElse(0);
+            } catch (ClassNotFoundException e) {
+                // Under another prefix.
+            }
+        }
+        return -1;
     }
 
     static String getter(String key) {

@@ -70,9 +70,9 @@ var program string
 // knownKeys returns the text of the file.
 func knownKeys(ctx context.Context) (string, error) {
 	out, err := java(ctx, program, "")
-	return "# The properties that this daemon reads, and the credentials providers that it\n" +
-		"# makes, from its classes: go run ./tools/cmd/knownkeys. bootstrap.ParseKeys says\n" +
-		"# what each word means.\n" + out, err
+	return "# The properties that this daemon reads, the credentials providers that it makes,\n" +
+		"# and the regions that it knows, from its classes: go run ./tools/cmd/knownkeys.\n" +
+		"# bootstrap.ParseKeys says what each word means.\n" + out, err
 }
 
 // java runs a program of one file on the daemon's classes, and returns what it
@@ -96,7 +96,8 @@ func java(ctx context.Context, program, stdin string) (stdout string, err error)
 		return "", err
 	}
 	// The region is for the providers that ask another service of AWS.
-	cmd := exec.Command(java, "-Dfile.encoding=UTF-8", "-Daws.region=us-east-1",
+	// It ends before compiling for speed would pay.
+	cmd := exec.Command(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-Daws.region=us-east-1",
 		"-cp", strings.Join(fetched.Files, string(os.PathListSeparator)), source)
 	var out, errOut bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut

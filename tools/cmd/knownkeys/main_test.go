@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +33,8 @@ func TestKeysAreTheDaemons(t *testing.T) {
 // What check makes of a property is what the daemon's classes make of it, in
 // the same file: an error stands for an exception, a value that nobody has
 // written or none at all, a warning for a property without which the daemon
-// would run the same.
+// would run the same. Beside the files that are written out here, these are all
+// properties with all forms of values, by the rules in generated_test.go.
 func TestCheckIsTheDaemons(t *testing.T) {
 	long(t)
 	const credentials = "AwsCredentialsProvider = AnonymousCredentialsProvider\n"
@@ -90,7 +90,7 @@ func TestCheckIsTheDaemons(t *testing.T) {
 		{credentials, "staleWorkerMetricsEntryCleanupDuration", "P", "refused", fault},
 		{credentials, "staleWorkerMetricsEntryCleanupDuration", "PT-5M", "refused", fault},
 		{credentials, "metricsEnabledDimensions", "a,b", "is [a, b]", silent},
-		{credentials, "tableName", "t", "is t", silent},
+		{credentials, "tableName", "table", "is table", silent},
 		{credentials, "coordinatorStateTags", "a=b", "is [Tag(Key=a, Value=b)]", silent},
 		{credentials, "coordinatorStateTags", "a=b=", "is [Tag(Key=a, Value=b)]", silent},
 		{credentials, "coordinatorStateTags", ",a = b,", "is [Tag(Key=a, Value=b)]", silent},
@@ -102,6 +102,10 @@ func TestCheckIsTheDaemons(t *testing.T) {
 		{credentials, "kinesisClient.endpontOverride", "http://127.0.0.1:1", "refused", fault},
 		{credentials, "kinesisClient.httpClient", "x", "refused", fault},
 		{credentials, "fanoutConfig.nope", "x", "ignored", fault},
+		{credentials, "kinesisClient.overrideConfiguration.apiCallTimeout", "PT5S", "is PT5S", silent},
+		{credentials, "kinesisClient.overrideConfiguration.apiCalTimeout", "PT5S", "refused", fault},
+		{credentials, "dynamoDbClient.httpClient.maxConcurrency", "5", "refused", fault},
+		{"kinesisCredentialsProvider.class = ProfileCredentialsProvider\n", "kinesisCredentialsProvider.profilName", "dev", "refused", fault},
 		{credentials, "dynamoDBCredentialsProvider.profileName", "x", "refused", fault},
 		{"kinesisCredentialsProvider.class = DefaultCredentialsProvider\n", "AwsCredentialsProviderDynamoDB", "DefaultCredentialsProviderX", "refused", fault},
 		{credentials, "AwsCredentialsProviderDynamoDB", "", "refused", fault},
@@ -112,7 +116,9 @@ func TestCheckIsTheDaemons(t *testing.T) {
 		{"", "AwsCredentialsProvider", "StsAssumeRoleCredentialsProvider|a", "refused", fault},
 		{"", "AwsCredentialsProvider", "StsAssumeRoleCredentialsProvider|a|b", "taken", silent},
 		{"", "AwsCredentialsProvider", "DefaultCredentialsProvider ", "taken", silent},
-		{"", "kinesisCredentialsProvider.class", "DefaultCredentialsProvider", "is null", silent}, // its builder does not tell,
+		{"", "AwsCredentialsProvider", "ProfileCredentialsProvider|no-such-profile", "taken", warning},
+		{"", "AwsCredentialsProvider", "ProfileCredentialsProvider|no-such-profile|more", "taken", fault}, // as the default profile
+		{"", "kinesisCredentialsProvider.class", "DefaultCredentialsProvider", "is null", silent},         // its builder does not tell,
 	}
 	// Each property that belongs to one retrieval mode, in the other and alone.
 	for line := range strings.Lines(keysText(t)) {
@@ -132,34 +138,27 @@ func TestCheckIsTheDaemons(t *testing.T) {
 			tests = append(tests, struct{ before, name, value, daemon, check string }{credentials, name, "77", "is 77", warning})
 		}
 	}
-	var files []string
-	var stdin strings.Builder
+	var all []trial
 	for _, tt := range tests {
-		file := filepath.Join(t.TempDir(), "test.properties")
-		text := "executableName = true\napplicationName = application\nstreamName = stream\nregionName = us-east-1\nworkerId = worker\n" +
-			tt.before + tt.name + " = " + tt.value + "\n"
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, file)
-		fmt.Fprintf(&stdin, "%s\n%s\n", file, tt.name)
+		all = append(all, trial{before: tt.before, name: tt.name, value: tt.value})
 	}
-	out, err := java(t.Context(), tryProgram(t), stdin.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	results := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-	if len(results) != len(tests) {
-		t.Fatalf("%d results for %d files", len(results), len(tests))
-	}
+	more, properties := generated(t)
+	daemon, files := try(t, append(all, more...))
 	for i, tt := range tests {
-		if results[i] != tt.daemon {
-			t.Errorf("%s%s = %q: the daemon's classes say %q, not %q", tt.before, tt.name, tt.value, results[i], tt.daemon)
+		if daemon[i] != tt.daemon {
+			t.Errorf("%s%s = %q: the daemon's classes say %q, not %q", tt.before, tt.name, tt.value, daemon[i], tt.daemon)
 		}
 		if got := checked(t, files[i], tt.name); got != tt.check {
 			t.Errorf("%s%s = %q: check says %q, not %q", tt.before, tt.name, tt.value, got, tt.check)
 		}
 	}
+	daemon, files = daemon[len(all):], files[len(all):]
+	for i, tr := range more {
+		if got, want := checked(t, files[i], tr.name), tr.decided(daemon[i]); got != want {
+			t.Errorf("%s = %q: the daemon's classes say %q, and check %q, not %q", tr.name, tr.value, daemon[i], got, want)
+		}
+	}
+	testenv.Compared(t, "%d properties, and %d forms of values with them", properties, len(more))
 }
 
 // tryProgram says of each properties file, and a property in it, what the daemon's
@@ -190,7 +189,7 @@ func checked(t *testing.T, file, name string) string {
 	}
 	for _, f := range found {
 		switch {
-		case f.Key != name:
+		case !strings.EqualFold(f.Key, name): // of credentials providers
 		case f.Warning:
 			return "warning"
 		default:

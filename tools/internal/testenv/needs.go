@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -19,6 +20,35 @@ func Long(t testing.TB) {
 	t.Helper()
 	if !IsLong() {
 		t.Skip("a long test: set LONG_TESTS=1 to run it")
+	}
+}
+
+// Nightly skips t unless the tests run that are too slow for each change:
+// NIGHTLY_TESTS is set.
+func Nightly(t testing.TB) {
+	t.Helper()
+	if os.Getenv("NIGHTLY_TESTS") == "" {
+		t.Skip("a nightly test: set NIGHTLY_TESTS=1 to run it")
+	}
+}
+
+// Compared logs what t has compared, and adds it to the file that COMPARED names:
+// .ci/run prints that, for go test shows no log of a test that passes.
+func Compared(t testing.TB, format string, args ...any) {
+	t.Helper()
+	line := t.Name() + ": compared " + fmt.Sprintf(format, args...)
+	t.Log(line)
+	name := os.Getenv("COMPARED")
+	if name == "" {
+		return
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString(line + "\n"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -142,6 +142,39 @@ func TestTransitionDelayShows(t *testing.T) {
 	}
 }
 
+func TestAddedIndexIsCreating(t *testing.T) {
+	t.Parallel()
+	s := dynamolocal.New(t, func(c *dynamolocal.Config) { c.TransitionDelay = 200 * time.Millisecond })
+	c := impatient(t, s, "")
+	createTable(t, c, "table")
+	in := &dynamodb.DescribeTableInput{TableName: aws.String("table")}
+	active := func() {
+		t.Helper()
+		if err := dynamodb.NewTableExistsWaiter(c, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 10 * time.Millisecond }).Wait(t.Context(), in, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	active()
+	_, err := c.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{
+		TableName:            in.TableName,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("owner"), AttributeType: "S"}},
+		GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{{Create: &types.CreateGlobalSecondaryIndexAction{
+			IndexName: aws.String("owners"), Projection: &types.Projection{ProjectionType: "ALL"},
+			KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("owner"), KeyType: "HASH"}},
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []types.IndexStatus{types.IndexStatusCreating, types.IndexStatusActive} {
+		out, err := c.DescribeTable(t.Context(), in)
+		if err != nil || out.Table.GlobalSecondaryIndexes[0].IndexStatus != want {
+			t.Fatalf("%v, %v, want %s", out, err, want)
+		}
+		active()
+	}
+}
+
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	s := dynamolocal.New(t)

@@ -41,9 +41,13 @@ const (
 	Condition Kind = "condition"
 	// Creating, in DynamoDB, keeps a table and its indexes CREATING.
 	Creating Kind = "creating"
+	// Deny, in Kinesis, answers a call with AccessDeniedException.
+	Deny Kind = "deny"
+	// DisableKey, in Kinesis, answers a call with KMSDisabledException.
+	DisableKey Kind = "disable-key"
 )
 
-var kinds = []Kind{Latency, Throttle, Error, Cut, Drop, Partial, Expire, Condition, Creating}
+var kinds = []Kind{Latency, Throttle, Error, Cut, Drop, Partial, Expire, Condition, Creating, Deny, DisableKey}
 
 // Rule makes a share of the calls go wrong. In JSON, durations are texts as
 // time.ParseDuration reads them.

@@ -48,6 +48,8 @@ func TestFaultsFailTheirShareOfCalls(t *testing.T) {
 		{fault.Throttle, func() error { return putRecord(t.Context(), client, "s", "k", "x") }, "ProvisionedThroughputExceededException"},
 		{fault.Throttle, func() error { _, err := client.ListStreams(t.Context(), &kinesis.ListStreamsInput{}); return err }, "LimitExceededException"},
 		{fault.Error, func() error { return putRecord(t.Context(), client, "s", "k", "x") }, "InternalFailure"},
+		{fault.Deny, func() error { return putRecord(t.Context(), client, "s", "k", "x") }, "AccessDeniedException"},
+		{fault.DisableKey, func() error { return putRecord(t.Context(), client, "s", "k", "x") }, "KMSDisabledException"},
 		{fault.Expire, func() error {
 			_, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator(t, client)})
 			return err

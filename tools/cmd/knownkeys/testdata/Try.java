@@ -19,6 +19,9 @@ class Try {
         System.exit(0);
     }
 
+    /** What the daemon would be run with without the property, by the file's other properties. */
+    static final Map<Properties, List<String>> WITHOUT = new HashMap<>();
+
     static String attempt(String file, String name, String users) throws Exception {
         MultiLangDaemonConfig daemon = new MultiLangDaemonConfig(file);
         Properties p = new Properties();
@@ -27,12 +30,16 @@ class Try {
         }
         List<String> with = KnownKeys.dump(p);
         p.remove(name);
-        boolean ignored = true;
-        try {
-            ignored = KnownKeys.dump(p).equals(with) && !users.contains(KnownKeys.getter(name));
-        } catch (RuntimeException e) {
-            ignored = false; // not without it
+        List<String> without = WITHOUT.get(p);
+        if (without == null) {
+            try {
+                without = KnownKeys.dump(p);
+            } catch (RuntimeException e) {
+                without = List.of(); // not without it
+            }
+            WITHOUT.put(p, without);
         }
+        boolean ignored = without.equals(with) && !users.contains(KnownKeys.getter(name));
         String value;
         if (name.equals("maxActiveThreads")) {
             value = "is " + ((java.util.concurrent.ThreadPoolExecutor) daemon.getExecutorService()).getMaximumPoolSize();

@@ -38,7 +38,7 @@ type Handler struct {
 // NewFaults returns the faults of the service, none at first.
 func NewFaults() *front.Faults {
 	return front.NewFaults(slices.Collect(maps.Keys(operations)),
-		fault.Latency, fault.Throttle, fault.Error, fault.Cut, fault.Drop, fault.Partial, fault.Expire)
+		fault.Latency, fault.Throttle, fault.Error, fault.Cut, fault.Drop, fault.Partial, fault.Expire, fault.Deny, fault.DisableKey)
 }
 
 // NewHandler returns a Handler that logs requests, without their data, at
@@ -149,6 +149,12 @@ func (h *Handler) inject(ctx context.Context, meant front.Call) error {
 	}
 	if _, hit := h.faults.Hit(fault.Error, meant); hit {
 		return &failure{internalFailure, "Internal service failure: a fault that was asked for."}
+	}
+	if _, hit := h.faults.Hit(fault.Deny, meant); hit {
+		return &failure{"AccessDeniedException", "User: nobody is not authorized to perform: kinesis:" + meant.Operation + ": a fault that was asked for."}
+	}
+	if _, hit := h.faults.Hit(fault.DisableKey, meant); hit {
+		return &failure{"KMSDisabledException", "The key is disabled: a fault that was asked for."}
 	}
 	if meant.Operation == "GetRecords" {
 		if _, hit := h.faults.Hit(fault.Expire, meant); hit {

@@ -1,0 +1,197 @@
+package bootstrap
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What DynamoDB and Kinesis take. The expressions are compiled when they are
+// wanted: counts take half a megabyte.
+var (
+	tableName   = compiled(`^[a-zA-Z0-9_.-]{3,255}$`)
+	streamName  = compiled(`^[a-zA-Z0-9_.-]{1,128}$`) // and a consumer's
+	streamARN   = compiled(`^arn:[a-z0-9-]+:kinesis:([a-z0-9-]+):[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128})$`)
+	consumerARN = compiled(`^arn:[a-z0-9-]+:kinesis:([a-z0-9-]+):[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128})/consumer/[a-zA-Z0-9_.-]{1,128}:[0-9]+$`)
+	regionForm  = compiled(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	workerName  = compiled(`.`)
+)
+
+const (
+	tableForm    = "cannot name a DynamoDB table; use 3 to 255 of a-z A-Z 0-9 _ . -"
+	consumerForm = "cannot name a consumer; use 1 to 128 of a-z A-Z 0-9 _ . -"
+	workerForm   = "cannot name a worker; give it a name, or remove it for a random one"
+)
+
+// forms are of what the daemon takes as any text, and AWS does not.
+var forms = map[string]struct {
+	takes func() *regexp.Regexp
+	text  string
+}{
+	"tableName":                 {compiled(`^$|` + tableName().String()), tableForm}, // empty is unset
+	"coordinatorStateTableName": {tableName, tableForm},
+	"coordinatorStateTableConfigBean.coordinatorStateTableName": {tableName, tableForm},
+	"workerMetricsTableName":                                    {tableName, tableForm},
+	"workerMetricStatsTableConfigBean.workerMetricsTableName":   {tableName, tableForm},
+	"fanoutConfig.consumerName":                                 {streamName, consumerForm},
+	"fanoutConfig.consumerArn":                                  {consumerARN, "is not the ARN of a consumer; its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:SECONDS"},
+	"workerId":                                                  {workerName, workerForm},
+	"workerIdentifier":                                          {workerName, workerForm},
+}
+
+// ranges are of numbers with which the daemon's classes begin, and fail later, or
+// AWS refuses the calls; 0 for most is a default.
+var ranges = map[string]struct {
+	least, most int64
+	why         string
+}{
+	"maxRecords":               {0, 10_000, "GetRecords gives no more"},
+	"pollingConfig.maxRecords": {0, 10_000, "GetRecords gives no more"},
+	// A third of it, less 25, is the interval of a timer.
+	"failoverTimeMillis": {78, 1 << 40, "KCL makes an interval of 0 of it, and ends"},
+	// So is a half of it, less 25.
+	"leaseAssignmentIntervalMillis": {52, 1 << 40, "KCL makes an interval of 0 of it, and ends"},
+	// A pool has 2 threads at least.
+	"maxLeaseRenewalThreads":                {2, 1 << 31, "KCL ends without a second thread"},
+	"maxGetRecordsThreadPool":               {1, 1 << 31, "KCL reads no shard without a thread"},
+	"pollingConfig.maxGetRecordsThreadPool": {1, 1 << 31, "KCL reads no shard without a thread"},
+	"timeoutInSeconds":                      {1, 1 << 31, "no message is answered in less"},
+}
+
+// limits looks for what AWS, or KCL at work, refuses.
+func (c *checker) limits() {
+	for _, name := range c.inOrder {
+		value := c.value(name)
+		// An ARN in a name's place, and the reverse, are findings of their own.
+		reversed := value != "" && strings.HasSuffix(name, "Arn") != strings.HasPrefix(value, "arn:")
+		if f, ok := forms[name]; ok && !reversed && !f.takes().MatchString(value) {
+			text, suggestion, _ := strings.Cut(f.text, "; ")
+			c.error(name, withSpace(value, strconv.Quote(value)+" "+text), suggestion)
+		}
+		r, ok := ranges[name]
+		n, err := strconv.ParseInt(javaTrim(value), 10, 64)
+		key, _ := c.keys.lookup(name)
+		switch {
+		case !ok || err != nil || n < 0 || n == 0 && key.zeroIgnored: // a finding of its own
+		case n < r.least:
+			c.error(name, fmt.Sprintf("%d is too few: %s", n, r.why), fmt.Sprintf("the least is %d", r.least))
+		case n > r.most:
+			c.error(name, fmt.Sprintf("%d is too many: %s", n, r.why), fmt.Sprintf("the most is %d", r.most))
+		}
+	}
+}
+
+// derived looks for the names that follow from the application's.
+func (c *checker) derived() {
+	const longest = 255 - len("-WorkerMetricStats")
+	name := c.value("applicationName")
+	own := func(names ...string) bool { return slices.ContainsFunc(names, c.has) }
+	if len(name) > longest && !(own("coordinatorStateTableName", "coordinatorStateTableConfigBean.coordinatorStateTableName") &&
+		own("workerMetricsTableName", "workerMetricStatsTableConfigBean.workerMetricsTableName")) {
+		c.error("applicationName", fmt.Sprintf("it has %d characters, and names NAME-WorkerMetricStats, a table, too", len(name)), fmt.Sprintf("use %d at most", longest))
+	}
+	if len(name) > 128 && c.mode() == fanoutMode && !own("fanoutConfig.consumerName", "fanoutConfig.consumerArn") {
+		c.error("applicationName", fmt.Sprintf("it has %d characters, and names the stream's consumer too", len(name)), "use 128 at most, or set fanoutConfig.consumerName")
+	}
+}
+
+// regions looks for regions that do not exist, or not where the stream is. With
+// endpoints of one's own nobody looks at them.
+func (c *checker) regions() {
+	if len(c.endpoints()) > 0 {
+		return
+	}
+	for _, name := range []string{"regionName", "kinesisClient.region", "dynamoDbClient.region", "cloudWatchClient.region"} {
+		if value, ok := c.Get(name); ok && (c.has(name) || name != "regionName") {
+			c.region(name, value, "")
+		}
+	}
+	here := cmp.Or(c.value("regionName"), c.value("kinesisClient.region"))
+	if fromEnvironment := os.Getenv("AWS_REGION"); here == "" && fromEnvironment != "" {
+		c.region("regionName", fromEnvironment, "AWS_REGION, ")
+		here = fromEnvironment
+	}
+	for name, arn := range map[string]*regexp.Regexp{"streamArn": streamARN(), "fanoutConfig.consumerArn": consumerARN()} {
+		m := arn.FindStringSubmatch(c.value(name))
+		if m != nil && here != "" && m[1] != here {
+			c.error(name, fmt.Sprintf("it is in %s, but the region is %s, where AWS finds no such stream", m[1], here), "set regionName to "+m[1])
+		}
+	}
+}
+
+func (c *checker) region(name, value, prefix string) {
+	if _, known := slices.BinarySearch(c.keys.regions, value); known {
+		return
+	}
+	suggestion := "a region is like us-east-1"
+	if meant := c.keys.meantRegion(value); meant != "" {
+		suggestion = "did you mean " + meant + "?"
+	}
+	text := prefix + strconv.Quote(value) + ", is not a region"
+	if prefix == "" {
+		text = strconv.Quote(value) + " is not a region"
+	}
+	if regionForm().MatchString(value) {
+		c.warn(name, text+" that this daemon's AWS SDK knows", suggestion)
+	} else {
+		c.error(name, withSpace(value, text), suggestion)
+	}
+}
+
+// meantRegion returns the region that a text is most like, or "".
+func (k *Keys) meantRegion(value string) string {
+	value = strings.ToLower(strings.TrimSpace(value))
+	if zone := strings.TrimRight(value, "abcdef"); slices.Contains(k.regions, zone) {
+		return zone // of an availability zone
+	}
+	return nearest(value, slices.Values(k.regions))
+}
+
+// streams looks for two names of which one silently holds.
+func (c *checker) streams() {
+	name := c.value("streamName")
+	if m := streamARN().FindStringSubmatch(c.value("streamArn")); m != nil && c.has("streamName") && m[2] != name {
+		c.warn("streamName", fmt.Sprintf("streamArn names another stream, %s, which is read", m[2]), "remove one")
+	}
+	m := consumerARN().FindStringSubmatch(c.value("fanoutConfig.consumerArn"))
+	if arn := streamARN().FindStringSubmatch(c.value("streamArn")); arn != nil {
+		name = arn[2]
+	}
+	if m != nil && m[2] != name {
+		c.error("fanoutConfig.consumerArn", fmt.Sprintf("it is a consumer of stream %s, not of %s", m[2], name), "name a consumer of the stream that is read")
+	}
+}
+
+// nested looks for properties of what the daemon builds, that it refuses.
+func (c *checker) nested() {
+	for _, name := range c.inOrder {
+		group := c.keys.group(name)
+		if group == "" {
+			continue
+		}
+		class := c.value(group + ".class")
+		short := strings.TrimPrefix(name, group+".")
+		isProvider := strings.HasSuffix(group, "CredentialsProvider")
+		if isProvider && !strings.Contains(class, ".") {
+			class = "software.amazon.awssdk.auth.credentials." + class
+		}
+		takes, known := c.keys.builders[class]
+		switch {
+		case short == "class":
+		case !c.has(group + ".class"):
+			if !isProvider { // a finding of providers
+				c.error(name, "the daemon refuses it without "+group+".class", "remove it")
+			}
+		case isProvider && known && !slices.Contains(takes, strings.SplitN(short, ".", 2)[0]):
+			suggestion := "remove it"
+			if meant := nearest(short, slices.Values(takes)); meant != "" {
+				suggestion = "did you mean " + group + "." + meant + "?"
+			}
+			c.error(name, "the daemon's "+class+" has no such property", suggestion)
+		}
+	}
+}

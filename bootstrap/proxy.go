@@ -1,0 +1,270 @@
+package bootstrap
+
+import (
+	"cmp"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A javaProxy is the way that the clients of the AWS SDK for Java take. By
+// themselves they send all that they ask, of loopback too and by https too,
+// through the one proxy of http_proxy or HTTP_PROXY, pass over HTTPS_PROXY, and
+// read NO_PROXY as patterns with *, without a port, a network or the names below
+// a name. Java's own system properties take the place of all of that.
+type javaProxy struct {
+	proxy *url.URL // nil for none
+	// from says where the proxy is named.
+	from string
+	// own is what Java would read of the environment by itself.
+	own string
+	// direct are Java's patterns of the hosts that need none.
+	direct []string
+	// properties says that it is Java's system properties that count.
+	properties bool
+}
+
+// newJavaProxy works out the way that Java is to take with this environment, which
+// is not nil, and these options of Java's: as Go would, as far as Java can.
+// endpoints are the URLs that are known to be asked.
+func newJavaProxy(env, javaOptions []string, endpoints []*url.URL) *javaProxy {
+	variables := make(map[string]string)
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		variables[name] = value
+	}
+	either := func(name string) string { return cmp.Or(variables[name], variables[strings.ToLower(name)]) }
+	noProxy := either("NO_PROXY")
+
+	j := &javaProxy{own: variables["HTTP_PROXY"]}
+	if small, ok := variables["http_proxy"]; ok {
+		j.own = small // to Java it hides the other, empty too
+	}
+	if host, port, ok := systemProxy(variables, javaOptions); ok {
+		j.properties, j.from = true, "-Dhttp.proxyHost"
+		if host != "" {
+			j.proxy = &url.URL{Scheme: "http", Host: net.JoinHostPort(host, cmp.Or(port, "80"))}
+		}
+		j.direct = strings.Split(systemProperty(variables, javaOptions, "http.nonProxyHosts"), "|")
+	} else {
+		// Java goes through HTTP_PROXY to https too, as people rely on.
+		order := []string{"HTTPS_PROXY", "HTTP_PROXY"}
+		if !slices.ContainsFunc(endpoints, isHTTPS) {
+			order = order[1:]
+		}
+		for _, name := range order {
+			if j.proxy = parseProxy(either(name)); j.proxy != nil {
+				j.from = name
+				break
+			}
+		}
+		j.direct = strings.FieldsFunc(noProxy, func(r rune) bool { return r == ',' || r == '|' })
+	}
+	if j.proxy == nil {
+		return j
+	}
+	j.add("localhost", "127.*")
+	for entry := range strings.SplitSeq(noProxy, ",") {
+		j.add(javaPatterns(entry)...)
+	}
+	for _, u := range endpoints {
+		none := j.from == "HTTPS_PROXY" && !isHTTPS(u) && either("HTTP_PROXY") == ""
+		if (none || goesDirect(noProxy, u)) && !j.goesDirect(u) {
+			j.add(quotePattern(u.Hostname()))
+		}
+	}
+	return j
+}
+
+func (j *javaProxy) add(patterns ...string) {
+	for _, p := range patterns {
+		if !slices.Contains(j.direct, p) {
+			j.direct = append(j.direct, p)
+		}
+	}
+}
+
+// goesDirect tells whether Java goes to a URL without the proxy.
+func (j *javaProxy) goesDirect(u *url.URL) bool {
+	host := u.Hostname() // Java does not make it small
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]" // as Java's URI has it
+	}
+	return j.proxy == nil || slices.ContainsFunc(j.direct, func(pattern string) bool {
+		r, err := regexp.Compile("^(?:" + strings.ReplaceAll(strings.ToLower(pattern), "*", ".*?") + ")$")
+		return err == nil && r.MatchString(host)
+	})
+}
+
+// environment returns the environment that has Java take this way. Variables that
+// a record processor reads keep what they say: http_proxy and no_proxy, which Java
+// reads first, are added to.
+func (j *javaProxy) environment(env []string) []string {
+	if j.proxy == nil || j.properties {
+		return env
+	}
+	proxy := *j.proxy
+	if proxy.Port() == "" {
+		proxy.Host += ":" + portOf(&proxy) // Java knows no default
+	}
+	env = append(env[:len(env):len(env)], "no_proxy="+strings.Join(j.direct, ","))
+	if proxy.String() != j.own {
+		env = append(env, "http_proxy="+proxy.String())
+	}
+	return env
+}
+
+// options returns the options that have Java take this way, to stand behind all
+// others.
+func (j *javaProxy) options() []string {
+	if j.proxy == nil || !j.properties {
+		return nil
+	}
+	return []string{"-Dhttp.nonProxyHosts=" + strings.Join(slices.DeleteFunc(slices.Clone(j.direct), func(p string) bool { return p == "" }), "|")}
+}
+
+// name names the proxy if one of the URLs is reached through it.
+func (j *javaProxy) name(asked []*url.URL) string {
+	for _, u := range asked {
+		if !j.goesDirect(u) {
+			return j.String()
+		}
+	}
+	return ""
+}
+
+// String names the proxy, without its password.
+func (j *javaProxy) String() string {
+	return redact(j.proxy) + " of " + j.from
+}
+
+// parseProxy reads a variable as Go does: it may lack the scheme.
+func parseProxy(text string) *url.URL {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		if u, err = url.Parse("http://" + text); err != nil || u.Host == "" {
+			return nil
+		}
+	}
+	return u
+}
+
+// javaOptionVariables are the variables whose options Java reads before those of
+// its command line.
+var javaOptionVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"}
+
+// systemProperty returns a system property that Java is given.
+func systemProperty(variables map[string]string, javaOptions []string, name string) string {
+	var all []string
+	for _, v := range javaOptionVariables {
+		all = append(all, strings.Fields(variables[v])...)
+	}
+	value := ""
+	for _, option := range append(all, javaOptions...) {
+		if v, ok := strings.CutPrefix(option, "-D"+name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// systemProxy returns the proxy of Java's system properties, and whether there is
+// any of those for which the AWS SDK passes over the environment.
+func systemProxy(variables map[string]string, javaOptions []string) (host, port string, ok bool) {
+	for _, name := range []string{"proxyHost", "proxyPort", "proxyUser", "proxyPassword", "nonProxyHosts"} {
+		ok = ok || systemProperty(variables, javaOptions, "http."+name) != ""
+	}
+	return systemProperty(variables, javaOptions, "http.proxyHost"), systemProperty(variables, javaOptions, "http.proxyPort"), ok
+}
+
+// goesDirect tells whether Go goes to a URL without a proxy: to this host always,
+// and where NO_PROXY says so.
+func goesDirect(noProxy string, u *url.URL) bool {
+	host, port := strings.ToLower(u.Hostname()), portOf(u)
+	ip := net.ParseIP(host)
+	if host == "localhost" || ip != nil && ip.IsLoopback() {
+		return true
+	}
+	for entry := range strings.SplitSeq(noProxy, ",") {
+		entry = strings.ToLower(strings.TrimSpace(entry))
+		if entry == "*" {
+			return true
+		}
+		if _, network, err := net.ParseCIDR(entry); err == nil {
+			if ip != nil && network.Contains(ip) {
+				return true
+			}
+			continue
+		}
+		name, only := splitEntry(entry)
+		if only != "" && only != port {
+			continue
+		}
+		if other := net.ParseIP(name); other != nil || ip != nil {
+			if other.Equal(ip) {
+				return true
+			}
+			continue
+		}
+		name = strings.TrimPrefix(name, "*")
+		if name != "" && (host == name || strings.HasSuffix(host, "."+strings.TrimPrefix(name, "."))) {
+			return true
+		}
+	}
+	return false
+}
+
+// splitEntry parts an entry of NO_PROXY into host and port.
+func splitEntry(entry string) (host, port string) {
+	if host, port, err := net.SplitHostPort(entry); err == nil {
+		return host, port
+	}
+	return entry, ""
+}
+
+// javaPatterns returns what an entry of Go's NO_PROXY is to Java. What it cannot
+// know, networks and ports other than AWS's, is for the endpoints themselves.
+func javaPatterns(entry string) []string {
+	entry = strings.ToLower(strings.TrimSpace(entry))
+	host, port := splitEntry(entry)
+	_, _, err := net.ParseCIDR(entry)
+	switch _, isIP := netip.ParseAddr(host); {
+	case host == "" || err == nil || port != "" && port != "443":
+		return nil
+	case host == "*":
+		return []string{"*"}
+	case isIP == nil:
+		return []string{quotePattern(host)}
+	case strings.HasPrefix(host, "*."):
+		return []string{host}
+	case strings.HasPrefix(host, "."):
+		return []string{"*" + host}
+	}
+	return []string{host, "*." + host}
+}
+
+// quotePattern returns the pattern of one host. Java makes patterns small, not
+// hosts. Of what means something else in them only the brackets of IPv6 matter.
+func quotePattern(host string) string {
+	small := strings.ToLower(host)
+	switch {
+	case strings.Contains(host, ":"):
+		return `(?i)\[` + small + `\]`
+	case small != host:
+		return "(?i)" + small
+	}
+	return host
+}
+
+func isHTTPS(u *url.URL) bool { return u.Scheme == "https" }
+
+// portOf returns the port of a URL of http or https.
+func portOf(u *url.URL) string {
+	return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+}
