@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+)
+
+const (
+	leastJava      = 17
+	entryClass     = "com.github.seed96110120.kinesis.Entry"
+	defaultSilence = time.Minute
+)
+
+// entryJar is made of the source in folder java.
+//
+//go:embed entry.jar
+var entryJar []byte
+
+// A Config says what an Engine runs. Command, StopGrace and Serve are required.
+type Config struct {
+	// Command is Java, as FindJava returns it, with its jars and properties.
+	// LogConfiguration and Entry are not used.
+	Command bootstrap.Command
+
+	// Env is Java's environment, as bootstrap.RunOptions has it.
+	Env []string
+
+	// Silence is how long either side may be silent before the other one gives it
+	// up; 0 means a minute. Java that is silent is killed. When this process is,
+	// Java gives its leases up and ends.
+	Silence time.Duration
+
+	// StopGrace is how long conversations may take to end at a stop. Java may
+	// take 5 s more.
+	StopGrace time.Duration
+
+	// LogLevel is the least level of the LogRecords that Java sends.
+	LogLevel slog.Level
+
+	// Log gets what the package does itself, and what Java writes to its standard
+	// output and standard error. nil means no log.
+	Log *slog.Logger
+
+	// Serve serves a conversation, in a goroutine of its own. It returns nil when
+	// that has ended as planned. An error says that it has failed: Lease.Fail is
+	// called then.
+	Serve func(*Lease) error
+
+	// Event, if not nil, is called for each event, in order, by the goroutine
+	// that also sends the heartbeats: it must not block for long.
+	Event func(Event)
+
+	// Started, if not nil, is called once Java runs.
+	Started func(pid int)
+}
+
+// An Engine is a Java process.
+type Engine struct {
+	config   Config
+	log      *slog.Logger
+	commands *commands
+
+	startTime  time.Duration // how long Java may take to connect
+	stopMargin time.Duration // how long it may take beyond StopGrace
+}
+
+// New returns an Engine that is not started yet.
+func New(config Config) *Engine {
+	if config.Silence <= 0 {
+		config.Silence = defaultSilence
+	}
+	e := &Engine{
+		config: config, log: config.Log, commands: &commands{news: make(chan struct{}, 1)},
+		startTime: max(time.Minute, config.Silence), stopMargin: 5 * time.Second,
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	return e
+}
+
+// Read has KCL read a shard that is held back, from its checkpoint. It never
+// blocks. Before Java has connected the command waits; after it has gone it is
+// dropped.
+func (e *Engine) Read(leaseKey string) {
+	e.commands.add(map[string]any{"command": "read", "leaseKey": leaseKey})
+}
+
+// Evict gives a lease up to other workers. Like Read it never blocks.
+func (e *Engine) Evict(leaseKey string) {
+	e.commands.add(map[string]any{"command": "evict", "leaseKey": leaseKey})
+}
+
+// Run starts Java, and returns when it has ended and all calls of Serve have
+// returned, for which it waits without a limit. It may be called once.
+//
+// When ctx ends, Run stops Java in order, within StopGrace and 5 s, or at once
+// if that had nothing yet that it could have to end. It returns nil when all
+// conversations had ended and all leases were given up. Otherwise it returns an
+// *bootstrap.ExitError whose Reason is the one that Java gave, if it gave any;
+// also for a Java that was silent and so was killed. If Java was not started, or
+// its processes are left, it returns another error; in the first case the cause
+// of ctx if that had ended before.
+func (e *Engine) Run(ctx context.Context) error {
+	defer e.commands.end()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	l, err := listen(e.log)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if err := os.WriteFile(l.path("entry.jar"), entryJar, 0o600); err != nil {
+		return fmt.Errorf("cannot write the entry's jar: %w", err)
+	}
+	stdin, ours, err := l.stdin()
+	if err != nil {
+		return err
+	}
+	defer stdin.Close()
+	defer ours.Close()
+
+	j := newJava(e)
+	defer close(j.over)
+	l.start(j.serve)
+	go func() {
+		j.ended <- e.command(l).Run(context.WithoutCancel(ctx), bootstrap.RunOptions{
+			Output: j.complaints, Stdin: stdin, Env: e.config.Env, Kill: j.kill, Started: e.config.Started, Log: e.log,
+		})
+	}()
+	return j.run(ctx, l)
+}
+
+// command returns Java's command.
+func (e *Engine) command(l *listener) bootstrap.Command {
+	c := e.config.Command
+	// Without memory some threads of Java's would end, and the rest go on.
+	c.JavaOptions = slices.Insert(slices.Clone(c.JavaOptions), 0, "-XX:+ExitOnOutOfMemoryError")
+	c.Entry = &bootstrap.Entry{
+		Class: entryClass, Jar: l.path("entry.jar"), Dir: l.dir,
+		Args: func(properties string) []string {
+			return []string{l.path("socket"), properties, strconv.FormatInt(e.config.Silence.Milliseconds(), 10), levelName(e.config.LogLevel)}
+		},
+	}
+	return c
+}
+
+// levelName returns the name that parseEvent knows of the least level that
+// includes this one.
+func levelName(level slog.Level) string {
+	switch {
+	case level < slog.LevelInfo:
+		return "DEBUG"
+	case level < slog.LevelWarn:
+		return "INFO"
+	case level < slog.LevelError:
+		return "WARN"
+	}
+	return "ERROR"
+}
+
+// FindJava returns the path of the java command, as [bootstrap.FindJava] does, if
+// it is of version 17 or later: older ones have no Unix sockets.
+func FindJava(path string) (string, error) {
+	java, err := bootstrap.FindJava(path)
+	if err != nil {
+		return "", err
+	}
+	version, err := bootstrap.JavaVersion(java)
+	if err != nil {
+		return "", err
+	}
+	if version < leastJava {
+		return "", fmt.Errorf("%s is Java %d, but a worker needs %d or later; install that, or point to it with JAVA_HOME (kcl-bootstrap runs with Java 8 too)",
+			java, version, leastJava)
+	}
+	return java, nil
+}

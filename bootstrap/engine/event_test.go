@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestParseEvent(t *testing.T) {
+	for _, e := range allEvents {
+		if got, err := parseEvent([]byte(e.line)); err != nil || !reflect.DeepEqual(got, e.want) {
+			t.Errorf("%s: %#v, %v", e.line, got, err)
+		}
+	}
+	for line, want := range map[string]Event{
+		`{"event":"heartbeat"}`: heartbeat{},
+		`{"event":"stopped","released":3,"complete":true,"unknown":{}}`: Stopped{3, true, ""},
+		failed: Failed{[]Cause{{"Outer", "Inner"}, {"Inner", ""}}},
+		`{"event":"unlinked","member":"m","kcl":"2.4.0"}`: unlinked{"m", "2.4.0"},
+	} {
+		if got, err := parseEvent([]byte(line)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %#v, %v", line, got, err)
+		}
+	}
+	for _, line := range []string{
+		``, `[]`, `{}`, `null`, `{"event":"secret"}`, `{"event":"state","state":"secret"}`, `{"event":"task","task":"secret"}`,
+		`{"event":"error","operation":"secret"}`, `{"event":"recovered"}`, `{"event":"log","level":"secret"}`,
+		`{"event":"lost","reason":"secret"}`, `{"event":"lost","lease":"secret"}`, `{"event":"lost","lease":1,"reason":"secret"}`, `{"event":"lost","lease":1.5}`,
+		`{"event":"heartbeat"} secret`, `secret`,
+	} {
+		got, err := parseEvent([]byte(line))
+		if err == nil {
+			t.Errorf("%s: %#v, want an error", line, got)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v repeats it", line, err)
+		}
+	}
+}
+
+func FuzzParseEvent(f *testing.F) {
+	for _, e := range allEvents {
+		f.Add([]byte(e.line))
+	}
+	f.Add([]byte(failed))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		event, err := parseEvent(line)
+		if (event == nil) == (err == nil) {
+			t.Fatalf("%#v, %v", event, err)
+		}
+		if e, ok := event.(Failed); ok {
+			if got := Reason(e.Causes); strings.ContainsAny(got, "\r\n") || utf8.RuneCountInString(got) > 300 {
+				t.Errorf("reason %q", got)
+			}
+		}
+	})
+}
+
+func TestReason(t *testing.T) {
+	const sdk = "software.amazon.awssdk.core.exception.SdkClientException"
+	long := strings.Repeat("é", 400)
+	for _, tt := range []struct {
+		causes []Cause
+		want   string
+	}{
+		{nil, ""},
+		{[]Cause{{"X", ""}}, "X"},
+		{[]Cause{{"X", "why"}}, "X: why"},
+		{[]Cause{{"Outer", sdk + ": Unable to load"}, {sdk, "Unable to\n load"}}, sdk + ": Unable to load"},
+		{[]Cause{{"Outer", "while it\tstarted"}, {"Middle", "Inner"}, {"Inner", ""}}, "Outer: while it started"},
+		{[]Cause{{"Outer", "Inner"}, {"Inner", ""}}, "Inner"},
+		{[]Cause{{"X", long}}, "X: " + long[:2*294] + "..."},
+	} {
+		if got := Reason(tt.causes); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.causes, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package com.github.seed96110120.kinesis;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * The connection for events, which go to the Go process, and commands, which come from it. One
+ * thread writes what any other sends, one reads, one looks whether the Go process is still heard.
+ */
+final class Control {
+    static final ObjectMapper MAPPER = new ObjectMapper();
+    private static final int TICKS = 6; // heartbeats within the time of silence
+    private static final int MOST_LOGS = 1000; // that wait to be written
+    private static final int MOST_TEXT = 1000; // characters of a message
+
+    private final Line line;
+    private final LinkedBlockingQueue<ObjectNode> queue = new LinkedBlockingQueue<>();
+    private final AtomicInteger logs = new AtomicInteger(); // in the queue
+    private final AtomicInteger dropped = new AtomicInteger(); // since the last log that was not
+    private final long tickMillis;
+    private volatile boolean heard;
+    private volatile Engine engine; // null until there is one
+    private final CountDownLatch served = new CountDownLatch(1);
+
+    Control(Path socket, String token, String version, long silenceMillis) throws IOException {
+        tickMillis = Math.max(1, silenceMillis / TICKS);
+        line = new Line(socket);
+        line.write(MAPPER.createObjectNode()
+                .put("token", token)
+                .put("connection", "control")
+                .put("kcl", version)
+                .put("java", System.getProperty("java.version")));
+        thread("events", this::write).start();
+        beat();
+    }
+
+    static ObjectNode event(String name) {
+        return MAPPER.createObjectNode().put("event", name);
+    }
+
+    /** Returns a throwable and its causes, the outermost first. */
+    static ArrayNode causes(Throwable t) {
+        ArrayNode all = MAPPER.createArrayNode();
+        Set<Throwable> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        for (; t != null && seen.add(t); t = t.getCause()) {
+            all.addObject().put("class", t.getClass().getName()).put("message", cut(t.getMessage()));
+        }
+        return all;
+    }
+
+    static String cut(String text) {
+        return text == null ? "" : text.length() <= MOST_TEXT ? text : text.substring(0, MOST_TEXT);
+    }
+
+    /** Sends an event. It does not wait. */
+    void send(ObjectNode event) {
+        queue.add(event);
+    }
+
+    /** Sends an event of the log, but drops it when the Go process does not keep up. */
+    void sendLog(ObjectNode event) {
+        if (logs.get() >= MOST_LOGS) {
+            dropLog();
+            return;
+        }
+        int lost = dropped.getAndSet(0);
+        if (lost > 0) {
+            event.put("dropped", lost);
+        }
+        logs.incrementAndGet();
+        queue.add(event);
+    }
+
+    /** Counts an event of the log that is not sent. */
+    void dropLog() {
+        dropped.incrementAndGet();
+    }
+
+    private void write() throws IOException, InterruptedException {
+        for (;;) {
+            ObjectNode event = queue.take();
+            if (event.has("exit")) {
+                Runtime.getRuntime().halt(event.get("exit").intValue());
+            }
+            line.write(event);
+            if (event.get("event").asText().equals("log")) {
+                logs.decrementAndGet();
+            }
+        }
+    }
+
+    /** Ends the process when all that was sent before has been written, or a second has passed. */
+    void exit(int status) {
+        queue.add(MAPPER.createObjectNode().put("exit", status));
+        try {
+            Thread.sleep(1000);
+        } catch (InterruptedException e) {
+            // The end comes all the same.
+        }
+        Runtime.getRuntime().halt(status);
+    }
+
+    /** Sends heartbeats, and ends the process when none comes. */
+    private void beat() {
+        ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(work -> {
+            Thread thread = new Thread(work, "heartbeats");
+            thread.setDaemon(true);
+            return thread;
+        });
+        // Ticks are counted and not the time, so that a pause of this process is not taken for
+        // silence of the other.
+        AtomicInteger silent = new AtomicInteger();
+        timer.scheduleWithFixedDelay(() -> {
+            send(event("heartbeat"));
+            if (heard) {
+                heard = false;
+                silent.set(0);
+            } else if (silent.incrementAndGet() == TICKS) {
+                Engine engine = this.engine;
+                if (engine == null) {
+                    Runtime.getRuntime().halt(Entry.SILENCE);
+                }
+                engine.giveUp();
+            }
+        }, tickMillis, tickMillis, TimeUnit.MILLISECONDS);
+        thread("commands", this::read).start();
+    }
+
+    /** Lets an engine have the commands, those of before too. */
+    void serve(Engine engine) {
+        this.engine = engine;
+        served.countDown();
+    }
+
+    private void read() throws IOException, InterruptedException {
+        for (;;) {
+            JsonNode command = MAPPER.readTree(line.read());
+            heard = true;
+            String name = command.get("command").asText();
+            if (name.equals("heartbeat")) {
+                continue;
+            }
+            if (name.equals("stop") && engine == null) {
+                send(event("stopped").put("released", 0).put("complete", true)); // nothing has begun
+                exit(Entry.STOPPED);
+            }
+            served.await();
+            switch (name) {
+                case "fail" -> engine.fail(command.get("lease").asLong());
+                case "read" -> engine.read(command.get("leaseKey").asText());
+                case "evict" -> engine.evict(command.get("leaseKey").asText());
+                case "stop" -> engine.stop(command.get("graceMillis").asLong());
+                default -> throw new IOException("a command that is not known");
+            }
+        }
+    }
+
+    private interface Work {
+        void run() throws Exception;
+    }
+
+    /** Returns a thread with whose failure the connection is over, and so this process. */
+    private static Thread thread(String name, Work work) {
+        Thread thread = new Thread(() -> {
+            try {
+                work.run();
+            } catch (Throwable t) {
+                Runtime.getRuntime().halt(Entry.ORPHANED);
+            }
+        }, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+}

@@ -1,0 +1,97 @@
+package com.github.seed96110120.kinesis;
+
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import software.amazon.awssdk.services.kinesis.model.Shard;
+import software.amazon.kinesis.common.StreamConfig;
+import software.amazon.kinesis.coordinator.Scheduler;
+import software.amazon.kinesis.leases.ShardInfo;
+import software.amazon.kinesis.retrieval.kpl.ExtendedSequenceNumber;
+
+/**
+ * Looks whether a shard that KCL takes for ended has ended. KCL takes each ResourceNotFoundException
+ * for an end, also that of a fan-out consumer that was deleted. When a stream was deleted and made
+ * again, the leases of the old one may be at their ends. KCL does not read such a shard, and does
+ * not say so.
+ */
+final class Ends {
+    /** The shard is open. */
+    static final class OpenShardException extends Exception {
+        private static final long serialVersionUID = 1;
+
+        OpenShardException() {
+            super("KCL takes the shard for ended, but it is open");
+        }
+    }
+
+    interface Listener {
+        void told(String leaseKey, String operation, Throwable t);
+    }
+
+    private final Scheduler scheduler;
+    private final Listener listener;
+    private static final long AGAIN_NANOS = TimeUnit.MINUTES.toNanos(1);
+
+    private final AtomicBoolean looking = new AtomicBoolean();
+    private long looked = System.nanoTime() - AGAIN_NANOS; // the scheduler's thread alone
+
+    Ends(Scheduler scheduler, Listener listener) {
+        this.scheduler = scheduler;
+        this.listener = listener;
+    }
+
+    /** Is given the leases that this worker holds, in each round. It does not wait for AWS. */
+    void look(List<ShardInfo> held) {
+        List<ShardInfo> ended = held.stream()
+                .filter(shard -> ExtendedSequenceNumber.SHARD_END.equals(shard.checkpoint()))
+                .toList();
+        if (ended.isEmpty() || scheduler.isMultiStreamMode() || System.nanoTime() - looked < AGAIN_NANOS
+                || !looking.compareAndSet(false, true)) {
+            return;
+        }
+        looked = System.nanoTime();
+        Thread thread = new Thread(() -> {
+            try {
+                compare(ended);
+            } catch (Exception e) {
+                // ListShards: KCL itself tells of that.
+            } finally {
+                looking.set(false);
+            }
+        }, "ends");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void compare(List<ShardInfo> ended) {
+        Set<String> open = open();
+        for (ShardInfo lease : ended) {
+            if (open.contains(lease.shardId())) {
+                listener.told(ShardInfo.getLeaseKey(lease), "Initialize", new OpenShardException());
+            }
+        }
+    }
+
+    /** Throws if the shard is open, or if that cannot be found out. */
+    void confirm(String shardId) throws OpenShardException {
+        if (!scheduler.isMultiStreamMode() && open().contains(shardId)) {
+            throw new OpenShardException();
+        }
+    }
+
+    /** Returns the IDs of the open shards. */
+    private Set<String> open() {
+        StreamConfig stream = scheduler.streamTracker().streamConfigList().get(0);
+        List<Shard> shards = scheduler.shardDetectorProvider().apply(stream).listShards();
+        if (shards == null) {
+            throw new IllegalStateException("the stream's shards cannot be listed now");
+        }
+        return shards.stream()
+                .filter(shard -> shard.sequenceNumberRange().endingSequenceNumber() == null)
+                .map(Shard::shardId)
+                .collect(Collectors.toSet());
+    }
+}

@@ -1,0 +1,492 @@
+package com.github.seed96110120.kinesis;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import software.amazon.awssdk.services.dynamodb.model.AttributeValue;
+import software.amazon.kinesis.common.StreamIdentifier;
+import software.amazon.kinesis.coordinator.Scheduler;
+import software.amazon.kinesis.coordinator.WorkerStateChangeListener;
+import software.amazon.kinesis.leases.Lease;
+import software.amazon.kinesis.leases.LeaseCoordinator;
+import software.amazon.kinesis.leases.LeaseManagementConfig;
+import software.amazon.kinesis.leases.LeaseRefresher;
+import software.amazon.kinesis.leases.ShardInfo;
+import software.amazon.kinesis.leases.ShardPrioritization;
+import software.amazon.kinesis.lifecycle.TaskExecutionListener;
+import software.amazon.kinesis.lifecycle.TaskOutcome;
+import software.amazon.kinesis.lifecycle.TaskType;
+import software.amazon.kinesis.lifecycle.events.TaskExecutionListenerInput;
+import software.amazon.kinesis.metrics.CloudWatchMetricsFactory;
+import software.amazon.kinesis.metrics.MetricsLevel;
+import software.amazon.kinesis.multilang.MultiLangDaemonConfig;
+import software.amazon.kinesis.multilang.config.MultiLangDaemonConfiguration;
+import software.amazon.kinesis.multilang.config.Resolved;
+import software.amazon.kinesis.processor.ShardRecordProcessor;
+import software.amazon.kinesis.processor.ShardRecordProcessorFactory;
+
+/**
+ * KCL's Scheduler with a conversation for each lease, and with what the daemon lacks: one shard
+ * can be held back and read again while its lease is kept, and a stop ends in seconds.
+ *
+ * <p>A shard is held back by leaving it out of the leases that the scheduler looks at in each
+ * round ({@link ShardPrioritization}): it ends the consumer of such a shard as if the lease had
+ * been lost, while the lease goes on to be renewed. When the shard is among them again, the
+ * scheduler makes a new consumer, which begins at the checkpoint.
+ */
+final class Engine {
+    // A round of the scheduler; KCL's own is 1000. A shard that starts waits for four of them, and
+    // one that starts again for seven. In each the leader reads its lock in the table.
+    private static final long ROUND_MILLIS = 250;
+    private static final long RELEASE_MILLIS = 5000; // for all leases
+    private static final long WITHDRAW_MILLIS = 1000;
+    private static final long METRICS_MILLIS = 2000; // to send the last ones
+    private static final int RELEASES_AT_ONCE = 16;
+    private static final int RELEASE_PASSES = 5;
+
+    private final Control control;
+    private final Path socket;
+    private final String token;
+    private final Scheduler scheduler;
+    private volatile Ends ends; // null while the scheduler is made
+    private final AtomicLong conversations = new AtomicLong();
+    private final Map<Long, Conversation> open = new ConcurrentHashMap<>(); // by ID
+    // Lease keys held back, and whether they shall be read again: when their consumer has gone.
+    private final Map<String, Boolean> held = new ConcurrentHashMap<>();
+    private final Tasks tasks = new Tasks();
+    private volatile boolean stopping; // no conversation begins
+    private volatile boolean lost; // no checkpoint is made any more
+    private volatile boolean ready;
+    private volatile Throwable failure;
+
+    Engine(Control control, Path socket, String token, String properties) throws IOException {
+        this.control = control;
+        this.socket = socket;
+        this.token = token;
+        MultiLangDaemonConfiguration configuration =
+                new MultiLangDaemonConfig(properties).getMultiLangDaemonConfiguration();
+        Resolved resolved = Resolved.of(configuration, new Factory());
+        Retrieval.watch(resolved.retrieval(), this::told, shard -> ends.confirm(shard));
+        resolved.coordinator()
+                .shardConsumerDispatchPollIntervalMillis(ROUND_MILLIS)
+                .workerStateChangeListener(new States())
+                .shardPrioritization(new Leases(resolved.coordinator().shardPrioritization()));
+        resolved.lifecycle().taskExecutionListener(tasks).aggregatorUtil(new Deaggregator());
+        scheduler = resolved.scheduler();
+        ends = new Ends(scheduler, this::told);
+    }
+
+    /** Runs KCL until it ends. */
+    void run() {
+        scheduler.run();
+    }
+
+    boolean isStopping() {
+        return stopping;
+    }
+
+    boolean isLost() {
+        return lost;
+    }
+
+    /** Returns why KCL has ended by itself. */
+    Throwable failure() {
+        return failure != null ? failure : new IllegalStateException("KCL has ended by itself");
+    }
+
+    // Conversations.
+
+    private final class Factory implements ShardRecordProcessorFactory {
+        @Override
+        public ShardRecordProcessor shardRecordProcessor() {
+            return new Conversation(Engine.this, conversations.incrementAndGet(), null);
+        }
+
+        @Override
+        public ShardRecordProcessor shardRecordProcessor(StreamIdentifier stream) {
+            StreamIdentifier one = scheduler.isMultiStreamMode() ? stream : null;
+            return new Conversation(Engine.this, conversations.incrementAndGet(), one);
+        }
+    }
+
+    /** Takes a conversation up, unless none may begin. */
+    boolean begin(Conversation conversation) {
+        open.put(conversation.id, conversation);
+        if (stopping) { // perhaps since the line above
+            open.remove(conversation.id);
+        }
+        return !stopping;
+    }
+
+    Line connect(Conversation conversation, StreamIdentifier stream, String shard) throws IOException {
+        if (stream == null) {
+            stream = scheduler.streamTracker().streamConfigList().get(0).streamIdentifier();
+        }
+        Line line = new Line(socket);
+        try {
+            line.write(Control.MAPPER.createObjectNode()
+                    .put("token", token)
+                    .put("connection", "lease")
+                    .put("lease", conversation.id)
+                    .put("leaseKey", conversation.leaseKey())
+                    .put("shardId", shard)
+                    .put("stream", stream.streamName()));
+        } catch (IOException e) {
+            line.close();
+            throw e;
+        }
+        return line;
+    }
+
+    void ended(Conversation conversation) {
+        open.remove(conversation.id);
+    }
+
+    /**
+     * Ends a conversation that has failed and holds its shard back, unless it is over. It is held
+     * before anybody can see the end: the command to read it again may come at once.
+     */
+    private boolean hold(Conversation conversation) {
+        synchronized (held) {
+            if (!conversation.finish()) {
+                return false;
+            }
+            held.put(conversation.leaseKey(), false);
+        }
+        conversation.close();
+        ended(conversation);
+        return true;
+    }
+
+    /** Ends a conversation because of something on this side. */
+    void broken(Conversation conversation, Throwable t) {
+        if (hold(conversation)) {
+            control.send(Control.event("lost")
+                    .put("lease", conversation.id)
+                    .put("leaseKey", conversation.leaseKey())
+                    .put("reason", Control.cut(t.toString())));
+        }
+    }
+
+    /** Throws if the shard of a conversation has not ended, and tells of it. */
+    void confirmEnd(String leaseKey, String shardId) throws Exception {
+        if (stopping) {
+            throw new IllegalStateException("the worker stops");
+        }
+        try {
+            ends.confirm(shardId);
+        } catch (Exception e) {
+            told(leaseKey, "ShardEnd", e);
+            throw e;
+        }
+    }
+
+    // Commands.
+
+    void fail(long id) {
+        Conversation conversation = open.get(id);
+        if (conversation != null) {
+            hold(conversation);
+        }
+    }
+
+    void read(String leaseKey) {
+        synchronized (held) {
+            held.replace(leaseKey, true);
+        }
+    }
+
+    /** Gives a lease up. Its shard stays held back until then. */
+    void evict(String leaseKey) {
+        Thread thread = new Thread(() -> {
+            try {
+                LeaseCoordinator leases = scheduler.leaseCoordinator();
+                Lease lease = leases.leaseRefresher().getLease(leaseKey);
+                if (lease != null && leases.workerIdentifier().equals(reader(lease))) {
+                    giveUp(lease);
+                }
+            } catch (Exception e) {
+                told(leaseKey, "EvictLease", e);
+            }
+        }, "evict");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /** Stops, and ends the process. */
+    void stop(long graceMillis) {
+        if (stopping) {
+            return;
+        }
+        stopping = true;
+        Thread thread = new Thread(() -> {
+            ExecutorService workers = Executors.newCachedThreadPool(Engine::daemon);
+            List<Future<?>> ends = new ArrayList<>();
+            for (Conversation conversation : open.values()) {
+                ends.add(workers.submit(conversation::stop));
+            }
+            int late = await(ends, graceMillis);
+            lost = true;
+            open.values().forEach(this::hold);
+            end(late == 0 ? null : late + " record processors did not answer", Entry.STOPPED);
+        }, "stop");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /** Ends the process because the Go process is not heard any more. */
+    void giveUp() {
+        stopping = true;
+        lost = true;
+        open.values().forEach(this::hold);
+        end("the Go process is silent", Entry.SILENCE);
+    }
+
+    /** Shuts the scheduler down, releases the leases and ends the process. */
+    private void end(String reason, int status) {
+        ObjectNode event = Control.event("stopped");
+        try {
+            int released = !ready ? 0 : within(RELEASE_MILLIS, () -> {
+                scheduler.shutdown();
+                withdraw();
+                return release();
+            });
+            event.put("released", released);
+        } catch (Exception e) {
+            reason = reason != null ? reason : "the leases could not be released: " + Control.cut(e.toString());
+        }
+        if (reason != null) {
+            event.put("reason", reason);
+        }
+        control.send(event.put("complete", reason == null));
+        if (scheduler.metricsConfig().metricsLevel() != MetricsLevel.NONE
+                && scheduler.metricsConfig().metricsFactory() instanceof CloudWatchMetricsFactory metrics) {
+            try {
+                within(METRICS_MILLIS, () -> {
+                    metrics.shutdown();
+                    return null;
+                });
+            } catch (Exception e) {
+                // The last metrics are not worth more time.
+            }
+        }
+        control.exit(reason == null || status != Entry.STOPPED ? status : Entry.INCOMPLETE);
+    }
+
+    /**
+     * Takes this worker out of the table of those that leases are dealt out to. Otherwise the
+     * leader would go on to give it some for a minute. KCL 2 has no such table.
+     */
+    private void withdraw() {
+        LeaseManagementConfig config = scheduler.leaseManagementConfig();
+        try {
+            Object table = config;
+            for (String name : List.of("workerUtilizationAwareAssignmentConfig", "workerMetricsTableConfig", "tableName")) {
+                table = table.getClass().getMethod(name).invoke(table);
+            }
+            String name = (String) table;
+            AttributeValue worker = AttributeValue.builder().s(config.workerIdentifier()).build();
+            config.dynamoDBClient()
+                    .deleteItem(request -> request.tableName(name).key(Map.of("wid", worker)))
+                    .get(WITHDRAW_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (Exception e) {
+            // The leases come to others all the same, but later.
+        }
+    }
+
+    /**
+     * Takes this worker's name off all leases that bear it, and returns their number. It looks again
+     * until there are none: others may deal leases out meanwhile.
+     */
+    private int release() throws Exception {
+        LeaseCoordinator leases = scheduler.leaseCoordinator();
+        String self = leases.workerIdentifier();
+        ExecutorService workers = Executors.newFixedThreadPool(RELEASES_AT_ONCE, Engine::daemon);
+        int released = 0;
+        for (int pass = 0; pass < RELEASE_PASSES; pass++) {
+            List<Future<Boolean>> all = new ArrayList<>();
+            for (Lease lease : leases.leaseRefresher().listLeases()) {
+                if (self.equals(lease.leaseOwner()) || self.equals(reader(lease))) {
+                    all.add(workers.submit(() -> giveUp(lease)));
+                }
+            }
+            if (all.isEmpty()) {
+                return released;
+            }
+            for (Future<Boolean> one : all) {
+                released += one.get() ? 1 : 0;
+            }
+        }
+        throw new IllegalStateException("leases are dealt out to this worker again and again");
+    }
+
+    /** Gives a lease up. One that is being handed over to this worker stays with who reads it. */
+    private boolean giveUp(Lease lease) throws Exception {
+        LeaseRefresher leases = scheduler.leaseCoordinator().leaseRefresher();
+        String reader = reader(lease);
+        if (scheduler.leaseCoordinator().workerIdentifier().equals(reader)) {
+            return leases.evictLease(lease);
+        }
+        return (Boolean) LeaseRefresher.class.getMethod("assignLease", Lease.class, String.class)
+                .invoke(leases, lease, reader);
+    }
+
+    /**
+     * Returns the worker that reads a lease. While KCL 3 hands one over, the owner is the next
+     * worker, and another attribute names the one that still reads it.
+     */
+    private static String reader(Lease lease) {
+        try {
+            return (String) Lease.class.getMethod("actualOwner").invoke(lease);
+        } catch (ReflectiveOperationException e) {
+            return lease.leaseOwner(); // KCL 2
+        }
+    }
+
+    /** Waits for all of them, and returns how many have not ended in time. */
+    private static int await(List<Future<?>> all, long millis) {
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+        int late = 0;
+        for (Future<?> one : all) {
+            try {
+                one.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
+            } catch (Exception e) {
+                late++;
+            }
+        }
+        return late;
+    }
+
+    private static <T> T within(long millis, Callable<T> work) throws Exception {
+        ExecutorService worker = Executors.newSingleThreadExecutor(Engine::daemon);
+        return worker.submit(work).get(millis, TimeUnit.MILLISECONDS);
+    }
+
+    private static Thread daemon(Runnable work) {
+        Thread thread = new Thread(work, "end");
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    // Events.
+
+    /** Tells of an error with a shard, or with a null throwable that all is well again. */
+    private void told(String leaseKey, String operation, Throwable t) {
+        if (t == null) {
+            control.send(Control.event("recovered").put("leaseKey", leaseKey));
+        } else {
+            control.send(Control.event("error")
+                    .put("leaseKey", leaseKey)
+                    .put("operation", operation)
+                    .set("causes", Control.causes(t)));
+        }
+    }
+
+    private final class States implements WorkerStateChangeListener {
+        @Override
+        public void onWorkerStateChange(WorkerState state) {
+            switch (state) {
+                case INITIALIZING -> control.send(Control.event("state").put("state", "initializing"));
+                case STARTED -> {
+                    ready = true;
+                    control.send(Control.event("state").put("state", "ready"));
+                }
+                default -> { } // the end is told by whoever brings it about
+            }
+        }
+
+        @Override
+        public void onAllInitializationAttemptsFailed(Throwable t) {
+            failure = t;
+        }
+    }
+
+    /** Is asked in each round of the scheduler, with the leases that this worker holds. */
+    private final class Leases implements ShardPrioritization {
+        private final ShardPrioritization order;
+        private Set<String> before = Set.of();
+
+        Leases(ShardPrioritization order) {
+            this.order = order;
+        }
+
+        @Override
+        public List<ShardInfo> prioritize(List<ShardInfo> all) {
+            Set<String> now = new TreeSet<>();
+            all.forEach(shard -> now.add(ShardInfo.getLeaseKey(shard)));
+            if (!now.equals(before)) {
+                ArrayNode keys = Control.MAPPER.createArrayNode();
+                now.forEach(keys::add);
+                control.send(Control.event("leases").set("leaseKeys", keys));
+                before = now;
+            }
+            ends.look(all);
+            held.keySet().retainAll(now); // a lease that comes back begins afresh
+            tasks.last.keySet().retainAll(now);
+            List<ShardInfo> read = new ArrayList<>();
+            for (ShardInfo shard : order.prioritize(all)) {
+                if (mayRead(shard)) {
+                    read.add(shard);
+                }
+            }
+            return read;
+        }
+
+        private boolean mayRead(ShardInfo shard) {
+            String key = ShardInfo.getLeaseKey(shard);
+            if (stopping) { // nothing new begins
+                return open.values().stream().anyMatch(c -> key.equals(c.leaseKey()));
+            }
+            Boolean again = held.get(key);
+            if (again != null && again && !scheduler.shardInfoShardConsumerMap().containsKey(shard)) {
+                return held.remove(key, true);
+            }
+            return again == null;
+        }
+    }
+
+    private final class Tasks implements TaskExecutionListener {
+        private final Map<String, String> last = new ConcurrentHashMap<>(); // by lease key
+
+        @Override
+        public void beforeTaskExecution(TaskExecutionListenerInput input) {
+            Log.within(ShardInfo.getLeaseKey(input.shardInfo()));
+        }
+
+        @Override
+        public void afterTaskExecution(TaskExecutionListenerInput input) {
+            Log.within(null);
+            String key = ShardInfo.getLeaseKey(input.shardInfo());
+            if (input.taskType() == TaskType.PROCESS) {
+                if (input.taskOutcome() == TaskOutcome.FAILURE) { // KCL would go on past the batch
+                    open.values().stream()
+                            .filter(c -> key.equals(c.leaseKey()))
+                            .forEach(c -> broken(c, new IllegalStateException("KCL could not deliver a batch")));
+                }
+                return;
+            }
+            boolean ok = input.taskOutcome() != TaskOutcome.FAILURE;
+            String what = input.taskType() + " " + ok;
+            if (what.equals(last.put(key, what))) {
+                return;
+            }
+            control.send(Control.event("task")
+                    .put("leaseKey", key)
+                    .put("task", input.taskType().name())
+                    .put("ok", ok));
+        }
+    }
+}

@@ -1,0 +1,255 @@
+package com.github.seed96110120.kinesis;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.reactivestreams.Subscriber;
+import org.reactivestreams.Subscription;
+import software.amazon.kinesis.leases.ShardInfo;
+import software.amazon.kinesis.lifecycle.events.ProcessRecordsInput;
+import software.amazon.kinesis.retrieval.GetRecordsRetrievalStrategy;
+import software.amazon.kinesis.retrieval.RecordsFetcherFactory;
+import software.amazon.kinesis.retrieval.RecordsPublisher;
+import software.amazon.kinesis.retrieval.RecordsRetrieved;
+import software.amazon.kinesis.retrieval.RetrievalConfig;
+import software.amazon.kinesis.retrieval.RetrievalFactory;
+import software.amazon.kinesis.retrieval.polling.PollingConfig;
+
+/**
+ * Stands between KCL and its own classes that read a shard, and sees what they do: the errors that
+ * KCL only logs, and the wait of a minute that the end of a consumer can have. The methods of
+ * these interfaces differ from version to version, so all are passed on by reflection.
+ */
+final class Retrieval {
+    /** Is told of an error with a shard, and by a null throwable of the first success after it. */
+    interface Listener {
+        void told(String leaseKey, String operation, Throwable t);
+    }
+
+    private static final long AGAIN_NANOS = TimeUnit.SECONDS.toNanos(5); // between two errors of a shard
+    private static final long RESUBSCRIBE_NANOS = TimeUnit.SECONDS.toNanos(1); // after a refusal
+
+    /** Throws if a shard has not ended. */
+    interface Ending {
+        void confirm(String shardId) throws Exception;
+    }
+
+    private final Listener listener;
+    private final Ending ending;
+    private final Map<String, Long> failing = new HashMap<>(); // when it was told last, by lease key
+
+    private Retrieval(Listener listener, Ending ending) {
+        this.listener = listener;
+        this.ending = ending;
+    }
+
+    static void watch(RetrievalConfig config, Listener listener, Ending ending) {
+        Retrieval retrieval = new Retrieval(listener, ending);
+        // Of this thread alone: a publisher's strategy is made while its publisher is.
+        ThreadLocal<String> leaseKey = new ThreadLocal<>();
+        if (config.retrievalSpecificConfig() instanceof PollingConfig polling) {
+            RecordsFetcherFactory fetchers = polling.recordsFetcherFactory();
+            polling.recordsFetcherFactory(proxy(RecordsFetcherFactory.class, fetchers, (method, args) -> {
+                if (method.getName().equals("createRecordsFetcher")) {
+                    args[0] = retrieval.strategy((GetRecordsRetrievalStrategy) args[0], leaseKey.get());
+                }
+                return method.invoke(fetchers, args);
+            }));
+        }
+        boolean fanOut = !(config.retrievalSpecificConfig() instanceof PollingConfig);
+        RetrievalFactory factory = config.retrievalFactory();
+        config.retrievalFactory(proxy(RetrievalFactory.class, factory, (method, args) -> {
+            if (!method.getName().equals("createGetRecordsCache")) {
+                return method.invoke(factory, args);
+            }
+            ShardInfo shard = (ShardInfo) args[0];
+            String key = ShardInfo.getLeaseKey(shard);
+            leaseKey.set(key);
+            try {
+                return retrieval.publisher((RecordsPublisher) method.invoke(factory, args), key, shard.shardId(), fanOut);
+            } catch (InvocationTargetException e) {
+                retrieval.failed(key, "RegisterStreamConsumer", e.getCause());
+                throw e;
+            } finally {
+                leaseKey.remove();
+            }
+        }));
+    }
+
+    /** Polling: each answer to GetRecords. */
+    private GetRecordsRetrievalStrategy strategy(GetRecordsRetrievalStrategy strategy, String leaseKey) {
+        return proxy(GetRecordsRetrievalStrategy.class, strategy, (method, args) -> {
+            if (!method.getName().startsWith("getRecords")) {
+                return method.invoke(strategy, args);
+            }
+            try {
+                Object answer = method.invoke(strategy, args);
+                succeeded(leaseKey);
+                return answer;
+            } catch (InvocationTargetException e) {
+                failed(leaseKey, "GetRecords", e.getCause());
+                throw e;
+            }
+        });
+    }
+
+    private RecordsPublisher publisher(RecordsPublisher publisher, String leaseKey, String shardId, boolean fanOut) {
+        AtomicLong refused = new AtomicLong(System.nanoTime() - RESUBSCRIBE_NANOS); // when it was last
+        return proxy(RecordsPublisher.class, publisher, (method, args) -> {
+            switch (method.getName()) {
+                case "start":
+                    try {
+                        return method.invoke(publisher, args);
+                    } catch (InvocationTargetException e) {
+                        failed(leaseKey, "Initialize", e.getCause());
+                        throw e;
+                    }
+                case "subscribe":
+                    if (fanOut) {
+                        // KCL subscribes again in its next round, which is shorter here than its own.
+                        pause(refused.get() + RESUBSCRIBE_NANOS - System.nanoTime());
+                        args[0] = subscriber(cast(args[0]), leaseKey, shardId, refused);
+                    }
+                    return method.invoke(publisher, args);
+                case "shutdown":
+                    // Polling's would wait a minute for its thread, and with it the consumer's end;
+                    // interrupted, it ends the thread at once.
+                    if (!fanOut) {
+                        Thread.currentThread().interrupt();
+                    }
+                    try {
+                        return method.invoke(publisher, args);
+                    } finally {
+                        Thread.interrupted();
+                    }
+                default:
+                    return method.invoke(publisher, args);
+            }
+        });
+    }
+
+    /**
+     * Enhanced fan-out: each event of SubscribeToShard. KCL makes an end without children of each
+     * ResourceNotFoundException. If the shard is open that becomes an error, after which KCL
+     * subscribes again; a consumer that saw such an end would have the lease deleted.
+     */
+    private Subscriber<RecordsRetrieved> subscriber(
+            Subscriber<RecordsRetrieved> subscriber, String leaseKey, String shardId, AtomicLong refused) {
+        return new Subscriber<>() {
+            private volatile boolean ends;
+
+            @Override
+            public void onSubscribe(Subscription subscription) {
+                subscriber.onSubscribe(subscription);
+            }
+
+            @Override
+            public void onNext(RecordsRetrieved event) {
+                ProcessRecordsInput input = event.processRecordsInput();
+                if (!input.isAtShardEnd() || input.childShards() != null && !input.childShards().isEmpty()) {
+                    succeeded(leaseKey);
+                    subscriber.onNext(event);
+                    return;
+                }
+                ends = true;
+                // It asks AWS, and this is a thread of the client's.
+                Thread thread = new Thread(() -> {
+                    try {
+                        ending.confirm(shardId);
+                    } catch (Exception e) {
+                        refused.set(System.nanoTime());
+                        failed(leaseKey, "ShardEnd", e);
+                        subscriber.onError(e);
+                        return;
+                    }
+                    subscriber.onNext(event);
+                    subscriber.onComplete();
+                }, "end-" + leaseKey);
+                thread.setDaemon(true);
+                thread.start();
+            }
+
+            @Override
+            public void onError(Throwable t) {
+                refused.set(System.nanoTime());
+                failed(leaseKey, "SubscribeToShard", t);
+                subscriber.onError(t);
+            }
+
+            @Override
+            public void onComplete() {
+                if (!ends) { // then it comes later
+                    subscriber.onComplete();
+                }
+            }
+        };
+    }
+
+    @SuppressWarnings("unchecked") // KCL's only subscriber
+    private static Subscriber<RecordsRetrieved> cast(Object subscriber) {
+        return (Subscriber<RecordsRetrieved>) subscriber;
+    }
+
+    private static void pause(long nanos) {
+        try {
+            TimeUnit.NANOSECONDS.sleep(nanos);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // the end: whoever waits next sees it
+        }
+    }
+
+    /** Tells whether something failed because a consumer's end has interrupted it. */
+    static boolean interrupted(Throwable t) {
+        for (int depth = 0; t != null && depth < 10; depth++, t = t.getCause()) {
+            if (t instanceof InterruptedException) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void failed(String leaseKey, String operation, Throwable t) {
+        if (interrupted(t)) {
+            return;
+        }
+        long now = System.nanoTime();
+        synchronized (failing) {
+            Long before = failing.get(leaseKey);
+            if (before != null && now - before < AGAIN_NANOS) {
+                return;
+            }
+            failing.put(leaseKey, now);
+        }
+        listener.told(leaseKey, operation, t);
+    }
+
+    private void succeeded(String leaseKey) {
+        synchronized (failing) {
+            if (failing.remove(leaseKey) == null) {
+                return;
+            }
+        }
+        listener.told(leaseKey, null, null);
+    }
+
+    private interface Call {
+        Object to(Method method, Object[] args) throws Exception;
+    }
+
+    private static <T> T proxy(Class<T> type, T inner, Call call) {
+        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (self, method, args) -> {
+            if (method.getDeclaringClass() == Object.class) {
+                return method.invoke(inner, args);
+            }
+            try {
+                return call.to(method, args);
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        }));
+    }
+}

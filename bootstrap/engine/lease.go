@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// ErrGone is the error of a Lease whose connection is broken, because Java has
+// ended or the Lease was failed.
+var ErrGone = errors.New("the connection to java is broken")
+
+// A Lease is a conversation about a lease: what Java writes is read from it, the
+// answers are written to it. It ends with io.EOF. It is closed when Config.Serve
+// returns.
+type Lease struct {
+	// ID counts the conversations of a Java process from 1.
+	ID int64
+	// LeaseKey is what KCL calls the lease: the shard's ID, but with several
+	// streams the stream is part of it.
+	LeaseKey string
+	ShardID  string
+	Stream   string
+
+	conn     *conn
+	commands *commands
+	failed   sync.Once
+}
+
+// Read reads what Java has written. Its errors are io.EOF and, wrapped, ErrGone.
+func (l *Lease) Read(p []byte) (int, error) {
+	n, err := l.conn.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return n, err
+}
+
+// Write writes to Java. Its error is, wrapped, ErrGone.
+func (l *Lease) Write(p []byte) (int, error) {
+	n, err := l.conn.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return n, err
+}
+
+// Fail says that the conversation has failed, and closes it: Java takes no more
+// checkpoints of it, and holds its shard back until Engine.Read or Engine.Evict
+// is called. Only the first call counts. It never blocks.
+func (l *Lease) Fail() {
+	l.failed.Do(func() {
+		l.commands.add(map[string]any{"command": "fail", "lease": l.ID})
+		l.conn.Close()
+	})
+}

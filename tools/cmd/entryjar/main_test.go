@@ -1,0 +1,29 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"testing"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m.Run)) }
+
+// The jar that Go embeds is what the source makes, byte for byte.
+func TestJarIsTheSources(t *testing.T) {
+	testenv.Long(t)
+	testenv.JDK(t)
+	root := testenv.Workspace(t)
+	want, err := build(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(committed(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("bootstrap/engine/entry.jar is not what bootstrap/engine/java makes: go run ./tools/cmd/entryjar")
+	}
+}
