@@ -15,28 +15,26 @@ import (
 )
 
 // console is a worker's log that also tells people what the worker does, in
-// lines on standard error. What the daemon logs is for the log alone.
+// lines on standard error. What KCL logs, which names its logger, is for the log
+// alone.
 type console struct {
 	slog.Handler // the log
-	daemon       bool
 }
 
 func (c console) Handle(ctx context.Context, r slog.Record) error {
-	if !c.daemon && r.Level >= slog.LevelInfo {
-		text := r.Message
-		r.Attrs(func(a slog.Attr) bool {
-			text += fmt.Sprintf(", %s %v", a.Key, a.Value)
-			return true
-		})
+	text, own := r.Message, r.Level >= slog.LevelInfo
+	r.Attrs(func(a slog.Attr) bool {
+		text += fmt.Sprintf(", %s %v", a.Key, a.Value)
+		own = own && a.Key != "logger"
+		return true
+	})
+	if own {
 		say("%s", strings.ReplaceAll(text, "\n", " | "))
 	}
 	return c.Handler.Handle(ctx, r)
 }
 
 func (c console) WithAttrs(attrs []slog.Attr) slog.Handler {
-	for _, a := range attrs {
-		c.daemon = c.daemon || a.Key == "source" && a.Value.String() == "daemon"
-	}
 	c.Handler = c.Handler.WithAttrs(attrs)
 	return c
 }

@@ -2,10 +2,10 @@
 // it appends the records of each shard to a file of its own, one line of JSON
 // each, and checkpoints what is synced to disk.
 //
-// "consumer-sample run" is a program that people start: it runs the
-// MultiLangDaemon and serves all shards (run.go, by processor/worker). Without
-// run the MultiLangDaemon starts it, once for each shard (child.go); see
-// sample.properties. What it does with the records is the same (consumer.go).
+// "consumer-sample run" is a program that people start: it runs KCL and serves all
+// shards (run.go, by processor/worker). Without run the MultiLangDaemon starts it,
+// once for each shard (child.go); see sample.properties. What it does with the
+// records is the same (consumer.go).
 //
 // # Guarantees
 //

@@ -6,8 +6,6 @@ import (
 	"os"
 
 	"github.com/spf13/pflag"
-
-	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
 const help = `Usage: consumer-sample run [flags]
@@ -15,8 +13,8 @@ const help = `Usage: consumer-sample run [flags]
 
 Writes the records of each shard to a file, one line of JSON each.
 
-With run it is a program that you start: it runs the MultiLangDaemon and serves
-all shards in this process; see consumer-sample run --help.
+With run it is a program that you start: it runs Amazon's KCL and serves all
+shards in this process; see consumer-sample run --help.
 
 Without run it is a record processor that the MultiLangDaemon starts, once for
 each shard: name it in a properties file and run the daemon.
@@ -36,7 +34,6 @@ const (
 )
 
 func main() {
-	worker.Shim() // the daemon starts this program once more for each shard
 	if args := os.Args[1:]; len(args) > 0 && args[0] == "run" {
 		os.Exit(run(args[1:]))
 	}

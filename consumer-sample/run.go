@@ -22,9 +22,9 @@ const runHelp = `Usage: consumer-sample run [flags]
 
 Reads a stream and writes the records of each shard to a file, one line of JSON
 each. All shards that this worker takes are served in this process. It fetches
-Amazon's MultiLangDaemon and the jars it needs once, checks the configuration and
-runs the daemon, for which it needs Java; when the daemon ends by itself it is
-started again.
+Amazon's KCL and the jars it needs once, checks the configuration and runs it in
+Java, 17 or later, which is started again when it ends by itself. A shard that
+cannot be written is tried again alone, from its last checkpoint.
 
   -p, --properties FILE   the application's properties file (default: the
                           sample's own, stream kclgosample in us-east-1)
@@ -43,9 +43,9 @@ started again.
       --state-dir DIR     a folder on a local disk for the locks of auto
   -j, --java PATH         the java command, or a Java installation (default: that
                           of JAVA_HOME, else java in PATH)
+  -c, --jar-path DIR      where the jars are kept (default: the folder
+                          kcl-bootstrap/maven in the user's cache folder)
       --offline           fail where a jar is missing; fetch nothing
-      --relay             have the daemon's bytes passed on where its pipes could
-                          be handed over, as it is always on Windows
   -h, --help              print this text
 
 Examples:
@@ -73,8 +73,8 @@ type runFlags struct {
 	set                         []string // KEY=VALUE
 	http                        string
 	workerID, stateDir          string
-	java                        string
-	offline, relay              bool
+	java, jarPath               string
+	offline                     bool
 }
 
 func (f *runFlags) register(set *pflag.FlagSet) {
@@ -88,8 +88,8 @@ func (f *runFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.workerID, "worker-id", "", "")
 	set.StringVar(&f.stateDir, "state-dir", "", "")
 	set.StringVarP(&f.java, "java", "j", "", "")
+	set.StringVarP(&f.jarPath, "jar-path", "c", "", "")
 	set.BoolVar(&f.offline, "offline", false, "")
-	set.BoolVar(&f.relay, "relay", false, "")
 }
 
 // check returns what is wrong with the flags together.
@@ -125,8 +125,7 @@ func (f *runFlags) config() worker.Config {
 		HTTP:           f.http,
 		StateDir:       f.stateDir,
 		Java:           f.java,
-		Fetch:          bootstrap.FetchOptions{Offline: f.offline},
-		Relay:          f.relay,
+		Fetch:          bootstrap.FetchOptions{CacheDir: f.jarPath, Offline: f.offline},
 	}
 	if f.workerID != auto {
 		c.WorkerID = f.workerID
@@ -181,8 +180,8 @@ func run(args []string) (status int) {
 
 var errKilled = errors.New("ended at once, before every shard had its checkpoint; records behind the last ones come again")
 
-// run works until ctx ends, or at once until kill is closed: what is left then,
-// Java and its shims, end by themselves when this process has ended.
+// run works until ctx ends, or at once until kill is closed: Java then ends by
+// itself when this process has ended.
 func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
 	logFile, err := openLog(f.log)
 	if err != nil {
@@ -197,7 +196,9 @@ func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
 	c.Log = slog.New(console{Handler: log})
 	c.Options = []processor.Option{processor.WithLogger(slog.New(log))}
 	c.Fetch.Progress = tellDownload()
-	w := worker.New(c, func(string) processor.RecordProcessor { return &consumer{dir: f.dir, log: logger} })
+	w := worker.New(c, func(worker.ShardInfo) (processor.RecordProcessor, error) {
+		return &consumer{dir: f.dir, log: logger}, nil
+	})
 
 	say("the shard files are in %s, the log is %s", f.dir, f.log)
 	go tellRecords(ctx, w.Status)

@@ -49,11 +49,12 @@ func TestConfig(t *testing.T) {
 		args []string
 		want string // of the fields that this is about
 	}{
-		{nil, "file= stream= stream.p=kclgosample application= id= state="},
-		{[]string{"--stream", "s", "--application", "a"}, "file= stream=s stream.p=kclgosample application=a id= state="},
-		{[]string{"-p", "f"}, "file=f stream= stream.p= application= id= state="},
-		{[]string{"--set", "streamName = s", "--worker-id", "w"}, "file= stream= stream.p=s application= id=w state="},
-		{[]string{"-p", "f", "--set", "streamName=s=t", "--worker-id", "auto", "--state-dir", "d"}, "file=f stream= stream.p=s=t application= id= state=d"},
+		{nil, "file= stream= stream.p=kclgosample application= id= state= jars="},
+		{[]string{"-c", "j"}, "file= stream= stream.p=kclgosample application= id= state= jars=j"},
+		{[]string{"--stream", "s", "--application", "a"}, "file= stream=s stream.p=kclgosample application=a id= state= jars="},
+		{[]string{"-p", "f"}, "file=f stream= stream.p= application= id= state= jars="},
+		{[]string{"--set", "streamName = s", "--worker-id", "w"}, "file= stream= stream.p=s application= id=w state= jars="},
+		{[]string{"-p", "f", "--set", "streamName=s=t", "--worker-id", "auto", "--state-dir", "d"}, "file=f stream= stream.p=s=t application= id= state=d jars="},
 	} {
 		var f runFlags
 		set := pflag.NewFlagSet("run", pflag.ContinueOnError)
@@ -65,8 +66,8 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%q: %v", tc.args, err)
 		}
 		c := f.config()
-		got := fmt.Sprintf("file=%s stream=%s stream.p=%s application=%s id=%s state=%s",
-			c.PropertiesFile, c.Stream, c.Properties["streamName"], c.Application, c.WorkerID, c.StateDir)
+		got := fmt.Sprintf("file=%s stream=%s stream.p=%s application=%s id=%s state=%s jars=%s",
+			c.PropertiesFile, c.Stream, c.Properties["streamName"], c.Application, c.WorkerID, c.StateDir, c.Fetch.CacheDir)
 		if got != tc.want {
 			t.Errorf("%q:\ngot  %s\nwant %s", tc.args, got, tc.want)
 		}
@@ -100,8 +101,8 @@ func captureStderr(t *testing.T) *bytes.Buffer {
 	return &said
 }
 
-// What the worker says at Info and above is for people too; what the daemon
-// says is in the log alone.
+// What the worker says at Info and above is for people too; what KCL says is in
+// the log alone.
 func TestConsole(t *testing.T) {
 	said := captureStderr(t)
 	var file bytes.Buffer
@@ -109,7 +110,7 @@ func TestConsole(t *testing.T) {
 	log.Info("daemon started", "version", "3.1.3", "pid", 17)
 	log.Debug("detail")
 	log.With("shardId", "0").Error("failed", "error", errors.New("one\ntwo"))
-	log.With("source", "daemon").Error("java's")
+	log.Error("java's", "logger", "Scheduler")
 	if want := "consumer-sample: daemon started, version 3.1.3, pid 17\nconsumer-sample: failed, error one | two\n"; said.String() != want {
 		t.Errorf("got %q, want %q", said, want)
 	}

@@ -9,9 +9,10 @@
 // Package handle, below this one, makes a RecordProcessor of a function for one
 // record: with retries, dead letters and order per key in parallel.
 //
-// [Main] is for a program; [Run] serves one shard over any reader and writer,
-// for hosts of another kind. Package processortest plays the daemon to a
-// processor's tests.
+// [Main] is for such a program; [Run] serves one shard over any reader and writer,
+// for hosts of another kind. The module processor/worker is one: it runs KCL without
+// the daemon, and serves all shards in one process. What is said here of the daemon
+// holds of KCL there. Package processortest plays the daemon to a processor's tests.
 //
 // # Guarantees
 //
@@ -29,9 +30,6 @@
 //   - Work that outlives its batch has a context that ends with the lease
 //     (TestLeaseContextOutlivesABatch), and can end Run ([Lease.Fail],
 //     TestFail).
-//   - A host of several shards can stop the others in order when one fails, and
-//     nothing is passed over ([WithFailureNotice], TestFailureNotice,
-//     TestFailureNoticeOfAHungMethod, TestFailureNoticeHoldsTheEnd).
 //   - A child is gone within 5 seconds of its daemon, whatever its processor
 //     does (TestMainDoesNotOutliveItsDaemon).
 //   - Whatever the program or its children print cannot disturb the protocol

@@ -59,7 +59,7 @@ func runMain(p RecordProcessor, opts []Option) (status int) {
 		fmt.Fprintf(os.Stderr, "processor: cannot take over standard input and output: %v\n", err)
 		return 1
 	}
-	c.stopping = watchSignals()
+	c.stopping, c.child = watchSignals(), true
 
 	// Nothing may keep the process beyond this: no method, no full pipe to a
 	// daemon that hangs.

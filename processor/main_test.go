@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -74,6 +75,7 @@ func forever(context.Context, ProcessRecordsInput) error {
 
 var children = map[string]func(){
 	"plain": func() { Main(funcs{}) },
+	"log":   func() { Main(funcs{}, WithLogger(slog.New(slog.NewTextHandler(os.Stderr, nil)))) },
 	"pollution": func() {
 		fmt.Print("before Main, without a line end")
 		Main(funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
@@ -243,6 +245,21 @@ func TestMainEndsWell(t *testing.T) {
 	c.wait(0)
 	if c.stderr.String() != "" {
 		t.Errorf("stderr: %s", c.stderr)
+	}
+}
+
+// That the shard starts at LATEST is said, and of no other start.
+func TestMainStartsAtLatest(t *testing.T) {
+	for position, want := range map[string]int{protocol.Latest: 1, protocol.TrimHorizon: 0, "1": 0} {
+		c := start(t, "log")
+		c.Do(protocol.Initialize{ShardID: "s", Position: at(position)})
+		c.Do(batch("2"))
+		c.Close()
+		c.wait(0)
+		const text = "level=WARN msg=\"a shard without a checkpoint starts at the newest record"
+		if got := c.stderr.String(); strings.Count(got, text) != want || strings.Count(got, "shardId=s") != want {
+			t.Errorf("%s: stderr: %s", position, got)
+		}
 	}
 }
 

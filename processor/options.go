@@ -15,7 +15,7 @@ type option func(*config)
 func (o option) apply(c *config) { o(c) }
 
 // WithLogger has Run log to l: actions and checkpoints at Debug, what is
-// unusual at Warn. Records are never logged. Default: nothing is logged.
+// unusual at Warn. Main also warns of a start at LATEST. Records are never logged. Default: nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return option(func(c *config) { c.log = l })
 }
@@ -33,22 +33,6 @@ func WithCheckpointRetries(n int) Option {
 // of signals, and takes this one's place.
 func WithStopNotice(stopping <-chan struct{}) Option {
 	return option(func(c *config) { c.stopping = stopping })
-}
-
-// WithFailureNotice is for hosts of several shards under one daemon, which a
-// failure would end with all of them. Where Run would return an error with an
-// action unanswered because a method failed or [Lease.Fail] was called, it ends
-// the lease instead: the context is cancelled with that error as its cause, f is
-// called with it, once, as Run will return it, and the action in work and all
-// others until the input ends are answered without the processor and without a
-// checkpoint. The end of a shard alone is left unanswered. Run then returns the
-// error.
-//
-// Nothing is passed over, because nothing more is checkpointed; but the shard
-// stands still until the daemon is started again, which is the host's to see
-// to. f is called by Run's goroutine and must be quick. Default: the daemon ends.
-func WithFailureNotice(f func(err error)) Option {
-	return option(func(c *config) { c.failureNotice = f })
 }
 
 // WithCheckpointNotice has f called with each checkpoint that the daemon has
@@ -69,15 +53,16 @@ const (
 var handlerGrace = 3 * time.Second
 
 type config struct {
-	log      *slog.Logger
-	retries  int
-	stopping <-chan struct{}
-	// Either may be nil.
-	failureNotice    func(error)
-	checkpointNotice func(Position, error)
+	log              *slog.Logger
+	retries          int
+	stopping         <-chan struct{}
+	checkpointNotice func(Position, error) // nil: nobody is told
 	// inputEnded is Main's: called, from the reading goroutine, as soon as
 	// there is nothing more to read.
 	inputEnded func()
+	// child is Main's: the process has this shard alone. A host of many tells
+	// of them itself, once.
+	child bool
 }
 
 func newConfig(opts []Option) (config, error) {

@@ -31,10 +31,11 @@ const UnknownLag = protocol.UnknownLag
 //   - an error that is [ErrShutdown] (errors.Is): the lease has gone, which is
 //     an ordinary event. The daemon is told that the action is done, no more
 //     records and no more checkpoints are let through, LeaseLost may follow.
-//   - any other error, or a panic: the daemon is told nothing, [Run] returns
-//     the error and the program ends with status 1, so that the daemon does
-//     not go past records that were not processed. It stops with all its
-//     shards; a supervisor starts it again at the last checkpoints.
+//   - any other error, or a panic: the daemon is told nothing, so that it does
+//     not go past records that were not processed, and [Run] returns the error.
+//     A program that [Main] runs ends with status 1, and the daemon with all its
+//     shards; a supervisor starts it again at the last checkpoints. Package
+//     worker starts that one shard again.
 //
 // Except for LeaseLost, the context of every method is the lease's own:
 // [Lease.Context].

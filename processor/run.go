@@ -27,8 +27,6 @@ import (
 //   - the daemon could not be understood (see [protocol.Reader]) or written to;
 //   - ctx ended: then it is context.Cause(ctx).
 //
-// With [WithFailureNotice] a failure does not end Run before in has ended.
-//
 // When Run has to end while a method is in work, it cancels the lease's context
 // and waits for the method 3 seconds at most. A Read of in that is in progress
 // when Run returns is left behind until it returns.
@@ -65,14 +63,9 @@ func run(ctx context.Context, p RecordProcessor, in io.Reader, out io.Writer, c 
 		cause = ErrDaemonGone // between two actions: nothing else ends it well
 	}
 	cancel(cause)
-	if r.calls != "" && !r.await() {
-		err = fmt.Errorf("%w; %s did not return within %v of that", err, r.calls, handlerGrace)
+	if r.inWork && !r.await() {
+		err = fmt.Errorf("%w; %s did not return within %v of that", err, r.action, handlerGrace)
 	}
-	return r.named(err)
-}
-
-// named says whose error it is.
-func (r *runner) named(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -103,10 +96,8 @@ type runner struct {
 	checkpointer *Checkpointer
 	delivered    Position // the last record given to p
 
-	action  string // the daemon's action that has not been answered, or ""
-	inWork  bool   // its method has not returned, and is waited for
-	calls   string // the method that has not returned, waited for or not
-	failure error  // after it nothing is processed; see WithFailureNotice
+	action string // the daemon's action that has not been answered, or ""
+	inWork bool   // its method has not returned
 
 	leaseGone bool // no more records, no more checkpoints
 	over      bool // leaseLost, shardEnded or shutdown was received
@@ -158,8 +149,8 @@ func (r *runner) loop(parent context.Context) error {
 		select {
 		case in := <-next:
 			if in.err == io.EOF {
-				if r.failure != nil || r.action == "" {
-					return r.failure
+				if r.action == "" {
+					return nil
 				}
 				return fmt.Errorf("%s was in work: %w", r.action, ErrDaemonGone)
 			}
@@ -168,10 +159,6 @@ func (r *runner) loop(parent context.Context) error {
 			}
 			r.held = in.message
 		case result := <-r.handled:
-			r.calls = ""
-			if !r.inWork {
-				break // it was given up: nothing of it counts any more
-			}
 			r.takeRequests() // those made before the method returned
 			r.inWork = false
 			err = r.returned(result)
@@ -249,7 +236,15 @@ func (r *runner) receive(m protocol.Message) error {
 	case protocol.Initialize:
 		r.begin(m.ShardID)
 		in := InitializeInput{Lease: r.lease, Position: m.Position}
-		r.call(action, func() error { return r.p.Initialize(r.lease.ctx, in) })
+		r.call(action, func() error {
+			err := r.p.Initialize(r.lease.ctx, in)
+			// Not before: Initialize may be what opens the log's file.
+			if err == nil && r.child && m.Position.SequenceNumber == protocol.Latest {
+				r.log.Warn("a shard without a checkpoint starts at the newest record: until its first checkpoint each start, also after a failure, " +
+					"skips what has come before it; with initialPositionInStream = TRIM_HORIZON none does")
+			}
+			return err
+		})
 	case protocol.ProcessRecords:
 		if r.leaseGone {
 			r.log.Warn("the lease has gone, the daemon goes on sending records: not processed", "records", len(m.Records))
@@ -294,9 +289,6 @@ func (r *runner) begin(shardID string) {
 
 func (r *runner) leaseLost(action string) error {
 	r.over = true
-	if r.failure != nil {
-		return r.skip(action)
-	}
 	r.gone(ErrLeaseLost)
 	in := LeaseLostInput{Lease: r.lease}
 	r.call(action, func() error { return r.p.LeaseLost(r.ctx, in) })
@@ -304,12 +296,6 @@ func (r *runner) leaseLost(action string) error {
 }
 
 func (r *runner) shardEnded(action string) error {
-	if r.failure != nil {
-		// Neither a checkpoint over records that nobody processed nor a shard
-		// that is stuck: the action stays open until the daemon goes.
-		r.over, r.atEnd, r.action = true, true, action
-		return nil
-	}
 	if r.leaseGone {
 		// Records were answered for that nobody processed. KCL should not get
 		// here; if it does, the end must not be checkpointed over them.
@@ -324,7 +310,7 @@ func (r *runner) shardEnded(action string) error {
 // call starts one of p's methods.
 func (r *runner) call(action string, method func() error) {
 	r.log.Debug("action", "action", action)
-	r.action, r.inWork, r.calls = action, true, action
+	r.action, r.inWork = action, true
 	go func() {
 		err := errors.New("the method ended its goroutine (runtime.Goexit)")
 		defer func() {
@@ -349,7 +335,7 @@ func (r *runner) skip(action string) error {
 // returned takes what a method returned.
 func (r *runner) returned(err error) error {
 	if err != nil && !errors.Is(err, ErrShutdown) {
-		return r.fail(fmt.Errorf("%s failed: %w", r.action, err))
+		return fmt.Errorf("%s failed: %w", r.action, err)
 	}
 	if err != nil {
 		r.log.Info("the lease has gone", "action", r.action)
@@ -367,20 +353,8 @@ func (r *runner) failed(err error) error {
 		r.log.Info("the lease has gone")
 		r.gone(err)
 	default:
-		return r.fail(fmt.Errorf("work that outlived its batch failed: %w", err))
+		return fmt.Errorf("work that outlived its batch failed: %w", err)
 	}
-	return nil
-}
-
-// fail ends Run with err, or else the lease.
-func (r *runner) fail(err error) error {
-	if r.failureNotice == nil {
-		return err
-	}
-	r.failure = err
-	r.failureNotice(r.named(err))
-	r.gone(err)
-	r.inWork = false // a method that does not return is not waited for
 	return nil
 }
 
@@ -457,12 +431,7 @@ func (r *runner) advance() error {
 		return nil
 	}
 	if r.atEnd && !r.endMade && !r.leaseGone {
-		if err := r.fail(fmt.Errorf("%s: %w", r.action, ErrNoEndCheckpoint)); err != nil {
-			return err
-		}
-	}
-	if r.atEnd && r.failure != nil {
-		return nil
+		return fmt.Errorf("%s: %w", r.action, ErrNoEndCheckpoint)
 	}
 	return r.status()
 }

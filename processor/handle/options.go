@@ -92,8 +92,9 @@ func WithDeadLetter(sink Sink) Option {
 }
 
 // WithEndOnFailure ends the child when a record is given up, in place of a
-// sink: the daemon stops, with every shard of this worker, and the next owner
-// of the shard meets the same record.
+// sink: the daemon stops, with every shard of this host, and the next owner of
+// the shard meets the same record. In package worker the processor fails, and that
+// shard alone starts again.
 func WithEndOnFailure() Option {
 	return option(func(s *settings) { s.endOnFailure = true })
 }
@@ -119,7 +120,8 @@ const (
 	// GoOn waits on for the call to return.
 	GoOn Watch = iota
 	// EndChild ends the child, which stops the daemon with all its shards, for
-	// its supervisor to start again.
+	// its supervisor to start again. In package worker the processor fails, and
+	// its shard starts again when the call has returned.
 	EndChild
 )
 
@@ -127,7 +129,8 @@ const (
 // call, when a handler or a sink has not come on for d: returned, or with one
 // worker gone on to the next record. It looks four times in d. 1 s to 24 h; off
 // by default. The child cannot see the daemon's timeoutInSeconds, which halts
-// Java without a word: d should be less than that.
+// Java without a word: d should be less than that. In package worker that limit
+// fails the processor.
 func WithWatchdog(d time.Duration, then Watch) Option {
 	return option(func(s *settings) { s.watched, s.watchdog, s.then = true, d, then })
 }

@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
@@ -35,11 +37,12 @@ type board struct {
 	batches *prometheus.HistogramVec // durations by shard
 	records *prometheus.HistogramVec // durations by shard
 
-	mu      sync.Mutex // is locked before an entry's
-	about   Status     // what concerns no shard
-	daemons int        // that were started in this Run
-	entries map[string]*entry
-	errors  []Error // newest first
+	mu      sync.Mutex        // is locked before an entry's
+	about   Status            // what concerns no shard
+	daemons int               // that were started in this Run
+	entries map[string]*entry // by lease key, which is the shard's ID in a worker of one stream
+	held    []string          // the lease keys that KCL told last
+	errors  []Error           // newest first
 	// failing has the times of the failures within failsWithin, oldest first.
 	// They outlast the shard's entry, for a shard that fails may be away long.
 	failing map[string][]time.Time
@@ -57,7 +60,7 @@ func (b *board) clear() {
 	b.about.Daemon = Daemon{State: DaemonNew}
 	b.daemons = 0
 	b.entries = make(map[string]*entry)
-	b.errors = nil
+	b.held, b.errors = nil, nil
 	b.failing = make(map[string][]time.Time)
 	b.batches.Reset()
 	b.records.Reset()
@@ -81,9 +84,10 @@ func (b *board) begun() {
 }
 
 // The daemon's course.
-func (b *board) daemonPreparing() { b.daemon(DaemonPreparing) }
-func (b *board) daemonReady()     { b.daemon(DaemonReady) }
-func (b *board) daemonStopping()  { b.daemon(DaemonStopping) }
+func (b *board) daemonPreparing()    { b.daemon(DaemonPreparing) }
+func (b *board) daemonInitializing() { b.daemon(DaemonInitializing) }
+func (b *board) daemonReady()        { b.daemon(DaemonReady) }
+func (b *board) daemonStopping()     { b.daemon(DaemonStopping) }
 
 func (b *board) daemonStarted(pid int) {
 	b.mu.Lock()
@@ -105,6 +109,65 @@ func (b *board) daemonEnded(err error, restarts bool) {
 	}
 	b.about.Daemon.PID = 0
 	b.list("", "", err)
+	b.held = nil
+	for _, e := range b.entries {
+		e.drop(b.now())
+	}
+}
+
+// leases says which leases KCL holds now.
+func (b *board) leases(keys []string) (taken, lost []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	for _, key := range keys {
+		if !slices.Contains(b.held, key) {
+			taken = append(taken, key)
+			b.entry(key).taken(now)
+		}
+	}
+	for _, key := range b.held {
+		if e := b.entries[key]; e != nil && !slices.Contains(keys, key) {
+			lost = append(lost, key)
+			e.lost(now)
+		}
+	}
+	b.held = slices.Clone(keys)
+	return taken, lost
+}
+
+// blocked says whether a shard waits for its parents to be read to their ends.
+func (b *board) blocked(key string, blocked bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	state := ShardStarting
+	if blocked {
+		state = ShardBlocked
+	}
+	b.entry(key).await(state, b.now())
+}
+
+// problem notes what keeps KCL from reading a shard, and returns it.
+func (b *board) problem(key, operation string, causes []engine.Cause) Problem {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	text, advice := explain(operation, b.about.Application, causes)
+	b.list(key, "", errors.New(text))
+	return b.entry(key).problem(b.now(), operation, text, advice)
+}
+
+// recovered says that a shard is read again. It returns false if that is no news.
+func (b *board) recovered(key string) (news bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[key]
+	if e == nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	news, e.shard.Problem = e.shard.Problem != nil, nil
+	return news
 }
 
 func (b *board) daemon(state DaemonState) {
@@ -188,24 +251,31 @@ func (b *board) prune() {
 	}
 }
 
-// shard begins a lease. The counters of an earlier lease of the same shard go
-// on.
+// shard begins a conversation. The counters of an earlier one about the same
+// shard go on.
 func (b *board) shard(shardID string) *shardBoard {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.prune()
+	s := &shardBoard{board: b, entry: b.entry(shardID)}
+	s.entry.begin(s, b.now())
+	return s
+}
+
+// entry returns that of a shard, made if there is none.
+func (b *board) entry(shardID string) *entry {
 	e := b.entries[shardID]
 	if e == nil {
+		now := b.now()
 		e = &entry{
 			batches: b.batches.WithLabelValues(shardID),
 			records: b.records.WithLabelValues(shardID),
-			shard:   Shard{ShardID: shardID},
+			shard:   Shard{ShardID: shardID, State: ShardStarting, Since: now, MillisBehindLatest: processor.UnknownLag},
 		}
+		e.history.begin(now)
 		b.entries[shardID] = e
 	}
-	s := &shardBoard{board: b, entry: e}
-	e.begin(s, b.now())
-	return s
+	return e
 }
 
 func (b *board) status() Status {
@@ -236,24 +306,105 @@ func (b *board) status() Status {
 	return s
 }
 
-// An entry is what the board has of a shard, over all its leases.
+// An entry is what the board has of a shard, over all its conversations.
 type entry struct {
 	batches, records prometheus.Observer
 
 	mu      sync.Mutex
-	lease   *shardBoard // the newest; nil when it has left
+	lease   *shardBoard // the newest conversation; nil when there is none
 	shard   Shard       // without what history tells
 	history history
+}
+
+// set changes the state.
+func (e *entry) set(state ShardState, now time.Time) {
+	if e.shard.State != state {
+		e.shard.State, e.shard.Since = state, now
+	}
+	e.shard.NextTry = time.Time{}
 }
 
 func (e *entry) begin(lease *shardBoard, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lease = lease
-	e.shard.State, e.shard.Since, e.shard.Left = ShardIdle, now, time.Time{}
+	e.set(ShardStarting, now)
+	e.shard.Left = time.Time{}
 	e.shard.InFlight, e.shard.MillisBehindLatest = 0, processor.UnknownLag
 	e.shard.BatchTime = time.Time{}
 	e.history.begin(now)
+}
+
+// taken: the conversation may have begun before this was told.
+func (e *entry) taken(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shard.LeasesTaken++
+	if e.lease == nil {
+		e.set(ShardStarting, now)
+		e.shard.Left = time.Time{}
+	}
+}
+
+// lost: a conversation that goes on will be told. The lease of a shard that has
+// ended is not lost, it is done with.
+func (e *entry) lost(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shard.State != ShardEnded {
+		e.shard.LeasesLost++
+	}
+	if e.lease == nil || e.lease.over {
+		e.leave(now)
+	}
+}
+
+// await is the state of a shard without a conversation.
+func (e *entry) await(state ShardState, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lease == nil && e.shard.Left.IsZero() {
+		e.set(state, now)
+	}
+}
+
+func (e *entry) problem(now time.Time, operation, text, advice string) Problem {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shard.Errors == nil {
+		e.shard.Errors = make(map[string]int64)
+	}
+	e.shard.Errors[operation]++
+	p := &Problem{Text: text, Advice: advice, Since: now, Times: 1}
+	if before := e.shard.Problem; before != nil {
+		p.Since = before.Since
+		if before.Text == text {
+			p.Times += before.Times
+		}
+	}
+	e.shard.Problem = p // a copy of the one before may be in a Status
+	return *p
+}
+
+// drop ends what the shard has, but for a processor that does not return.
+func (e *entry) drop(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.leave(now)
+}
+
+func (e *entry) leave(now time.Time) {
+	if e.shard.State == ShardHung || !e.shard.Left.IsZero() {
+		return
+	}
+	switch e.shard.State {
+	case ShardFailed, ShardEnded, ShardLost:
+	default:
+		e.set(ShardLost, now)
+	}
+	e.history.advance(now)
+	e.lease = nil
+	e.shard.Left, e.shard.InFlight, e.shard.Problem = now, 0, nil
 }
 
 func (e *entry) leftBefore(t time.Time) bool {
@@ -266,6 +417,7 @@ func (e *entry) status(now time.Time) Shard {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.shard
+	s.Errors = maps.Clone(s.Errors)
 	if s.Left.IsZero() {
 		e.history.advance(now)
 		s.RecordsPerSecond = e.history.rate(now)
@@ -274,12 +426,13 @@ func (e *entry) status(now time.Time) Shard {
 	return s
 }
 
-// A shardBoard is where a lease writes. What the processor of an earlier lease
-// of the shard counts after the next has begun is counted, but changes no
+// A shardBoard is where a conversation writes. What the processor of an earlier
+// one of the shard counts after the next has begun is counted, but changes no
 // state.
 type shardBoard struct {
 	board *board
 	entry *entry
+	over  bool // it has failed; guarded by entry.mu
 }
 
 // write calls f with the entry locked, now as its time.
@@ -290,11 +443,35 @@ func (s *shardBoard) write(f func(e *entry, now time.Time)) {
 	f(s.entry, now)
 }
 
-// state is told of each change; nothing else but failed and left makes one.
+// state is told of what the processor is at. One that has failed may return
+// late: that is no news.
 func (s *shardBoard) state(state ShardState) {
 	s.write(func(e *entry, now time.Time) {
-		if e.lease == s && e.shard.State != state {
-			e.shard.State, e.shard.Since = state, now
+		if e.lease == s && !s.over {
+			e.set(state, now)
+		}
+	})
+}
+
+// restarting says that the shard is read again after a while.
+func (s *shardBoard) restarting(delay time.Duration) {
+	s.write(func(e *entry, now time.Time) {
+		if e.lease == s {
+			s.over = true
+			e.set(ShardRestarting, now)
+			e.shard.NextTry = now.Add(delay)
+		}
+	})
+}
+
+// hung says that the processor does not return, and so keeps all others off, also
+// when Java has ended meanwhile.
+func (s *shardBoard) hung() {
+	s.write(func(e *entry, now time.Time) {
+		if e.lease == s || e.lease == nil {
+			e.lease, s.over = s, true
+			e.set(ShardHung, now)
+			e.shard.Left = time.Time{}
 		}
 	})
 }
@@ -345,8 +522,14 @@ func (s *shardBoard) checkpoint(p processor.Position, err error) {
 
 // failed counts a processor that failed.
 func (s *shardBoard) failed(err error) {
-	s.state(ShardFailed)
-	s.write(func(e *entry, _ time.Time) { e.shard.Failures++ })
+	s.write(func(e *entry, now time.Time) {
+		e.shard.Failures++
+		if e.lease == s {
+			s.over = true
+			e.set(ShardFailed, now)
+			e.shard.InFlight = 0
+		}
+	})
 	b := s.board
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -362,19 +545,16 @@ func (s *shardBoard) list(what string, err error) {
 	s.board.list(s.entry.shard.ShardID, what, err)
 }
 
-// left ends the lease; what the board has of it stays for a while.
+// left ends the conversation and nothing follows; what the board has of the shard
+// stays for a while.
 func (s *shardBoard) left() {
 	s.write(func(e *entry, now time.Time) {
 		if e.lease != s {
 			return
 		}
-		switch e.shard.State {
-		case ShardFailed, ShardEnded, ShardLost:
-		default:
-			e.shard.State, e.shard.Since = ShardLost, now
+		if e.shard.State == ShardHung {
+			e.set(ShardLost, now)
 		}
-		e.history.advance(now)
-		e.lease = nil
-		e.shard.Left, e.shard.InFlight = now, 0
+		e.leave(now)
 	})
 }

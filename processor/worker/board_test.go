@@ -66,6 +66,7 @@ func TestBoardOfTheDaemon(t *testing.T) {
 		{b.daemonReady, "ready 11 0 0"},
 		{func() { b.daemonEnded(errors.New("killed"), true) }, "restarting 0 0 1"},
 		{func() { b.daemonStarted(12) }, "starting 12 1 1"},
+		{b.daemonInitializing, "initializing 12 1 1"},
 		{b.daemonReady, "ready 12 1 1"},
 		{b.daemonStopping, "stopping 12 1 1"},
 		{func() { b.daemonEnded(nil, false) }, "stopped 0 1 1"},
@@ -128,6 +129,8 @@ func TestBoardOfALeaseAfterTheNext(t *testing.T) {
 	next := b.shard("shardId-1")
 	next.state(ShardWaiting)
 	before.state(ShardIdle)
+	before.restarting(time.Second)
+	before.hung()
 	before.inFlight(4)
 	before.batchReceived(1, 10, 99)
 	before.left()
@@ -151,12 +154,12 @@ func TestShardsThatLeave(t *testing.T) {
 		}
 		return s
 	}
-	check(t, "held, then left", list(), " c:idle0 d:idle0 a:ended0 b:lost0")
+	check(t, "held, then left", list(), " c:starting0 d:starting0 a:ended0 b:lost0")
 	c.pass(listedFor)
-	check(t, "10 minutes later", list(), " c:idle0 d:idle0 a:ended0 b:lost0")
+	check(t, "10 minutes later", list(), " c:starting0 d:starting0 a:ended0 b:lost0")
 	b.shard("b").batchReceived(1, 1, 0)
 	c.seconds(1)
-	check(t, "and then", list(), " b:idle0 c:idle0 d:idle0")
+	check(t, "and then", list(), " b:starting0 c:starting0 d:starting0")
 	check(t, "records of two leases", b.status().Shards[0].Records, 2)
 }
 

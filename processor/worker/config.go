@@ -3,12 +3,10 @@ package worker
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
@@ -25,7 +23,10 @@ import (
 // default holds, but for what is said here to have another.
 type Config struct {
 	// PropertiesFile is a properties file as kcl-bootstrap takes it. Its
-	// executableName is of no consequence.
+	// executableName has no meaning here. A worker reports to KCL's leader every
+	// 3 s. Set workerMetricsReporterFreqInMillis to the same in all workers of the
+	// application, Amazon's daemons too (30 s by default): a leader takes those
+	// that report less often than it for dead.
 	PropertiesFile string
 
 	// Stream is the name of the stream (streamName).
@@ -47,7 +48,9 @@ type Config struct {
 
 	// InitialPosition is where a shard without a checkpoint starts
 	// (initialPositionInStream). The daemon's default is Latest, which skips
-	// what is there already.
+	// what is there already, at every start until the first checkpoint of the
+	// shard: what comes between a start and the next is not read when nothing was
+	// checkpointed in the first.
 	InitialPosition InitialPosition
 	// InitialTimestamp is the time for AtTimestamp, in whole seconds
 	// (initialPositionInStreamExtended).
@@ -74,7 +77,11 @@ type Config struct {
 	NoEmptyBatches bool
 
 	// FailoverTime is how long a lease lasts that is not renewed, in whole
-	// milliseconds (failoverTimeMillis). Default: 10 s.
+	// milliseconds (failoverTimeMillis). Default: 10 s. The shards of a worker that
+	// died are read again within 20 s, for workers report every 3 s here
+	// (workerMetricsReporterFreqInMillis, the daemon's own is 30 s): 864,000 writes
+	// to DynamoDB per worker and month. All workers of an application must report
+	// as often. When the leader died it takes up to 150 s, until its lock expires.
 	FailoverTime time.Duration
 	// LeaseAssignmentInterval is how often the leader deals out the leases, in
 	// whole milliseconds (leaseAssignmentIntervalMillis). Default: 2 s here,
@@ -85,13 +92,13 @@ type Config struct {
 	MaxLeases int
 	// Table is the name of the lease table (tableName). Default: Application.
 	Table string
-	// ShutdownGrace is how long the daemon waits for processors when it stops,
-	// in whole milliseconds (shutdownGraceMillis). Default: 10 s here; the
-	// daemon's own is none. Less than a millisecond, but not 0, means none.
+	// ShutdownGrace is how long processors may take at a stop, in whole
+	// milliseconds (shutdownGraceMillis). Default: 10 s. Less than a millisecond,
+	// but not 0, means none.
 	ShutdownGrace time.Duration
-	// MessageTimeout ends the daemon when a processor says nothing for so long,
-	// in whole seconds (timeoutInSeconds). Default: never. Package handle's
-	// WithWatchdog is the better way: it says which record it was.
+	// MessageTimeout is how long a processor's method may take, in whole seconds
+	// (timeoutInSeconds): then the processor has failed. Default: for ever.
+	// Package handle's WithWatchdog says which record it was.
 	MessageTimeout time.Duration
 
 	// MetricsLevel is what goes to CloudWatch (metricsLevel). Default: that of
@@ -118,17 +125,25 @@ type Config struct {
 	// claimed: see bootstrap.ClaimWorker. Default: none.
 	StateDir string
 
-	// Restart says when the daemon is started again that has ended by itself,
-	// or because a processor failed. A first one that ends before it was ready
-	// is not, nor is anything when Restart.Limit is negative. Restart.Restarting
-	// is called besides what the worker does itself.
+	// Restart says when Java is started again that has ended by itself or is
+	// silent. A first one that ends before KCL was ready is not, nor is any when
+	// Restart.Limit is negative. Restart.Restarting is called besides what the
+	// worker does itself.
 	Restart bootstrap.RestartPolicy
-	// ReturnGrace is how long the processor of a shard that this worker had
-	// before may take to return before Run gives up, with ErrHung: until it has,
-	// the shard is not read. Default: 1 min.
+	// Silence is how long Java or this process may be silent to the other: then
+	// Java is killed, or gives its leases back and halts. Default: 1 min.
+	Silence time.Duration
+	// EvictFailing gives a shard up to other workers when its processors have
+	// failed three times within an hour. Default: it is kept, and tried again
+	// ever more seldom, at last once a minute.
+	EvictFailing bool
+	// ReturnGrace is how long a processor whose conversation with KCL has ended
+	// may take to return. Then it is reported as hung; its shard is not read
+	// until it has returned. Default: 1 min.
 	ReturnGrace time.Duration
 
-	// Java is the java command or a Java installation; see bootstrap.FindJava.
+	// Java is the java command or a Java installation, of version 17 or later; see
+	// bootstrap.FindJava.
 	Java string
 	// JavaOptions are options of Java's own. Default: none.
 	JavaOptions []string
@@ -136,33 +151,18 @@ type Config struct {
 	ClassPath []string
 	// Fetch says where the daemon's jars come from and are kept.
 	Fetch bootstrap.FetchOptions
-	// LogConfiguration is a logback.xml for the daemon. Default: its log goes
-	// to DaemonLog.
-	LogConfiguration string
-	// DaemonLog gets the daemon's log, in lines. Default: Log, with each line's
-	// level; if that is nil, nobody.
-	DaemonLog io.Writer
-	// DaemonLogLevel is the least level of the daemon's log. The zero value is
-	// slog.LevelInfo.
-	DaemonLogLevel slog.Level
-
-	// Shim is a command that the daemon starts for each shard, in the place of
-	// this program: processor/worker/cmd/kcl-shim, which is smaller. Default:
-	// this program, whose main must begin with Shim().
-	Shim string
-	// Relay has the shims pass on bytes where they could pass on their
-	// descriptors. It is always so on Windows.
-	Relay bool
 
 	// HTTP is the address, HOST:PORT, at which Handler is served while Run
 	// runs; without a host, 127.0.0.1. Default: none.
 	HTTP string
 	// Log gets what the worker does and what it is told of its processors:
 	// starts and stops at Info, failures at Warn and Error, actions at Debug.
-	// Records are never logged. Default: nothing is logged.
+	// It gets KCL's log too, with the attribute "logger": warnings and errors at
+	// their level, what KCL tells at INFO at Debug, and what it tells at DEBUG
+	// below that. Records are never logged. Default: nothing is logged.
 	Log *slog.Logger
-	// Options are for processor.Run; WithStopNotice, WithFailureNotice and
-	// WithCheckpointNotice are the worker's own and must not be among them.
+	// Options are for processor.Run; WithStopNotice and WithCheckpointNotice are
+	// the worker's own and must not be among them.
 	Options []processor.Option
 }
 
@@ -171,7 +171,8 @@ type InitialPosition string
 
 // The initial positions.
 const (
-	// Latest is behind the newest record.
+	// Latest is behind the newest record, of the moment at which the reading
+	// begins.
 	Latest InitialPosition = "LATEST"
 	// TrimHorizon is the oldest record that the stream still has.
 	TrimHorizon InitialPosition = "TRIM_HORIZON"
@@ -203,8 +204,19 @@ const (
 const (
 	defaultShutdownGrace           = 10 * time.Second
 	defaultLeaseAssignmentInterval = 2 * time.Second
-	defaultReturnGrace             = time.Minute
+	// A worker that has died loses its leases when they expire: KCL's leader takes
+	// it for alive until its report is two intervals old, 60 s by KCL's default, and
+	// until then may give it the leases again.
+	defaultReportInterval = 3 * time.Second
+	defaultReturnGrace    = time.Minute
 )
+
+// smoothing goes with defaultReportInterval. KCL smooths the workers' load over
+// reports: these are as many as come in the time of KCL's own, 10 and 0.5.
+var smoothing = map[string]string{
+	"noOfPersistedMetricsPerWorkerMetrics": "40",
+	"workerMetricsEMAAlpha":                "0.07",
+}
 
 // properties returns the daemon's properties that the fields set.
 func (c *Config) properties() map[string]string {
@@ -257,15 +269,16 @@ func (c *Config) properties() map[string]string {
 
 // defaults adds what holds where neither the fields nor the file say anything.
 func (c *Config) defaults(all map[string]string, inFile func(name string) bool) {
-	set := func(name, value string, others ...string) {
+	set := func(name, value string, others ...string) bool {
 		for _, n := range append(others, name) {
 			if _, ok := all[n]; ok || inFile(n) {
-				return
+				return false
 			}
 		}
 		if value != "" {
 			all[name] = value
 		}
+		return value != ""
 	}
 	set("AwsCredentialsProvider", "DefaultCredentialsProvider", "awsCredentialsProvider", "kinesisCredentialsProvider.class")
 	set("kinesisEndpoint", os.Getenv("AWS_ENDPOINT_URL_KINESIS"), "kinesisClient.endpointOverride")
@@ -274,9 +287,22 @@ func (c *Config) defaults(all map[string]string, inFile func(name string) bool) 
 		set("metricsLevel", string(MetricsNone))
 	}
 	set("leaseAssignmentIntervalMillis", millis(defaultLeaseAssignmentInterval))
+	const report, bean = "workerMetricsReporterFreqInMillis", "workerUtilizationAwareAssignmentConfigBean."
+	if set(report, millis(defaultReportInterval), bean+report) {
+		for name, value := range smoothing {
+			set(name, value, bean+name)
+		}
+	}
 	set("shutdownGraceMillis", millis(defaultShutdownGrace))
 	set("callProcessRecordsEvenForEmptyRecordList", "true")
 	set("processingLanguage", "go")
+}
+
+func (c *Config) returnGrace() time.Duration {
+	if c.ReturnGrace == 0 {
+		return defaultReturnGrace
+	}
+	return c.ReturnGrace
 }
 
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
@@ -306,15 +332,13 @@ func (c *Config) validate() error {
 		{"ShutdownGrace", int64(c.ShutdownGrace)},
 		{"MessageTimeout", int64(c.MessageTimeout)},
 		{"ReturnGrace", int64(c.ReturnGrace)},
+		{"Silence", int64(c.Silence)},
 		{"MaxRecords", int64(c.MaxRecords)},
 		{"MaxLeases", int64(c.MaxLeases)},
 	} {
 		if f.value < 0 {
 			wrong("%s is negative", f.name)
 		}
-	}
-	if c.Shim != "" && strings.TrimSpace(c.Shim) != c.Shim {
-		wrong("Shim begins or ends with a space")
 	}
 	return errors.Join(errs...)
 }

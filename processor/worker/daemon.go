@@ -1,41 +1,36 @@
 package worker
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/processor/worker/internal/handover"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 )
 
-// A daemonRun is one Java, from its start to its end.
+// A daemonRun is one Java with KCL, from its start to its end.
 type daemonRun struct {
-	worker   *Worker
-	stop     context.CancelCauseFunc // asks it to stop
-	stopping chan struct{}           // closed when it was asked
-
-	mu      sync.Mutex
-	ready   bool
-	failure *ShardError // why it was asked to stop
-	fatal   error       // likewise; then it is not started again
+	worker         *Worker
+	engine         *engine.Engine
+	messageTimeout time.Duration   // 0 for none
+	stopping       <-chan struct{} // closed when the worker is to stop
+	ctx            context.Context // ends then, and when Java has ended
+	ready          atomic.Bool
+	served         sync.Map // by a conversation's ID, whether it was failed: an *atomic.Bool
 }
 
-// supervise runs the daemon until ctx ends, or until it is not started again.
-func (w *Worker) supervise(ctx context.Context, command bootstrap.Command, environ []string) error {
+// supervise runs one Java after the other until ctx ends, or until none is
+// started again.
+func (w *Worker) supervise(ctx context.Context, p plan) error {
 	everReady := false
 	var last error // of a run after which there is to be no other
 	once := func(ctx context.Context) error {
-		ready, err := w.runDaemon(ctx, command, environ)
+		ready, err := w.runDaemon(ctx, p)
 		everReady = everReady || ready
 		var exit *bootstrap.ExitError
 		if errors.As(err, &exit) && (!everReady || w.config.Restart.Limit < 0) {
@@ -62,201 +57,121 @@ func (w *Worker) supervise(ctx context.Context, command bootstrap.Command, envir
 // errNoRestart hides an error from the restart policy.
 var errNoRestart = errors.New("not to be restarted")
 
-// runDaemon runs Java once, and returns when it and all sessions have ended.
-func (w *Worker) runDaemon(ctx context.Context, command bootstrap.Command, environ []string) (ready bool, err error) {
-	runCtx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	run := &daemonRun{worker: w, stop: stop, stopping: make(chan struct{})}
-	context.AfterFunc(runCtx, func() { close(run.stopping) })
+// runDaemon runs Java once, and returns when it and all conversations have ended.
+func (w *Worker) runDaemon(ctx context.Context, p plan) (ready bool, err error) {
+	runCtx, end := context.WithCancel(ctx)
+	run := &daemonRun{worker: w, messageTimeout: p.messageTimeout, stopping: ctx.Done(), ctx: runCtx}
 	unwatch := context.AfterFunc(ctx, func() {
 		w.board.daemonStopping()
 		w.log.Info("stopping the daemon")
 	})
 	defer unwatch()
-	w.mu.Lock()
-	w.run = run
-	w.mu.Unlock()
-
-	err = command.Run(runCtx, bootstrap.RunOptions{
-		Output: w.daemonLog(), LogLevel: w.config.DaemonLogLevel, Env: environ, Log: w.log,
+	run.engine = engine.New(engine.Config{
+		Command: p.command, Silence: w.config.Silence, StopGrace: p.shutdownGrace,
+		LogLevel: daemonLogLevel(w.log), Log: w.log,
+		Serve: func(lease *engine.Lease) error { return w.serve(run, lease) },
+		Event: run.event,
 		Started: func(pid int) {
 			w.board.daemonStarted(pid)
 			w.log.Info("daemon started", "version", bootstrap.DaemonVersion, "pid", pid)
 		},
-		Holding: func(shards int) {
-			if run.isReady() {
-				w.log.Info("daemon ready", "shards", shards)
-			} else {
-				w.log.Info("shards changed", "shards", shards)
-			}
-		},
 	})
-	stop(nil) // a Java that has ended by itself: its processors hear of it early
-	w.mu.Lock()
-	w.run = nil
-	w.mu.Unlock()
-	if errors.Is(err, bootstrap.ErrSurvivors) {
-		return true, err // which may hold on to the pipes
-	}
-	for _, s := range w.sessionsNow() {
-		<-s.served // a few seconds at most: its input has ended
-	}
-
-	run.mu.Lock()
-	defer run.mu.Unlock()
-	var exit *bootstrap.ExitError
-	switch {
-	case run.fatal != nil:
-		return run.ready, run.fatal
-	case run.failure != nil && ctx.Err() == nil:
-		if !errors.As(err, &exit) {
-			exit = &bootstrap.ExitError{Stopping: true}
-		}
-		return run.ready, restartable{run.failure, exit}
-	case run.failure != nil && err == nil:
-		return run.ready, run.failure // in the last stop
-	}
-	return run.ready, err
+	err = run.engine.Run(ctx)
+	end()
+	w.forget(nil)
+	return run.ready.Load(), err
 }
 
-// isReady says that the daemon has initialised. It returns false if that was
-// said before.
-func (run *daemonRun) isReady() (news bool) {
-	run.mu.Lock()
-	defer run.mu.Unlock()
-	if run.ready {
-		return false
-	}
-	run.ready = true
-	run.worker.board.daemonReady()
-	return true
-}
-
-// shardFailed stops the daemon gracefully, because a processor has failed: the
-// first one counts.
-func (run *daemonRun) shardFailed(shard string, err error) {
+// event takes what KCL tells of itself.
+func (run *daemonRun) event(e engine.Event) {
 	w := run.worker
-	if shard == "" {
-		w.board.failed("", err) // no shard's row shows it
-		shard = "a shard without a name yet"
-	}
-	failures := max(1, w.board.failures(shard))
-	run.mu.Lock()
-	first := run.failure == nil && run.fatal == nil
-	if first {
-		run.failure = &ShardError{ShardID: shard, Failures: failures, Err: err}
-	}
-	run.mu.Unlock()
-	what := "a processor has failed"
-	if failures >= failsOften {
-		what = "a shard fails again and again"
-	}
-	select {
-	case <-run.stopping:
-	default:
-		what += ": the daemon is stopped with all shards, and started again"
-	}
-	w.log.Error(what, "shardId", shard, "failures", failures, "error", err)
-	if first {
-		w.board.daemonStopping()
-		run.stop(err)
+	switch e := e.(type) {
+	case engine.State:
+		if e != engine.Ready {
+			w.board.daemonInitializing()
+			return
+		}
+		run.ready.Store(true)
+		w.board.daemonReady()
+		w.log.Info("daemon ready")
+	case engine.Leases:
+		taken, lost := w.board.leases(e.LeaseKeys)
+		w.forget(e.LeaseKeys)
+		w.log.Info("leases changed", "shards", len(e.LeaseKeys), "taken", taken, "lost", lost)
+	case engine.Task:
+		if e.Task == "BLOCK_ON_PARENT_SHARDS" {
+			w.board.blocked(e.LeaseKey, !e.OK)
+		}
+	case engine.ShardError:
+		problem := w.board.problem(e.LeaseKey, e.Operation, e.Causes)
+		if problem.Times == 1 {
+			w.log.Warn("a shard cannot be read", "shardId", e.LeaseKey, "error", problem.Text, "advice", problem.Advice)
+		}
+	case engine.Recovered:
+		if w.board.recovered(e.LeaseKey) {
+			w.log.Info("the shard is read again", "shardId", e.LeaseKey)
+		}
+	case engine.LeaseBroken:
+		run.broken(e)
+	case engine.LogRecord:
+		w.logDaemon(e)
+	case engine.Stopped:
+		w.log.Info("daemon stopped", "complete", e.Complete, "leasesGivenUp", e.Released)
 	}
 }
 
-// giveUp stops the daemon for good.
-func (run *daemonRun) giveUp(err error) {
-	run.mu.Lock()
-	if run.fatal == nil {
-		run.fatal = err
+// broken takes that KCL found a conversation broken. Its session, if there is one,
+// sees that itself. There is none when the connection could not be made.
+func (run *daemonRun) broken(e engine.LeaseBroken) {
+	w := run.worker
+	failed, ok := run.served.Load(e.Lease)
+	if ok && failed.(*atomic.Bool).Load() {
+		return // it was this side that ended it
 	}
-	run.mu.Unlock()
-	run.stop(err)
+	w.board.failed(e.LeaseKey, errors.New("KCL's conversation about the shard broke off: "+e.Reason))
+	w.log.Warn("KCL's conversation about a shard broke off: it is read again from its last checkpoint", "shardId", e.LeaseKey, "reason", e.Reason)
+	if !ok {
+		time.AfterFunc(minRestartDelay, func() { run.engine.Read(e.LeaseKey) })
+	}
 }
 
-// accept serves a shim that has come.
-func (w *Worker) accept(ctx context.Context, child *handover.Child) {
-	w.mu.Lock()
-	run := w.run
-	if run == nil {
-		// A shim of a Java that has ended.
-		w.mu.Unlock()
-		child.Exit(1)
-		return
-	}
-	s := newSession(w, run)
-	w.sessions[s] = struct{}{}
-	w.mu.Unlock()
-	if run.isReady() {
-		w.log.Info("daemon ready") // Holding waits until the number stands still
-	}
-	// A lease ends with its input, not with ctx: that ends with a stop.
-	s.serve(context.WithoutCancel(ctx), child)
-	w.mu.Lock()
-	delete(w.sessions, s)
-	w.mu.Unlock()
-}
-
-// sessionsNow returns those that there are.
-func (w *Worker) sessionsNow() []*session {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Collect(maps.Keys(w.sessions))
-}
-
-// lastGrace is how long processors may take to return after the last daemon
-// has ended, and with it their contexts. Tests have another.
-var lastGrace = 5 * time.Second
-
-// awaitProcessors waits for them. Not between two daemons: there a shard's next
-// session waits for the one before, and the others need not.
-func (w *Worker) awaitProcessors() error {
-	timer := time.NewTimer(lastGrace)
-	defer timer.Stop()
-	for _, s := range w.sessionsNow() {
-		select {
-		case <-s.ended:
-		case <-timer.C:
-			return fmt.Errorf("%w: that of %s, %v after its lease has ended", ErrHung, s.shard, lastGrace)
+// daemonLogLevel is the least level of KCL's log that log takes. KCL tells at
+// Info what is of interest to those who look for a fault in it.
+func daemonLogLevel(log *slog.Logger) slog.Level {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
+		if log.Enabled(context.Background(), ownLevel(level)) {
+			return level
 		}
 	}
-	return nil
+	return slog.LevelError
 }
 
-// daemonLog returns where the daemon's log goes.
-func (w *Worker) daemonLog() io.Writer {
-	switch {
-	case w.config.DaemonLog != nil:
-		return w.config.DaemonLog
-	case w.config.Log == nil:
-		return io.Discard
+// ownLevel is the level at which a record of KCL's log is logged.
+func ownLevel(level slog.Level) slog.Level {
+	if level < slog.LevelWarn {
+		return level - 4
 	}
-	return logLines{w.log.With("source", "daemon")}
+	return level
 }
 
-// logLines logs the lines of the daemon's log, each at its level. Their form is
-// that of bootstrap: time, level, logger, a dash, the message.
-type logLines struct{ log *slog.Logger }
-
-var daemonLevels = map[string]slog.Level{
-	"TRACE": slog.LevelDebug, "DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo, "WARN": slog.LevelWarn, "ERROR": slog.LevelError,
-}
-
-func (l logLines) Write(p []byte) (int, error) {
-	for line := range bytes.Lines(p) {
-		text := strings.TrimRight(string(line), "\r\n")
-		// What is of another form is standard error: Java's own, or a shim's.
-		level, attrs := slog.LevelWarn, []any(nil)
-		if fields := strings.SplitN(text, " ", 3); len(fields) == 3 {
-			if known, ok := daemonLevels[fields[1]]; ok {
-				level, text = known, strings.TrimLeft(fields[2], " ")
-				if logger, message, ok := strings.Cut(text, " - "); ok {
-					text, attrs = message, []any{"logger", logger}
-				}
+// logDaemon logs a record of KCL's log.
+func (w *Worker) logDaemon(r engine.LogRecord) {
+	attrs := []slog.Attr{slog.String("logger", r.Logger)}
+	if r.LeaseKey != "" {
+		attrs = append(attrs, slog.String("shardId", r.LeaseKey))
+	}
+	if len(r.Causes) > 0 {
+		causes := make([]string, len(r.Causes))
+		for i, c := range r.Causes {
+			causes[i] = c.Class
+			if c.Message != "" {
+				causes[i] += ": " + c.Message
 			}
 		}
-		l.log.Log(context.Background(), level, text, attrs...)
+		attrs = append(attrs, slog.String("causes", strings.Join(causes, "; caused by ")))
 	}
-	return len(p), nil
+	if r.Dropped > 0 {
+		attrs = append(attrs, slog.Int("dropped", r.Dropped))
+	}
+	w.log.LogAttrs(context.Background(), ownLevel(r.Level), r.Message, attrs...)
 }
-
-func randomText() string { return rand.Text()[:8] }

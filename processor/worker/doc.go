@@ -1,70 +1,78 @@
 // Package worker serves all shards of a host in one process, under Amazon's real
 // KCL.
 //
-// The MultiLangDaemon, KCL's engine for other languages, starts a child process
-// for each shard. With this package the child is a shim: it hands its standard
-// input and output over to your process, which serves every shard by a
-// [processor.RecordProcessor] of its own, and waits. So connection pools, caches,
-// metrics and the page are shared, and there is no second tool: [Run] fetches and
-// verifies the daemon's jars, checks the configuration, starts Java, starts it
-// again when it ends, and stops it gracefully when ctx ends.
+// KCL, the Kinesis Client Library, is written in Java. [Run] fetches and verifies
+// its jars, checks the configuration, starts Java, and serves every shard that it
+// takes by a [processor.RecordProcessor] of its own. It starts Java again when
+// that ends, and stops it gracefully when ctx ends. Connection pools, caches,
+// metrics and the page are shared by all shards.
 //
 //	func main() {
-//		worker.Shim() // first: the daemon starts this program once more for each shard
-//		err := worker.Run(ctx, worker.Config{Stream: "orders", Application: "billing", Region: "us-east-1"},
-//			func(shardID string) processor.RecordProcessor { return handle.Record(bill) })
+//		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//		defer stop()
+//		config := worker.Config{Stream: "orders", Application: "billing", Region: "us-east-1"}
+//		err := worker.Run(ctx, config, func(worker.ShardInfo) (processor.RecordProcessor, error) {
+//			return handle.Record(bill), nil
+//		})
 //		...
 //	}
 //
-// Java must be installed, 8 or later.
+// Java must be installed, 17 or later.
 //
 // # Guarantees
 //
 // Those of package processor hold for each shard. Besides:
 //
-//   - Every shard is served in this process, by goroutines of its own, and what
-//     the shims pass on is the daemon's own pipe: no byte is copied where
-//     descriptors can be passed (TestWorkerServesAllShards in tools/e2e,
-//     TestBytesPass, TestShimKeepsNothingOpen).
+//   - Every shard is served in this process, by goroutines of its own, and Java
+//     has no child process (TestWorkerServesAllShards in tools/e2e).
 //   - When ctx ends every shard is told, checkpoints, and gives its lease back
-//     (TestRunServesAndStops, TestWorkerServesAllShards).
-//   - A worker that is killed leaves no shim and no Java: both are gone within 5
-//     seconds (TestWorkerIsKilled in tools/e2e, TestDaemonEndsWithItsWorker). On
-//     systems other than Linux, a Java that holds no shard yet goes when it has
-//     started its first shim.
-//   - A daemon that is killed is started again, under the same worker ID, by
-//     Config.Restart (TestWorkersDaemonIsKilled in tools/e2e).
+//     (TestRunServesAndStops, TestWorkerServesAllShards). A stop that KCL does not
+//     complete is Run's error (TestStopIsNotComplete).
+//   - A worker that is killed leaves no Java (TestWorkerIsKilled in tools/e2e).
+//   - A processor that fails or panics, or that cannot be made, is replaced by a
+//     new one at its shard's last checkpoint; other shards hear nothing of it
+//     (TestFailureRestartsTheShardAlone). So is one that exceeds
+//     Config.MessageTimeout; its late checkpoints are refused
+//     (TestMessageTimeout). What fails in the last stop is not started again
+//     (TestFailureInTheLastStop).
+//   - No batch reaches a processor that has failed, and it never answers for the
+//     end of its shard (TestNoBatchReachesAFailedProcessor).
+//   - A shard that fails again and again waits ever longer, up to a minute
+//     (TestBackoff), and is reported, or given up where Config.EvictFailing says
+//     so (TestShardThatFailsAgainAndAgain).
 //   - Two processors of one shard are never at work in one process, whatever ends
 //     the first: the next is made when it has returned
-//     (TestNeverTwoProcessorsOfAShard); one that does not ends Run
-//     (TestHungProcessorEndsRun).
-//   - A processor that fails or panics takes no other shard's work with it: the
-//     others stop as at any stop, with their checkpoints, then the daemon is
-//     started again; nothing of the failed shard is passed over
-//     (TestWorkersProcessorFails in tools/e2e, TestFailingShardIsNamed).
-//   - A daemon that has never been ready is not started again: what is wrong
-//     with its start is Run's error (TestFirstStartFails).
-//   - Only processes of this user that have a random token get through to the
-//     worker (TestStrangersAreRefused, TestOtherUsersAreRefused,
-//     TestFolderIsPrivate).
-//   - A shim outlives the signals that reach the daemon's process group
-//     (TestShimOutlivesSignals), ends with the status that it is given
-//     (TestStatusPasses), and fails with its worker (TestShimFailsWithItsWorker).
-//   - Spaces in the path of the program or of the folder for temporary files do
-//     no harm (TestExecutableInAFolderWithSpaces, TestListenElsewhere).
+//     (TestNeverTwoProcessorsOfAShard). While one does not return its shard is not
+//     read, which is reported, and the others go on; it ends no Run but the one
+//     that is stopped (TestHungProcessor).
+//   - A Java that ends or is silent is started again, under the same worker ID, by
+//     Config.Restart (TestNeverTwoProcessorsOfAShard, TestWorkersDaemonIsKilled in
+//     tools/e2e). One in which KCL has never been ready is not: what is wrong with
+//     its start is Run's error (TestFirstStartFails).
+//   - What keeps KCL from reading a shard is shown, with what to do
+//     (TestProblemsAreShown).
+//   - No processor is told of the end of a shard that is open, and what is not read
+//     of a stream that was made anew is shown (TestConsumerDeleted and
+//     TestStreamMadeAnew in tools/e2e).
+//   - The shards of a worker that died are read again within 20 s by the leader
+//     (TestFailover in tools/e2e).
 //   - Neither log, metrics nor page have a record's data.
 //
 // # How it works
 //
-// Run listens at a Unix socket in a folder of its own, which only this user may
-// enter, and puts a link to this program there: the daemon's executableName. The
-// daemon starts it for each shard with a hidden argument; [Shim] then passes the
-// descriptors 0 and 1 over the socket (where the system has no such thing, or by
-// Config.Relay, the bytes) and blocks until it is told the status to end with. If
-// the socket ends without one, the worker has died, and the shim ends the daemon.
+// Package bootstrap/engine runs Java with a small entry of this project into
+// Amazon's unchanged jars. Java connects to a Unix socket in a folder that only
+// this user may enter: once for each shard that it reads, and once for all that
+// concerns none. A shard's connection has the messages of the MultiLangDaemon,
+// which processor.Run serves.
 //
-// A shim is small: about 2 MB of memory for a program with this package in it,
-// 1 MB for kcl-shim, which Config.Shim can name.
+// When a processor has failed, KCL is told so first: from then on it makes no
+// checkpoint for it, ends the conversation, and keeps the lease but reads nothing.
+// When nothing of the processor runs any more, and the shard has waited for its
+// turn, KCL is told to read it again from its checkpoint.
+//
+// It is the same on all systems, Windows included. A stop is asked for over the
+// connection, so it needs no signal.
 //
 // # Concurrency
 //

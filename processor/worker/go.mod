@@ -7,7 +7,6 @@ require (
 	github.com/seed96110120/kinesis-client-go/bootstrap v0.1.0
 	github.com/seed96110120/kinesis-client-go/processor v0.1.0
 	github.com/seed96110120/kinesis-client-go/protocol v0.1.0
-	golang.org/x/sys v0.47.0
 )
 
 require (
@@ -19,5 +18,6 @@ require (
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.1 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
+	golang.org/x/sys v0.47.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 )

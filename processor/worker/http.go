@@ -18,8 +18,10 @@ import (
 //   - /metrics is for Prometheus: what [Worker.Collector] has, and what Go and
 //     the process use;
 //   - /healthz answers 200 as long as the process answers at all;
-//   - /readyz answers 200 while the daemon is initialised and takes leases, and
-//     503 with one line that says why it does not.
+//   - /readyz answers 200 while KCL is initialised, takes leases, and none of its
+//     shards fails again and again or has a processor that does not return, with a
+//     line that names the shards that KCL cannot read; and 503 with one line that
+//     says why not.
 //
 // It may be called before Run, and be mounted below a path with
 // [http.StripPrefix]. None of it has a record's data, but for what a handler's
@@ -56,7 +58,7 @@ func newHandler(b *board) http.Handler {
 				text(w, http.StatusServiceUnavailable, "not ready: "+why)
 				return
 			}
-			text(w, http.StatusOK, "ready")
+			text(w, http.StatusOK, "ready"+b.status().unread())
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,18 +81,42 @@ func newHandler(b *board) http.Handler {
 	})
 }
 
-// unready says why the daemon takes no leases; nothing if it does.
+// unread says which shards KCL cannot read. KCL goes on trying, and another worker
+// could not read them either: it is ready all the same.
+func (s Status) unread() string {
+	text := ""
+	for _, shard := range s.Shards {
+		if shard.Left.IsZero() && shard.Problem != nil {
+			text += "; " + shard.ShardID + " cannot be read: " + shard.Problem.Text
+		}
+	}
+	return text
+}
+
+// unready says what is wrong with the worker; nothing if it does its work.
 func (s Status) unready() string {
 	since := func(what string) string { return what + " for " + duration(s.Now.Sub(s.Daemon.Since)) }
 	switch s.Daemon.State {
 	case DaemonReady:
-		return ""
+		var all []string
+		for _, shard := range s.Shards {
+			switch {
+			case !shard.Left.IsZero():
+			case shard.State == ShardHung:
+				all = append(all, shard.ShardID+" is not read: its processor does not return")
+			case shard.FailsRepeatedly:
+				all = append(all, shard.ShardID+" fails again and again")
+			}
+		}
+		return strings.Join(all, "; ")
 	case DaemonNew:
 		return "the worker has not begun"
 	case DaemonPreparing:
 		return since("the daemon's jars have been fetched and verified")
 	case DaemonStarting:
 		return since("the daemon has been starting")
+	case DaemonInitializing:
+		return since("KCL has been initialising")
 	case DaemonStopping:
 		return since("the daemon has been stopping")
 	case DaemonRestarting:

@@ -41,7 +41,7 @@ func TestHandlerAnswers(t *testing.T) {
 		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", "go_goroutines "},
 		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", "process_start_time_seconds "},
 		{"GET", "/healthz", 200, "text/plain; charset=utf-8", "ok\n"},
-		{"GET", "/readyz", 200, "text/plain; charset=utf-8", "ready\n"},
+		{"GET", "/readyz", 200, "text/plain; charset=utf-8", "ready; shardId-000000000002 cannot be read: GetRecords failed\n"},
 		{"GET", "/favicon.ico", 404, "text/plain; charset=utf-8", "not found: there are /, "},
 		{"GET", "/page/style.css", 404, "text/plain; charset=utf-8", "not found: "},
 		{"GET", "/metrics/", 404, "text/plain; charset=utf-8", "not found: "},
@@ -77,7 +77,7 @@ func TestHandlerServesTheStatus(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err)
 	}
-	check(t, "stream, shards, errors", words(got.Stream, len(got.Shards), len(got.Errors)), "stream 3 4")
+	check(t, "stream, shards, errors", words(got.Stream, len(got.Shards), len(got.Errors)), "stream 3 5")
 }
 
 func TestReadiness(t *testing.T) {
@@ -91,6 +91,7 @@ func TestReadiness(t *testing.T) {
 		{func() {}, 503, "not ready: the worker has not begun"},
 		{b.daemonPreparing, 503, "not ready: the daemon's jars have been fetched and verified for 12 s"},
 		{func() { b.daemonStarted(1) }, 503, "not ready: the daemon has been starting for 12 s"},
+		{b.daemonInitializing, 503, "not ready: KCL has been initialising for 12 s"},
 		{b.daemonReady, 200, "ready"},
 		{func() { b.daemonEnded(errors.New("killed"), true) }, 503, "not ready: the daemon has ended, and has been waiting to be started again for 12 s"},
 		{func() { b.daemonStarted(2) }, 503, "not ready: the daemon has been starting for 12 s"},

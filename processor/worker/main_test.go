@@ -4,17 +4,18 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,183 +24,389 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// The test binary is Java too, for what the real one cannot be made to do at a
-// given moment. End to end with the real daemon: tools/e2e.
+// The test binary is Java with KCL too, for what the real one cannot be made to
+// do at a given moment. End to end with the real one: tools/e2e.
 const (
 	javaEnv      = "TEST_JAVA" // which of javas it is
 	javaStateEnv = "TEST_JAVA_STATE"
 )
 
 func TestMain(m *testing.M) {
-	Shim()
 	if name := os.Getenv(javaEnv); name != "" {
-		javas[name](newFakeDaemon())
+		if len(os.Args) == 2 && os.Args[1] == "-version" {
+			fmt.Fprintln(os.Stderr, `openjdk version "17.0.15" 2025-04-15`)
+			os.Exit(0)
+		}
+		javas[name](newFakeJava())
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
-// A fakeDaemon plays the daemon to its children.
-type fakeDaemon struct {
-	executable string // executableName
-	run        int    // how many have been started in this test, from 1
-	stop       chan os.Signal
+// A fakeJava plays Java with KCL to the worker.
+type fakeJava struct {
+	socket, token string
+	silence       time.Duration
+	run           int           // how many have been started in this test, from 1
+	stop          chan struct{} // closed when it is asked to
+
+	mu            sync.Mutex
+	log           *os.File // see rig.told
+	control       net.Conn
+	conversations map[string]*conversation
+	begun         int                      // conversations
+	read          map[string]chan struct{} // by lease key: a value when it is to be read again
 }
 
-func newFakeDaemon() *fakeDaemon {
-	d := &fakeDaemon{stop: make(chan os.Signal, 1)}
-	signal.Notify(d.stop, syscall.SIGTERM)
-	for i, arg := range os.Args {
-		if arg == "--properties-file" {
-			p, err := bootstrap.ReadProperties(os.Args[i+1])
-			if err != nil {
-				panic(err)
-			}
-			d.executable, _ = p.Get("executableName")
-		}
-	}
+func newFakeJava() *fakeJava {
+	j := &fakeJava{stop: make(chan struct{}), conversations: map[string]*conversation{}, read: map[string]chan struct{}{}}
+	args := os.Args[len(os.Args)-4:] // SOCKET PROPERTIES SILENCE_MILLIS LEVEL
+	j.socket = args[0]
+	millis, err := strconv.Atoi(args[2])
+	must(err)
+	j.silence = time.Duration(millis) * time.Millisecond
+	j.token, err = bufio.NewReader(os.Stdin).ReadString('\n')
+	must(err)
+	j.token = strings.TrimSuffix(j.token, "\n")
 	// One file for each run, in the test's folder.
-	for d.run = 1; ; d.run++ {
-		name := filepath.Join(os.Getenv(javaStateEnv), fmt.Sprint(d.run))
-		if f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
-			f.Close()
-			return d
+	for j.run = 1; ; j.run++ {
+		j.log, err = os.OpenFile(filepath.Join(os.Getenv(javaStateEnv), fmt.Sprint(j.run)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			break
 		}
 	}
+	j.tells("level " + args[3])
+	return j
 }
 
-func logged(logger, message string) {
-	fmt.Printf("2026-01-01T00:00:00.000Z INFO  %s - %s\n", logger, message)
-}
-
-func (d *fakeDaemon) initialised() {
-	logged("Scheduler", "Initialization complete. Starting worker loop.")
-}
-
-func (d *fakeDaemon) stopped() {
-	logged("MultiLangDaemon", "Process terminated, will initiate shutdown.")
-	logged("MultiLangDaemon", "Process shutdown is complete.")
-	os.Exit(143)
-}
-
-// A fakeChild is a shard's child.
-type fakeChild struct {
-	*exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-	to  *protocol.Writer
-}
-
-func (d *fakeDaemon) start(shard string) *fakeChild {
-	words := strings.Split(d.executable, " ")
-	c := &fakeChild{Cmd: exec.Command(words[0], words[1:]...)}
-	c.Stderr = os.Stderr
-	var err error
-	if c.in, err = c.StdinPipe(); err != nil {
-		panic(err)
-	}
-	out, err := c.StdoutPipe()
+func must(err error) {
 	if err != nil {
 		panic(err)
 	}
-	c.out, c.to = bufio.NewReader(out), protocol.NewWriter(c.in)
-	if err := c.Start(); err != nil {
-		panic(err)
+}
+
+// tells notes what the test looks at.
+func (j *fakeJava) tells(what string) { fmt.Fprintln(j.log, what) }
+
+func (j *fakeJava) dial(hello map[string]any) net.Conn {
+	conn, err := net.Dial("unix", j.socket)
+	must(err)
+	hello["token"] = j.token
+	must(json.NewEncoder(conn).Encode(hello))
+	return conn
+}
+
+// send sends an event, a JSON object.
+func (j *fakeJava) send(event string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	fmt.Fprintln(j.control, event)
+}
+
+// begin is a start that succeeds; it lives until it is asked to stop.
+func (j *fakeJava) begin() {
+	j.control = j.dial(map[string]any{"connection": "control", "kcl": "3.1.3", "java": "17.0.15"})
+	go j.obey()
+	go func() {
+		for range time.Tick(j.silence / 6) {
+			j.send(`{"event":"heartbeat"}`)
+		}
+	}()
+	j.send(`{"event":"state","state":"initializing"}`)
+	j.send(`{"event":"state","state":"ready"}`)
+}
+
+// obey does what the worker says.
+func (j *fakeJava) obey() {
+	decoder := json.NewDecoder(j.control)
+	for {
+		var c struct {
+			Command, LeaseKey string
+			Lease             int
+		}
+		if decoder.Decode(&c) != nil {
+			os.Exit(2) // the worker has gone
+		}
+		switch c.Command {
+		case "fail":
+			j.tells(fmt.Sprint("fail ", c.Lease))
+		case "read", "evict":
+			j.tells(c.Command + " " + c.LeaseKey)
+			j.again(c.LeaseKey) <- struct{}{}
+		case "stop":
+			j.tells("stop")
+			close(j.stop)
+		}
 	}
-	logged("Scheduler", "Created new shardConsumer for "+shard)
+}
+
+func (j *fakeJava) again(key string) chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.read[key] == nil {
+		j.read[key] = make(chan struct{}, 10)
+	}
+	return j.read[key]
+}
+
+// end ends after a stop.
+func (j *fakeJava) end() {
+	j.send(`{"event":"stopped","released":2,"complete":true}`)
+	os.Exit(0)
+}
+
+// A conversation is that about a shard.
+type conversation struct {
+	java  *fakeJava
+	shard string
+	conn  net.Conn
+	in    *bufio.Reader
+	out   *protocol.Writer
+}
+
+func (j *fakeJava) converse(shard string) *conversation {
+	j.mu.Lock()
+	j.begun++
+	number := j.begun
+	j.mu.Unlock()
+	j.tells(fmt.Sprint("conversation ", number, " ", shard))
+	c := &conversation{java: j, shard: shard}
+	c.conn = j.dial(map[string]any{"connection": "lease", "lease": number, "leaseKey": shard, "shardId": shard, "stream": "stream"})
+	c.in, c.out = bufio.NewReader(c.conn), protocol.NewWriter(c.conn)
 	return c
 }
 
-// do sends an action and waits for its status; it makes no checkpoint fail.
-func (c *fakeChild) do(m protocol.Message) bool {
-	if c.to.Write(m) != nil {
+// do sends an action and waits for its status; it makes no checkpoint fail. It
+// returns false when the conversation has ended.
+func (c *conversation) do(m protocol.Message) bool {
+	if c.out.Write(m) != nil {
 		return false
 	}
 	for {
-		line, err := c.out.ReadString('\n')
+		line, err := c.in.ReadString('\n')
 		switch {
 		case err != nil:
 			return false
 		case strings.Contains(line, `"checkpoint"`):
-			c.to.Write(protocol.Checkpoint{Position: processor.Position{SequenceNumber: "1"}})
+			c.java.tells("checkpoint " + c.shard)
+			c.out.Write(protocol.Checkpoint{Position: processor.Position{SequenceNumber: "1"}})
 		case strings.Contains(line, `"status"`):
 			return true
 		}
 	}
 }
 
-func initialize(shard string) protocol.Message {
-	return protocol.Initialize{ShardID: shard, Position: processor.Position{SequenceNumber: protocol.TrimHorizon}}
+func (c *conversation) initialize() bool {
+	return c.do(protocol.Initialize{ShardID: c.shard, Position: processor.Position{SequenceNumber: protocol.TrimHorizon}})
 }
 
 var batch = protocol.ProcessRecords{Records: []processor.Record{{Data: []byte("data"), SequenceNumber: "1"}}, MillisBehindLatest: 7}
 
-// lose ends a lease as the daemon does.
-func (c *fakeChild) lose() {
-	c.do(protocol.ShutdownRequested{})
-	c.do(protocol.LeaseLost{})
-	c.in.Close()
-	io.Copy(io.Discard, c.out)
-	c.Wait()
+// lose ends a lease as KCL does.
+func (c *conversation) lose() {
+	c.java.tells("lose " + c.shard)
+	if c.do(protocol.ShutdownRequested{}) {
+		c.do(protocol.LeaseLost{})
+	}
+	c.conn.Close()
 }
 
-// javas are the daemons of the tests.
-var javas = map[string]func(*fakeDaemon){
+// serve serves a shard until the stop, over again when a conversation has failed
+// and the shard is to be read.
+func (j *fakeJava) serve(shard string) {
+	for {
+		c := j.converse(shard)
+		for ok := c.initialize(); ok; ok = c.do(batch) {
+			select {
+			case <-j.stop:
+				c.lose()
+				return
+			case <-time.After(time.Millisecond): // the real one's pace is slower
+			}
+		}
+		c.conn.Close()
+		select {
+		case <-j.stop:
+			return
+		case <-j.again(shard):
+		}
+	}
+}
+
+// serveAll serves shards until the stop, and ends.
+func (j *fakeJava) serveAll(shards ...string) {
+	var all sync.WaitGroup
+	for _, shard := range shards {
+		all.Go(func() { j.serve(shard) })
+	}
+	<-j.stop
+	all.Wait()
+	j.end()
+}
+
+// await waits for a file that a processor of the test makes.
+func await(name string) { awaitFile(filepath.Join(os.Getenv(javaStateEnv), name)) }
+
+func awaitFile(name string) {
+	for {
+		if _, err := os.Stat(name); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// javas are those of the tests.
+var javas = map[string]func(*fakeJava){
 	// dies before it is ready.
-	"dies at once": func(*fakeDaemon) {
+	"dies at once": func(*fakeJava) {
 		fmt.Fprintln(os.Stderr, "Error: no memory")
 		os.Exit(1)
 	},
 	// serves two shards until it is asked to stop.
-	"serves": func(d *fakeDaemon) {
-		d.initialised()
-		var all sync.WaitGroup
-		stop := make(chan struct{})
-		for _, shard := range []string{"shard-0", "shard-1"} {
-			all.Go(func() {
-				c := d.start(shard)
-				if !c.do(initialize(shard)) {
-					os.Exit(1)
-				}
-				for {
-					if !c.do(batch) {
-						os.Exit(1)
-					}
-					select {
-					case <-stop:
-						c.lose()
-						return
-					case <-time.After(time.Millisecond): // the real one's pace is slower
-					}
-				}
-			})
-		}
-		<-d.stop
-		close(stop)
-		all.Wait()
-		d.stopped()
+	"serves": func(j *fakeJava) {
+		j.begin()
+		j.send(`{"event":"leases","leaseKeys":["shard-0","shard-1"]}`)
+		j.serveAll("shard-0", "shard-1")
+	},
+	// stops, but not completely.
+	"stops badly": func(j *fakeJava) {
+		j.begin()
+		<-j.stop
+		j.send(`{"event":"stopped","released":0,"complete":false,"reason":"a lease could not be given up"}`)
+		os.Exit(4)
 	},
 	// dies in the first run in the middle of a batch, and serves afterwards.
-	"dies in a batch": func(d *fakeDaemon) {
-		d.initialised()
-		c := d.start("shard-0")
-		if !c.do(initialize("shard-0")) {
-			os.Exit(1)
+	"dies in a batch": func(j *fakeJava) {
+		j.begin()
+		if j.run == 1 {
+			c := j.converse("shard-0")
+			c.initialize()
+			c.out.Write(batch)
+			await("at work")
+			os.Exit(9)
 		}
-		if d.run == 1 {
-			c.to.Write(batch)
-			// The processor tells that it is at work.
-			for {
-				if _, err := os.Stat(filepath.Join(os.Getenv(javaStateEnv), "at work")); err == nil {
-					os.Exit(9)
-				}
-				time.Sleep(time.Millisecond)
+		j.serveAll("shard-0")
+	},
+	// is silent in the first run once a batch is at work, and serves afterwards.
+	"falls silent": func(j *fakeJava) {
+		j.begin()
+		if j.run == 1 {
+			c := j.converse("shard-0")
+			c.initialize()
+			c.out.Write(batch)
+			await("at work")
+			j.mu.Lock() // no heartbeat any more
+			select {}
+		}
+		j.serveAll("shard-0")
+	},
+	// loses a lease in the middle of a batch and takes it again.
+	"loses the lease": func(j *fakeJava) {
+		j.begin()
+		c := j.converse("shard-0")
+		c.initialize()
+		c.out.Write(batch)
+		await("at work")
+		c.conn.Close()
+		j.serveAll("shard-0")
+	},
+	// begins at LATEST, twice, and serves.
+	"starts at LATEST": func(j *fakeJava) {
+		j.begin()
+		for _, shard := range []string{"shard-0", "shard-1"} {
+			c := j.converse(shard)
+			c.do(protocol.Initialize{ShardID: shard, Position: processor.Position{SequenceNumber: protocol.Latest}})
+			c.lose()
+		}
+		j.serveAll("shard-2")
+	},
+	// breaks a conversation off between two actions.
+	"breaks off": func(j *fakeJava) {
+		j.begin()
+		c := j.converse("shard-0")
+		c.initialize()
+		j.send(`{"event":"lost","lease":1,"leaseKey":"shard-0","reason":"not understood"}`)
+		c.conn.Close()
+		<-j.again("shard-0")
+		j.serveAll("shard-0")
+	},
+	// cannot make the connection of a conversation.
+	"cannot connect": func(j *fakeJava) {
+		j.begin()
+		j.send(`{"event":"lost","lease":1,"leaseKey":"shard-0","reason":"not understood"}`)
+		<-j.again("shard-0")
+		j.serveAll("shard-0")
+	},
+	// loses a lease in the middle of a batch and takes it again before that fails.
+	"retakes the lease": func(j *fakeJava) {
+		j.begin()
+		c := j.converse("shard-0")
+		c.initialize()
+		c.out.Write(batch)
+		await("at work")
+		d := j.converse("shard-0")
+		ended := make(chan struct{})
+		go func() {
+			d.initialize() // when the processor of c has returned
+			d.do(protocol.LeaseLost{})
+			d.conn.Close()
+			close(ended)
+		}()
+		must(os.WriteFile(filepath.Join(os.Getenv(javaStateEnv), "waits"), nil, 0o600))
+		io.Copy(io.Discard, c.in)
+		<-ended
+		<-j.again("shard-0")
+		j.serveAll("shard-0")
+	},
+	// goes on sending though a batch has not been answered.
+	"sends on": func(j *fakeJava) {
+		j.begin()
+		c := j.converse("shard-0")
+		c.initialize()
+		for range 3 {
+			c.out.Write(batch)
+		}
+		c.out.Write(protocol.ShardEnded{})
+		for {
+			line, err := c.in.ReadString('\n')
+			if err != nil {
+				break
 			}
+			j.tells("answer " + strings.TrimSpace(line))
 		}
-		c.do(batch)
-		<-d.stop
-		c.lose()
-		d.stopped()
+		<-j.again("shard-0")
+		j.serveAll("shard-0")
+	},
+	// tells of a shard that is blocked, and of one that cannot be read, one thing
+	// after the other as the test has seen the one before.
+	"has problems": func(j *fakeJava) {
+		j.begin()
+		for i, event := range []string{
+			`{"event":"leases","leaseKeys":["shard-0","shard-1"]}`,
+			`{"event":"task","leaseKey":"shard-1","task":"BLOCK_ON_PARENT_SHARDS","ok":false}`,
+			`{"event":"error","leaseKey":"shard-0","operation":"GetRecords","causes":[` +
+				`{"class":"java.util.concurrent.ExecutionException","message":"software.amazon.awssdk.services.kinesis.model.AccessDeniedException"},` +
+				`{"class":"software.amazon.awssdk.services.kinesis.model.AccessDeniedException","message":"User x is not authorized to perform: kinesis:GetRecords on resource y"}]}`,
+			`{"event":"recovered","leaseKey":"shard-0"}`,
+			`{"event":"leases","leaseKeys":["shard-0"]}`,
+		} {
+			await(fmt.Sprint("step ", i))
+			j.send(event)
+		}
+		<-j.stop
+		j.end()
+	},
+	// logs at each level.
+	"logs": func(j *fakeJava) {
+		j.begin()
+		for _, level := range []string{"DEBUG", "INFO", "WARN", "ERROR"} {
+			j.send(`{"event":"log","level":"` + level + `","logger":"a.Logger","message":"told at ` + level + `"}`)
+		}
+		j.send(`{"event":"log","level":"WARN","logger":"b.Logger","message":"last","leaseKey":"shard-0","dropped":3,` +
+			`"causes":[{"class":"a.Outer","message":"it failed"},{"class":"a.Inner","message":""}]}`)
+		<-j.stop
+		j.end()
 	},
 }
 
@@ -223,6 +430,7 @@ func newRig(t *testing.T, java string) *rig {
 	}
 	t.Setenv(javaEnv, java)
 	t.Setenv(javaStateEnv, dir)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // of Java: a race-enabled binary otherwise ends a second late
 	// Of the user's that runs the tests.
 	for _, name := range []string{"AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL_DYNAMODB"} {
 		t.Setenv(name, "")
@@ -239,10 +447,62 @@ func newRig(t *testing.T, java string) *rig {
 	}}
 }
 
-func (r *rig) worker(newProcessor func(string) processor.RecordProcessor) *Worker {
+// worker makes the worker with a function for processors that does not fail.
+func (r *rig) worker(newProcessor func(shard string) processor.RecordProcessor) *Worker {
+	return r.workerOf(func(shard ShardInfo) (processor.RecordProcessor, error) { return newProcessor(shard.ShardID), nil })
+}
+
+func (r *rig) workerOf(newProcessor func(ShardInfo) (processor.RecordProcessor, error)) *Worker {
 	w := New(r.config, newProcessor)
 	w.lock = r.lock
 	return w
+}
+
+// told lists what Java has told in a run.
+func (r *rig) told(t *testing.T, run int) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.state, fmt.Sprint(run)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+// touch tells Java that a moment has come.
+func (r *rig) touch(name string) { must(os.WriteFile(filepath.Join(r.state, name), nil, 0o600)) }
+
+// A tap is a log that a test can wait for.
+type tap struct {
+	slog.Handler
+	lines chan string
+}
+
+// logTo has the worker log to a tap of a level.
+func (r *rig) logTo(level slog.Level) *tap {
+	t := &tap{lines: make(chan string, 10_000)}
+	t.Handler = slog.NewTextHandler(t, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})
+	r.config.Log = slog.New(t.Handler)
+	return t
+}
+
+func (t *tap) Write(p []byte) (int, error) {
+	t.lines <- strings.TrimSpace(string(p))
+	return len(p), nil
+}
+
+// await returns the next line with a part.
+func (t *tap) await(part string) string {
+	for line := range t.lines {
+		if strings.Contains(line, part) {
+			return line
+		}
+	}
+	return ""
 }
 
 // runs counts how often Java was started.

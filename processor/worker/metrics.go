@@ -86,11 +86,20 @@ var (
 		"Records that the dead-letter sink took. Processors of package handle alone.",
 		shardLabel)
 	failuresDesc = desc("shard_failures_total",
-		"Processors that failed; each failure restarts the daemon.",
+		"Processors that failed.",
 		shardLabel)
 	failsRepeatedlyDesc = desc("shard_fails_repeatedly",
 		"1 for a shard whose processors failed 3 times or more within the last hour.",
 		shardLabel)
+	takenDesc = desc("shard_leases_taken_total",
+		"Times that this worker got the shard's lease.",
+		shardLabel)
+	lostDesc = desc("shard_leases_lost_total",
+		"Times that this worker lost the shard's lease to another, or let it run out; not at a stop.",
+		shardLabel)
+	errorsDesc = desc("shard_errors_total",
+		"What KCL could not do for the shard, by its operation; told once in 5 s at most.",
+		shardLabel, "operation")
 	stateDesc = desc("shard_state",
 		"1 for the state that the shard is in, 0 for the others.",
 		shardLabel, "state")
@@ -98,7 +107,7 @@ var (
 	descs = []*prometheus.Desc{
 		infoDesc, startDesc, upDesc, readyDesc, restartsDesc,
 		lagDesc, recordsDesc, bytesDesc, inFlightDesc, checkpointAgeDesc,
-		retriesDesc, deadLettersDesc, failuresDesc, failsRepeatedlyDesc, stateDesc,
+		retriesDesc, deadLettersDesc, failuresDesc, failsRepeatedlyDesc, takenDesc, lostDesc, errorsDesc, stateDesc,
 	}
 )
 
@@ -145,6 +154,11 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		counter(deadLettersDesc, float64(shard.DeadLetters), id)
 		counter(failuresDesc, float64(shard.Failures), id)
 		gauge(failsRepeatedlyDesc, number(shard.FailsRepeatedly), id)
+		counter(takenDesc, float64(shard.LeasesTaken), id)
+		counter(lostDesc, float64(shard.LeasesLost), id)
+		for operation, n := range shard.Errors {
+			counter(errorsDesc, float64(n), id, operation)
+		}
 		for _, state := range shardStates {
 			gauge(stateDesc, number(state == shard.State), id, string(state))
 		}

@@ -46,6 +46,7 @@ func busyBoard() (*board, *clock) {
 	b.daemonEnded(errors.New("killed"), true)
 	b.daemonStarted(2)
 	b.daemonReady()
+	b.leases([]string{"shardId-000000000000", "shardId-000000000001", "shardId-000000000002"})
 	left := b.shard("shardId-000000000000")
 	left.batchReceived(1, 10, 1000)
 	left.inFlight(1)
@@ -63,6 +64,8 @@ func busyBoard() (*board, *clock) {
 	s.deadLettered(errors.New("bad"))
 	s.checkpoint(processor.Position{SequenceNumber: "5"}, nil)
 	b.shard("shardId-000000000002") // has had no batch
+	b.problem("shardId-000000000002", "GetRecords", nil)
+	b.leases([]string{"shardId-000000000001", "shardId-000000000002"})
 	c.seconds(4)
 	return b, c
 }

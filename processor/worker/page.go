@@ -82,7 +82,8 @@ type page struct {
 	Records int64
 	// The course of the greatest lag and of the sum of the rates.
 	LagSpark, RateSpark spark
-	Failing             []row
+	Failing, Hung       []row
+	Problems            []row // that KCL has with a shard
 	Errors              []failure
 }
 
@@ -91,7 +92,7 @@ type row struct {
 	Shard
 	Prefix, Number      string // of its ID
 	Kind                string // of its state
-	Age                 string // of the state, where it says something
+	Age                 string // of the state, where it says something; or when it ends
 	Checkpoint          string // "" for none
 	CheckpointAge       time.Duration
 	LagSpark, RateSpark spark
@@ -116,8 +117,14 @@ func newPage(s Status) page {
 	}
 	for _, shard := range s.Shards {
 		r := newRow(shard, s.Now)
-		if shard.FailsRepeatedly {
+		switch {
+		case shard.State == ShardHung:
+			p.Hung = append(p.Hung, r)
+		case shard.FailsRepeatedly:
 			p.Failing = append(p.Failing, r)
+		}
+		if shard.Problem != nil {
+			p.Problems = append(p.Problems, r)
 		}
 		if !shard.Left.IsZero() {
 			p.Left = append(p.Left, r)
@@ -158,6 +165,12 @@ func newRow(s Shard, now time.Time) row {
 	if s.State != ShardIdle && (s.State != ShardProcessing || age >= slowBatch) {
 		r.Age = ago(age)
 	}
+	if s.State == ShardRestarting {
+		r.Age = "now"
+		if wait := s.NextTry.Sub(now); wait > 0 {
+			r.Age = "in " + ago(wait)
+		}
+	}
 	// What tells shards apart is the number behind the zeros.
 	r.Number = strings.TrimLeft(strings.TrimPrefix(s.ShardID, "shardId-"), "0")
 	if r.Number == "" && s.ShardID != "" {
@@ -195,7 +208,7 @@ func shardKind(s ShardState) string {
 	switch s {
 	case ShardIdle, ShardProcessing:
 		return "good"
-	case ShardFailed:
+	case ShardFailed, ShardRestarting, ShardHung:
 		return "bad"
 	case ShardLost, ShardEnded:
 		return "gone"
@@ -212,7 +225,9 @@ func waiting(s Status) string {
 	case DaemonPreparing:
 		return "The daemon’s jars are being fetched and verified. They are kept: the next start does without."
 	case DaemonStarting:
-		return "The daemon is starting; the first shard takes up to a minute: Java starts, lists the stream’s shards, and takes leases."
+		return "Java is starting; the first shard takes up to a minute."
+	case DaemonInitializing:
+		return "KCL looks for its tables and the stream’s shards, and takes leases. The first start of an application takes a minute."
 	case DaemonReady:
 		return "The daemon is ready and waits for a lease. Leases are dealt out every few seconds; where other workers of the application have them all, one is passed on when the load is balanced or a worker leaves."
 	case DaemonStopping:

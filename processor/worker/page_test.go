@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
@@ -42,7 +43,9 @@ func TestPageOfShards(t *testing.T) {
 	s.inFlight(1234)
 	c.seconds(11)
 	s.checkpoint(processor.Position{SequenceNumber: "4965", SubSequenceNumber: 3}, nil)
-	b.shard("shardId-000000000000").batchReceived(1, 1, 0)
+	idle := b.shard("shardId-000000000000")
+	idle.batchReceived(1, 1, 0)
+	idle.state(ShardIdle)
 	failed := b.shard("shardId-000000000001")
 	for range 3 {
 		failed.failed(errors.New("cannot store"))
@@ -55,7 +58,7 @@ func TestPageOfShards(t *testing.T) {
 
 	check(t, "the head", text(t, b, "<header>", "<section"), "stream | daemon ready for 1 min 16 s | Application | app | Worker | worker-1 | Region | us-east-1"+
 		" | Up | 1 min 26 s | Restarts of the daemon | 0 | Java | pid 4711"+
-		" | shardId-000000000001 fails again and again: 3 times or more within the last hour. Each failure restarts the daemon, and all shards wait. The last errors say why.")
+		" | shardId-000000000001 fails again and again: 3 times or more within the last hour. Nothing behind the last checkpoint is passed over. The last errors say why.")
 	check(t, "the sums", text(t, b, `<section class="tiles"`, "</section>"), `aria-label="All shards"> | Greatest lag | 1 min 30 s | `+"\u00a0"+` | Records per second | 0 | 3,001 so far | Shards | 3 | Records in flight | 1,234`)
 	check(t, "the shards", text(t, b, "<tbody", "</tbody>"), `role="rowgroup"> | shardId-000000000000 | idle | 0 ms | 0 | 0 | none yet | 0`+
 		` | shardId-000000000001 | failed 1 min | unknown | 0 | 0 | none yet | 3 again and again 1 retry`+
@@ -91,6 +94,40 @@ func TestPageNamesAllThatFail(t *testing.T) {
 	}
 	got := text(t, b, `<p class="alarm"`, "</p>")
 	if !strings.Contains(got, "a, b fail again and again: 3 times") {
+		t.Error(got)
+	}
+}
+
+// What keeps a shard from being read is said, with what to do.
+func TestPageOfTrouble(t *testing.T) {
+	b, c := testBoard()
+	b.daemonReady()
+	b.leases([]string{"a", "b", "c", "d"})
+	b.blocked("a", true)
+	b.problem("b", "GetRecords", []engine.Cause{{Class: "x.ExpiredIteratorException", Message: "old"}})
+	hung := b.shard("c")
+	hung.failed(errors.New("slow"))
+	hung.hung()
+	restarts := b.shard("d")
+	restarts.failed(errors.New("cannot"))
+	restarts.restarting(70 * time.Second)
+	c.seconds(8)
+	b.problem("b", "GetRecords", []engine.Cause{{Class: "x.ExpiredIteratorException", Message: "old"}})
+	head := text(t, b, "<header>", "<section")
+	for _, want := range []string{
+		"c: the processor does not return. The shard is not read until it has.",
+		"b cannot be read: GetRecords: ExpiredIteratorException: old. For 8.0 s, 2 times. What to do: KCL gets another iterator by itself",
+	} {
+		if !strings.Contains(head, want) {
+			t.Errorf("%q is not in %q", want, head)
+		}
+	}
+	check(t, "the shards", text(t, b, "<tbody", "</tbody>"), `role="rowgroup"> | a | blocked 8.0 s | unknown | 0 | 0 | none yet | 0`+
+		` | b | starting 8.0 s | unknown | 0 | 0 | none yet | 0`+
+		` | c | hung 8.0 s | unknown | 0 | 0 | none yet | 1`+
+		` | d | restarting in 1 min | unknown | 0 | 0 | none yet | 1`)
+	c.seconds(63)
+	if got := text(t, b, "<tbody", "</tbody>"); !strings.Contains(got, "d | restarting now") {
 		t.Error(got)
 	}
 }

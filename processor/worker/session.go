@@ -5,186 +5,208 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/handle"
-	"github.com/seed96110120/kinesis-client-go/processor/worker/internal/handover"
+	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// A session is a lease of a shard: from the shim that the daemon has started
-// for it until nothing of its processor runs any more. It is the
-// RecordProcessor that processor.Run has, and stands before the user's.
+// A session is one conversation about a shard: from KCL's first message until
+// nothing of its processor runs any more. It is the RecordProcessor that
+// processor.Run has, and stands before the user's.
 type session struct {
 	worker *Worker
 	run    *daemonRun
+	lease  *engine.Lease
+	board  *shardBoard
+	shard  *shard
+	before *session                // of the same shard; nil for none
+	cancel context.CancelCauseFunc // of processor.Run
+	broken atomic.Bool             // the connection, by KCL or by fail
+	failed *atomic.Bool            // by fail; daemonRun.served has it too
 
+	// work is held while one of inner's methods is at work.
+	work  sync.Mutex
 	inner processor.RecordProcessor // nil before Initialize
 	own   bool                      // inner tells the board itself
+	over  bool                      // processor.Run has returned: no more calls
+	final bool                      // the end of the lease, or of the shard, was answered
 
-	mu     sync.Mutex
-	shard  string      // its ID; empty before Initialize
-	board  *shardBoard // nil before Initialize
-	failed bool
-	calls  int  // of inner's methods that have not returned
-	over   bool // processor.Run has returned: no more calls
+	mu      sync.Mutex
+	failure error         // the first one
+	since   time.Time     // when Initialize returned, zero before
+	worked  time.Duration // from then to the failure
 
-	served chan struct{} // closed when processor.Run has returned
-	idle   chan struct{} // closed when over, and no call is left
-	ended  chan struct{} // closed when nothing of the processor runs
+	hung  chan struct{} // closed when the processor has not returned in time
+	ended chan struct{} // closed when nothing of the processor, or of one before, runs
 }
 
-func newSession(w *Worker, run *daemonRun) *session {
-	return &session{worker: w, run: run, served: make(chan struct{}), idle: make(chan struct{}), ended: make(chan struct{})}
+// serve serves a conversation. Its error says that the shard is not to be read
+// on; settle sees to that.
+func (w *Worker) serve(run *daemonRun, lease *engine.Lease) error {
+	s := &session{worker: w, run: run, lease: lease, failed: new(atomic.Bool), hung: make(chan struct{}), ended: make(chan struct{})}
+	run.served.Store(lease.ID, s.failed)
+	s.shard, s.before = w.claim(s)
+	s.board = w.board.shard(lease.LeaseKey)
+	// A conversation ends with its input, not with run: that ends with a stop.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(run.ctx))
+	defer cancel(nil)
+	s.cancel = cancel
+	options := append(w.config.Options[:len(w.config.Options):len(w.config.Options)],
+		processor.WithStopNotice(run.stopping), processor.WithCheckpointNotice(s.board.checkpoint))
+	err := processor.Run(ctx, s, input{s}, output{s}, options...)
+	switch {
+	case err == nil && !s.final:
+		err = processor.ErrDaemonGone
+	case err != nil && !s.broken.Load():
+		s.fail(err)
+	}
+	if err != nil {
+		lease.Fail() // before settle has KCL read the shard again
+	}
+	go s.settle(err)
+	return err
 }
 
-// serve serves a shim until its lease has ended, and then waits until nothing
-// of the processor runs.
-func (s *session) serve(ctx context.Context, child *handover.Child) {
-	defer close(s.ended)
-	options := append(s.worker.config.Options[:len(s.worker.config.Options):len(s.worker.config.Options)],
-		processor.WithStopNotice(s.run.stopping),
-		processor.WithFailureNotice(s.fail),
-		processor.WithCheckpointNotice(func(p processor.Position, err error) { s.board.checkpoint(p, err) }))
-	err := processor.Run(ctx, s, child.In, child.Out, options...)
-	status := 0
-	if err != nil && !s.hasFailed() {
-		// What the daemon says cannot be understood, or it has gone.
-		status = 1
-		if !errors.Is(err, processor.ErrDaemonGone) {
-			s.fail(err)
+// An input is what KCL says in a conversation. When that was failed, it ends with
+// the failure, not because of the closed connection.
+type input struct{ s *session }
+
+func (in input) Read(p []byte) (int, error) {
+	n, err := in.s.lease.Read(p)
+	if err != nil {
+		in.s.broken.Store(true)
+		in.s.mu.Lock()
+		defer in.s.mu.Unlock()
+		if in.s.failure != nil {
+			err = in.s.failure
 		}
 	}
-	child.Exit(status)
-	close(s.served)
-	s.finish()
+	return n, err
 }
 
-// fail says that the shard's processor has failed.
+// An output is what KCL is told in a conversation.
+type output struct{ s *session }
+
+func (out output) Write(p []byte) (int, error) {
+	n, err := out.s.lease.Write(p)
+	if err != nil {
+		out.s.broken.Store(true)
+	}
+	return n, err
+}
+
+// fail ends the conversation because of its processor. The first failure counts.
 func (s *session) fail(err error) {
 	s.mu.Lock()
-	s.failed = true
-	shard, board := s.shard, s.board
-	s.mu.Unlock()
-	if board != nil {
-		board.failed(err)
-	}
-	s.run.shardFailed(shard, err)
-}
-
-func (s *session) hasFailed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.failed
-}
-
-// state tells the board, but for one that has failed: a call that was given up
-// may return later.
-func (s *session) state(state ShardState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.failed {
-		s.board.state(state)
-	}
-}
-
-// finish waits until nothing of the processor runs.
-func (s *session) finish() {
-	s.mu.Lock()
-	s.over = true
-	if s.calls == 0 {
-		close(s.idle)
-	}
-	s.mu.Unlock()
-	<-s.idle
-	if p, ok := s.inner.(interface{ Done() <-chan struct{} }); ok {
-		<-p.Done()
-	}
-	if s.board != nil {
-		s.board.left()
-	}
-	s.worker.shards.release(s.shard, s)
-}
-
-// call calls one of inner's methods, unless the lease is over.
-func (s *session) call(method func() error) error {
-	s.mu.Lock()
-	if s.over {
+	if s.failure != nil {
 		s.mu.Unlock()
-		return processor.ErrShutdown
+		return
 	}
-	s.calls++
+	s.failure = err
+	s.failed.Store(true)
+	s.lease.Fail() // first: from here on KCL makes no checkpoint of it
+	if !s.since.IsZero() {
+		s.worked = time.Since(s.since)
+	}
 	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.calls--
-		if s.over && s.calls == 0 {
-			close(s.idle)
-		}
-		s.mu.Unlock()
-	}()
-	return method()
+	s.board.failed(err)
+	s.cancel(err)
+	key := s.lease.LeaseKey
+	failures := s.worker.board.failures(key)
+	what := "a processor has failed"
+	if failures >= failsOften {
+		what = "a shard fails again and again"
+	}
+	s.worker.log.Error(what, "shardId", key, "failures", failures, "error", err)
 }
 
-// Initialize makes the shard's processor, once that of an earlier lease has
-// returned.
+// Initialize makes the shard's processor, once that of an earlier conversation
+// has returned.
 func (s *session) Initialize(ctx context.Context, in processor.InitializeInput) error {
-	return s.call(func() error { return s.initialize(ctx, in) })
+	return s.call(func() error {
+		if in.Position.SequenceNumber == protocol.Latest {
+			s.worker.latest.Do(func() {
+				s.worker.log.Warn("a shard without a checkpoint starts at the newest record: until its first checkpoint each start, also after a failure, "+
+					"skips what has come before it; with InitialPosition TRIM_HORIZON none does", "shardId", s.lease.LeaseKey)
+			})
+		}
+		if err := s.await(ctx); err != nil {
+			return err
+		}
+		return s.limit("initialize", func() error {
+			inner, err := s.worker.newProcessor(ShardInfo{Stream: s.lease.Stream, ShardID: s.lease.ShardID})
+			if err != nil {
+				return fmt.Errorf("cannot make a processor: %w", err)
+			}
+			if inner == nil {
+				return errors.New("the function that makes processors has returned nil")
+			}
+			if p, ok := inner.(interface{ Observe(handle.Observer) }); ok {
+				p.Observe(s.observer())
+				s.own = true
+			}
+			s.inner = inner
+			if err := inner.Initialize(ctx, in); err != nil {
+				return err
+			}
+			s.mu.Lock()
+			s.since = time.Now()
+			s.mu.Unlock()
+			s.board.state(ShardIdle)
+			return nil
+		})
+	})
 }
 
-func (s *session) initialize(ctx context.Context, in processor.InitializeInput) error {
-	shard := in.Lease.ShardID()
-	s.mu.Lock()
-	s.shard, s.board = shard, s.worker.board.shard(shard)
-	s.mu.Unlock()
-	if err := s.await(ctx, shard); err != nil {
-		return err
-	}
-	inner := s.worker.newProcessor(shard)
-	if inner == nil {
-		return errors.New("there is no processor: the function that makes them has returned nil")
-	}
-	if p, ok := inner.(interface{ Observe(handle.Observer) }); ok {
-		p.Observe(s.observer())
-		s.own = true
-	}
-	s.inner = inner
-	if err := inner.Initialize(ctx, in); err != nil {
-		return err
-	}
-	s.state(ShardIdle)
-	return nil
-}
-
-// await takes the shard over from the session before.
-func (s *session) await(ctx context.Context, shard string) error {
-	before := s.worker.shards.claim(shard, s)
-	if before == nil {
+// await waits until no other processor of the shard is at work.
+func (s *session) await(ctx context.Context) error {
+	if s.before == nil {
 		return nil
 	}
 	select {
-	case <-before.ended:
+	case <-s.before.ended:
 		return nil
 	default:
 	}
-	s.state(ShardWaiting)
-	s.worker.log.Warn("the shard's processor of before has not returned: waiting for it", "shardId", shard)
-	grace := s.worker.config.ReturnGrace
-	if grace == 0 {
-		grace = defaultReturnGrace
-	}
+	s.board.state(ShardWaiting)
+	s.worker.log.Warn("the shard's processor of before has not returned: waiting for it", "shardId", s.lease.LeaseKey)
+	grace := s.worker.config.returnGrace()
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case <-before.ended:
+	case <-s.before.ended:
+		s.board.state(ShardStarting)
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-timer.C:
-		err := fmt.Errorf("%w: that of %s, %v after another was due; end the process, and find what it waits for", ErrHung, shard, grace)
-		s.run.giveUp(err)
-		return err
+		return fmt.Errorf("%w: that of before, %v after another was due", ErrHung, grace)
 	}
+}
+
+// call calls one of inner's methods. None begins when processor.Run has returned.
+func (s *session) call(method func() error) error {
+	s.work.Lock()
+	defer s.work.Unlock()
+	if s.over {
+		return processor.ErrShutdown
+	}
+	return method()
+}
+
+// limit fails the conversation when a method does not return in time.
+func (s *session) limit(action string, method func() error) error {
+	if limit := s.run.messageTimeout; limit > 0 {
+		timer := time.AfterFunc(limit, func() {
+			s.fail(fmt.Errorf("%s has not returned within %v, the time limit for a message (timeoutInSeconds)", action, limit))
+		})
+		defer timer.Stop()
+	}
+	return method()
 }
 
 // observer tells the board what package handle's processors alone know.
@@ -207,20 +229,19 @@ func (s *session) ProcessRecords(ctx context.Context, in processor.ProcessRecord
 			bytes += int64(len(in.Records[i].Data))
 		}
 		s.board.batchReceived(len(in.Records), bytes, in.MillisBehindLatest)
-		s.state(ShardProcessing)
+		s.board.state(ShardProcessing)
 		began := time.Now()
 		if !s.own {
 			s.board.inFlight(len(in.Records))
 		}
-		err := s.inner.ProcessRecords(ctx, in)
-		if err != nil {
+		if err := s.limit("processRecords", func() error { return s.inner.ProcessRecords(ctx, in) }); err != nil {
 			return err
 		}
 		if !s.own {
 			s.board.inFlight(0)
 			s.board.batchFinished(time.Since(began))
 		}
-		s.state(ShardIdle)
+		s.board.state(ShardIdle)
 		return nil
 	})
 }
@@ -228,53 +249,29 @@ func (s *session) ProcessRecords(ctx context.Context, in processor.ProcessRecord
 // ShutdownRequested is passed on.
 func (s *session) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
 	return s.call(func() error {
-		s.state(ShardStopping)
-		return s.inner.ShutdownRequested(ctx, in)
+		s.board.state(ShardStopping)
+		return s.limit("shutdownRequested", func() error { return s.inner.ShutdownRequested(ctx, in) })
 	})
 }
 
 // LeaseLost is passed on.
 func (s *session) LeaseLost(ctx context.Context, in processor.LeaseLostInput) error {
 	return s.call(func() error {
-		s.state(ShardLost)
-		return s.inner.LeaseLost(ctx, in)
+		s.board.state(ShardLost)
+		err := s.limit("leaseLost", func() error { return s.inner.LeaseLost(ctx, in) })
+		s.final = err == nil || errors.Is(err, processor.ErrShutdown)
+		return err
 	})
 }
 
 // ShardEnded is passed on.
 func (s *session) ShardEnded(ctx context.Context, in processor.ShardEndedInput) error {
 	return s.call(func() error {
-		err := s.inner.ShardEnded(ctx, in)
+		err := s.limit("shardEnded", func() error { return s.inner.ShardEnded(ctx, in) })
 		if err == nil {
-			s.state(ShardEnded)
+			s.board.state(ShardEnded)
 		}
+		s.final = err == nil || errors.Is(err, processor.ErrShutdown)
 		return err
 	})
-}
-
-// shards knows the newest session of each shard.
-type shards struct {
-	mu     sync.Mutex
-	newest map[string]*session
-}
-
-// claim makes s the shard's session, and returns the one before, nil for none.
-func (h *shards) claim(shard string, s *session) (before *session) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.newest == nil {
-		h.newest = make(map[string]*session)
-	}
-	before = h.newest[shard]
-	h.newest[shard] = s
-	return before
-}
-
-// release forgets a session that has ended.
-func (h *shards) release(shard string, s *session) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.newest[shard] == s {
-		delete(h.newest, shard)
-	}
 }

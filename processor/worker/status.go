@@ -44,13 +44,14 @@ type DaemonState string
 
 // The states of a daemon, in their order.
 const (
-	DaemonNew        DaemonState = "new"        // Run has not begun
-	DaemonPreparing  DaemonState = "preparing"  // jars are fetched and verified
-	DaemonStarting   DaemonState = "starting"   // Java runs, and has not initialised
-	DaemonReady      DaemonState = "ready"      // it takes leases
-	DaemonStopping   DaemonState = "stopping"   // it was asked to stop
-	DaemonRestarting DaemonState = "restarting" // it has ended and will be started again
-	DaemonStopped    DaemonState = "stopped"    // it has ended for good
+	DaemonNew          DaemonState = "new"          // Run has not begun
+	DaemonPreparing    DaemonState = "preparing"    // jars are fetched and verified
+	DaemonStarting     DaemonState = "starting"     // Java starts
+	DaemonInitializing DaemonState = "initializing" // KCL looks for tables, stream and leases
+	DaemonReady        DaemonState = "ready"        // it takes leases
+	DaemonStopping     DaemonState = "stopping"     // it was asked to stop
+	DaemonRestarting   DaemonState = "restarting"   // it has ended and will be started again
+	DaemonStopped      DaemonState = "stopped"      // it has ended for good
 )
 
 // Shard is what is known of a shard that this worker has or had.
@@ -88,11 +89,32 @@ type Shard struct {
 	CheckpointTime time.Time          `json:"checkpointTime,omitzero"`
 	// Failures counts its processors that failed.
 	Failures int `json:"failures"`
-	// FailsRepeatedly: 3 of them or more failed within the last hour. Each
-	// failure restarts the daemon, which stops all other shards for seconds.
+	// FailsRepeatedly: 3 of them or more failed within the last hour.
 	FailsRepeatedly bool `json:"failsRepeatedly"`
+	// NextTry is when a shard that is restarting is read again; else zero.
+	NextTry time.Time `json:"nextTry,omitzero"`
+	// LeasesTaken and LeasesLost count how often this worker got the shard's
+	// lease, and how often another got it or it ran out.
+	LeasesTaken int64 `json:"leasesTaken"`
+	LeasesLost  int64 `json:"leasesLost"`
+	// Problem is what keeps KCL from reading the shard; nil for nothing.
+	Problem *Problem `json:"problem,omitempty"`
+	// Errors counts, by KCL's operation such as GetRecords, what it told of such
+	// problems: once in 5 s at most.
+	Errors map[string]int64 `json:"errors,omitempty"`
 	// History has a sample every 2 s, oldest first, of the last 2 minutes.
 	History []Sample `json:"history"`
+}
+
+// Problem is what keeps KCL from reading a shard.
+type Problem struct {
+	// Text is what KCL met, Advice what to do about it.
+	Text   string `json:"text"`
+	Advice string `json:"advice"`
+	// Since is when the shard's problems began, Times how often KCL has told of
+	// this one in succession.
+	Since time.Time `json:"since"`
+	Times int       `json:"times"`
 }
 
 // position is a processor.Position in JSON.
@@ -131,16 +153,23 @@ type ShardState string
 
 // The states of a shard.
 const (
+	ShardStarting   ShardState = "starting"   // its lease was taken, its processor is not yet initialised
+	ShardBlocked    ShardState = "blocked"    // its parents have not been read to their ends
 	ShardWaiting    ShardState = "waiting"    // for the processor before to return
 	ShardIdle       ShardState = "idle"       // no batch is in work
 	ShardProcessing ShardState = "processing" // a batch is in work
 	ShardStopping   ShardState = "stopping"   // shutdownRequested was received
-	ShardFailed     ShardState = "failed"     // its processor failed
+	ShardFailed     ShardState = "failed"     // its processor failed, and may not have returned yet
+	ShardRestarting ShardState = "restarting" // it is to get another processor, at NextTry
+	ShardHung       ShardState = "hung"       // its processor failed and does not return: it is not read until it has
 	ShardLost       ShardState = "lost"       // another worker has it, or may have
 	ShardEnded      ShardState = "ended"      // it was read to its end
 )
 
-var shardStates = []ShardState{ShardWaiting, ShardIdle, ShardProcessing, ShardStopping, ShardFailed, ShardLost, ShardEnded}
+var shardStates = []ShardState{
+	ShardStarting, ShardBlocked, ShardWaiting, ShardIdle, ShardProcessing, ShardStopping,
+	ShardFailed, ShardRestarting, ShardHung, ShardLost, ShardEnded,
+}
 
 // Sample is a point of a shard's history.
 type Sample struct {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,74 +11,83 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/processor"
-	"github.com/seed96110120/kinesis-client-go/processor/worker/internal/handover"
 )
 
-// A Worker runs the daemon and serves all shards that it takes. Make it with
-// [New]. Its methods may be called by any goroutine.
-type Worker struct {
-	config       Config
-	newProcessor func(shardID string) processor.RecordProcessor
-	log          *slog.Logger
-	board        *board
-	shards       shards
-	running      atomic.Bool
-	lock         *bootstrap.Lock // of the daemon's jars; tests have another
-
-	mu       sync.Mutex
-	run      *daemonRun // the daemon that runs, nil for none
-	sessions map[*session]struct{}
+// ShardInfo says which shard a processor is for.
+type ShardInfo struct {
+	// Stream is the stream's name.
+	Stream string
+	// ShardID is the shard's ID, such as shardId-000000000000.
+	ShardID string
 }
 
-// New makes a worker. newProcessor makes the processor of a shard, each time
-// that this worker takes its lease; it may be called by several goroutines at
-// once. One that has the methods Done and Observe of package handle's
+// A Worker runs KCL and serves all shards that it takes. Make it with [New]. Its
+// methods may be called by any goroutine.
+type Worker struct {
+	config       Config
+	newProcessor func(ShardInfo) (processor.RecordProcessor, error)
+	log          *slog.Logger
+	board        *board
+	running      atomic.Bool
+	lock         *bootstrap.Lock // of KCL's jars; tests have another
+
+	latest sync.Once // it was said that a shard starts at LATEST
+
+	mu     sync.Mutex
+	shards map[string]*shard // by lease key; those with a session
+}
+
+// New makes a worker. newProcessor makes the processor of a shard, whenever its
+// records are to be read: after its lease was taken, and again after a failure.
+// It may be called by several goroutines at once. Its error is a failure of the
+// shard like any other.
+//
+// A processor that has the methods Done and Observe of package handle's
 // Processor, because it is one or embeds one, is asked by Done when the next may
 // be made for its shard, and tells metrics and page more than others can.
-func New(config Config, newProcessor func(shardID string) processor.RecordProcessor) *Worker {
+func New(config Config, newProcessor func(ShardInfo) (processor.RecordProcessor, error)) *Worker {
 	log := config.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Worker{
 		config: config, newProcessor: newProcessor, log: log, board: newBoard(time.Now),
-		lock: bootstrap.DaemonLock(), sessions: make(map[*session]struct{}),
+		lock: bootstrap.DaemonLock(), shards: make(map[string]*shard),
 	}
 }
 
 // Run is New(config, newProcessor).Run(ctx).
-func Run(ctx context.Context, config Config, newProcessor func(shardID string) processor.RecordProcessor) error {
+func Run(ctx context.Context, config Config, newProcessor func(ShardInfo) (processor.RecordProcessor, error)) error {
 	return New(config, newProcessor).Run(ctx)
 }
 
-// Run checks the configuration, fetches and verifies the daemon's jars, starts
-// the daemon and serves its shards, each in a goroutine of its own, until ctx
-// ends: then it stops gracefully, within Config.ShutdownGrace and a few seconds,
-// and returns nil.
+// Run checks the configuration, fetches and verifies KCL's jars, starts Java and
+// serves its shards, each in a goroutine of its own, until ctx ends: then it stops
+// gracefully, within Config.ShutdownGrace and a few seconds, and returns nil.
 //
 // It returns an error, after it has stopped everything, when
 //
 //   - something is wrong with the configuration: a *bootstrap.ConfigError for
-//     the properties, or [ErrNoShim];
-//   - the jars cannot be fetched, or there is no Java;
-//   - the daemon ended before it was ready for the first time, or more often
-//     than Config.Restart allows: a *bootstrap.ExitError, or a [*ShardError]
-//     when it was a shard that failed;
-//   - it did not complete its stop when ctx had ended: a *bootstrap.ExitError;
-//     or a processor failed in it: a [*ShardError];
-//   - a processor does not return ([ErrHung]): for Config.ReturnGrace while
-//     another waits for its shard, or for 5 s at the end.
+//     the properties;
+//   - the jars cannot be fetched, or there is no Java 17 or later;
+//   - Java ended before KCL was ready for the first time, or more often than
+//     Config.Restart allows: a *bootstrap.ExitError;
+//   - KCL did not complete its stop when ctx had ended: a *bootstrap.ExitError;
+//   - a processor does not return at the end: [ErrHung].
 //
-// While it runs, a daemon that ends is started again. So is one with a processor
-// that has failed or panicked, after the other shards have been stopped as they
-// are at any stop, with their checkpoints.
+// While it runs, a processor that fails, panics or exceeds its time limit is
+// replaced by a new one, at its shard's last checkpoint; other shards do not
+// notice. A Java that ends by itself is started again.
 //
 // Run may be called once.
 func (w *Worker) Run(ctx context.Context) error {
@@ -93,7 +103,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-func (w *Worker) work(ctx context.Context) (err error) {
+func (w *Worker) work(ctx context.Context) error {
 	if err := w.config.validate(); err != nil {
 		return err
 	}
@@ -109,66 +119,46 @@ func (w *Worker) work(ctx context.Context) (err error) {
 		return err
 	}
 	defer stopServing()
-	executable, err := w.shim()
-	if err != nil {
-		return err
-	}
-	listener, err := handover.Listen(executable, w.config.Relay)
-	if err != nil {
-		return err
-	}
-	accepted := make(chan error, 1)
-	go func() {
-		accepted <- listener.Accept(func(c *handover.Child) { w.accept(ctx, c) },
-			func(err error) { w.log.Warn("refused a caller that is no shim of this worker", "error", err) })
-	}()
-	defer func() { err = errors.Join(err, listener.Close(), <-accepted) }()
 	w.board.daemonPreparing()
-	command, err := w.prepare(ctx, listener)
+	dir, err := os.MkdirTemp("", "kcl-worker-")
 	if err != nil {
-		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-			return nil // stopped before there was anything to stop
-		}
-		return err
+		return fmt.Errorf("cannot make a folder for the properties: %w", err)
 	}
-	if command.Worker != nil {
-		defer command.Worker.Close()
+	defer os.RemoveAll(dir)
+	p, err := w.prepare(ctx, dir)
+	if p.command.Worker != nil {
+		defer p.command.Worker.Close()
 	}
-	err = w.supervise(ctx, command, append(os.Environ(), listener.Environ()...))
+	if err == nil {
+		err = w.supervise(ctx, p)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		err = nil // stopped before there was anything to stop
+	}
 	return errors.Join(err, w.awaitProcessors())
 }
 
-// shim returns the executable that the daemon is to start.
-func (w *Worker) shim() (string, error) {
-	switch {
-	case os.Getenv(handover.SocketEnv) != "":
-		// This is a shim, whose main has not begun with Shim.
-		return "", ErrNoShim
-	case w.config.Shim != "":
-		if _, err := os.Stat(w.config.Shim); err != nil {
-			return "", fmt.Errorf("Config.Shim: %w", err)
-		}
-		return filepath.Abs(w.config.Shim)
-	case !shimmed.Load():
-		return "", ErrNoShim
-	}
-	return handover.Self()
+// A plan is what the configuration comes to.
+type plan struct {
+	command        bootstrap.Command
+	shutdownGrace  time.Duration
+	messageTimeout time.Duration // 0 for none
 }
 
 // prepare checks everything and fetches the jars, what is quick first.
-func (w *Worker) prepare(ctx context.Context, listener *handover.Listener) (command bootstrap.Command, err error) {
+func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	c := &w.config
 	file := c.PropertiesFile
 	if file == "" {
-		// The daemon wants one.
-		file = listener.Path("worker.properties")
+		// KCL wants one.
+		file = filepath.Join(dir, "worker.properties")
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
-			return command, err
+			return p, err
 		}
 	}
 	properties, err := bootstrap.ReadProperties(file)
 	if err != nil {
-		return command, err
+		return p, err
 	}
 	overrides := c.properties()
 	c.defaults(overrides, func(name string) bool { _, ok := properties.Get(name); return ok })
@@ -177,23 +167,31 @@ func (w *Worker) prepare(ctx context.Context, listener *handover.Listener) (comm
 			overrides["workerId"] = randomWorkerID()
 		}
 	}
-	overrides["executableName"] = listener.Command()
+	overrides[executableName] = "none" // KCL insists on one
 	for name, value := range overrides {
 		properties.Set(name, value)
 	}
 	warnings, err := properties.Check(bootstrap.DaemonKeys())
-	for _, f := range warnings {
-		w.log.Warn("configuration: " + named(f, c).String())
+	for _, f := range w.findings(warnings) {
+		w.log.Warn("configuration: " + f.String())
+	}
+	var wrong *bootstrap.ConfigError
+	if errors.As(err, &wrong) {
+		if wrong.Findings = w.findings(wrong.Findings); len(wrong.Findings) == 0 {
+			err = nil
+		}
 	}
 	if err != nil {
-		var config *bootstrap.ConfigError
-		if errors.As(err, &config) {
-			for i, f := range config.Findings {
-				config.Findings[i] = named(f, c)
-			}
-		}
-		return command, err
+		return p, err
 	}
+	// Check has seen that they are numbers.
+	number := func(name string) time.Duration {
+		text, _ := properties.Get(name)
+		n, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		return time.Duration(n)
+	}
+	p.shutdownGrace = number("shutdownGraceMillis") * time.Millisecond
+	p.messageTimeout = number("timeoutInSeconds") * time.Second
 	application, _ := properties.Get("applicationName")
 	stream, _ := properties.Get("streamName")
 	if arn, ok := properties.Get("streamArn"); ok {
@@ -203,15 +201,14 @@ func (w *Worker) prepare(ctx context.Context, listener *handover.Listener) (comm
 	workerID, _ := properties.Get("workerId")
 	w.board.identify(application, stream, region, workerID)
 
-	command = bootstrap.Command{
-		Properties: file, Overrides: overrides, JavaOptions: c.JavaOptions,
-		ClassPath: c.ClassPath, LogConfiguration: c.LogConfiguration,
+	p.command = bootstrap.Command{
+		Properties: file, Overrides: overrides, JavaOptions: c.JavaOptions, ClassPath: c.ClassPath,
 	}
-	if command.Java, err = bootstrap.FindJava(c.Java); err != nil {
-		return command, err
+	if p.command.Java, err = engine.FindJava(c.Java); err != nil {
+		return p, err
 	}
-	if err := properties.CheckEndpoints(ctx); err != nil {
-		return command, err
+	if err := properties.CheckEndpoints(ctx, c.JavaOptions...); err != nil {
+		return p, err
 	}
 	fetch := c.Fetch
 	if fetch.Log == nil {
@@ -219,27 +216,35 @@ func (w *Worker) prepare(ctx context.Context, listener *handover.Listener) (comm
 	}
 	fetched, err := bootstrap.Fetch(ctx, w.lock, fetch)
 	if err != nil {
-		return command, err
+		return p, err
 	}
 	if fetched.Downloaded > 0 {
-		w.log.Info("fetched the daemon's jars", "files", fetched.Downloaded, "bytes", fetched.DownloadedBytes)
+		w.log.Info("fetched KCL's jars", "files", fetched.Downloaded, "bytes", fetched.DownloadedBytes)
 	}
-	command.Jars = fetched.Files
+	p.command.Jars = fetched.Files
 	if c.StateDir != "" {
-		if command.Worker, err = bootstrap.ClaimWorker(ctx, c.StateDir, application, w.log); err != nil {
-			return command, err
+		if p.command.Worker, err = bootstrap.ClaimWorker(ctx, c.StateDir, application, w.log); err != nil {
+			return p, err
 		}
-		w.board.identify(application, stream, region, command.Worker.ID)
+		w.board.identify(application, stream, region, p.command.Worker.ID)
 	}
-	return command, nil
+	return p, nil
 }
 
-// named says where a property stands that is not in the user's file.
-func named(f bootstrap.Finding, c *Config) bootstrap.Finding {
-	if f.File == "" || c.PropertiesFile == "" {
-		f.File = "worker.Config"
+// executableName is the property that names a program for each shard. A worker
+// has none, whatever the user's file says.
+const executableName = "executableName"
+
+// findings returns those that concern a worker, and says where a property stands
+// that is not in the user's file.
+func (w *Worker) findings(all []bootstrap.Finding) (own []bootstrap.Finding) {
+	own = slices.DeleteFunc(slices.Clone(all), func(f bootstrap.Finding) bool { return f.Key == executableName })
+	for i := range own {
+		if own[i].File == "" || w.config.PropertiesFile == "" {
+			own[i].File = "worker.Config"
+		}
 	}
-	return f
+	return own
 }
 
 // serveHTTP serves Handler at Config.HTTP, if there is one.
@@ -273,7 +278,7 @@ func randomWorkerID() string {
 	if err != nil {
 		host = "worker"
 	}
-	return host + "-" + strings.ToLower(randomText())
+	return host + "-" + strings.ToLower(rand.Text()[:8])
 }
 
 // Status tells what the worker is about.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,13 +23,20 @@ import (
 
 // funcs is a RecordProcessor of a function for batches.
 type funcs struct {
-	records func(ctx context.Context, in processor.ProcessRecordsInput) error
-	stopped func(what string)
+	initialize func() error
+	records    func(ctx context.Context, in processor.ProcessRecordsInput) error
+	stopped    func(what string)
 	// requested is what ShutdownRequested returns before its checkpoint.
 	requested func() error
 }
 
-func (f funcs) Initialize(context.Context, processor.InitializeInput) error { return nil }
+func (f funcs) Initialize(context.Context, processor.InitializeInput) error {
+	if f.initialize != nil {
+		return f.initialize()
+	}
+	return nil
+}
+
 func (f funcs) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {
 	return f.records(ctx, in)
 }
@@ -68,94 +76,371 @@ func start(t *testing.T, w *Worker) (stop func() error) {
 }
 
 func TestRunServesAndStops(t *testing.T) {
-	for _, relay := range []bool{false, true} {
-		t.Run(fmt.Sprint("relay ", relay), func(t *testing.T) {
-			r := newRig(t, "serves")
-			r.config.Relay = relay
-			served := make(chan string)
-			var mu sync.Mutex
-			ends := map[string]int{}
-			w := r.worker(func(shard string) processor.RecordProcessor {
-				return funcs{
-					records: func(ctx context.Context, in processor.ProcessRecordsInput) error {
-						if in.Lease.ShardID() != shard {
-							t.Errorf("%s has the processor of %s", in.Lease.ShardID(), shard)
-						}
-						select {
-						case served <- shard:
-						default:
-						}
-						return in.Checkpointer.Checkpoint(ctx)
-					},
-					stopped: func(what string) { mu.Lock(); ends[what]++; mu.Unlock() },
+	r := newRig(t, "serves")
+	served := make(chan string)
+	var mu sync.Mutex
+	ends := map[string]int{}
+	w := r.workerOf(func(shard ShardInfo) (processor.RecordProcessor, error) {
+		if shard.Stream != "stream" {
+			t.Errorf("a processor for %+v", shard)
+		}
+		return funcs{
+			records: func(ctx context.Context, in processor.ProcessRecordsInput) error {
+				if in.Lease.ShardID() != shard.ShardID {
+					t.Errorf("%s has the processor of %s", in.Lease.ShardID(), shard.ShardID)
 				}
+				select {
+				case served <- shard.ShardID:
+				default:
+				}
+				return in.Checkpointer.Checkpoint(ctx)
+			},
+			stopped: func(what string) { mu.Lock(); ends[what]++; mu.Unlock() },
+		}, nil
+	})
+	stop := start(t, w)
+	for seen := map[string]bool{}; len(seen) < 2; {
+		seen[<-served] = true
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if ends["shutdownRequested"] != 2 || ends["leaseLost"] != 2 {
+		t.Errorf("%v, want both shards to end", ends)
+	}
+	if err := w.Run(t.Context()); err != ErrRunning {
+		t.Errorf("a second Run: %v", err)
+	}
+	for _, shard := range w.Status().Shards {
+		if shard.Left.IsZero() || shard.LeasesTaken != 1 || shard.LeasesLost != 0 {
+			t.Errorf("after the stop: %+v", shard)
+		}
+	}
+}
+
+var errPlanted = errors.New("planted")
+
+// A processor that fails, in whatever way, is replaced, and the other shard never
+// hears of it.
+func TestFailureRestartsTheShardAlone(t *testing.T) {
+	fails := func(f func(context.Context, processor.ProcessRecordsInput) error) func() (processor.RecordProcessor, error) {
+		return func() (processor.RecordProcessor, error) { return funcs{records: f}, nil }
+	}
+	for name, bad := range map[string]func() (processor.RecordProcessor, error){
+		"an error": fails(func(context.Context, processor.ProcessRecordsInput) error { return errPlanted }),
+		"a panic":  fails(func(context.Context, processor.ProcessRecordsInput) error { panic(errPlanted) }),
+		"Fail between two batches": fails(func(_ context.Context, in processor.ProcessRecordsInput) error {
+			go in.Lease.Fail(errPlanted)
+			return nil
+		}),
+		"Fail in a batch": fails(func(ctx context.Context, in processor.ProcessRecordsInput) error {
+			in.Lease.Fail(errPlanted)
+			<-ctx.Done()
+			return nil
+		}),
+		"in Initialize": func() (processor.RecordProcessor, error) {
+			return funcs{initialize: func() error { return errPlanted }}, nil
+		},
+		// It is no sign that Java has gone.
+		"an error of another connection": fails(func(context.Context, processor.ProcessRecordsInput) error {
+			return fmt.Errorf("the database: %w", io.ErrUnexpectedEOF)
+		}),
+		"before handle's Initialize": func() (processor.RecordProcessor, error) {
+			return embeds{handle.Record(func(context.Context, processor.Record) error { return nil })}, nil
+		},
+		"none is made":  func() (processor.RecordProcessor, error) { return nil, errPlanted },
+		"nil is made":   func() (processor.RecordProcessor, error) { return nil, nil },
+		"making panics": func() (processor.RecordProcessor, error) { panic(errPlanted) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "serves")
+			log := r.logTo(slog.LevelInfo)
+			made := map[string]int{}
+			var mu sync.Mutex
+			good := make(chan string, 1000)
+			w := r.workerOf(func(shard ShardInfo) (processor.RecordProcessor, error) {
+				mu.Lock()
+				made[shard.ShardID]++
+				first := shard.ShardID == "shard-1" && made[shard.ShardID] == 1
+				mu.Unlock()
+				if first {
+					return bad()
+				}
+				return funcs{records: func(context.Context, processor.ProcessRecordsInput) error {
+					select {
+					case good <- shard.ShardID:
+					default:
+					}
+					return nil
+				}}, nil
 			})
 			stop := start(t, w)
-			for seen := map[string]bool{}; len(seen) < 2; {
-				seen[<-served] = true
+			if line := log.await("a processor has failed"); !strings.Contains(line, "level=ERROR") || !strings.Contains(line, "shardId=shard-1 failures=1") {
+				t.Error(line)
+			}
+			for seen := map[string]bool{}; len(seen) < 2; { // shard-1 again
+				seen[<-good] = true
 			}
 			if err := stop(); err != nil {
 				t.Error(err)
 			}
-			if ends["shutdownRequested"] != 2 || ends["leaseLost"] != 2 {
-				t.Errorf("%v, want both shards to end", ends)
+			if made["shard-0"] != 1 || made["shard-1"] != 2 || r.runs() != 1 {
+				t.Errorf("processors: %v, in %d Javas", made, r.runs())
 			}
-			if err := w.Run(t.Context()); err != ErrRunning {
-				t.Errorf("a second Run: %v", err)
+			told := r.told(t, 1)
+			for what, want := range map[string]int{" shard-0": 3, " shard-1": 5, "fail ": 1, "read shard-1": 1} {
+				// Of shard-0 its conversation and, at the stop, its end with a checkpoint.
+				if n := count(told, what); n != want {
+					t.Errorf("%d times %q, want %d: %q", n, what, want, told)
+				}
+			}
+			for _, shard := range w.Status().Shards {
+				if want := map[string]int{"shard-1": 1}[shard.ShardID]; shard.Failures != want {
+					t.Errorf("%s has %d failures", shard.ShardID, shard.Failures)
+				}
 			}
 		})
 	}
 }
 
-// A processor that fails stops the other shard in order; when it fails again and
-// again Run ends, and says which shard it was.
-func TestFailingShardIsNamed(t *testing.T) {
-	r := newRig(t, "serves")
-	var log strings.Builder
-	var mu sync.Mutex
-	r.config.Log = slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return log.Write(p)
-	}), nil))
-	var requested atomic.Int32
-	planted := errors.New("planted")
-	served := make(chan struct{}, 10) // by the other shard, once in each run
-	err := r.worker(func(shard string) processor.RecordProcessor {
-		first := sync.OnceFunc(func() { served <- struct{}{} })
-		return funcs{
-			records: func(context.Context, processor.ProcessRecordsInput) error {
-				if shard == "shard-1" {
-					<-served
-					return planted
-				}
-				first()
-				return nil
-			},
-			stopped: func(string) { requested.Add(1) },
+func count(all []string, part string) (n int) {
+	for _, text := range all {
+		if strings.Contains(text, part) {
+			n++
 		}
-	}).Run(t.Context())
-	var shard *ShardError
-	if !errors.As(err, &shard) || shard.ShardID != "shard-1" || shard.Failures != 4 || !errors.Is(err, planted) {
-		t.Errorf("error %v", err)
 	}
-	if got := requested.Load(); got != 2*4 {
-		t.Errorf("the other shard heard of its end %d times, want 8", got)
+	return n
+}
+
+// What Java sends behind a batch that failed is neither processed nor answered,
+// the end of the shard least of all.
+func TestNoBatchReachesAFailedProcessor(t *testing.T) {
+	r := newRig(t, "sends on")
+	var made, calls, ends atomic.Int32
+	again := make(chan struct{})
+	once := sync.OnceFunc(func() { close(again) })
+	stop := start(t, r.worker(func(string) processor.RecordProcessor {
+		if made.Add(1) > 1 {
+			return funcs{records: func(context.Context, processor.ProcessRecordsInput) error { once(); return nil }}
+		}
+		return funcs{
+			records: func(context.Context, processor.ProcessRecordsInput) error { calls.Add(1); return errPlanted },
+			stopped: func(string) { ends.Add(1) },
+		}
+	}))
+	<-again
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
-	if n := r.runs(); n != 4 {
-		t.Errorf("Java ran %d times, want 4: the policy's limit is 3", n)
-	}
-	if !strings.Contains(log.String(), "a shard fails again and again") || !strings.Contains(log.String(), "failures=4") {
-		t.Errorf("the log does not name it:\n%s", &log)
+	if calls.Load() != 1 || ends.Load() != 0 || count(r.told(t, 1), "answer") != 0 {
+		t.Errorf("%d batches, %d ends, %q", calls.Load(), ends.Load(), r.told(t, 1))
 	}
 }
 
-// What fails in the last stop is Run's error: the shard has no checkpoint there.
+// A conversation that KCL breaks off is no failure of the processor, and the shard
+// is read again.
+func TestConversationBreaksOff(t *testing.T) {
+	for _, java := range []string{"breaks off", "cannot connect"} {
+		t.Run(java, func(t *testing.T) { testBreaksOff(t, java) })
+	}
+}
+
+func testBreaksOff(t *testing.T, java string) {
+	r := newRig(t, java)
+	log := r.logTo(slog.LevelInfo)
+	again := make(chan struct{})
+	once := sync.OnceFunc(func() { close(again) })
+	w := r.worker(func(string) processor.RecordProcessor {
+		return funcs{records: func(context.Context, processor.ProcessRecordsInput) error { once(); return nil }}
+	})
+	stop := start(t, w)
+	if line := log.await("broke off"); !strings.Contains(line, `shardId=shard-0 reason="not understood"`) {
+		t.Error(line)
+	}
+	<-again
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if s := w.Status(); s.Shards[0].Failures != 0 || len(s.Errors) != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// embeds has a processor of handle's in it, and fails before it is initialized.
+type embeds struct{ *handle.Processor }
+
+func (embeds) Initialize(context.Context, processor.InitializeInput) error { return errPlanted }
+
+// A lease is lost and taken again in the middle of a batch, which fails then: KCL
+// has ended the new conversation for it, and reads the shard again all the same.
+func TestFailureAfterTheLeaseWasTakenAgain(t *testing.T) {
+	r := newRig(t, "retakes the lease")
+	again := make(chan struct{})
+	once := sync.OnceFunc(func() { close(again) })
+	var made atomic.Int32
+	w := r.worker(func(string) processor.RecordProcessor {
+		n := made.Add(1)
+		return funcs{records: func(context.Context, processor.ProcessRecordsInput) error {
+			if n == 1 {
+				r.touch("at work")
+				awaitFile(filepath.Join(r.state, "waits"))
+				return errPlanted
+			}
+			once()
+			return nil
+		}}
+	})
+	stop := start(t, w)
+	<-again
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A shard that fails again and again is reported, and tried again ever less often;
+// or given up to others. The stop does not wait for it.
+func TestShardThatFailsAgainAndAgain(t *testing.T) {
+	for _, evict := range []bool{false, true} {
+		t.Run(fmt.Sprint("evict ", evict), func(t *testing.T) {
+			r := newRig(t, "serves")
+			r.config.EvictFailing = evict
+			log := r.logTo(slog.LevelInfo)
+			var mu sync.Mutex
+			var made []time.Time
+			w := r.worker(func(shard string) processor.RecordProcessor {
+				if shard == "shard-1" {
+					mu.Lock()
+					made = append(made, time.Now())
+					mu.Unlock()
+				}
+				return funcs{records: func(context.Context, processor.ProcessRecordsInput) error {
+					if shard == "shard-1" {
+						return errPlanted
+					}
+					return nil
+				}}
+			})
+			stop := start(t, w)
+			if line := log.await("a shard fails again and again"); !strings.Contains(line, "shardId=shard-1 failures=3") {
+				t.Error(line)
+			}
+			if evict {
+				log.await("given up to other workers")
+			} else {
+				until(t, w, func(s Shard) bool {
+					return s.ShardID == "shard-1" && s.State == ShardRestarting && s.FailsRepeatedly && s.NextTry.Sub(s.Since) >= time.Second
+				})
+			}
+			status, _, body := request(t, w.Handler(), "GET", "/readyz")
+			check(t, "readyz", words(status, strings.TrimSpace(body)), "503 not ready: shard-1 fails again and again")
+			began := time.Now()
+			if err := stop(); err != nil || time.Since(began) > 5*time.Second {
+				t.Errorf("%v, %v after the stop", err, time.Since(began))
+			}
+			if wait := made[2].Sub(made[1]); wait < 400*time.Millisecond {
+				t.Errorf("the third processor came %v after the second", wait)
+			}
+			told := r.told(t, 1)
+			if n := count(told, "evict shard-1"); n > 0 != evict || n+count(told, "read shard-1") < 2 {
+				t.Errorf("%q", told)
+			}
+		})
+	}
+}
+
+// until waits for a shard's state, which has no event.
+func until(t *testing.T, w *Worker, is func(Shard) bool) Shard {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		shards := w.Status().Shards
+		if i := slices.IndexFunc(shards, is); i >= 0 {
+			return shards[i]
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the shards are %+v", shards)
+		}
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	var b backoff
+	for i, most := range []time.Duration{0, 1, 2, 4, 8, 16, 32, 60, 60} {
+		most *= time.Second
+		least := most / 2
+		if most == maxRestartDelay {
+			least = most
+		}
+		if wait := b.next(worksWell); wait < least || wait > most {
+			t.Errorf("the wait of restart %d is %v, want %v at most", i, wait, most)
+		}
+	}
+	if wait := b.next(worksWell + 1); wait != 0 {
+		t.Errorf("after a while of good work it is %v", wait)
+	}
+	if wait := b.next(0); wait < time.Second/2 || wait > time.Second {
+		t.Errorf("and then %v", wait)
+	}
+}
+
+// A method that takes too long has failed. What it does later counts no more,
+// while the next processor is at work.
+func TestMessageTimeout(t *testing.T) {
+	r := newRig(t, "serves")
+	r.config.MessageTimeout = time.Second
+	log := r.logTo(slog.LevelInfo)
+	var made atomic.Int32
+	late := make(chan *processor.Checkpointer, 1)
+	checked := make(chan error, 1)
+	stop := start(t, r.worker(func(shard string) processor.RecordProcessor {
+		if shard == "shard-0" {
+			return funcs{records: func(context.Context, processor.ProcessRecordsInput) error { return nil }}
+		}
+		if made.Add(1) == 1 {
+			return funcs{records: func(ctx context.Context, in processor.ProcessRecordsInput) error {
+				<-ctx.Done()
+				if cause := context.Cause(ctx); !strings.Contains(cause.Error(), "time limit") {
+					t.Errorf("the cause is %v", cause)
+				}
+				late <- in.Checkpointer
+				return nil
+			}}
+		}
+		return funcs{records: func(ctx context.Context, in processor.ProcessRecordsInput) error {
+			select {
+			case c := <-late:
+				if err := c.Checkpoint(ctx); !errors.Is(err, processor.ErrShutdown) {
+					t.Errorf("a checkpoint of the processor before: %v", err)
+				}
+				checked <- in.Checkpointer.Checkpoint(ctx)
+			default:
+			}
+			return nil
+		}}
+	}))
+	if line := log.await("a processor has failed"); !strings.Contains(line, "processRecords has not returned within 1s") {
+		t.Error(line)
+	}
+	if err := <-checked; err != nil {
+		t.Error(err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	told := r.told(t, 1)
+	if n := count(told, "checkpoint shard-1"); n != 2 { // the other one at the stop
+		t.Errorf("%d checkpoints: %q", n, told)
+	}
+	failed := slices.IndexFunc(told, func(s string) bool { return strings.HasPrefix(s, "fail ") })
+	if read := slices.Index(told, "read shard-1"); failed < 0 || read < failed {
+		t.Errorf("%q", told)
+	}
+}
+
+// What fails in the last stop is not started again.
 func TestFailureInTheLastStop(t *testing.T) {
 	r := newRig(t, "serves")
 	served := make(chan struct{}, 2)
-	planted := errors.New("planted")
-	stop := start(t, r.worker(func(shard string) processor.RecordProcessor {
+	w := r.worker(func(shard string) processor.RecordProcessor {
 		first := sync.OnceFunc(func() { served <- struct{}{} })
 		return funcs{
 			records: func(context.Context, processor.ProcessRecordsInput) error {
@@ -164,21 +449,36 @@ func TestFailureInTheLastStop(t *testing.T) {
 			},
 			requested: func() error {
 				if shard == "shard-1" {
-					return planted
+					return errPlanted
 				}
 				return nil
 			},
 		}
-	}))
+	})
+	stop := start(t, w)
 	<-served
 	<-served
-	err := stop()
-	var shard *ShardError
-	if !errors.As(err, &shard) || shard.ShardID != "shard-1" || !errors.Is(err, planted) {
-		t.Errorf("error %v", err)
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
-	if n := r.runs(); n != 1 {
-		t.Errorf("Java ran %d times, want 1", n)
+	if told := r.told(t, 1); count(told, "read") != 0 || r.runs() != 1 {
+		t.Errorf("%d Javas, %q", r.runs(), told)
+	}
+	if errors := w.Status().Errors; len(errors) != 1 || !strings.Contains(errors[0].Text, "planted") {
+		t.Errorf("errors: %v", errors)
+	}
+}
+
+// A stop that Java does not complete is Run's error.
+func TestStopIsNotComplete(t *testing.T) {
+	r := newRig(t, "stops badly")
+	log := r.logTo(slog.LevelInfo)
+	stop := start(t, r.worker(func(string) processor.RecordProcessor { return nil }))
+	log.await("daemon ready")
+	err := stop()
+	var exit *bootstrap.ExitError
+	if !errors.As(err, &exit) || !exit.Stopping {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -189,89 +489,151 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 // The next processor of a shard waits until the one before has returned, which
 // its context has told it to.
 func TestNeverTwoProcessorsOfAShard(t *testing.T) {
-	for name, overlap := range map[string]bool{"a method": false, "a goroutine of package handle": true} {
-		t.Run(name, func(t *testing.T) {
-			if !overlap {
-				long(t) // processor.Run waits 3 s for its method
-			}
-			r := newRig(t, "dies in a batch")
-			var made, working atomic.Int32
-			cancelled, again := make(chan struct{}), make(chan struct{})
-			returns := make(chan struct{})
-			work := func(ctx context.Context) error {
-				if working.Add(1) > 1 {
-					t.Error("two processors of the shard are at work")
+	for _, java := range []string{"dies in a batch", "falls silent", "loses the lease"} {
+		for name, overlap := range map[string]bool{"a method": false, "a goroutine of package handle": true} {
+			t.Run(java+", "+name, func(t *testing.T) {
+				if !overlap {
+					long(t) // processor.Run waits 3 s for its method
 				}
-				defer working.Add(-1)
-				if made.Load() > 1 {
-					close(again)
+				r := newRig(t, java)
+				r.config.Silence = 600 * time.Millisecond
+				var made, working atomic.Int32
+				cancelled, again := make(chan struct{}), make(chan struct{})
+				returns := make(chan struct{})
+				once := sync.OnceFunc(func() { close(again) })
+				work := func(ctx context.Context) error {
+					if working.Add(1) > 1 {
+						t.Error("two processors of the shard are at work")
+					}
+					defer working.Add(-1)
+					if made.Load() > 1 {
+						once()
+						return nil
+					}
+					r.touch("at work")
+					<-ctx.Done()
+					close(cancelled)
+					<-returns
 					return nil
 				}
-				os.WriteFile(filepath.Join(r.state, "at work"), nil, 0o600)
-				<-ctx.Done()
-				close(cancelled)
-				<-returns
-				return nil
-			}
-			w := r.worker(func(string) processor.RecordProcessor {
-				made.Add(1)
-				if overlap {
-					return handle.Record(func(ctx context.Context, _ processor.Record) error { return work(ctx) }, handle.WithMaxInFlight(10, 1<<20))
+				w := r.worker(func(string) processor.RecordProcessor {
+					made.Add(1)
+					if overlap {
+						return handle.Record(func(ctx context.Context, _ processor.Record) error { return work(ctx) }, handle.WithMaxInFlight(10, 1<<20))
+					}
+					return funcs{records: func(ctx context.Context, _ processor.ProcessRecordsInput) error { return work(ctx) }}
+				})
+				stop := start(t, w)
+				<-cancelled
+				// Its successor has been announced, and waits.
+				until(t, w, func(s Shard) bool { return s.State == ShardWaiting })
+				if n := made.Load(); n != 1 {
+					t.Errorf("%d processors were made, want 1", n)
 				}
-				return funcs{records: func(ctx context.Context, _ processor.ProcessRecordsInput) error { return work(ctx) }}
+				close(returns)
+				<-again
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				if want := map[string]int{"dies in a batch": 2, "falls silent": 2, "loses the lease": 1}[java]; r.runs() != want {
+					t.Errorf("Java ran %d times, want %d", r.runs(), want)
+				}
 			})
-			stop := start(t, w)
-			<-cancelled
-			// Its successor has been announced, and waits.
-			for waiting := false; !waiting; time.Sleep(time.Millisecond) { // a state has no event
-				for _, shard := range w.Status().Shards {
-					waiting = waiting || shard.State == ShardWaiting
-				}
-			}
-			if n := made.Load(); n != 1 {
-				t.Errorf("%d processors were made, want 1", n)
-			}
-			close(returns)
-			<-again
-			if err := stop(); err != nil {
-				t.Error(err)
-			}
-		})
+		}
 	}
 }
 
-// One that does not return ends Run: nobody else can help it.
-func TestHungProcessorEndsRun(t *testing.T) {
-	for name, overlap := range map[string]bool{"a method": false, "a goroutine of package handle": true} {
+// done is a processor some of whose work outlives its methods.
+type done struct {
+	funcs
+	over chan struct{}
+}
+
+func (d done) Done() <-chan struct{} { return d.over }
+
+// A processor that does not return leaves its shard unread, and reported; the
+// other one goes on. When it returns after all the shard is read again; if it
+// does not, that is the error of Run.
+func TestHungProcessor(t *testing.T) {
+	for name, c := range map[string]struct {
+		java    string
+		method  bool // hangs, and not something that it has started
+		returns bool
+	}{
+		"after a failure, for ever":       {java: "serves"},
+		"after a failure, for a while":    {java: "serves", returns: true},
+		"a method, for ever":              {java: "serves", method: true},
+		"a method, for a while":           {java: "serves", method: true, returns: true},
+		"the lease was lost, for ever":    {java: "loses the lease"},
+		"the lease was lost, for a while": {java: "loses the lease", returns: true},
+	} {
 		t.Run(name, func(t *testing.T) {
-			if !overlap {
-				long(t) // processor.Run waits 3 s for its method
+			if c.method {
+				long(t) // processor.Run waits 3 s for it
 			}
-			defer func(grace time.Duration) { lastGrace = grace }(lastGrace)
-			lastGrace = 50 * time.Millisecond
-			r := newRig(t, "dies in a batch")
+			r := newRig(t, c.java)
 			r.config.ReturnGrace = 50 * time.Millisecond
+			if c.method {
+				r.config.MessageTimeout = time.Second
+			}
+			log := r.logTo(slog.LevelInfo)
+			bad := map[string]string{"serves": "shard-1", "loses the lease": "shard-0"}[c.java]
 			hung := make(chan struct{})
-			var calls atomic.Int32
-			work := func() error {
-				calls.Add(1)
-				os.WriteFile(filepath.Join(r.state, "at work"), nil, 0o600)
-				<-hung
-				return nil
-			}
-			w := r.worker(func(string) processor.RecordProcessor {
-				if overlap {
-					return handle.Record(func(context.Context, processor.Record) error { return work() }, handle.WithMaxInFlight(10, 1<<20))
+			var made atomic.Int32
+			good := make(chan string)
+			w := r.worker(func(shard string) processor.RecordProcessor {
+				if shard != bad || made.Add(1) > 1 {
+					return funcs{records: func(context.Context, processor.ProcessRecordsInput) error {
+						select {
+						case good <- shard:
+						default:
+						}
+						return nil
+					}}
 				}
-				return funcs{records: func(context.Context, processor.ProcessRecordsInput) error { return work() }}
+				return done{over: hung, funcs: funcs{records: func(ctx context.Context, _ processor.ProcessRecordsInput) error {
+					r.touch("at work")
+					if c.java == "loses the lease" {
+						<-ctx.Done()
+					}
+					if c.method {
+						<-hung
+					}
+					return errPlanted
+				}}}
 			})
-			err := w.Run(context.Background())
-			close(hung)
-			if !errors.Is(err, ErrHung) || !strings.Contains(err.Error(), "shard-0") {
-				t.Errorf("error %v", err)
+			stop := start(t, w)
+			if line := log.await("a processor does not return"); !strings.Contains(line, "level=ERROR") || !strings.Contains(line, "shardId="+bad) {
+				t.Error(line)
 			}
-			if n := calls.Load(); n != 1 {
-				t.Errorf("%d processors were at work, want 1", n)
+			until(t, w, func(s Shard) bool { return s.ShardID == bad && s.State == ShardHung && s.Left.IsZero() })
+			status, _, body := request(t, w.Handler(), "GET", "/readyz")
+			check(t, "readyz", words(status, strings.TrimSpace(body)), "503 not ready: "+bad+" is not read: its processor does not return")
+			if c.java == "serves" {
+				for range 3 {
+					if shard := <-good; shard == bad {
+						t.Fatal("it is read")
+					}
+				}
+			}
+			if n := made.Load(); n != 1 {
+				t.Errorf("%d processors, want 1", n)
+			}
+			if !c.returns {
+				began := time.Now()
+				err := stop()
+				close(hung)
+				if !errors.Is(err, ErrHung) || !strings.Contains(err.Error(), bad) || time.Since(began) > 5*time.Second {
+					t.Errorf("error %v after %v", err, time.Since(began))
+				}
+				return
+			}
+			close(hung)
+			log.await("has returned")
+			for <-good != bad {
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
 			}
 		})
 	}
@@ -304,16 +666,6 @@ func TestFirstStartFails(t *testing.T) {
 	}
 	if n := r.runs(); n != 1 {
 		t.Errorf("Java ran %d times", n)
-	}
-}
-
-func TestNoProcessor(t *testing.T) {
-	r := newRig(t, "serves")
-	r.config.Restart.Limit = -1
-	err := r.worker(func(string) processor.RecordProcessor { return nil }).Run(t.Context())
-	var shard *ShardError
-	if !errors.As(err, &shard) || !strings.Contains(err.Error(), "has returned nil") || r.runs() != 1 {
-		t.Errorf("error %v after %d runs", err, r.runs())
 	}
 }
 
@@ -371,14 +723,14 @@ func TestConfigurationErrors(t *testing.T) {
 	}{
 		"nothing":        {func(c *Config) { *c = Config{} }, []string{"Config.Stream is empty", "Config.Application is empty"}},
 		"two worker IDs": {func(c *Config) { c.WorkerID, c.StateDir = "a", "b" }, []string{"WorkerID and StateDir are both set"}},
-		"negative":       {func(c *Config) { c.MaxLeases, c.FailoverTime = -1, -1 }, []string{"MaxLeases is negative", "FailoverTime is negative"}},
+		"negative":       {func(c *Config) { c.MaxLeases, c.Silence = -1, -1 }, []string{"MaxLeases is negative", "Silence is negative"}},
+		"no number":      {func(c *Config) { c.Properties = map[string]string{"timeoutInSeconds": "1 min"} }, []string{"worker.Config: error: timeoutInSeconds"}},
 		"an unknown property": {
 			func(c *Config) { c.Properties = map[string]string{"maxRecord": "1"} },
 			[]string{"worker.Config: error: maxRecord", "maxRecords"},
 		},
 		"a bad value": {func(c *Config) { c.InitialPosition = "FIRST" }, []string{"worker.Config: error: initialPositionInStream"}},
 		"no file":     {func(c *Config) { c.PropertiesFile = "no such file" }, []string{"no such file does not exist"}},
-		"no shim":     {func(c *Config) { c.Shim = "no/such/shim" }, []string{"Config.Shim"}},
 		"no java":     {func(c *Config) { c.Java = "no/such/java" }, []string{"no Java"}},
 		"a bad option": {
 			func(c *Config) { c.Options = []processor.Option{processor.WithCheckpointRetries(-1)} },
@@ -403,24 +755,6 @@ func TestConfigurationErrors(t *testing.T) {
 	}
 }
 
-// A program whose main does not begin with Shim is told so, before the daemon
-// starts it again and again.
-func TestNoShim(t *testing.T) {
-	r := newRig(t, "serves")
-	shimmed.Store(false)
-	defer shimmed.Store(true)
-	w := r.worker(func(string) processor.RecordProcessor { return nil })
-	if err := w.Run(t.Context()); !errors.Is(err, ErrNoShim) {
-		t.Error(err)
-	}
-	shimmed.Store(true)
-	t.Setenv("KCL_WORKER_SOCKET", "somewhere")
-	w = r.worker(func(string) processor.RecordProcessor { return nil })
-	if err := w.Run(t.Context()); !errors.Is(err, ErrNoShim) {
-		t.Error(err)
-	}
-}
-
 func TestProperties(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_KINESIS", "http://127.0.0.1:4567")
 	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", "")
@@ -441,7 +775,8 @@ func TestProperties(t *testing.T) {
 		"callProcessRecordsEvenForEmptyRecordList": "false", "taskBackoffTimeMillis": "100",
 		// Defaults: the file has the interval.
 		"AwsCredentialsProvider": "DefaultCredentialsProvider", "kinesisEndpoint": "http://127.0.0.1:4567", "metricsLevel": "NONE",
-		"processingLanguage": "go",
+		"processingLanguage": "go", "workerMetricsReporterFreqInMillis": "3000",
+		"noOfPersistedMetricsPerWorkerMetrics": "40", "workerMetricsEMAAlpha": "0.07",
 	}
 	for name, value := range want {
 		if all[name] != value {
@@ -452,23 +787,109 @@ func TestProperties(t *testing.T) {
 	if len(all) > 0 {
 		t.Errorf("besides: %v", all)
 	}
+	// Another interval goes with KCL's own smoothing.
+	own := map[string]string{"workerUtilizationAwareAssignmentConfigBean.workerMetricsReporterFreqInMillis": "30000"}
+	c.defaults(own, func(string) bool { return false })
+	for _, name := range []string{"workerMetricsReporterFreqInMillis", "noOfPersistedMetricsPerWorkerMetrics", "workerMetricsEMAAlpha"} {
+		if value, ok := own[name]; ok {
+			t.Errorf("%s = %s beside an interval of one's own", name, value)
+		}
+	}
 }
 
-func TestDaemonLogLines(t *testing.T) {
-	var out strings.Builder
-	log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
+// What KCL tells of a shard is shown.
+func TestProblemsAreShown(t *testing.T) {
+	r := newRig(t, "has problems")
+	log := r.logTo(slog.LevelInfo)
+	w := r.worker(func(string) processor.RecordProcessor { return nil })
+	stop := start(t, w)
+	of := func(id string, is func(Shard) bool) Shard {
+		return until(t, w, func(s Shard) bool { return s.ShardID == id && is(s) })
+	}
+	r.touch("step 0")
+	of("shard-0", func(s Shard) bool { return s.State == ShardStarting && s.LeasesTaken == 1 })
+	r.touch("step 1")
+	of("shard-1", func(s Shard) bool { return s.State == ShardBlocked })
+	r.touch("step 2")
+	p := of("shard-0", func(s Shard) bool { return s.Problem != nil }).Problem
+	check(t, "text", p.Text, "GetRecords: AccessDeniedException: User x is not authorized to perform: kinesis:GetRecords on resource y")
+	if !strings.HasPrefix(p.Advice, "allow kinesis:GetRecords to") || p.Times != 1 {
+		t.Errorf("%+v", p)
+	}
+	if line := log.await("a shard cannot be read"); !strings.Contains(line, "level=WARN") || !strings.Contains(line, `advice="allow kinesis:GetRecords`) {
+		t.Error(line)
+	}
+	_, _, body := request(t, w.Handler(), "GET", "/readyz")
+	check(t, "readyz", body, "ready; shard-0 cannot be read: "+p.Text+"\n")
+	_, _, body = request(t, w.Handler(), "GET", "/metrics")
+	if want := `kcl_shard_errors_total{operation="GetRecords",shard="shard-0"} 1`; !strings.Contains(body, want) {
+		t.Errorf("%s is not in the metrics", want)
+	}
+	r.touch("step 3")
+	of("shard-0", func(s Shard) bool { return s.Problem == nil })
+	r.touch("step 4")
+	of("shard-1", func(s Shard) bool { return !s.Left.IsZero() && s.LeasesLost == 1 })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// That a shard starts at LATEST is said once.
+func TestStartsAtLatest(t *testing.T) {
+	r := newRig(t, "starts at LATEST")
+	log := r.logTo(slog.LevelWarn)
+	served := make(chan struct{}, 1)
+	stop := start(t, r.worker(func(string) processor.RecordProcessor {
+		return funcs{records: func(context.Context, processor.ProcessRecordsInput) error {
+			select {
+			case served <- struct{}{}:
+			default:
+			}
+			return nil
+		}}
+	}))
+	<-served
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	close(log.lines)
+	var said []string
+	for line := range log.lines {
+		if strings.Contains(line, "starts at the newest record") {
+			said = append(said, line)
 		}
-		return a
-	}}))
-	fmt.Fprint(logLines{log}, "2026-01-01T00:00:00.000Z INFO  Scheduler - Initialization complete.\n")
-	fmt.Fprint(logLines{log}, "2026-01-01T00:00:00.000Z ERROR LeaseCoordinator - a - b\nPicked up JAVA_TOOL_OPTIONS: -Xmx1g\n")
-	want := `level=INFO msg="Initialization complete." logger=Scheduler
-level=ERROR msg="a - b" logger=LeaseCoordinator
-level=WARN msg="Picked up JAVA_TOOL_OPTIONS: -Xmx1g"
-`
-	if out.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", &out, want)
+	}
+	if len(said) != 1 || !strings.Contains(said[0], "shardId=shard-0") {
+		t.Errorf("said: %q", said)
+	}
+}
+
+// KCL's log comes as records, and those that nobody wants are not even sent.
+func TestDaemonLog(t *testing.T) {
+	const last = `level=WARN msg=last logger=b.Logger shardId=shard-0 causes="a.Outer: it failed; caused by a.Inner" dropped=3`
+	for level, c := range map[slog.Level]struct {
+		java string // the level that is asked for
+		want []string
+	}{
+		slog.LevelDebug - 4: {"DEBUG", []string{"level=DEBUG-4 msg=\"told at DEBUG\" logger=a.Logger", "level=DEBUG msg=\"told at INFO\" logger=a.Logger", "level=WARN msg=\"told at WARN\" logger=a.Logger", "level=ERROR msg=\"told at ERROR\" logger=a.Logger", last}},
+		slog.LevelDebug:     {"INFO", []string{"level=DEBUG msg=\"told at INFO\" logger=a.Logger", "level=WARN msg=\"told at WARN\" logger=a.Logger", "level=ERROR msg=\"told at ERROR\" logger=a.Logger", last}},
+		slog.LevelInfo:      {"WARN", []string{"level=WARN msg=\"told at WARN\" logger=a.Logger", "level=ERROR msg=\"told at ERROR\" logger=a.Logger", last}},
+		slog.LevelWarn:      {"WARN", []string{"level=WARN msg=\"told at WARN\" logger=a.Logger", "level=ERROR msg=\"told at ERROR\" logger=a.Logger", last}},
+		slog.LevelError:     {"ERROR", []string{"level=ERROR msg=\"told at ERROR\" logger=a.Logger"}},
+	} {
+		t.Run(level.String(), func(t *testing.T) {
+			r := newRig(t, "logs")
+			log := r.logTo(level)
+			stop := start(t, r.worker(func(string) processor.RecordProcessor { return nil }))
+			for _, want := range c.want {
+				if got := log.await("logger="); got != want {
+					t.Errorf("got  %s\nwant %s", got, want)
+				}
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			check(t, "the level that Java was told", r.told(t, 1)[0], "level "+c.java)
+		})
 	}
 }

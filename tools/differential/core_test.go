@@ -21,9 +21,10 @@ import (
 )
 
 // What the end-to-end tests see with our services is so with those of others:
-// the real daemon brings each record, after a restart and a reshard too.
+// the real daemon brings each record, after a restart and a reshard too. It is
+// nightly: it takes one to three minutes, and CI has 20 for all.
 func TestCoreRunsOnTheirServices(t *testing.T) {
-	testenv.Long(t)
+	testenv.Nightly(t)
 	testenv.Java(t)
 	root := testenv.Workspace(t)
 	t.Parallel()

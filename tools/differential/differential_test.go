@@ -77,7 +77,7 @@ func allSeen(t *testing.T, listed []difference, seen map[string]bool) {
 			t.Errorf("%q: name the page that decides", d.step)
 		}
 	}
-	t.Logf("compared %d calls, %d are listed as different", len(seen), len(listed))
+	testenv.Compared(t, "%d calls, %d are listed as different", len(seen), len(listed))
 }
 
 func listedDifference(listed []difference, step string) (difference, bool) {

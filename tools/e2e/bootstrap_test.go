@@ -42,11 +42,13 @@ func (a *application) awaitLog(d *sample.Daemon, text string, n int) {
 }
 
 // A daemon that is killed comes back with its worker ID and so takes its
-// leases over at once; with another ID it would take more than two minutes.
+// leases over at once; with another ID it would take more than two minutes. No
+// proxy stands before loopback.
 func TestRestartTakesItsLeasesOver(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2)
+	a.environ = append(a.environ, deadProxy...)
 	a.arguments = []string{"--restart", "--worker-id", "auto", "--state-dir", filepath.Join(a.dir, "state")}
 	a.produce(100)
 	d := a.start()
@@ -93,6 +95,7 @@ func TestKilledBootstrapLeavesOneDaemon(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2)
+	a.environ = append(a.environ, deadProxy...)
 	a.arguments = []string{"--restart", "--worker-id", "auto", "--state-dir", filepath.Join(a.dir, "state")}
 	a.produce(50)
 	first := a.start()

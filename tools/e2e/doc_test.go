@@ -1,5 +1,5 @@
 // Package e2e tests the project end to end: the commands as a user runs them,
-// Amazon's real MultiLangDaemon and localaws.
+// Amazon's real KCL and localaws.
 //
 // The tests build the commands from the workspace that they stand in. They are
 // skipped where there is no Java, and where a module is tested alone

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/seed96110120/kinesis-client-go/processor/worker"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
@@ -23,7 +22,6 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
-	worker.Shim() // the daemon of a worker started this binary for a shard
 	if name := os.Getenv(childEnv); name != "" {
 		children[name]() // the daemon started this binary as a record processor
 		os.Exit(99)

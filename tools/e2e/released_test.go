@@ -63,8 +63,8 @@ func readmeProgram(t *testing.T) string {
 		t.Fatalf("%d blocks of Go in the README, want 1", len(blocks))
 	}
 	program := blocks[0][1]
-	if n := strings.Count(program, "\n"); n > 25 {
-		t.Errorf("the program in the README has %d lines, want 25 at most", n)
+	if n := strings.Count(program, "\n"); n > 20 {
+		t.Errorf("the program in the README has %d lines, want 20 at most", n)
 	}
 	return program
 }

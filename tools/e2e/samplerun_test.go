@@ -12,9 +12,9 @@ import (
 )
 
 // newSampleRun is the sample application in one process for all shards.
-func newSampleRun(t *testing.T, shards int, args ...string) *application {
+func newSampleRun(t *testing.T, shards int) *application {
 	a := newApplication(t, shards)
-	a.worker, a.arguments = true, args
+	a.worker = true
 	return a
 }
 
@@ -23,42 +23,34 @@ func newSampleRun(t *testing.T, shards int, args ...string) *application {
 // stop has its checkpoints.
 func TestSampleRun(t *testing.T) {
 	t.Parallel()
-	for name, args := range map[string][]string{"handover": nil, "relay": {"--relay"}} {
-		t.Run(name, func(t *testing.T) {
-			if name == "relay" {
-				testenv.Long(t)
-			}
-			t.Parallel()
-			a := newSampleRun(t, 4, args...)
-			a.produce(400)
-			d := a.start()
-			a.awaitRecords(d)
-			a.stop(d)
-			if want := "stopped as asked, 400 records written"; !strings.Contains(d.Tail(), want) {
-				t.Errorf("its last lines do not say %q:\n%s", want, d.Tail())
-			}
+	a := newSampleRun(t, 4)
+	a.produce(400)
+	d := a.start()
+	a.awaitRecords(d)
+	a.stop(d)
+	if want := "stopped as asked, 400 records written"; !strings.Contains(d.Tail(), want) {
+		t.Errorf("its last lines do not say %q:\n%s", want, d.Tail())
+	}
 
-			a.produce(400)
-			d = a.start()
-			a.awaitRecords(d)
-			a.stoppedWithCheckpoints()
-			first := d.JavaPID()
-			killGroup(t, first, syscall.SIGKILL)
-			a.produce(400)
-			a.awaitRecords(d)
-			if d.JavaPID() == first {
-				t.Error("nobody said that Java was started again")
-			}
-			a.await(d, "it tells of its progress", func() bool { return strings.Contains(d.Tail(), "800 records written so far, ") })
-			a.stop(d)
-			a.exactlyOnce()
-			// One log for all shards, each line with its own.
-			for _, line := range strings.Split(a.read("application.log"), "\n") {
-				if strings.Contains(line, "msg=processRecords") && strings.Count(line, "shardId=") != 1 {
-					t.Errorf("a line without its shard: %s", line)
-				}
-			}
-		})
+	a.produce(400)
+	d = a.start()
+	a.awaitRecords(d)
+	a.stoppedWithCheckpoints()
+	first := d.JavaPID()
+	killGroup(t, first, syscall.SIGKILL)
+	a.produce(400)
+	a.awaitRecords(d)
+	if d.JavaPID() == first {
+		t.Error("nobody said that Java was started again")
+	}
+	a.await(d, "it tells of its progress", func() bool { return strings.Contains(d.Tail(), "800 records written so far, ") })
+	a.stop(d)
+	a.exactlyOnce()
+	// One log for all shards, each line with its own.
+	for _, line := range strings.Split(a.read("application.log"), "\n") {
+		if strings.Contains(line, "msg=processRecords") && strings.Count(line, "shardId=") != 1 {
+			t.Errorf("a line without its shard: %s", line)
+		}
 	}
 }
 
@@ -71,6 +63,10 @@ func TestSampleRunSecondSignal(t *testing.T) {
 	mark := "E2E_RUN_MARK=" + t.Name()
 	d := a.start(mark)
 	a.awaitRecords(d)
+	// A Java that does not answer: a stop is through at once otherwise.
+	if err := syscall.Kill(d.JavaPID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
 	interrupt(t, d.PID())
 	a.await(nil, "it has heard of the stop", func() bool { return strings.Contains(d.Tail(), "another signal after a second") })
 	second := time.NewTimer(1100 * time.Millisecond) // what the command waits for

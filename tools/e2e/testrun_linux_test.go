@@ -12,7 +12,7 @@ import (
 )
 
 // A run of these tests that is killed leaves no process and no file 10 s later:
-// no worker, no Java, no shim. Another end, such as go test's time
+// no worker, no Java. Another end, such as go test's time
 // limit, is the same to what sweeps up; testenv's own tests try each.
 func TestKilledRunLeavesNothing(t *testing.T) {
 	testenv.Long(t)
@@ -36,8 +36,8 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 	if err != nil || len(dirs) != 1 {
 		t.Fatalf("the run's folder: %v, %v", dirs, err)
 	}
-	// Worker, Java, two shims.
-	if found := testenv.RunProcesses(dirs[0]); len(found) < 4 {
+	// Worker, Java.
+	if found := testenv.RunProcesses(dirs[0]); len(found) < 2 {
 		t.Errorf("the run has %d processes: %q", len(found), found)
 	}
 	run.Process.Kill()

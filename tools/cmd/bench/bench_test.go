@@ -3,10 +3,9 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"os"
-	"path/filepath"
+	"errors"
+	"io"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,9 +14,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// Both benches, with small loads and one round that counts; and what they compare
-// does the same.
-func TestBenches(t *testing.T) {
+// With small loads and one round that counts; and what is compared does the same.
+func TestProtocol(t *testing.T) {
 	testenv.Long(t)
 	testenv.JDK(t)
 	testenv.Workspace(t)
@@ -29,64 +27,82 @@ func TestBenches(t *testing.T) {
 	}
 	defer done()
 	t.Run("contenders do the same", func(t *testing.T) { contendersDoTheSame(t, b) })
-	for _, c := range []struct {
-		name    string
-		measure func(context.Context, []load) (*report, error)
-		// header is of the first table, cells of its row "two shards".
-		header, cells string
-		memory        []string // rows of the last table
-	}{
-		{
-			"protocol", b.protocol, "| batch | sink | ours | encoding/json | Node |", `(\| [0-9.]+ \([0-9.]+ to [0-9.]+\) ){4}\|`,
-			[]string{"one shard", "two shards"},
-		},
-		{
-			"worker", b.worker, "| batch | worker | worker, kcl-shim | worker, relay |", `(\| [0-9.]+ \([0-9.]+ to [0-9.]+\) ){3}\|`,
-			[]string{"16 children: ours", "16 children: Node", "worker", "worker, kcl-shim", "worker, relay"},
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			r, err := c.measure(t.Context(), []load{{"one shard", 10, 10, 1, 2}, {"two shards", 10, 10, 2, 2}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var text strings.Builder
-			if err := r.write(&text); err != nil {
-				t.Fatal(err)
-			}
-			if !strings.Contains(text.String(), c.header) || !regexp.MustCompile(`\| two shards `+c.cells).MatchString(text.String()) {
-				t.Errorf("the report lacks %s, or figures below it:\n%s", c.header, &text)
-			}
-			for _, name := range c.memory {
-				if !regexp.MustCompile(`(?m)^\| ` + name + ` \| [0-9.]+ `).MatchString(text.String()) {
-					t.Errorf("the report lacks a figure of %q:\n%s", name, &text)
-				}
-			}
-		})
+	r, err := b.protocol(t.Context(), []load{{"one shard", 10, 10, 1, 2}, {"two shards", 10, 10, 2, 2}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(progress.String(), "\ntwo shards\n") || !strings.Contains(progress.String(), "\nNode, 16 idle shards\n") {
+	var text strings.Builder
+	if err := r.write(&text); err != nil {
+		t.Fatal(err)
+	}
+	const header = "| batch | sink | ours | encoding/json | Node |"
+	if !strings.Contains(text.String(), header) || !regexp.MustCompile(`\| two shards (\| [0-9.]+ \([0-9.]+ to [0-9.]+\) ){4}\|`).MatchString(text.String()) {
+		t.Errorf("the report lacks %s, or figures below it:\n%s", header, &text)
+	}
+	for _, name := range []string{"one shard", "two shards"} { // of the last table, memory
+		if !regexp.MustCompile(`(?m)^\| ` + name + ` \| [0-9.]+ `).MatchString(text.String()) {
+			t.Errorf("the report lacks a figure of %q:\n%s", name, &text)
+		}
+	}
+	if !strings.Contains(progress.String(), "\ntwo shards\n") {
 		t.Errorf("progress:\n%s", &progress)
+	}
+}
+
+// With small jobs and one round. A program that is not there is missed before
+// anything is built.
+func TestWorker(t *testing.T) {
+	testenv.Nightly(t)
+	testenv.Java(t)
+	testenv.Workspace(t)
+	w := &workers{dir: t.TempDir(), rounds: 1, progress: io.Discard}
+	if err := w.build(t.Context(), "no-such-program"); !errors.Is(err, exec.ErrNotFound) || w.bin != "" {
+		t.Error(err)
+	}
+	if err := w.build(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.compare(t.Context(),
+		[]job{{"two shards", 2, 20_000, 100, 0}, {"in turns", 2, 1, 100, 4}},
+		[2]job{{"1 idle", 1, 10, 100, 0}, {"3 idle", 3, 10, 100, 0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := r.write(&text); err != nil {
+		t.Fatal(err)
+	}
+	const figure, more = `\| -?[0-9.]+ \(-?[0-9.]+ to -?[0-9.]+\)`, `, -?[0-9.]+ to -?[0-9.]+`
+	for _, want := range []string{
+		`\| batch \| worker \| children \|`,
+		`\| two shards (` + figure + ` ){2}\|`,
+		`\| in turns (` + figure + ` ){2}\|`,
+		`\| two shards ` + figure + more + ` \|`,
+		`\| children ` + figure + ` ` + figure + more + ` \|`, // start
+		`\| children (` + figure + ` ){3}\|`,                  // memory
+	} {
+		if !regexp.MustCompile(`(?m)^` + want + `$`).MatchString(text.String()) {
+			t.Errorf("no line is like %s:\n%s", want, &text)
+		}
+	}
+}
+
+func TestRate(t *testing.T) {
+	// The first quarter does not count.
+	if got := rate([]batch{{10, 0, 1e9}, {60, 2e9, 6e9}, {30, 1e9, 2e9}}); got != 15 {
+		t.Errorf("%v records a second, want 15", got)
 	}
 }
 
 // What is compared must take each action, checkpoint each batch and the end of
 // the shard, and end with its input.
 func contendersDoTheSame(t *testing.T, b *bench) {
-	w, err := b.startWorker(t.Context(), "worker", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.process.Stop(0)
-	// Its memory is measured.
-	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", w.process.PID())); err != nil || filepath.Base(exe) != "worker" {
-		t.Errorf("the worker's process is %s, %v", exe, err)
-	}
-	d, stop, err := b.daemon(t.Context(), w.environ...)
+	d, stop, err := b.daemon(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
-	for i, c := range []contender{b.sink, b.ours, b.encodingJSON, b.node, w.contender} {
+	for i, c := range []contender{b.sink, b.ours, b.encodingJSON, b.node} {
 		s := d.Shard("shardId-" + strings.Repeat("0", i+1))
 		executable, err := c.executable()
 		if err != nil {

@@ -14,14 +14,12 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/npm"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// awsKCLVersion is of npm's aws-kcl, Amazon's own library for Node.js.
-const awsKCLVersion = "2.3.2"
-
-// A bench has what both benches need: the contenders, built and installed.
+// A bench has what bench protocol needs: the contenders, built and installed.
 type bench struct {
 	rounds   int
 	progress io.Writer // gets a line now and then
@@ -61,16 +59,16 @@ func setUp(ctx context.Context, rounds int, progress io.Writer) (b *bench, done 
 	}()
 	fmt.Fprintln(progress, "building ours, installing theirs")
 	const children = "./tools/cmd/bench/internal/children/"
-	if _, err := output(ctx, root, "go", "build", "-o", dir+string(filepath.Separator),
-		children+"sink", children+"ours", children+"encodingjson", children+"worker", "./processor/worker/cmd/kcl-shim"); err != nil {
+	if _, err := output(ctx, root, nil, "go", "build", "-o", dir+string(filepath.Separator),
+		children+"sink", children+"ours", children+"encodingjson"); err != nil {
 		return nil, nil, err
 	}
-	modules, err := npm(ctx, "aws-kcl", awsKCLVersion)
+	modules, err := npm.InstallKCL(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	// Not what PATH has: that may be a script which looks for the interpreter.
-	node, err := output(ctx, dir, "node", "-p", "process.execPath")
+	node, err := output(ctx, dir, nil, "node", "-p", "process.execPath")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,27 +82,11 @@ func setUp(ctx context.Context, rounds int, progress io.Writer) (b *bench, done 
 	}, done, nil
 }
 
-// npm installs a package with what it depends on into the user's cache, and
-// returns the folder node_modules that holds it. Where it is already, npm has
-// nothing to do; what a killed run has left it repairs.
-func npm(ctx context.Context, name, version string) (modules string, err error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "kinesis-client-go", "npm", name+"-"+version)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	_, err = output(ctx, dir, "npm", "install", "--prefix", dir, "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts",
-		"--loglevel=error", name+"@"+version)
-	return filepath.Join(dir, "node_modules"), err
-}
-
-// output runs a command and returns what it prints.
-func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+// output runs a command and returns what it prints. No environ is this process's
+// own.
+func output(ctx context.Context, dir string, environ []string, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, environ
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := subprocess.Run(ctx, cmd, time.Second)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -33,11 +34,39 @@ func (s sample) span(verb string) string {
 // The median of the ratios is steadier than the ratio of the medians where the
 // machine's speed drifts.
 func ratio(a, b sample) sample {
-	ratios := make(sample, len(a))
+	return combine(a, b, func(a, b float64) float64 { return a / b })
+}
+
+// combine makes a sample of a and b round by round.
+func combine(a, b sample, one func(a, b float64) float64) sample {
+	combined := make(sample, len(a))
 	for i := range a {
-		ratios[i] = a[i] / b[i]
+		combined[i] = one(a[i], b[i])
 	}
-	return ratios
+	return combined
+}
+
+// interval returns values of the sample between which the true median is with
+// 95%, whatever the distribution: a value is below it as often as a coin falls on
+// one side. Fewer than 6 values have no such interval: then it is their range.
+func (s sample) interval() (low, high float64) {
+	sorted := slices.Sorted(slices.Values(s))
+	n := len(sorted)
+	outside, below := 0.0, math.Pow(0.5, float64(n)) // below: that exactly k values are
+	k := 0
+	for outside+2*below <= 0.05 {
+		outside += 2 * below
+		below *= float64(n-k) / float64(k+1)
+		k++
+	}
+	k = max(k-1, 0)
+	return sorted[k], sorted[n-1-k]
+}
+
+// confident is span with the interval.
+func (s sample) confident(verb string) string {
+	low, high := s.interval()
+	return fmt.Sprintf("%s, "+verb+" to "+verb, s.span(verb), low, high)
 }
 
 // inTurns calls measure for each of n contenders in each of the rounds. Every

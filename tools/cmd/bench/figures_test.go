@@ -23,6 +23,22 @@ func TestSample(t *testing.T) {
 	}
 }
 
+// The order statistics are those of the tables of the sign test.
+func TestInterval(t *testing.T) {
+	for n, rank := range map[int]int{1: 1, 5: 1, 6: 1, 8: 1, 9: 2, 15: 4, 20: 6} {
+		var s sample
+		for i := range n {
+			s = append(s, float64(n-i))
+		}
+		if low, high := s.interval(); low != float64(rank) || high != float64(n+1-rank) {
+			t.Errorf("%d values: %v to %v, want the values %d and %d", n, low, high, rank, n+1-rank)
+		}
+	}
+	if got, want := (sample{4, 1}).confident("%.0f"), "2 (1 to 4), 1 to 4"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestRatesAndRatioGoRoundByRound(t *testing.T) {
 	a, b := &lane{seconds: sample{0.5, 2}}, &lane{seconds: sample{1, 1}}
 	if got := a.rate(1000); !slices.Equal(got, sample{2000, 500}) {

@@ -1,6 +1,6 @@
 // Command bench compares this project with what else there is, side by side in
 // one run: rounds take turns, so that whatever slows the machine slows all of
-// them. The daemon's side is that of package conformance.
+// them.
 package main
 
 import (
@@ -17,33 +17,43 @@ import (
 
 const usage = `Usage: go run ./tools/cmd/bench protocol|worker [flags]
 
-Measures side by side, in one run, and prints a report in Markdown. The daemon's
-own classes drive all that is compared, in turns, on a warm JVM.
+Measures side by side, in one run and in turns, and prints a report in Markdown.
 
-  protocol  how fast children take the daemon's records: a processor on this
-            project's library, a loop on encoding/json, aws-kcl (Node), and a
-            sink that only finds the ends of lines, which is the limit
-  worker    a worker, one Go process for all shards, beside children, one process
-            for each: throughput of 4 shards, and memory with 16 idle ones
+  protocol  how fast children take the daemon's records, from the daemon's own
+            classes on a warm JVM: a processor on this project's library, a loop
+            on encoding/json, aws-kcl (Node), and a sink that only finds the ends
+            of lines, which is the limit
+  worker    whole programs at a local Kinesis and DynamoDB: a worker beside
+            children under kcl-bootstrap, one process a shard; throughput of 4
+            shards, the time of a start, memory with 1 and 16 idle shards
 
-Needs a JDK of version 17 or later, and Node with npm; aws-kcl goes to the user's
-cache folder. CPU time and memory are measured on Linux only. Nothing else should
-run meanwhile.
+The program of --against is started with a properties file as its argument. It
+serves the application with processors that checkpoint each batch, prints nothing,
+and ends at SIGTERM. Each processor connects to the Unix socket that the variable
+BENCH_SOCKET names, and writes a line for each batch once it is checkpointed: the
+number of records, and the times of the batch's arrival and of the checkpoint's end
+in nanoseconds since 1970. It may be the worker of another checkout.
+
+Needs Java 17 or later; protocol a JDK, and Node with npm, whose aws-kcl goes to the
+user's cache folder. CPU time, memory and start are measured on Linux only. Nothing
+else should run meanwhile.
 
 Flags:
 %s
 Example:
-  go run ./tools/cmd/bench worker --rounds 7 >bench.md
+  go run ./tools/cmd/bench protocol --rounds 21 >bench.md
 
 Exit status: 0 measured, 1 failed, 2 wrong usage.
 `
 
-var benches = map[string]struct {
-	measure func(*bench, context.Context, []load) (*report, error)
-	loads   []load
-}{
-	"protocol": {(*bench).protocol, protocolLoads},
-	"worker":   {(*bench).worker, workerLoads},
+type options struct {
+	rounds  int
+	against string
+}
+
+var benches = map[string]func(ctx context.Context, o options, progress io.Writer) (*report, error){
+	"protocol": protocolBench,
+	"worker":   workerBench,
 }
 
 func main() {
@@ -56,36 +66,32 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	rounds := flags.IntP("rounds", "n", 11, "`number` of rounds that count, after 3 to warm up")
+	var o options
+	flags.IntVarP(&o.rounds, "rounds", "n", 15, "`number` of rounds that count; protocol has 3 more to warm up")
+	flags.StringVar(&o.against, "against", "", "`program` that worker measures too")
 	err := flags.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprintf(stdout, usage, flags.FlagUsages())
 		return 0
 	}
-	chosen, known := benches[flags.Arg(0)]
+	measure, known := benches[flags.Arg(0)]
 	switch {
 	case err != nil:
 	case flags.NArg() != 1 || !known:
 		err = errors.New("name one bench, protocol or worker; --help tells more")
-	case *rounds < 1:
-		err = fmt.Errorf("--rounds %d is less than 1", *rounds)
+	case o.rounds < 1:
+		err = fmt.Errorf("--rounds %d is less than 1", o.rounds)
+	case o.against != "" && flags.Arg(0) != "worker":
+		err = errors.New("--against is for worker only")
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
 	}
-	err = func() error {
-		b, done, err := setUp(ctx, *rounds, stderr)
-		if err != nil {
-			return err
-		}
-		defer done()
-		r, err := chosen.measure(b, ctx, chosen.loads)
-		if err != nil {
-			return err
-		}
-		return r.write(stdout)
-	}()
+	r, err := measure(ctx, o, stderr)
+	if err == nil {
+		err = r.write(stdout)
+	}
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; everything was stopped")
 	}

@@ -15,10 +15,12 @@ func TestUsage(t *testing.T) {
 		{"--help", 0, "Example:", ""},
 		{"protocol --help", 0, "--rounds number", ""},
 		{"", 2, "", "name one bench"},
+		{"worker --help", 0, "--against program", ""},
 		{"local", 2, "", "name one bench"},
-		{"protocol worker", 2, "", "name one bench"},
-		{"worker --rounds 0", 2, "", "--rounds 0 is less than 1"},
-		{"worker --fast", 2, "", "unknown flag"},
+		{"protocol protocol", 2, "", "name one bench"},
+		{"protocol --rounds 0", 2, "", "--rounds 0 is less than 1"},
+		{"protocol --against x", 2, "", "--against is for worker only"},
+		{"protocol --fast", 2, "", "unknown flag"},
 	} {
 		var stdout, stderr bytes.Buffer
 		status := run(t.Context(), strings.Fields(c.args), &stdout, &stderr)

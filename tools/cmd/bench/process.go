@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // What follows asks Linux of another process. Elsewhere, and of a process that
@@ -59,4 +60,49 @@ func megabytes(file, field string) float64 {
 		return math.NaN()
 	}
 	return kib * 1024 / 1e6
+}
+
+// A process is one that runs.
+type process struct {
+	pid, parent int
+	name        string
+	start       float64 // seconds since the machine's
+}
+
+// family returns a process and its descendants. It is empty where there is no
+// /proc.
+func family(pid int) (all []process) {
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	children := make(map[int][]process)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has just ended
+		}
+		// PID (NAME) STATE PARENT ..., and the start in hundredths of a second is
+		// the twentieth after the name, which may have brackets of its own.
+		open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+		fields := strings.Fields(string(text[end+1:]))
+		p := process{name: string(text[open+1 : end])}
+		p.pid, _ = strconv.Atoi(strings.TrimSpace(string(text[:open])))
+		p.parent, _ = strconv.Atoi(fields[1])
+		p.start, _ = strconv.ParseFloat(fields[19], 64)
+		p.start /= 100
+		if p.pid == pid {
+			all = append(all, p)
+		}
+		children[p.parent] = append(children[p.parent], p)
+	}
+	for i := 0; i < len(all); i++ {
+		all = append(all, children[all[i].pid]...)
+	}
+	return all
+}
+
+// uptime returns the seconds since the machine's start.
+func uptime() float64 {
+	text, _ := os.ReadFile("/proc/uptime")
+	seconds := math.NaN()
+	_, _ = fmt.Sscan(string(text), &seconds)
+	return seconds
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/npm"
 )
 
 var protocolLoads = []load{
@@ -18,14 +20,24 @@ var protocolLoads = []load{
 	{"4 shards, 1000 x 1 KiB", 1000, 1 << 10, 4, 5},
 }
 
+// protocolBench sets protocol up.
+func protocolBench(ctx context.Context, o options, progress io.Writer) (*report, error) {
+	b, done, err := setUp(ctx, o.rounds, progress)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return b.protocol(ctx, protocolLoads)
+}
+
 // protocol compares children of the daemon.
 func (b *bench) protocol(ctx context.Context, loads []load) (*report, error) {
-	javaVersion, err := output(ctx, b.dir, b.java, "--version")
+	javaVersion, err := output(ctx, b.dir, nil, b.java, "--version")
 	if err != nil {
 		return nil, err
 	}
 	javaVersion, _, _ = strings.Cut(javaVersion, "\n")
-	nodeVersion, err := output(ctx, b.dir, b.node.command[0], "--version")
+	nodeVersion, err := output(ctx, b.dir, nil, b.node.command[0], "--version")
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +79,7 @@ func (b *bench) protocol(ctx context.Context, loads []load) (*report, error) {
 			fmt.Sprintf("MultiLangShardRecordProcessor of KCL %s on %s, one warm JVM, its log at WARN. %d rounds after %d to warm up, in which the contenders take turns. "+
 				"Random data; each batch is checkpointed, and each record's data decoded, but by the sink.", bootstrap.DaemonVersion, javaVersion, b.rounds, warmUps),
 			fmt.Sprintf("The sink finds the end of each line and answers, with a pipe of 1 MiB: the limit of what any child can do. "+
-				"Node is aws-kcl %s on Node.js %s; encoding/json is a loop in Go on that package.", awsKCLVersion, strings.TrimPrefix(nodeVersion, "v")),
+				"Node is aws-kcl %s on Node.js %s; encoding/json is a loop in Go on that package.", npm.KCLVersion, strings.TrimPrefix(nodeVersion, "v")),
 			"A batch's time is that of the daemon's processRecords: it makes the JSON, writes it and waits for checkpoint and answer. " +
 				"For 4 shards the time of all is taken, with the driver's own work between batches; the memory is that of one child. MB are 10^6 bytes, memory is resident.",
 		},

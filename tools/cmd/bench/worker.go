@@ -2,170 +2,153 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"time"
+	"slices"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
+	commands "github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// idleShards are those whose memory is measured.
-const idleShards = 16
-
-var workerLoads = []load{
-	{"1000 x 100 B", 1000, 100, 4, 20},
-	{"1000 x 1 KiB", 1000, 1 << 10, 4, 5},
-	{"1 x 100 B", 1, 100, 4, 100},
+// A job is what a program has to do from its start on.
+type job struct {
+	name   string
+	shards int
+	// records of size bytes are in each shard beforehand.
+	records, size int
+	// turns follow: a record in each shard, when all shards have checkpointed
+	// what they had.
+	turns int
 }
 
-// worker compares a worker, one process for all shards, with children of the
-// daemon's, one process for each.
-func (b *bench) worker(ctx context.Context, loads []load) (*report, error) {
-	throughput := &table{
-		title:  "Throughput of 4 shards, to four children of the same processor in the same round: median (range)",
-		header: []string{"batch"},
+var (
+	throughputJobs = []job{
+		{"1 MiB of 100 B", 4, 150_000, 100, 0},
+		{"1 MiB of 1 KiB", 4, 60_000, 1 << 10, 0},
+		{"1 x 100 B", 4, 1, 100, 500}, // the last tells the time of a start too
 	}
-	memory := &table{
-		title:  fmt.Sprintf("Memory with %d idle shards, all processes but Java, PSS in MB: median (range)", idleShards),
-		header: []string{"", "all", "a child or shim"},
+	idleJobs = [2]job{
+		{"1 idle shard", 1, 10, 100, 0},
+		{"16 idle shards", 16, 10, 100, 0},
 	}
-	for _, l := range loads {
-		throughput.rows = append(throughput.rows, []string{l.name})
+)
+
+// workers are programs that serve shards.
+type workers struct {
+	dir, bin   string
+	rounds     int
+	progress   io.Writer
+	contenders []contender // the worker first
+}
+
+// workerBench compares whole programs.
+func workerBench(ctx context.Context, o options, progress io.Writer) (r *report, err error) {
+	w := &workers{rounds: o.rounds, progress: progress}
+	if w.dir, err = os.MkdirTemp("", "kcl-bench-"); err != nil {
+		return nil, err
 	}
-	measure := func(name string, environ ...string) error {
-		w, err := b.startWorker(ctx, name, environ)
+	defer os.RemoveAll(w.dir)
+	if err := w.build(ctx, o.against); err != nil {
+		return nil, err
+	}
+	return w.compare(ctx, throughputJobs, idleJobs)
+}
+
+// build builds the contenders, but for one that is there already.
+func (w *workers) build(ctx context.Context, against string) error {
+	if against != "" {
+		program, err := exec.LookPath(against)
+		if err == nil {
+			against, err = filepath.Abs(program)
+		}
 		if err != nil {
 			return err
 		}
-		defer w.process.Stop(10 * time.Second)
-		// The shims find their worker by the environment of the JVM.
-		d, stop, err := b.daemon(ctx, w.environ...)
+	}
+	root, err := workspace.Find(ctx, ".")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w.progress, "building")
+	w.bin = filepath.Join(w.dir, "bin")
+	if err := commands.Build(ctx, root, w.bin); err != nil {
+		return err
+	}
+	const children = "./tools/cmd/bench/internal/children/"
+	if _, err := output(ctx, root, nil, "go", "build", "-o", w.bin+string(filepath.Separator), children+"ours", children+"worker"); err != nil {
+		return err
+	}
+	w.contenders = []contender{
+		{"worker", []string{commands.Command(w.bin, "worker")}},
+		{"children", []string{commands.Command(w.bin, "kcl-bootstrap"), "-e", "-p"}},
+	}
+	if against != "" {
+		w.contenders = append(w.contenders, contender{"against", []string{against}})
+	}
+	return nil
+}
+
+// figures are what was measured of a contender, round by round.
+type figures struct {
+	rates  sample // records a second
+	starts sample // seconds from Java's start to the first record
+	memory sample // MB, of all processes but Java, at the end
+	shares sample // of the machine's processor time, of the bench's own process
+}
+
+// compare does the jobs and makes the report.
+func (w *workers) compare(ctx context.Context, throughput []job, idle [2]job) (*report, error) {
+	var names []string
+	for _, c := range w.contenders {
+		names = append(names, c.name)
+	}
+	rates := &table{title: "Records a second: median (range)", header: append([]string{"batch"}, names...)}
+	related := &table{title: "Related to the worker's in the same round: median (range), interval", header: append([]string{"batch"}, names[1:]...)}
+	start := &table{title: "From Java's start to the first record, s", header: []string{"", "median (range)", "beyond the worker's in the same round: median (range), interval"}}
+	memory := &table{title: "Memory of all processes but Java, MB: median (range)", header: []string{"", idle[0].name, idle[1].name, "a shard beyond the first"}}
+	var shares sample
+	for i, j := range throughput {
+		all, err := w.measure(ctx, j, w.rounds)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		defer stop()
-		throughput.header = append(throughput.header, name)
-		for i, l := range loads {
-			l.name = name + ", " + l.name
-			children, worker := &lane{contender: b.ours, daemon: d}, &lane{contender: w.contender, daemon: d}
-			if err := b.deliver(ctx, l, children, worker); err != nil {
-				return err
-			}
-			related := ratio(worker.rate(l.records), children.rate(l.records))
-			throughput.rows[i] = append(throughput.rows[i], related.span("%.2f"))
-		}
-		idle := func(name string, c contender, own ...int) error {
-			all, one, err := b.idle(ctx, d, c, own...)
-			if err == nil {
-				memory.rows = append(memory.rows, []string{name, all.span("%.1f"), one.span("%.2f")})
-			}
-			return err
-		}
-		if len(memory.rows) == 0 { // once, with the first worker's JVM
-			for _, c := range []contender{b.ours, b.node} {
-				if err := idle(fmt.Sprintf("%d children: %s", idleShards, c.name), c); err != nil {
-					return err
-				}
+		rate, relation := []string{j.name}, []string{j.name}
+		for k, f := range all {
+			rate = append(rate, f.rates.span("%.0f"))
+			relation = append(relation, ratio(f.rates, all[0].rates).confident("%.2f"))
+			shares = append(shares, f.shares...)
+			if i == len(throughput)-1 {
+				beyond := combine(f.starts, all[0].starts, func(a, b float64) float64 { return a - b })
+				start.rows = append(start.rows, []string{names[k], f.starts.span("%.2f"), beyond.confident("%.2f")})
 			}
 		}
-		return idle(name, w.contender, w.process.PID())
+		rates.rows, related.rows = append(rates.rows, rate), append(related.rows, slices.Delete(relation, 1, 2))
 	}
-	if err := measure("worker"); err != nil {
+	few := (w.rounds + 2) / 3
+	one, err := w.measure(ctx, idle[0], few)
+	if err != nil {
 		return nil, err
 	}
-	if err := measure("worker, kcl-shim", "BENCH_SHIM="+filepath.Join(b.dir, "kcl-shim")); err != nil {
+	many, err := w.measure(ctx, idle[1], few)
+	if err != nil {
 		return nil, err
 	}
-	if err := measure("worker, relay", "BENCH_RELAY=1"); err != nil {
-		return nil, err
+	for k, name := range names {
+		each := combine(many[k].memory, one[k].memory, func(a, b float64) float64 { return (a - b) / float64(idle[1].shards-idle[0].shards) })
+		memory.rows = append(memory.rows, []string{name, one[k].memory.span("%.1f"), many[k].memory.span("%.1f"), each.span("%.2f")})
 	}
 	return &report{
-		title:  "One process for all shards",
-		tables: []*table{throughput, memory},
+		title:  "A worker beside children, one process a shard, under kcl-bootstrap",
+		tables: []*table{rates, related, start, memory},
 		notes: []string{
-			fmt.Sprintf("%d rounds after %d to warm up, in which children and worker take turns under one warm JVM with the daemon's own classes; random data, each batch checkpointed.", b.rounds, warmUps),
-			"Memory is the sum of what each process takes with shared pages divided among those that share them (PSS), after one batch of 10 records a shard; the worker's own process is in it. " +
-				"A shim is the worker's own program, started once more, or kcl-shim. Children of ours are plain Go programs; Node is aws-kcl " + awsKCLVersion + ".",
+			fmt.Sprintf("%d rounds, %d for memory, in which the programs take turns. Each is started anew, reads 4 shards by FANOUT, and checkpoints each batch. (POLLING would rest 200 ms between two reads.) "+
+				"An interval has the true median with 95%%; below 6 rounds it is the range.", w.rounds, few),
+			"The records are there when the program starts, and the last three quarters are timed; Kinesis makes batches of 1 MiB. Single records are put when all shards have checkpointed the one before. " +
+				fmt.Sprintf("The bench's own process, Kinesis included, took %s of the processor time.", shares.span("%.2f")),
+			"Leases are seeded. Memory is PSS, pages divided among those that share them, when each shard has checkpointed a batch. MB are 10^6 bytes.",
 		},
 	}, nil
-}
-
-// A workerProcess is a worker that waits for shims: those are the contender.
-type workerProcess struct {
-	contender
-	environ []string
-	process *subprocess.Process
-}
-
-// startWorker starts a worker and returns when it has said how to start a shim.
-func (b *bench) startWorker(ctx context.Context, name string, environ []string) (w *workerProcess, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(filepath.Join(b.dir, "worker"))
-	cmd.Env = append(append(os.Environ(), "BENCH_ADDR="+l.Addr().String()), environ...)
-	cmd.Stderr = os.Stderr
-	process, err := subprocess.Start(cmd)
-	if err != nil {
-		l.Close()
-		return nil, err
-	}
-	go func() { // so that nobody waits for a worker that has ended
-		select {
-		case <-process.Done():
-		case <-ctx.Done():
-			process.Stop(0)
-		}
-		l.Close()
-	}()
-	var told struct {
-		Executable string
-		Environ    []string
-	}
-	conn, err := l.Accept()
-	if err == nil {
-		err = json.NewDecoder(conn).Decode(&told)
-		conn.Close()
-	}
-	if err != nil {
-		process.Stop(0)
-		return nil, fmt.Errorf("%s: no word of how to start a shim: %w", name, err)
-	}
-	return &workerProcess{contender{name, strings.Fields(told.Executable)}, told.Environ, process}, nil
-}
-
-// idle starts a child for each of idleShards shards and returns the memory of
-// all, that of the processes own included, and that of one child, round by
-// round.
-func (b *bench) idle(ctx context.Context, d *conformance.Driver, c contender, own ...int) (all, one sample, err error) {
-	fmt.Fprintf(b.progress, "%s, %d idle shards\n", c.name, idleShards)
-	for range min(3, b.rounds) {
-		if ctx.Err() != nil {
-			return nil, nil, context.Cause(ctx)
-		}
-		l := &lane{contender: c, daemon: d}
-		if err := b.open(l, idleShards, load{records: 10, size: 100}.batch()); err != nil {
-			return nil, nil, err
-		}
-		memory := 0.0
-		for _, pid := range l.pids {
-			memory += pss(pid)
-		}
-		one = append(one, memory/idleShards)
-		for _, pid := range own {
-			memory += pss(pid)
-		}
-		all = append(all, memory)
-		if err := l.close(); err != nil {
-			return nil, nil, err
-		}
-	}
-	return all, one, nil
 }

@@ -179,8 +179,16 @@ func roundtrip(ctx context.Context, o options, p place, properties []stack.Setti
 	if err := sample.WriteProperties(p.root, file, properties); err != nil {
 		return nil, err
 	}
+	var jars []string
+	if o.jarPath != "" {
+		folder, err := filepath.Abs(o.jarPath) // the command has another working directory
+		if err != nil {
+			return nil, err
+		}
+		jars = []string{"--jar-path", folder}
+	}
 	daemon, err := sample.StartDaemon(sample.DaemonConfig{
-		Bin: p.bin, Dir: p.dir, Environ: p.environ, Properties: file, Log: filepath.Join(p.dir, "daemon.log"), Worker: o.worker,
+		Bin: p.bin, Dir: p.dir, Environ: p.environ, Properties: file, Log: filepath.Join(p.dir, "daemon.log"), Worker: o.worker, Args: jars,
 	})
 	if err != nil {
 		return nil, err

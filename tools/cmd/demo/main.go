@@ -1,6 +1,6 @@
 // Command demo runs the project's main job on this machine: it puts records
-// into a local Kinesis and has the real MultiLangDaemon run the sample consumer
-// until each is in a shard's file. See the README of tools.
+// into a local Kinesis and has the real KCL run the sample consumer until each is
+// in a shard's file. See the README of tools.
 package main
 
 import (
@@ -18,10 +18,10 @@ import (
 const help = `Usage: go run ./tools/cmd/demo [flags]
 
 Builds the commands, starts a local Kinesis and DynamoDB, makes stream and tables
-with kcl-infra, puts records with the producer, has the real MultiLangDaemon run
-the sample consumer (kcl-bootstrap -e; with --worker consumer-sample run), waits
-until every record is in a shard's file, stops all of it and removes what it made.
-Needs Go and Java; fetches the daemon's jars once, about 33 MB.
+with kcl-infra, puts records with the producer, has the real KCL run the sample
+consumer (kcl-bootstrap -e; with --worker consumer-sample run), waits until every
+record is in a shard's file, stops all of it and removes what it made.
+Needs Go and Java 17; fetches KCL's jars once, about 33 MB.
 
 Flags:
 %s
@@ -39,6 +39,7 @@ when not, 2 wrong usage.
 type options struct {
 	records, shards int
 	file, dir       string
+	jarPath         string
 	worker          bool
 }
 
@@ -57,6 +58,7 @@ func parse(args []string) (o options, usage string, err error) {
 	flags.IntVar(&o.shards, "shards", 2, "`number` of shards of the stream, 1 to 100")
 	flags.StringVarP(&o.file, "file", "f", "", "put the lines of `FILE` instead of sensor records")
 	flags.StringVarP(&o.dir, "dir", "d", "", "new or empty `folder` for shard files and logs, which then stay (default: a temporary one)")
+	flags.StringVarP(&o.jarPath, "jar-path", "c", "", "`folder` for the jars (default: kcl-bootstrap/maven in the user's cache folder)")
 	flags.BoolVarP(&o.worker, "worker", "w", false, "serve all shards in one process (consumer-sample run)")
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return o, fmt.Sprintf(help, flags.FlagUsages()), nil

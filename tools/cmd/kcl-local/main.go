@@ -14,7 +14,6 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -90,14 +89,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		}
 	}
 
-	began := time.Now()
 	s, err := stack.Start(config)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 
-	fmt.Fprintf(stderr, "kcl-local: ready in %d ms; Ctrl-C stops it\n", time.Since(began).Milliseconds())
+	fmt.Fprintln(stderr, "kcl-local: ready; Ctrl-C stops it")
 	fmt.Fprintf(stderr, "  Kinesis   %s\n  DynamoDB  %s\n\n", s.KinesisURL(), s.DynamoDBURL())
 	if *properties == "" {
 		fmt.Fprintf(stderr, "The consumer's properties file needs these lines (or use --properties):\n%s\n", stack.PropertiesText(s.Properties()))

@@ -122,7 +122,7 @@ func TestRunsUntilItIsStopped(t *testing.T) {
 	if _, err := os.Stat(local); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("left behind: %s", local)
 	}
-	if !strings.HasPrefix(stderr.String(), "kcl-local: ready in ") {
+	if !strings.HasPrefix(stderr.String(), "kcl-local: ready; ") {
 		t.Error(stderr.String())
 	}
 }

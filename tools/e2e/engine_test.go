@@ -1,0 +1,281 @@
+//go:build unix
+
+package e2e
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
+	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
+)
+
+// Of the child that runs an engine without a worker.
+const (
+	engineLockEnv  = "E2E_ENGINE_LOCK"  // a file; else the lock is that of the worker
+	enginePauseEnv = "E2E_ENGINE_PAUSE" // after every 4 MiB that it reads, and after each record
+)
+
+func init() { children["engine"] = runEngine }
+
+// runEngine runs an engine until SIGTERM. Its processors are obedient, and begin
+// again at once when they fail.
+func runEngine() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	lock := bootstrap.DaemonLock()
+	if name := os.Getenv(engineLockEnv); name != "" {
+		text, err := os.ReadFile(name)
+		if err == nil {
+			lock, err = bootstrap.ParseLock(filepath.Base(name), text)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	pause, _ := time.ParseDuration(os.Getenv(enginePauseEnv))
+	config, err := engineConfig(ctx, lock, os.Getenv(workerPropertiesEnv))
+	if err != nil {
+		panic(err)
+	}
+	config.StopGrace = time.Minute
+	config.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var e *engine.Engine
+	config.Serve = func(l *engine.Lease) error {
+		n := obedient(l.ShardID)
+		if pause > 0 {
+			n.records = n.slowly(pause)
+		}
+		err := processor.Run(context.Background(), n, &pausing{r: l, pause: pause}, l)
+		if err != nil {
+			l.Fail()
+			e.Read(l.LeaseKey)
+		}
+		return err
+	}
+	e = engine.New(config)
+	if err := e.Run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// engineConfig returns one with Java, the jars of the lock, and the properties.
+func engineConfig(ctx context.Context, lock *bootstrap.Lock, properties string) (c engine.Config, err error) {
+	if c.Command.Java, err = engine.FindJava(""); err != nil {
+		return c, err
+	}
+	fetched, err := bootstrap.Fetch(ctx, lock, bootstrap.FetchOptions{})
+	if err != nil {
+		return c, err
+	}
+	c.Command.Jars, c.Command.Properties = fetched.Files, properties
+	return c, nil
+}
+
+// startEngine starts the child.
+func (a *application) startEngine(variables ...string) *workerProcess {
+	a.t.Helper()
+	variables = append([]string{childEnv + "=engine", workerPropertiesEnv + "=" + a.properties}, variables...)
+	return a.startProcess("engine", exec.Command(os.Args[0]), variables...)
+}
+
+// One jar of the entry runs with all versions of KCL 2.5 and 3: records come, a
+// shard that fails begins again, and after a stop the leases are free.
+func TestVersionsOfKCL(t *testing.T) {
+	testenv.Nightly(t)
+	t.Parallel()
+	for version, credentials := range map[string]string{"2.5.4": "AWSCredentialsProvider", "3.5.1": "AwsCredentialsProvider"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			lock, err := filepath.Abs(filepath.Join("testdata", "kcl-"+version+".lock"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := newApplication(t, 4, stack.Setting{Name: credentials, Value: "EnvironmentVariableCredentialsProvider"})
+			e := a.startEngine(engineLockEnv + "=" + lock)
+			a.produce(200)
+			e.awaitAll()
+			a.write("fail", "")
+			a.produce(200)
+			e.await("a failure", func() bool { return a.count("failed") == 1 })
+			e.awaitAll()
+			e.await("five processors", func() bool { return a.count("initialize") == 4+1 })
+			if n := a.noted(); n != len(a.sent) {
+				t.Errorf("%d records noted of %d: some came twice", n, len(a.sent))
+			}
+			if !strings.Contains(e.read(), "kcl="+version) {
+				t.Errorf("it was not KCL %s", version)
+			}
+			e.stop()
+			a.ownedBy("worker", false)
+		})
+	}
+}
+
+// A KCL that lacks what the entry needs is named, with what runs it, before KCL
+// does anything.
+func TestKCLLacks(t *testing.T) {
+	testenv.Long(t)
+	require(t)
+	t.Parallel()
+	const class = "software.amazon.kinesis.coordinator.Scheduler"
+	for name, change := range map[string]func(t *testing.T, jar string) (changed []string){
+		"the jar":   func(*testing.T, string) []string { return nil },
+		"one class": func(t *testing.T, jar string) []string { return []string{without(t, jar, class)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			properties := filepath.Join(t.TempDir(), "p.properties")
+			if err := os.WriteFile(properties, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			config, err := engineConfig(t.Context(), bootstrap.DaemonLock(), properties)
+			if err != nil {
+				t.Fatal(err)
+			}
+			jars := config.Command.Jars
+			at := slices.IndexFunc(jars, func(jar string) bool {
+				return strings.HasPrefix(filepath.Base(jar), "amazon-kinesis-client-"+bootstrap.DaemonVersion)
+			})
+			config.Command.Jars = slices.Replace(slices.Clone(jars), at, at+1, change(t, jars[at])...)
+			config.Serve = func(*engine.Lease) error { panic("a conversation") }
+			config.Event = func(e engine.Event) {
+				if _, ok := e.(engine.LogRecord); !ok {
+					t.Errorf("it went on: %#v", e)
+				}
+			}
+			err = engine.New(config).Run(t.Context())
+			var exit *bootstrap.ExitError
+			if !errors.As(err, &exit) || !strings.Contains(exit.Reason, "has no software.amazon.kinesis.") ||
+				!strings.Contains(exit.Reason, "kcl-bootstrap") || name == "one class" && !strings.Contains(exit.Reason, " "+class+",") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// without returns a copy of a jar without a class.
+func without(t *testing.T, jar, class string) (copied string) {
+	t.Helper()
+	from, err := zip.OpenReader(jar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	var text bytes.Buffer
+	to := zip.NewWriter(&text)
+	found := false
+	for _, file := range from.File {
+		if file.Name == strings.ReplaceAll(class, ".", "/")+".class" {
+			found = true
+		} else if err := to.Copy(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copied = filepath.Join(t.TempDir(), "kcl.jar")
+	if err := errors.Join(to.Close(), os.WriteFile(copied, text.Bytes(), 0o600)); err != nil || !found {
+		t.Fatal(found, err)
+	}
+	return copied
+}
+
+// Batches of 14 MB go to a reader that pauses in the middle of them, each record
+// is checkpointed, and a stop comes meanwhile: nothing hangs, and nothing is lost.
+// On Java 17 the streams of a socket would hang, for a write waits for a read.
+func TestLargeBatches(t *testing.T) {
+	testenv.Long(t)
+	t.Parallel()
+	a := newApplication(t, 1)
+	a.putLarge(30)
+	e := a.startEngine(enginePauseEnv + "=1s")
+	e.await("a pause in the second batch", func() bool { return strings.HasSuffix(a.read("events.txt"), "batch 10\npause 4\n") })
+	if took := e.stop(); took > 5*time.Second+slack { // four of them are pauses
+		t.Errorf("the stop took %v", took)
+	}
+	a.ownedBy("worker", false)
+	if a.missing() == 0 {
+		t.Error("nothing is left for after the stop")
+	}
+	e = a.startEngine()
+	e.awaitAll()
+	if n := a.noted(); n != len(a.sent) {
+		t.Errorf("%d records noted of %d: some came twice", n, len(a.sent))
+	}
+	e.stop()
+}
+
+// putLarge puts n records of 1 MiB. A read takes 10 of them.
+func (a *application) putLarge(n int) {
+	a.t.Helper()
+	client := a.kinesis()
+	for range n {
+		out, err := client.PutRecord(a.t.Context(), &kinesis.PutRecordInput{
+			StreamName: &a.name, PartitionKey: aws.String("key"), Data: make([]byte, 1<<20-3),
+		})
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		a.sent = append(a.sent, sample.Key{ShardID: *out.ShardId, SequenceNumber: *out.SequenceNumber})
+	}
+}
+
+// A pausing reader pauses after every 4 MiB, and notes it.
+type pausing struct {
+	r      io.Reader
+	pause  time.Duration
+	n      int
+	pauses int
+}
+
+func (p *pausing) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if p.n += n; p.n > 4<<20 && p.pause > 0 {
+		p.n = 0
+		p.pauses++
+		note("events.txt", "pause %d", p.pauses)
+		time.Sleep(p.pause)
+	}
+	return n, err
+}
+
+// slowly notes and checkpoints each record by itself, and pauses in the middle
+// of a batch.
+func (n *noter) slowly(pause time.Duration) func(context.Context, processor.ProcessRecordsInput) error {
+	return func(ctx context.Context, in processor.ProcessRecordsInput) error {
+		if len(in.Records) > 0 {
+			note("events.txt", "batch %d", len(in.Records))
+		}
+		for i, r := range in.Records {
+			if i == len(in.Records)/2 {
+				time.Sleep(pause)
+			}
+			if err := errors.Join(note("records.txt", "%s %s", n.shardID, r.SequenceNumber), in.Checkpointer.CheckpointAt(ctx, r.Position())); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,152 @@
+//go:build unix
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
+)
+
+// Of two workers one dies with its Java. The other, the leader, reads its shards
+// within 20 s, with the defaults of package worker.
+func TestFailover(t *testing.T) {
+	testenv.Long(t)
+	t.Parallel()
+	a, leader, other := twoWorkers(t)
+	took := failover(a, other, leader)
+	t.Logf("the leader read on after %v", took)
+	if took > 20*time.Second {
+		t.Errorf("the leader read the shards of the dead after %v", took)
+	}
+}
+
+// The leader dies: its lock lasts for another two minutes, and is asked for every
+// 30 s.
+func TestFailoverOfLeader(t *testing.T) {
+	testenv.Nightly(t)
+	t.Parallel()
+	a, leader, other := twoWorkers(t)
+	took := failover(a, leader, other)
+	t.Logf("the other read on after %v", took)
+	if took > 150*time.Second+slack {
+		t.Errorf("the other read the shards of the dead leader after %v", took)
+	}
+}
+
+// twoWorkers starts two, and returns when each reads shards.
+func twoWorkers(t *testing.T) (a *application, leader, other *workerProcess) {
+	t.Helper()
+	a = newApplication(t, 3)
+	// The stack's are shorter than what suits AWS.
+	a.withoutProperties("leaseAssignmentIntervalMillis", "inMemoryWorkerMetricsCaptureFrequencyMillis",
+		"workerMetricsReporterFreqInMillis", "noOfPersistedMetricsPerWorkerMetrics", "workerMetricsEMAAlpha", "failoverTimeMillis", "idleTimeBetweenReadsInMillis")
+	leader = a.startWorker("worker-1")
+	a.produce(100)
+	leader.awaitAll()
+	other = a.startWorker("worker-2")
+	pid := fmt.Sprintf(" pid=%d\n", other.cmd.Process.Pid)
+	for deadline := time.Now().Add(patience); !strings.Contains(a.read("events.txt"), pid); a.produce(100) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the second worker has no shard after %v:\n%s", patience, a.read("events.txt"))
+		}
+	}
+	a.produce(100)
+	other.awaitAll()
+	return a, leader, other
+}
+
+// failover kills a worker and returns how long no record of its shards came. The
+// survivor's shards are busy and those of the dead are not: KCL then deals them out
+// to the dead again, as long as it takes it for alive.
+func failover(a *application, dies, survives *workerProcess) time.Duration {
+	a.t.Helper()
+	ctx, stop := context.WithCancel(a.t.Context())
+	defer stop()
+	var busy sync.WaitGroup
+	defer busy.Wait()
+	defer stop()
+	put := a.load(strings.TrimSuffix(filepath.Base(survives.log), ".log"))
+	const before = 20 // in 10 s KCL has renewed the leases, with their throughput, three times
+	loaded := make(chan struct{})
+	busy.Go(func() {
+		for n := 0; ; n++ {
+			if n == before {
+				close(loaded)
+			}
+			select {
+			case <-time.After(500 * time.Millisecond):
+				put(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	<-loaded
+	dies.kill()
+	died := time.Now()
+	a.produce(30)
+	survives.awaitAll()
+	return time.Since(died)
+}
+
+// load returns a function that puts a record to each shard of a worker.
+func (a *application) load(worker string) func(context.Context) {
+	a.t.Helper()
+	var status struct {
+		Shards []struct{ ShardID, Owner string }
+	}
+	text := a.run("kcl-infra", "status", "--json", "--application", a.name, "--stream-name", a.name)
+	if err := json.Unmarshal([]byte(text), &status); err != nil {
+		a.t.Fatal(err)
+	}
+	client := a.kinesis()
+	shards, err := client.ListShards(a.t.Context(), &kinesis.ListShardsInput{StreamName: &a.name})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	var keys []*string
+	for _, lease := range status.Shards {
+		for _, shard := range shards.Shards {
+			if lease.Owner == worker && lease.ShardID == *shard.ShardId {
+				keys = append(keys, shard.HashKeyRange.StartingHashKey)
+			}
+		}
+	}
+	if len(keys) == 0 || len(keys) == len(shards.Shards) {
+		a.t.Fatalf("%s has %d shards of %d", worker, len(keys), len(shards.Shards))
+	}
+	return func(ctx context.Context) {
+		for _, key := range keys {
+			_, err := client.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: &a.name, PartitionKey: aws.String("busy"), ExplicitHashKey: key, Data: make([]byte, 10_000)})
+			if err != nil && ctx.Err() == nil {
+				a.t.Error(err)
+			}
+		}
+	}
+}
+
+// withoutProperties takes what newApplication has set back.
+func (a *application) withoutProperties(names ...string) {
+	a.t.Helper()
+	text, err := os.ReadFile(a.properties)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^(` + strings.Join(names, "|") + `)\s*=.*\n`)
+	if err := os.WriteFile(a.properties, lines.ReplaceAll(text, nil), 0o644); err != nil {
+		a.t.Fatal(err)
+	}
+}
