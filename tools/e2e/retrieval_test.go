@@ -117,7 +117,7 @@ func TestReshardUnderLoad(t *testing.T) {
 // A second daemon gets its share of the shards: the first one's processors see
 // leaseLost, and nothing is lost on the way.
 func TestTwoDaemonsShareTheShards(t *testing.T) {
-	testenv.Long(t)
+	testenv.Nightly(t)
 	t.Parallel()
 	inBothModes(t, func(r *retrieval) {
 		first := r.start()

@@ -166,6 +166,9 @@ func (e Endpoints) Properties() []Setting {
 		{"leaseAssignmentIntervalMillis", "500"},
 		{"inMemoryWorkerMetricsCaptureFrequencyMillis", "100"},
 		{"workerMetricsReporterFreqInMillis", "1000"},
+		// KCL's own: leases are balanced after few reports.
+		{"noOfPersistedMetricsPerWorkerMetrics", "10"},
+		{"workerMetricsEMAAlpha", "0.5"},
 		{"failoverTimeMillis", "3000"},
 		{"idleTimeBetweenReadsInMillis", "500"},
 		// No stop takes that long; on a busy machine 10 s were too few.
