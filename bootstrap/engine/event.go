@@ -76,7 +76,7 @@ type Stopped struct {
 	Released int
 	// Complete says that all conversations had ended and all leases were given up.
 	Complete bool
-	// Reason says why it is not complete.
+	// reasonOf says why it is not complete.
 	Reason string
 }
 
@@ -104,10 +104,10 @@ type Cause struct {
 	Message string `json:"message"`
 }
 
-// Reason returns, in one line of at most 300 characters, the innermost cause
+// reasonOf returns, in one line of at most 300 characters, the innermost cause
 // that says something: the outer ones often say only that there is an inner one,
 // and the innermost may have no message. The causes are the outermost first.
-func Reason(causes []Cause) string {
+func reasonOf(causes []Cause) string {
 	for i := len(causes) - 1; i >= 0; i-- {
 		c := causes[i]
 		// Java's exception that has only a cause takes the cause's name for message.

@@ -49,7 +49,7 @@ func FuzzParseEvent(f *testing.F) {
 			t.Fatalf("%#v, %v", event, err)
 		}
 		if e, ok := event.(Failed); ok {
-			if got := Reason(e.Causes); strings.ContainsAny(got, "\r\n") || utf8.RuneCountInString(got) > 300 {
+			if got := reasonOf(e.Causes); strings.ContainsAny(got, "\r\n") || utf8.RuneCountInString(got) > 300 {
 				t.Errorf("reason %q", got)
 			}
 		}
@@ -71,7 +71,7 @@ func TestReason(t *testing.T) {
 		{[]Cause{{"Outer", "Inner"}, {"Inner", ""}}, "Inner"},
 		{[]Cause{{"X", long}}, "X: " + long[:2*294] + "..."},
 	} {
-		if got := Reason(tt.causes); got != tt.want {
+		if got := reasonOf(tt.causes); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.causes, got, tt.want)
 		}
 	}

@@ -204,7 +204,7 @@ func (j *java) handle(event Event) {
 	case Leases:
 		j.working = j.working || len(event.LeaseKeys) > 0
 	case Failed:
-		j.reason = Reason(event.Causes)
+		j.reason = reasonOf(event.Causes)
 	case Stopped:
 		j.complete = event.Complete
 		j.reason = cmp.Or(j.reason, oneLine(event.Reason))

@@ -1,15 +1,6 @@
 package engine
 
-import (
-	"errors"
-	"fmt"
-	"io"
-	"sync"
-)
-
-// ErrGone is the error of a Lease whose connection is broken, because Java has
-// ended or the Lease was failed.
-var ErrGone = errors.New("the connection to java is broken")
+import "sync"
 
 // A Lease is a conversation about a lease: what Java writes is read from it, the
 // answers are written to it. It ends with io.EOF. It is closed when Config.Serve
@@ -28,23 +19,11 @@ type Lease struct {
 	failed   sync.Once
 }
 
-// Read reads what Java has written. Its errors are io.EOF and, wrapped, ErrGone.
-func (l *Lease) Read(p []byte) (int, error) {
-	n, err := l.conn.r.Read(p)
-	if err != nil && err != io.EOF {
-		err = fmt.Errorf("%w: %w", ErrGone, err)
-	}
-	return n, err
-}
+// Read reads what Java has written. Any error says that the connection has ended.
+func (l *Lease) Read(p []byte) (int, error) { return l.conn.r.Read(p) }
 
-// Write writes to Java. Its error is, wrapped, ErrGone.
-func (l *Lease) Write(p []byte) (int, error) {
-	n, err := l.conn.Write(p)
-	if err != nil {
-		err = fmt.Errorf("%w: %w", ErrGone, err)
-	}
-	return n, err
-}
+// Write writes to Java. Any error says that the connection has ended.
+func (l *Lease) Write(p []byte) (int, error) { return l.conn.Write(p) }
 
 // Fail says that the conversation has failed, and closes it: Java takes no more
 // checkpoints of it, and holds its shard back until Engine.Read or Engine.Evict

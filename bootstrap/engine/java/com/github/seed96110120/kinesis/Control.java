@@ -115,11 +115,7 @@ final class Control {
 
     /** Sends heartbeats, and ends the process when none comes. */
     private void beat() {
-        ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(work -> {
-            Thread thread = new Thread(work, "heartbeats");
-            thread.setDaemon(true);
-            return thread;
-        });
+        ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(work -> daemon("heartbeats", work));
         // Ticks are counted and not the time, so that a pause of this process is not taken for
         // silence of the other.
         AtomicInteger silent = new AtomicInteger();
@@ -174,13 +170,18 @@ final class Control {
 
     /** Returns a thread with whose failure the connection is over, and so this process. */
     private static Thread thread(String name, Work work) {
-        Thread thread = new Thread(() -> {
+        return daemon(name, () -> {
             try {
                 work.run();
             } catch (Throwable t) {
                 Runtime.getRuntime().halt(Entry.ORPHANED);
             }
-        }, name);
+        });
+    }
+
+    /** Returns a thread that does not keep the process alive. */
+    static Thread daemon(String name, Runnable work) {
+        Thread thread = new Thread(work, name);
         thread.setDaemon(true);
         return thread;
     }

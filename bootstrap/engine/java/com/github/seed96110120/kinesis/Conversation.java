@@ -57,24 +57,24 @@ final class Conversation implements ShardRecordProcessor {
             over.set(true);
             return;
         }
-        act(null, new InitializeMessage(input), () -> line = engine.connect(this, stream, shard));
+        act(InitializeMessage.ACTION, null, new InitializeMessage(input), () -> line = engine.connect(this, stream, shard));
     }
 
     @Override
     public synchronized void processRecords(ProcessRecordsInput input) {
         checkpointer = input.checkpointer();
-        act(checkpointer, new ProcessRecordsMessage(input), null);
+        act(ProcessRecordsMessage.ACTION, checkpointer, new ProcessRecordsMessage(input), null);
     }
 
     @Override
     public synchronized void shutdownRequested(ShutdownRequestedInput input) {
         checkpointer = input.checkpointer();
-        act(checkpointer, new ShutdownRequestedMessage(), null);
+        act(ShutdownRequestedMessage.ACTION, checkpointer, new ShutdownRequestedMessage(), null);
     }
 
     @Override
     public synchronized void leaseLost(LeaseLostInput input) {
-        act(null, new LeaseLostMessage(), null);
+        act(LeaseLostMessage.ACTION, null, new LeaseLostMessage(), null);
         end();
     }
 
@@ -92,14 +92,14 @@ final class Conversation implements ShardRecordProcessor {
                 return;
             }
         }
-        act(input.checkpointer(), new ShardEndedMessage(), null);
+        act(ShardEndedMessage.ACTION, input.checkpointer(), new ShardEndedMessage(), null);
         end();
     }
 
     /** Ends the conversation as KCL does at a hand-off, once the open action is answered. */
     synchronized void stop() {
-        act(checkpointer, new ShutdownRequestedMessage(), null);
-        act(null, new LeaseLostMessage(), null);
+        act(ShutdownRequestedMessage.ACTION, checkpointer, new ShutdownRequestedMessage(), null);
+        act(LeaseLostMessage.ACTION, null, new LeaseLostMessage(), null);
         end();
     }
 
@@ -127,7 +127,7 @@ final class Conversation implements ShardRecordProcessor {
     }
 
     /** Sends a message and serves the Go process until it has answered. */
-    private void act(RecordProcessorCheckpointer checkpointer, Message message, Step first) {
+    private void act(String action, RecordProcessorCheckpointer checkpointer, Message message, Step first) {
         if (over.get() || first == null && line == null) {
             return;
         }
@@ -136,7 +136,7 @@ final class Conversation implements ShardRecordProcessor {
                 first.run();
             }
             line.write(message);
-            while (!answered(message, checkpointer)) {
+            while (!answered(action, checkpointer)) {
                 // It was a checkpoint.
             }
         } catch (Throwable t) {
@@ -144,7 +144,7 @@ final class Conversation implements ShardRecordProcessor {
         }
     }
 
-    private boolean answered(Message message, RecordProcessorCheckpointer checkpointer) throws IOException {
+    private boolean answered(String action, RecordProcessorCheckpointer checkpointer) throws IOException {
         Message answer = Control.MAPPER.readValue(line.read(), Message.class);
         if (answer instanceof CheckpointMessage request) {
             line.write(new CheckpointMessage(
@@ -153,7 +153,7 @@ final class Conversation implements ShardRecordProcessor {
                     checkpoint(request.getSequenceNumber(), request.getSubSequenceNumber(), checkpointer)));
             return false;
         }
-        if (answer instanceof StatusMessage status && action(message).equals(status.getResponseFor())) {
+        if (answer instanceof StatusMessage status && action.equals(status.getResponseFor())) {
             return true;
         }
         throw new IOException("an answer that was not expected: " + answer.getClass().getSimpleName());
@@ -179,18 +179,5 @@ final class Conversation implements ShardRecordProcessor {
         } catch (Throwable t) {
             return t;
         }
-    }
-
-    private static String action(Message message) {
-        if (message instanceof InitializeMessage) {
-            return InitializeMessage.ACTION;
-        } else if (message instanceof ProcessRecordsMessage) {
-            return ProcessRecordsMessage.ACTION;
-        } else if (message instanceof ShutdownRequestedMessage) {
-            return ShutdownRequestedMessage.ACTION;
-        } else if (message instanceof LeaseLostMessage) {
-            return LeaseLostMessage.ACTION;
-        }
-        return ShardEndedMessage.ACTION;
     }
 }

@@ -53,7 +53,7 @@ final class Ends {
             return;
         }
         looked = System.nanoTime();
-        Thread thread = new Thread(() -> {
+        Control.daemon("ends", () -> {
             try {
                 compare(ended);
             } catch (Exception e) {
@@ -61,9 +61,7 @@ final class Ends {
             } finally {
                 looking.set(false);
             }
-        }, "ends");
-        thread.setDaemon(true);
-        thread.start();
+        }).start();
     }
 
     private void compare(List<ShardInfo> ended) {

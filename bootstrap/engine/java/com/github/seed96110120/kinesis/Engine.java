@@ -211,7 +211,7 @@ final class Engine {
 
     /** Gives a lease up. Its shard stays held back until then. */
     void evict(String leaseKey) {
-        Thread thread = new Thread(() -> {
+        Control.daemon("evict", () -> {
             try {
                 LeaseCoordinator leases = scheduler.leaseCoordinator();
                 Lease lease = leases.leaseRefresher().getLease(leaseKey);
@@ -221,9 +221,7 @@ final class Engine {
             } catch (Exception e) {
                 told(leaseKey, "EvictLease", e);
             }
-        }, "evict");
-        thread.setDaemon(true);
-        thread.start();
+        }).start();
     }
 
     /** Stops, and ends the process. */
@@ -232,7 +230,7 @@ final class Engine {
             return;
         }
         stopping = true;
-        Thread thread = new Thread(() -> {
+        Control.daemon("stop", () -> {
             ExecutorService workers = Executors.newCachedThreadPool(Engine::daemon);
             List<Future<?>> ends = new ArrayList<>();
             for (Conversation conversation : open.values()) {
@@ -242,9 +240,7 @@ final class Engine {
             lost = true;
             open.values().forEach(this::hold);
             end(late == 0 ? null : late + " record processors did not answer", Entry.STOPPED);
-        }, "stop");
-        thread.setDaemon(true);
-        thread.start();
+        }).start();
     }
 
     /** Ends the process because the Go process is not heard any more. */
@@ -376,9 +372,7 @@ final class Engine {
     }
 
     private static Thread daemon(Runnable work) {
-        Thread thread = new Thread(work, "end");
-        thread.setDaemon(true);
-        return thread;
+        return Control.daemon("end", work);
     }
 
     // Events.

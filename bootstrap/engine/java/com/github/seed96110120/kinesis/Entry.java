@@ -61,7 +61,7 @@ final class Entry {
 
     /** Ends the process as soon as standard input ends: then the Go process has gone. */
     private static void watch(InputStream in) {
-        Thread thread = new Thread(() -> {
+        Control.daemon("watch", () -> {
             try {
                 while (in.read() >= 0) {
                     // Nothing more is expected.
@@ -70,9 +70,7 @@ final class Entry {
                 // As good as its end.
             }
             Runtime.getRuntime().halt(ORPHANED);
-        }, "watch");
-        thread.setDaemon(true);
-        thread.start();
+        }).start();
     }
 
     /**

@@ -157,7 +157,7 @@ final class Retrieval {
                 }
                 ends = true;
                 // It asks AWS, and this is a thread of the client's.
-                Thread thread = new Thread(() -> {
+                Control.daemon("end-" + leaseKey, () -> {
                     try {
                         ending.confirm(shardId);
                     } catch (Exception e) {
@@ -168,9 +168,7 @@ final class Retrieval {
                     }
                     subscriber.onNext(event);
                     subscriber.onComplete();
-                }, "end-" + leaseKey);
-                thread.setDaemon(true);
-                thread.start();
+                }).start();
             }
 
             @Override
