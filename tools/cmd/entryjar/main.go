@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -39,41 +38,10 @@ Example:
 Exit status: 0 written, 1 failed, 2 wrong usage.
 `
 
-func main() {
-	if len(os.Args) > 1 {
-		if os.Args[1] == "--help" || os.Args[1] == "-h" {
-			fmt.Print(help)
-			return
-		}
-		fmt.Fprintf(os.Stderr, "entryjar: unexpected argument %q; try --help\n", os.Args[1])
-		os.Exit(2)
-	}
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
-	if err := write(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "entryjar:", err)
-		os.Exit(1)
-	}
-}
+// committed is the jar that Go embeds, from the root of the checkout.
+const committed = "bootstrap/engine/entry.jar"
 
-func write(ctx context.Context) error {
-	root, err := workspace.Find(ctx, ".")
-	if err != nil {
-		return err
-	}
-	jar, err := build(ctx, root)
-	if err != nil {
-		return err
-	}
-	name := committed(root)
-	if err := os.WriteFile(name, jar, 0o644); err != nil {
-		return err
-	}
-	fmt.Println(name)
-	return nil
-}
-
-// committed is the jar that Go embeds.
-func committed(root string) string { return filepath.Join(root, "bootstrap", "engine", "entry.jar") }
+func main() { workspace.Generate("entryjar", help, committed, build) }
 
 // build returns the jar of the source below root.
 func build(ctx context.Context, root string) ([]byte, error) {

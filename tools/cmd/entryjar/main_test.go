@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
@@ -19,7 +20,7 @@ func TestJarIsTheSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(committed(root))
+	got, err := os.ReadFile(filepath.Join(root, committed))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
@@ -32,36 +31,11 @@ Exit status: 0 written, 1 failed, 2 wrong usage.
 `
 
 func main() {
-	if len(os.Args) > 1 {
-		if os.Args[1] == "--help" || os.Args[1] == "-h" {
-			fmt.Print(help)
-			return
-		}
-		fmt.Fprintf(os.Stderr, "knownkeys: unexpected argument %q; try --help\n", os.Args[1])
-		os.Exit(2)
-	}
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
-	if err := write(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "knownkeys:", err)
-		os.Exit(1)
-	}
-}
-
-func write(ctx context.Context) error {
-	root, err := workspace.Find(ctx, ".")
-	if err != nil {
-		return err
-	}
-	text, err := knownKeys(ctx)
-	if err != nil {
-		return err
-	}
-	name := filepath.Join(root, "bootstrap", "locks", "multilang-daemon-"+bootstrap.DaemonVersion+".keys")
-	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-		return err
-	}
-	fmt.Println(name)
-	return nil
+	file := "bootstrap/locks/multilang-daemon-" + bootstrap.DaemonVersion + ".keys"
+	workspace.Generate("knownkeys", help, file, func(ctx context.Context, _ string) ([]byte, error) {
+		text, err := knownKeys(ctx)
+		return []byte(text), err
+	})
 }
 
 //go:embed KnownKeys.java
