@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
@@ -42,27 +43,14 @@ func Start(config Config) (*Server, error) {
 }
 
 // TB is what New needs of a *testing.T, *testing.B or *testing.F.
-type TB = kinesislocal.TB
+type TB = front.TB
 
 // New starts both for as long as a test lives. The functions change their
 // Config, whose zero value is right for most tests. The test fails when they do
 // not start.
 func New(t TB, config ...func(*Config)) *Server {
 	t.Helper()
-	var c Config
-	for _, f := range config {
-		f(&c)
-	}
-	s, err := Start(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return front.New(t, Start, config)
 }
 
 // AWSConfig returns a configuration for clients of the AWS SDK for Go to both

@@ -1,10 +1,8 @@
 package dynamolocal
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -74,18 +72,7 @@ func (s *Server) URL() string { return s.front.URL() }
 // AWSConfig returns a configuration for clients of the AWS SDK for Go: the
 // server's endpoint, a region, credentials that are none, and an HTTP client
 // that speaks HTTP/2. Each call returns one with connections of its own.
-func (s *Server) AWSConfig() aws.Config {
-	var protocols http.Protocols
-	protocols.SetUnencryptedHTTP2(true)
-	return aws.Config{
-		HTTPClient:   &http.Client{Transport: &http.Transport{Protocols: &protocols}},
-		Region:       Region,
-		BaseEndpoint: aws.String(s.URL()),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "dynamolocal"}, nil
-		}),
-	}
-}
+func (s *Server) AWSConfig() aws.Config { return s.front.AWSConfig("dynamolocal") }
 
 // SetFaults replaces the rules for what goes wrong on purpose; without
 // arguments nothing does. It returns an error, and changes nothing, when a rule

@@ -1,10 +1,8 @@
 package kinesislocal
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,7 +17,7 @@ import (
 // region that clients with AWSConfig use.
 const (
 	Account = "000000000000"
-	Region  = "us-east-1"
+	Region  = front.Region
 )
 
 // Config says how a Server behaves. The zero value is right for tests.
@@ -120,22 +118,7 @@ func (s *Server) URL() string { return s.front.URL() }
 // AWSConfig returns a configuration for clients of the AWS SDK for Go: the
 // server's endpoint, a region, credentials that are none, and an HTTP client
 // that speaks HTTP/2. Each call returns one with connections of its own.
-//
-// With a client of HTTP/1.1, version 1.28.8 of smithy-go now and then cuts the
-// connection in the middle of an answer that came at once: a put is then sent
-// twice, and a subscription ends.
-func (s *Server) AWSConfig() aws.Config {
-	var protocols http.Protocols
-	protocols.SetUnencryptedHTTP2(true)
-	return aws.Config{
-		HTTPClient:   &http.Client{Transport: &http.Transport{Protocols: &protocols}},
-		Region:       Region,
-		BaseEndpoint: aws.String(s.URL()),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local", Source: "kinesislocal"}, nil
-		}),
-	}
-}
+func (s *Server) AWSConfig() aws.Config { return s.front.AWSConfig("kinesislocal") }
 
 // SetFaults replaces the rules for what goes wrong on purpose; without
 // arguments nothing does. It returns an error, and changes nothing, when a rule

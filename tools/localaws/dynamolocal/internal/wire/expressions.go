@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 )
 
 // expressions reads those of a request, or what it has in their place.
@@ -25,12 +26,12 @@ func readExpressions(names map[string]string, values map[string]attr.Wire) *expr
 	e.err = err
 	for _, k := range slices.Sorted(maps.Keys(names)) {
 		if !strings.HasPrefix(k, "#") || len(k) < 2 {
-			e.fail(invalid(fmt.Sprintf("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", clip(k))))
+			e.fail(invalid(fmt.Sprintf("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", front.Clip(k))))
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(values)) {
 		if !strings.HasPrefix(k, ":") || len(k) < 2 {
-			e.fail(invalid(fmt.Sprintf("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", clip(k))))
+			e.fail(invalid(fmt.Sprintf("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", front.Clip(k))))
 		}
 	}
 	if names != nil && len(names) == 0 {
@@ -103,7 +104,7 @@ func (e *expressions) update(text *string, updates map[string]attributeValueUpda
 		}
 		action := value(x.Action, "PUT")
 		if !slices.Contains([]string{"PUT", "ADD", "DELETE"}, action) {
-			e.fail(invalid("1 validation error detected: Value '" + clip(action) + "' at 'attributeUpdates." + clip(name) + ".member.action' failed to satisfy constraint: Member must satisfy enum value set: [ADD, DELETE, PUT]"))
+			e.fail(invalid("1 validation error detected: Value '" + front.Clip(action) + "' at 'attributeUpdates." + front.Clip(name) + ".member.action' failed to satisfy constraint: Member must satisfy enum value set: [ADD, DELETE, PUT]"))
 		} else if err := u.LegacyAction(name, action, v); err != nil {
 			e.fail(err)
 		}
@@ -152,15 +153,15 @@ func (e *expressions) expected(all map[string]expectedAttributeValue, operator *
 		c := condition{ComparisonOperator: x.ComparisonOperator, AttributeValueList: x.AttributeValueList}
 		switch {
 		case x.ComparisonOperator != nil && (x.Value != nil || x.Exists != nil):
-			e.fail(invalid(fmt.Sprintf("One or more parameter values were invalid: Value or Exists cannot be used with ComparisonOperator for Attribute: %s", clip(name))))
+			e.fail(invalid(fmt.Sprintf("One or more parameter values were invalid: Value or Exists cannot be used with ComparisonOperator for Attribute: %s", front.Clip(name))))
 		case x.ComparisonOperator != nil:
 		case x.Exists != nil && !*x.Exists:
 			if x.Value != nil {
-				e.fail(invalid(fmt.Sprintf("One or more parameter values were invalid: Value cannot be used when Exists is false for Attribute: %s", clip(name))))
+				e.fail(invalid(fmt.Sprintf("One or more parameter values were invalid: Value cannot be used when Exists is false for Attribute: %s", front.Clip(name))))
 			}
 			c = condition{ComparisonOperator: ptr("NULL")}
 		case x.Value == nil:
-			e.fail(invalid(fmt.Sprintf("One or more parameter values were invalid: Value must be provided when Exists is %t for Attribute: %s", value(x.Exists, true), clip(name))))
+			e.fail(invalid(fmt.Sprintf("One or more parameter values were invalid: Value must be provided when Exists is %t for Attribute: %s", value(x.Exists, true), front.Clip(name))))
 			continue
 		default:
 			c = condition{ComparisonOperator: ptr("EQ"), AttributeValueList: []attr.Wire{*x.Value}}
@@ -185,7 +186,7 @@ func (e *expressions) join(conditions []expr.Condition, operator *string) expr.C
 	if operator != nil {
 		e.legacy = append(e.legacy, "ConditionalOperator")
 		if *operator != "AND" && *operator != "OR" {
-			e.fail(invalid("1 validation error detected: Value '" + clip(*operator) + "' at 'conditionalOperator' failed to satisfy constraint: Member must satisfy enum value set: [OR, AND]"))
+			e.fail(invalid("1 validation error detected: Value '" + front.Clip(*operator) + "' at 'conditionalOperator' failed to satisfy constraint: Member must satisfy enum value set: [OR, AND]"))
 		}
 	}
 	return expr.Join(conditions, value(operator, "AND") == "OR")
@@ -196,7 +197,7 @@ var comparisonOperators = []string{"IN", "NULL", "BETWEEN", "LT", "NOT_CONTAINS"
 func (e *expressions) legacyCondition(name string, c condition) expr.Condition {
 	operator := value(c.ComparisonOperator, "")
 	if !slices.Contains(comparisonOperators, operator) {
-		e.fail(invalid("1 validation error detected: Value '" + clip(operator) + "' at 'comparisonOperator' failed to satisfy constraint: Member must satisfy enum value set: [" + strings.Join(comparisonOperators, ", ") + "]"))
+		e.fail(invalid("1 validation error detected: Value '" + front.Clip(operator) + "' at 'comparisonOperator' failed to satisfy constraint: Member must satisfy enum value set: [" + strings.Join(comparisonOperators, ", ") + "]"))
 		return nil
 	}
 	var values []attr.Value

@@ -71,7 +71,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		err = failure(serializationException, "the body could not be read to its end")
 	case !isTarget || !isOp:
-		err = failure(unknownOperation, fmt.Sprintf("dynamolocal does not have the operation %q.", clip(r.Header.Get("X-Amz-Target"))))
+		err = failure(unknownOperation, fmt.Sprintf("dynamolocal does not have the operation %q.", front.Clip(r.Header.Get("X-Amz-Target"))))
 	case media != contentType && media != "application/json":
 		err = failure(unknownOperation, "The Content-Type is not "+contentType+".")
 	default:
@@ -175,12 +175,4 @@ func (h *Handler) respond(w http.ResponseWriter, out any, err error) int {
 		h.log.Debug("response not written: the client has gone", "error", err)
 	}
 	return code
-}
-
-// clip keeps a message readable when the value is not.
-func clip(value string) string {
-	if len(value) <= 200 {
-		return value
-	}
-	return strings.ToValidUTF8(value[:200], "") + "..."
 }

@@ -2,8 +2,6 @@ package wire
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -57,7 +55,7 @@ func with[In, Out any](f func(*call, *In) (*Out, error)) operation {
 	return func(c *call, body []byte) (any, error) {
 		c.body = body
 		var in In
-		if err := decode(body, &in); err != nil {
+		if err := front.BodyError(json.Unmarshal(body, &in), len(body)); err != nil {
 			return nil, failure(serializationException, err.Error())
 		}
 		out, err := f(c, &in)
@@ -66,23 +64,6 @@ func with[In, Out any](f func(*call, *In) (*Out, error)) operation {
 		}
 		return out, nil
 	}
-}
-
-// decode reads a body. The messages are our own: those of the library may quote
-// the body, which holds data of items.
-func decode(body []byte, in any) error {
-	err := json.Unmarshal(body, in)
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &syntax):
-		return fmt.Errorf("the body is not JSON: fault at byte %d of %d", syntax.Offset, len(body))
-	case errors.As(err, &kind) && kind.Field != "":
-		return fmt.Errorf("%s has the wrong type", clip(kind.Field))
-	}
-	return errors.New("the body does not fit the operation")
 }
 
 // timestamp is a moment in an answer: seconds since 1970.

@@ -7,6 +7,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 )
 
 // The most of what one call takes.
@@ -35,7 +36,7 @@ func batchGetItem(c *call, in *batchGetItemInput) (*batchGetItemOutput, error) {
 	for _, table := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		request := in.RequestItems[table]
 		if len(request.Keys) == 0 {
-			return nil, invalid("1 validation error detected: Value '[]' at 'requestItems." + clip(table) + ".member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1")
+			return nil, invalid("1 validation error detected: Value '[]' at 'requestItems." + front.Clip(table) + ".member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1")
 		}
 		e := readExpressions(request.ExpressionAttributeNames, nil)
 		only[table] = e.projection(request.ProjectionExpression, request.AttributesToGet)
@@ -107,7 +108,7 @@ func batchWriteItem(c *call, in *batchWriteItemInput) (*batchWriteItemOutput, er
 	var writes []core.Write
 	for _, table := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		if len(in.RequestItems[table]) == 0 {
-			return nil, invalid("1 validation error detected: Value '[]' at 'requestItems." + clip(table) + ".member' failed to satisfy constraint: Member must have length greater than or equal to 1")
+			return nil, invalid("1 validation error detected: Value '[]' at 'requestItems." + front.Clip(table) + ".member' failed to satisfy constraint: Member must have length greater than or equal to 1")
 		}
 		for _, r := range in.RequestItems[table] {
 			w := writing{TableName: &table}

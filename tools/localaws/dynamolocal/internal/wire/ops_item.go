@@ -7,6 +7,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 )
 
 // writing is what the requests share that write an item.
@@ -67,15 +68,15 @@ func (c *constraints) table(name *string) {
 	}
 	switch n := len(core.TableOf(*name)); {
 	case n < 1:
-		c.violate("'"+clip(*name)+"'", "tableName", "have length greater than or equal to 1")
+		c.violate("'"+front.Clip(*name)+"'", "tableName", "have length greater than or equal to 1")
 	case n > 255:
-		c.violate("'"+clip(*name)+"'", "tableName", "have length less than or equal to 1024")
+		c.violate("'"+front.Clip(*name)+"'", "tableName", "have length less than or equal to 1024")
 	}
 }
 
 func (c *constraints) oneOf(member string, value *string, values ...string) {
 	if value != nil && !slices.Contains(values, *value) {
-		c.violate("'"+clip(*value)+"'", member, "satisfy enum value set: ["+join(values)+"]")
+		c.violate("'"+front.Clip(*value)+"'", member, "satisfy enum value set: ["+join(values)+"]")
 	}
 }
 

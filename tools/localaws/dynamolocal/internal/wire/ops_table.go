@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 )
 
 const (
@@ -119,7 +120,7 @@ func attributes(definitions []attributeDefinition) (keys []core.Key, err error) 
 			return nil, err
 		}
 		if slices.ContainsFunc(keys, func(k core.Key) bool { return k.Name == *d.AttributeName }) {
-			return nil, invalid("One or more parameter values were invalid: Duplicate AttributeName in AttributeDefinitions: " + clip(*d.AttributeName))
+			return nil, invalid("One or more parameter values were invalid: Duplicate AttributeName in AttributeDefinitions: " + front.Clip(*d.AttributeName))
 		}
 		keys = append(keys, core.Key{Name: *d.AttributeName, Type: *d.AttributeType})
 	}
@@ -145,7 +146,7 @@ func (s *schema) keys(elements []keySchemaElement) (keys core.Keys, err error) {
 		name := value(e.AttributeName, "")
 		at := slices.IndexFunc(s.attributes, func(k core.Key) bool { return k.Name == name })
 		if at < 0 {
-			return keys, invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [" + clip(name) + "]")
+			return keys, invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [" + front.Clip(name) + "]")
 		}
 		s.used[name] = true
 		if i == 0 {
@@ -178,7 +179,7 @@ func (s *schema) index(name *string, elements []keySchemaElement, p *projection)
 	x.Projection, x.Include = *p.ProjectionType, p.NonKeyAttributes
 	switch {
 	case !slices.Contains([]string{"ALL", "INCLUDE", "KEYS_ONLY"}, x.Projection):
-		return x, invalid("One or more parameter values were invalid: Unknown ProjectionType: " + clip(x.Projection))
+		return x, invalid("One or more parameter values were invalid: Unknown ProjectionType: " + front.Clip(x.Projection))
 	case x.Projection != "INCLUDE" && x.Include != nil:
 		return x, invalid("One or more parameter values were invalid: ProjectionType is " + x.Projection + ", but NonKeyAttributes is specified")
 	case x.Projection == "INCLUDE" && len(x.Include) == 0:

@@ -7,6 +7,8 @@ import (
 	"mime"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 )
 
 // codec reads and writes bodies. The shapes have json tags, which the CBOR
@@ -37,23 +39,12 @@ type jsonCodec struct{ media string }
 
 func (c jsonCodec) contentType() string { return c.media }
 
-// The messages are our own: those of the libraries may quote the body, which
-// holds record data.
 func (jsonCodec) decode(body []byte, v any) error {
 	err := json.Unmarshal(body, v)
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &syntax):
-		return fmt.Errorf("the body is not JSON: fault at byte %d of %d", syntax.Offset, len(body))
-	case errors.As(err, &kind) && kind.Field != "":
-		return fmt.Errorf("%s has the wrong type", kind.Field)
-	case errors.Is(err, errTimestamp):
+	if errors.Is(err, errTimestamp) {
 		return errTimestamp
 	}
-	return errors.New("the body does not fit the operation")
+	return front.BodyError(err, len(body))
 }
 
 func (jsonCodec) encode(v any) ([]byte, error) { return json.Marshal(v) }
