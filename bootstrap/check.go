@@ -26,9 +26,10 @@ func compiled(pattern string) func() *regexp.Regexp {
 //     spaces, without quoting) is no executable file: in PATH, or, where it
 //     has a slash, from the working directory on;
 //   - applicationName, AwsCredentialsProvider (which KCL looks up without
-//     case; kinesisCredentialsProvider.class also does), or both streamName and
-//     streamArn are missing, or have a form that AWS refuses, such as a space at
-//     the end of the line;
+//     case; kinesisCredentialsProvider.class also does), or all of streamName,
+//     streamArn and streams are missing, or have a form that AWS refuses, such as a
+//     space at the end of the line;
+//   - streams is not as [ParseStreams] has it, or beside what says the same;
 //   - no region is named: not by regionName (a streamArn does not count), nor
 //     by anything else that the AWS SDK looks at (see the README);
 //   - an endpoint is not a URL of http or https;
@@ -53,7 +54,8 @@ func compiled(pattern string) func() *regexp.Regexp {
 // executableName, spaces at the end of a value.
 //
 // Both are in the order of the file's lines. Check depends on the environment,
-// and may be called concurrently.
+// and may be called concurrently. What it says of streams and streamArn holds for
+// package engine; see CheckStock for Amazon's own main class.
 func (p *Properties) Check(keys *Keys) (warnings []Finding, err error) {
 	c := &checker{Properties: p, keys: keys, inOrder: p.sorted()}
 	c.required()
@@ -64,7 +66,7 @@ func (p *Properties) Check(keys *Keys) (warnings []Finding, err error) {
 		c.limits()
 		c.derived()
 		c.regions()
-		c.streams()
+		c.oneStream()
 		c.providers()
 		c.nested()
 		c.modes()
@@ -126,8 +128,10 @@ func (c *checker) required() {
 		c.error("applicationName", strconv.Quote(name)+" cannot name a DynamoDB table", "use 3 to 255 of a-z A-Z 0-9 _ . -")
 	}
 	switch name, arn := c.value("streamName"), c.value("streamArn"); {
+	case c.hasStreams():
+		c.streamList()
 	case !c.has("streamName") && !c.has("streamArn"):
-		c.error("streamName", "it is missing, and so is streamArn", "set one of them to the stream to read")
+		c.error("streamName", "it is missing, and so are streamArn and streams", "set one of them to the stream to read")
 	case c.has("streamArn") && !strings.HasPrefix(arn, "arn:") && streamName().MatchString(arn):
 		c.error("streamArn", strconv.Quote(arn)+" is a name, not an ARN", "set streamName to it instead")
 	case c.has("streamArn") && !streamARN().MatchString(arn):
@@ -212,12 +216,14 @@ func (c *checker) names() {
 			continue
 		}
 		if c.keys == nil {
-			if _, ok := DaemonKeys().lookup(name); !ok {
+			if _, ok := DaemonKeys().lookup(name); !ok && name != streamsProperty {
 				c.warn(name, "it is not a property of MultiLangDaemon "+DaemonVersion, "look whether this daemon has it")
 			}
 			continue
 		}
-		if key, ok := c.keys.lookup(name); !ok {
+		if key, ok := c.keys.lookup(name); name == streamsProperty {
+			// A finding of its own.
+		} else if !ok {
 			suggestion := "remove it, or comment it out"
 			if meant := c.keys.meant(name); meant != "" {
 				suggestion = "did you mean " + meant + "?"
@@ -345,6 +351,11 @@ func (c *checker) modes() {
 			c.warn(name, "it makes no difference in retrieval mode "+mode, "remove it, or set retrievalMode to "+key.only)
 		}
 	}
+	for _, s := range c.several() {
+		if s.ConsumerARN != "" && mode != fanoutMode {
+			c.warn(streamsProperty, s.Stream+": consumerArn makes no difference in retrieval mode "+mode, "remove it, or set retrievalMode to "+fanoutMode)
+		}
+	}
 }
 
 // The retrieval mode where none is named, and what it is by itself.
@@ -360,7 +371,7 @@ const defaultFailover = 10_000
 func (c *checker) advise() {
 	if strings.EqualFold(c.value("initialPositionInStream"), "AT_TIMESTAMP") {
 		c.error("initialPositionInStream", "the daemon refuses AT_TIMESTAMP here", "set initialPositionInStreamExtended to the seconds since 1970 instead")
-	} else if !c.has("initialPositionInStream") && !c.has("initialPositionInStreamExtended") {
+	} else if !c.has("initialPositionInStream") && !c.has("initialPositionInStreamExtended") && !c.ownPositions() {
 		c.warn("initialPositionInStream", "it is not set: a new application starts at LATEST and does not read what is in the stream", "TRIM_HORIZON reads all")
 	}
 

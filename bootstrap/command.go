@@ -35,7 +35,9 @@ type Command struct {
 	LogConfiguration string
 
 	// Overrides are properties that take the place of those in the file. Run
-	// gives the daemon a copy of the file that has them; Args cannot.
+	// gives the daemon a copy of the file that has them; Args cannot. An Entry gets
+	// two more with the property streams: its streams as FormatStreams writes them,
+	// and as streamName, on which the daemon's classes insist, the first one's name.
 	Overrides map[string]string
 	// Worker, if not nil, is the worker ID that the daemon gets, and whose lock
 	// it inherits; see ClaimWorker. Args cannot do it.
@@ -78,8 +80,8 @@ type Entry struct {
 // The encodings are set because Java otherwise takes the locale's, before 18
 // for all and later for its output, and writes '?' for what that lacks.
 func (c Command) Args() ([]string, error) {
-	if len(c.Overrides) > 0 || c.Worker != nil {
-		return nil, errors.New("overrides and a claimed worker ID need Run")
+	if len(c.overrides()) > 0 {
+		return nil, errors.New("overrides, a claimed worker ID, and an entry with the property streams need Run")
 	}
 	return c.args(c.Properties, c.LogConfiguration)
 }
@@ -113,6 +115,9 @@ func (c Command) args(propertiesFile, logConfiguration string) ([]string, error)
 	}
 	args := []string{c.Java, "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8"}
 	if p, err := c.effective(); err == nil { // Java says what is wrong with the file
+		if _, err := p.CheckStock(); err != nil && c.Entry == nil {
+			return nil, err
+		}
 		args = append(args, p.regionOption()...)
 	}
 	args = append(args, c.JavaOptions...)
@@ -154,16 +159,17 @@ func (c Command) write(dir string, level slog.Level) ([]string, error) {
 	return c.args(properties, log)
 }
 
-// overrides returns them with that of Worker.
+// overrides returns them with that of Worker, and for an Entry with those that stand
+// for streams.
 func (c Command) overrides() map[string]string {
-	if c.Worker == nil {
-		return c.Overrides
+	all := make(map[string]string)
+	maps.Copy(all, c.Overrides)
+	if c.Worker != nil {
+		all["workerId"] = c.Worker.ID
 	}
-	all := maps.Clone(c.Overrides)
-	if all == nil {
-		all = make(map[string]string)
+	if p, err := c.effective(); c.Entry != nil && err == nil {
+		maps.Copy(all, p.entryStreams())
 	}
-	all["workerId"] = c.Worker.ID
 	return all
 }
 
@@ -194,13 +200,13 @@ func escapeProperty(text string) string {
 	return b.String()
 }
 
-// effective returns the properties that the daemon gets.
+// effective returns the properties that the daemon gets, but for the worker ID.
 func (c Command) effective() (*Properties, error) {
 	properties, err := ReadProperties(c.Properties)
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range c.overrides() {
+	for name, value := range c.Overrides {
 		properties.Set(name, value)
 	}
 	return properties, nil

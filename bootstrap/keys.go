@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -206,7 +207,9 @@ func normalName(name string) string {
 }
 
 // meant returns the known name that an unknown one is most like, or "".
-func (k *Keys) meant(name string) string { return nearest(name, maps.Keys(k.known)) }
+func (k *Keys) meant(name string) string {
+	return nearest(name, slices.Values(append(slices.Collect(maps.Keys(k.known)), streamsProperty)))
+}
 
 // nearest returns the candidate that a name is most like, or "".
 func nearest(name string, candidates iter.Seq[string]) string {

@@ -15,8 +15,8 @@ import (
 var (
 	tableName   = compiled(`^[a-zA-Z0-9_.-]{3,255}$`)
 	streamName  = compiled(`^[a-zA-Z0-9_.-]{1,128}$`) // and a consumer's
-	streamARN   = compiled(`^arn:[a-z0-9-]+:kinesis:([a-z0-9-]+):[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128})$`)
-	consumerARN = compiled(`^arn:[a-z0-9-]+:kinesis:([a-z0-9-]+):[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128})/consumer/[a-zA-Z0-9_.-]{1,128}:[0-9]+$`)
+	streamARN   = compiled(`^arn:aws[a-z0-9-]*:kinesis:([a-z0-9-]+):[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128})$`)
+	consumerARN = compiled(`^arn:aws[a-z0-9-]*:kinesis:([a-z0-9-]+):[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128})/consumer/[a-zA-Z0-9_.-]{1,128}:[0-9]+$`)
 	regionForm  = compiled(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 	workerName  = compiled(`.`)
 )
@@ -115,11 +115,16 @@ func (c *checker) regions() {
 		c.region("regionName", fromEnvironment, "AWS_REGION, ")
 		here = fromEnvironment
 	}
-	for name, arn := range map[string]*regexp.Regexp{"streamArn": streamARN(), "fanoutConfig.consumerArn": consumerARN()} {
-		m := arn.FindStringSubmatch(c.value(name))
+	arn := func(name string, form *regexp.Regexp, value, what string) {
+		m := form.FindStringSubmatch(value)
 		if m != nil && here != "" && m[1] != here {
-			c.error(name, fmt.Sprintf("it is in %s, but the region is %s, where AWS finds no such stream", m[1], here), "set regionName to "+m[1])
+			c.error(name, fmt.Sprintf("%s is in %s, but the region is %s, where AWS finds no such stream", what, m[1], here), "set regionName to "+m[1])
 		}
+	}
+	arn("streamArn", streamARN(), c.value("streamArn"), "it")
+	arn("fanoutConfig.consumerArn", consumerARN(), c.value("fanoutConfig.consumerArn"), "it")
+	for _, s := range c.several() {
+		arn(streamsProperty, streamARN(), s.Stream, s.Stream)
 	}
 }
 
@@ -151,8 +156,8 @@ func (k *Keys) meantRegion(value string) string {
 	return nearest(value, slices.Values(k.regions))
 }
 
-// streams looks for two names of which one silently holds.
-func (c *checker) streams() {
+// oneStream looks for two names of which one silently holds.
+func (c *checker) oneStream() {
 	name := c.value("streamName")
 	if m := streamARN().FindStringSubmatch(c.value("streamArn")); m != nil && c.has("streamName") && m[2] != name {
 		c.warn("streamName", fmt.Sprintf("streamArn names another stream, %s, which is read", m[2]), "remove one")
@@ -160,6 +165,18 @@ func (c *checker) streams() {
 	m := consumerARN().FindStringSubmatch(c.value("fanoutConfig.consumerArn"))
 	if arn := streamARN().FindStringSubmatch(c.value("streamArn")); arn != nil {
 		name = arn[2]
+	}
+	several := c.several()
+	switch {
+	case m == nil:
+	case len(several) > 1:
+		c.error("fanoutConfig.consumerArn", "it is a consumer of one stream, and there are several", "set consumerArn beside each stream, in streams")
+		return
+	case len(several) == 1 && several[0].ConsumerARN != "":
+		c.error("fanoutConfig.consumerArn", "it is beside the consumerArn in streams", "remove one")
+		return
+	case len(several) == 1:
+		name = several[0].name()
 	}
 	if m != nil && m[2] != name {
 		c.error("fanoutConfig.consumerArn", fmt.Sprintf("it is a consumer of stream %s, not of %s", m[2], name), "name a consumer of the stream that is read")

@@ -109,7 +109,7 @@ func TestCheck(t *testing.T) {
 		{"blank application", `applicationName = \u0020`, []string{"applicationName: it is missing; set it to"}},
 		{"application with a space at the end", "applicationName = sample ", []string{`applicationName: "sample " cannot name a DynamoDB table; use 3`}},
 		{"odd application, named table", "applicationName = a/b\ntableName = table", nil},
-		{"no stream", "-streamName", []string{"streamName: it is missing, and so is streamArn; set one"}},
+		{"no stream", "-streamName", []string{"streamName: it is missing, and so are streamArn and streams; set one"}},
 		{"stream with a space", "streamName = a b", []string{`streamName: "a b" cannot name a stream; use 1`}},
 		{"ARN for a name", "streamName = arn:aws:kinesis:us-east-1:123456789012:stream/foo", []string{"streamName: it is an ARN; set streamArn to it instead"}},
 		{"name for an ARN", "-streamName\nstreamArn = foo", []string{`streamArn: "foo" is a name, not an ARN; set streamName to it instead`}},

@@ -214,7 +214,7 @@ func TestConversation(t *testing.T) {
 	returns := make(chan struct{})
 	ended := make(chan error, 1)
 	r.config.Serve = func(l *Lease) error {
-		if l.ID != 7 || l.LeaseKey != "key-7" || l.ShardID != "shard-7" || l.Stream != "orders" {
+		if l.ID != 7 || l.LeaseKey != "key-7" || l.ShardID != "shard-7" || l.Stream != "orders" || l.StreamARN != "arn:orders" {
 			t.Errorf("the lease is %+v", l)
 		}
 		in := bufio.NewReader(l)

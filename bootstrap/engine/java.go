@@ -66,7 +66,10 @@ func (j *java) serve(h hello, c *conn) {
 		j.readEvents(c)
 		return
 	}
-	lease := &Lease{ID: h.Lease, LeaseKey: h.LeaseKey, ShardID: h.ShardID, Stream: h.Stream, conn: c, commands: j.commands}
+	lease := &Lease{
+		ID: h.Lease, LeaseKey: h.LeaseKey, ShardID: h.ShardID, Stream: h.Stream, StreamARN: h.StreamARN,
+		conn: c, commands: j.commands,
+	}
 	if j.config.Serve(lease) != nil {
 		lease.Fail()
 	}

@@ -9,10 +9,14 @@ type Lease struct {
 	// ID counts the conversations of a Java process from 1.
 	ID int64
 	// LeaseKey is what KCL calls the lease: the shard's ID, but with several
-	// streams the stream is part of it.
+	// streams ACCOUNT:NAME:EPOCH:SHARD, where EPOCH is when the stream was made, in
+	// seconds since 1970.
 	LeaseKey string
 	ShardID  string
-	Stream   string
+	// Stream is the stream's name.
+	Stream string
+	// StreamARN is empty when the one stream is read by its name.
+	StreamARN string
 
 	conn     *conn
 	commands *commands

@@ -60,10 +60,11 @@ type hello struct {
 	KCL  string `json:"kcl"`
 	Java string `json:"java"`
 	// Of a lease's:
-	Lease    int64  `json:"lease"`
-	LeaseKey string `json:"leaseKey"`
-	ShardID  string `json:"shardId"`
-	Stream   string `json:"stream"`
+	Lease     int64  `json:"lease"`
+	LeaseKey  string `json:"leaseKey"`
+	ShardID   string `json:"shardId"`
+	Stream    string `json:"stream"`
+	StreamARN string `json:"streamArn"`
 }
 
 func listen(log *slog.Logger) (*listener, error) {

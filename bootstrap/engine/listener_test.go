@@ -70,7 +70,7 @@ func TestRefused(t *testing.T) {
 		"no lease":             strings.Replace(good, `"lease":1`, `"lease":0`, 1) + "\n",
 		"no key":               strings.Replace(good, "key-1", "", 1) + "\n",
 		"no shard":             strings.Replace(good, "shard-1", "", 1) + "\n",
-		"no stream":            strings.Replace(good, "orders", "", 1) + "\n",
+		"no stream":            strings.Replace(good, `"orders"`, `""`, 1) + "\n",
 		"for something else":   strings.Replace(good, `:"lease"`, `:"else"`, 1) + "\n",
 		"an unknown member":    strings.Replace(good, "{", `{"x":1,`, 1) + "\n",
 		"something behind it":  good + "{}\n",

@@ -82,7 +82,7 @@ func controlHello(token string) string {
 }
 
 func leaseHello(token string, id int) string {
-	return fmt.Sprintf(`{"token":%q,"connection":"lease","lease":%d,"leaseKey":"key-%[2]d","shardId":"shard-%[2]d","stream":"orders"}`, token, id)
+	return fmt.Sprintf(`{"token":%q,"connection":"lease","lease":%d,"leaseKey":"key-%[2]d","shardId":"shard-%[2]d","stream":"orders","streamArn":"arn:orders"}`, token, id)
 }
 
 func (j *fakeJava) connect() {

@@ -388,7 +388,7 @@ func TestBadInput(t *testing.T) {
 		{"no file", nil, []string{"-e", "-p", "none.properties"}, []string{"properties file none.properties does not exist"}},
 		{"nothing in it", nil, []string{"-e", "-p", "empty.properties"}, []string{
 			"empty.properties: error: executableName: it is missing",
-			"empty.properties: error: applicationName: it is missing", "empty.properties: error: streamName: it is missing, and so is streamArn",
+			"empty.properties: error: applicationName: it is missing", "empty.properties: error: streamName: it is missing, and so are streamArn and streams",
 			"empty.properties: error: AwsCredentialsProvider: it is missing",
 		}},
 		{"no Java", noJava, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},

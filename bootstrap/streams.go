@@ -1,0 +1,261 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Stream is a stream to read, with what differs for it.
+type Stream struct {
+	// Stream is its name or its ARN. By a name the stream of this account is read.
+	Stream string
+	// InitialPosition is where a shard without a checkpoint starts: LATEST,
+	// TRIM_HORIZON, or AT_TIMESTAMP with InitialTimestamp. If empty,
+	// initialPositionInStream and initialPositionInStreamExtended say it.
+	InitialPosition string
+	// InitialTimestamp is the time for AT_TIMESTAMP, in whole seconds.
+	InitialTimestamp time.Time
+	// ConsumerARN is that of a registered consumer of this stream, for FANOUT. If
+	// empty, KCL registers one.
+	ConsumerARN string
+}
+
+const (
+	streamsProperty = "streams"
+	atTimestamp     = "AT_TIMESTAMP"
+	lastTime        = 253402300799 // of the year 9999, in seconds since 1970
+)
+
+var timeForm = compiled(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$`)
+
+// Streams returns the streams that the property streams names, or the one of
+// streamArn or, without that, of streamName; nil if there is none of these. The
+// errors are those of [ParseStreams], and that streams is beside another.
+func (p *Properties) Streams() ([]Stream, error) {
+	one := p.value("streamName")
+	if p.has("streamArn") {
+		one = p.value("streamArn")
+	}
+	switch {
+	case !p.hasStreams() && javaTrim(one) == "":
+		return nil, nil
+	case !p.hasStreams():
+		return ParseStreams(one)
+	case javaTrim(one) != "":
+		return nil, errors.New("the property streams is beside streamName or streamArn; remove one of them")
+	}
+	return ParseStreams(p.value(streamsProperty))
+}
+
+// hasStreams tells whether the file names streams, perhaps none, and nobody has
+// taken that away by setting it to nothing.
+func (p *Properties) hasStreams() bool {
+	s, ok := p.values[streamsProperty]
+	return ok && (s.line > 0 || javaTrim(s.value) != "")
+}
+
+// ParseStreams reads a value of the property streams: one or more streams, parted
+// by commas. Each is a name or an ARN, and then, all parted by white space, what
+// differs for it:
+//
+//   - initialPosition=LATEST, TRIM_HORIZON or a time: as in RFC 3339, in whole
+//     seconds, or as seconds since 1970;
+//   - consumerArn=ARN, of a consumer of this stream.
+//
+// No stream may be there twice. All errors are joined.
+func ParseStreams(value string) ([]Stream, error) {
+	if javaTrim(value) == "" {
+		return nil, errors.New("it names no stream")
+	}
+	var (
+		streams []Stream
+		errs    []error
+		seen    = make(map[string]bool)
+	)
+	for i, element := range strings.Split(value, ",") {
+		words := strings.FieldsFunc(element, func(r rune) bool { return strings.ContainsRune(" \t\r\n\f", r) })
+		if len(words) == 0 {
+			errs = append(errs, fmt.Errorf("stream %d is empty; remove a comma", i+1))
+			continue
+		}
+		s := Stream{Stream: words[0]}
+		if err := s.check(); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if seen[s.Stream] {
+			errs = append(errs, fmt.Errorf("%s is there twice; remove one", s.Stream))
+		}
+		seen[s.Stream] = true
+		set := make(map[string]bool)
+		for _, setting := range words[1:] {
+			key, text, ok := strings.Cut(setting, "=")
+			var err error
+			switch {
+			case !ok:
+				err = fmt.Errorf("%q is no setting; its form is key=value, and a comma stands before the next stream", setting)
+			case set[key]:
+				err = fmt.Errorf("%s is there twice; remove one", key)
+			case key == "initialPosition":
+				err = s.setPosition(text)
+			case key == "consumerArn":
+				err = s.setConsumer(text)
+			default:
+				err = fmt.Errorf("there is no setting %q; use initialPosition or consumerArn", key)
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", s.Stream, err))
+			}
+			set[key] = true
+		}
+		streams = append(streams, s)
+	}
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	return streams, nil
+}
+
+// check looks at the name or ARN.
+func (s *Stream) check() error {
+	switch {
+	case strings.HasPrefix(s.Stream, "arn:") && !streamARN().MatchString(s.Stream):
+		return fmt.Errorf("%q is not the ARN of a stream; its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", s.Stream)
+	case !strings.HasPrefix(s.Stream, "arn:") && !streamName().MatchString(s.Stream):
+		return fmt.Errorf("%q cannot name a stream; use 1 to 128 of a-z A-Z 0-9 _ . -, or an ARN", s.Stream)
+	}
+	return nil
+}
+
+func (s *Stream) setPosition(text string) error {
+	if text == "LATEST" || text == "TRIM_HORIZON" {
+		s.InitialPosition = text
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if seconds, number := strconv.ParseInt(text, 10, 64); number == nil {
+		at, err = time.Unix(seconds, 0), nil
+	} else if !timeForm().MatchString(text) {
+		err = errors.New("another form")
+	}
+	if err != nil || at.Unix() < 0 || at.Unix() > lastTime {
+		return fmt.Errorf("initialPosition=%s is none of LATEST, TRIM_HORIZON, a time such as 2026-11-30T00:00:00Z, and seconds since 1970", text)
+	}
+	s.InitialPosition, s.InitialTimestamp = atTimestamp, at.UTC()
+	return nil
+}
+
+func (s *Stream) setConsumer(arn string) error {
+	m := consumerARN().FindStringSubmatch(arn)
+	of, _, _ := strings.Cut(arn, "/consumer/")
+	switch {
+	case m == nil:
+		return fmt.Errorf("consumerArn=%s is not the ARN of a consumer; its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:SECONDS", arn)
+	case of != s.Stream && m[2] != s.Stream:
+		return fmt.Errorf("consumerArn=%s is of another stream; name a consumer of this one", arn)
+	}
+	s.ConsumerARN = arn
+	return nil
+}
+
+// name returns the stream's name, also of an ARN.
+func (s *Stream) name() string { return s.Stream[strings.LastIndexByte(s.Stream, '/')+1:] }
+
+// FormatStreams returns the value of the property streams, which ParseStreams
+// reads. It also writes what ParseStreams then refuses: a name that is none, or an
+// InitialTimestamp of parts of a second or without AT_TIMESTAMP.
+func FormatStreams(streams []Stream) string {
+	// Nothing may become something else by it.
+	word := strings.NewReplacer(",", "?", "=", "?", " ", "?", "\t", "?", "\r", "?", "\n", "?", "\f", "?").Replace
+	all := make([]string, len(streams))
+	for i, s := range streams {
+		all[i] = word(s.Stream)
+		if s.InitialPosition != "" && (s.InitialPosition != atTimestamp || s.InitialTimestamp.IsZero()) {
+			all[i] += " initialPosition=" + word(s.InitialPosition)
+		}
+		if !s.InitialTimestamp.IsZero() {
+			if s.InitialPosition == "" {
+				all[i] += " initialPosition="
+			}
+			all[i] += " initialPosition=" + s.InitialTimestamp.UTC().Format(time.RFC3339Nano)
+		}
+		if s.ConsumerARN != "" {
+			all[i] += " consumerArn=" + word(s.ConsumerARN)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// several returns the streams of the property streams, if it is as it must be.
+func (c *checker) several() []Stream {
+	if !c.hasStreams() {
+		return nil
+	}
+	streams, _ := ParseStreams(c.value(streamsProperty))
+	return streams
+}
+
+// streamList looks at the property streams by itself.
+func (c *checker) streamList() {
+	for _, other := range []string{"streamName", "streamArn"} {
+		if c.has(other) {
+			c.error(streamsProperty, "it is beside "+other, "remove one")
+		}
+	}
+	streams, err := ParseStreams(c.value(streamsProperty))
+	errs := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		errs = joined.Unwrap()
+	}
+	for _, err := range errs {
+		if err != nil {
+			text, suggestion, _ := strings.Cut(err.Error(), "; ")
+			c.error(streamsProperty, text, suggestion)
+		}
+	}
+	for _, s := range streams {
+		wrong := keyType{name: "seconds"}.wrong(strconv.FormatInt(s.InitialTimestamp.Unix(), 10))
+		if s.InitialPosition == atTimestamp && wrong != "" {
+			c.error(streamsProperty, s.Stream+": initialPosition: "+wrong, "")
+		}
+	}
+}
+
+// ownPositions tells whether each stream says where it begins.
+func (c *checker) ownPositions() bool {
+	streams := c.several()
+	return streams != nil && !slices.ContainsFunc(streams, func(s Stream) bool { return s.InitialPosition == "" })
+}
+
+// CheckStock looks for what Amazon's own main class does not do as Check takes it:
+// it does not know the property streams, an error, and it takes only the name out of
+// streamArn, a warning. The error is nil or a *ConfigError.
+func (p *Properties) CheckStock() (warnings []Finding, err error) {
+	c := &checker{Properties: p}
+	if c.hasStreams() {
+		c.error(streamsProperty, "Amazon's MultiLangDaemon does not know it, and reads one stream",
+			"set streamName to that, or have kcl-bootstrap --execute read them, without --stock")
+	}
+	if c.has("streamArn") && !c.hasStreams() {
+		c.warn("streamArn", "Amazon's MultiLangDaemon takes only the name out of it, and reads the stream of that name in its own account",
+			"set streamName if you mean that, or have kcl-bootstrap --execute read it, without --stock")
+	}
+	if c.errors != nil {
+		err = &ConfigError{c.errors}
+	}
+	return c.warnings, err
+}
+
+// entryStreams returns the property streams as an Entry gets it, with the streamName
+// on which the daemon's classes insist.
+func (p *Properties) entryStreams() map[string]string {
+	streams, err := ParseStreams(p.value(streamsProperty))
+	if !p.hasStreams() || err != nil {
+		return nil // what is wrong is for Check to tell
+	}
+	return map[string]string{"streamName": streams[0].name(), streamsProperty: FormatStreams(streams)}
+}
