@@ -22,6 +22,16 @@
 //
 // With [RealLimits] the shards have the throughput of real ones.
 //
+// # Accounts
+//
+// A client whose access key is 12 digits is of the account of that ID
+// ([Server.AWSConfigOf]); every other is of [Account]. A stream's name means that
+// of the client's own account. PutResourcePolicy opens streams and consumers to
+// others, for the operations that AWS shares: DescribeStreamSummary,
+// DescribeStream, ListShards, GetShardIterator, GetRecords, PutRecord and
+// PutRecords on a stream, DescribeStreamConsumer and SubscribeToShard on a
+// consumer. All else is an AccessDeniedException.
+//
 // # What is guaranteed
 //
 //   - Every record that was put is read once and in its order, children after
@@ -30,6 +40,8 @@
 //   - A subscription learns of a record, of the end of its shard and of the end
 //     of its consumer when they happen: TestSubscriptionWaitsAndBeats,
 //     TestSubscriptionEndsWithItsShard, TestSubscriptionEndsWithItsConsumerAndStream.
+//   - A stream of another account is reached by its ARN alone, and only as its
+//     policy or its consumer's allows: TestOperationsAcrossAccounts.
 //   - Records take at most Config.MaxBytes; the oldest go first:
 //     TestMaxBytesDropsTheOldest, TestMaxBytesSparesNewRecords.
 //   - An injected fault hits exactly its share of the calls:
@@ -40,9 +52,12 @@
 // # What is not as on AWS
 //
 // The operations are those that KCL, the SDKs and the CLI use on streams; the
-// README lists them. Any other is an UnknownOperationException. There is one
-// account ([Account]) and one set of streams: region and account of an ARN are
-// not compared, and a new stream has the region that its creator signed for.
+// README lists them. Any other is an UnknownOperationException. An account has
+// one set of streams: the region of an ARN is not compared, and a new stream has
+// the region that its creator signed for. A user or role in a policy stands for
+// its whole account, and a Condition is refused; there are no policies of users,
+// so an account may do with its own streams what it likes, and with those of
+// others what their policies allow.
 // Encryption is told back and not done. A distribution strategy and warm
 // throughput are accepted and dropped. Operations that do not touch records are
 // never throttled, unless a fault says so.

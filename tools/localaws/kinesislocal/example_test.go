@@ -2,6 +2,7 @@ package kinesislocal_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"testing"
@@ -75,4 +76,45 @@ func ExampleServer_SetFaults() {
 	// false
 	// true
 	// false
+}
+
+// An account opens its stream to another one, which reads it by its ARN.
+func ExampleServer_AWSConfigOf() {
+	server, err := kinesislocal.Start(kinesislocal.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+
+	ctx := context.Background()
+	owner := kinesis.NewFromConfig(server.AWSConfigOf("111111111111"))
+	if _, err := owner.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("orders"), ShardCount: aws.Int32(1)}); err != nil {
+		log.Fatal(err)
+	}
+	reader := kinesis.NewFromConfig(server.AWSConfigOf("222222222222"))
+	orders := &kinesis.DescribeStreamSummaryInput{StreamARN: aws.String("arn:aws:kinesis:us-east-1:111111111111:stream/orders")}
+	var denied *types.AccessDeniedException
+	_, err = reader.DescribeStreamSummary(ctx, orders)
+	fmt.Println(errors.As(err, &denied))
+
+	_, err = owner.PutResourcePolicy(ctx, &kinesis.PutResourcePolicyInput{ResourceARN: orders.StreamARN, Policy: aws.String(`{
+		"Version": "2012-10-17",
+		"Statement": {
+			"Effect": "Allow",
+			"Principal": {"AWS": "222222222222"},
+			"Action": ["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"],
+			"Resource": "arn:aws:kinesis:us-east-1:111111111111:stream/orders"
+		}
+	}`)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	got, err := reader.DescribeStreamSummary(ctx, orders)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(*got.StreamDescriptionSummary.StreamARN)
+	// Output:
+	// true
+	// arn:aws:kinesis:us-east-1:111111111111:stream/orders
 }

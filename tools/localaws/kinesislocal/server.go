@@ -1,6 +1,7 @@
 package kinesislocal
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,8 +14,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/wire"
 )
 
-// Account is the ID of the account that all streams belong to, and Region the
-// region that clients with AWSConfig use.
+// Account is the ID of the account that a client is of unless its access key is
+// the ID of another, and Region the region that clients with AWSConfig use.
 const (
 	Account = "000000000000"
 	Region  = front.Region
@@ -44,8 +45,10 @@ type Config struct {
 	// Default 0: no bound. Less than MinMaxBytes is an error.
 	MaxBytes int64
 
-	// Log gets one Debug line for each request and an Error line for a fault
-	// of the server; record data never. Default nil: nothing is logged.
+	// Log gets one Debug line for each request, with the account that asks and
+	// the stream or consumer as it names it (the attribute resource: an ARN, or
+	// a stream's name), and an Error line for a fault of the server; record data
+	// never. Default nil: nothing is logged.
 	Log *slog.Logger
 }
 
@@ -83,7 +86,6 @@ func Start(config Config) (*Server, error) {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	service := core.New(core.Config{
-		Account:          Account,
 		TransitionDelay:  config.TransitionDelay,
 		SubscriptionLife: config.SubscriptionLife,
 		RealLimits:       config.Limits == RealLimits,
@@ -91,7 +93,7 @@ func Start(config Config) (*Server, error) {
 		Log:              config.Log,
 	})
 	faults := wire.NewFaults()
-	server, err := front.Serve(config.Addr, wire.NewHandler(service, faults, config.Log), faults, config.Log)
+	server, err := front.Serve(config.Addr, wire.NewHandler(service, Account, faults, config.Log), faults, config.Log)
 	if err != nil {
 		return nil, fmt.Errorf("kinesislocal: %w", err)
 	}
@@ -119,6 +121,19 @@ func (s *Server) URL() string { return s.front.URL() }
 // server's endpoint, a region, credentials that are none, and an HTTP client
 // that speaks HTTP/2. Each call returns one with connections of its own.
 func (s *Server) AWSConfig() aws.Config { return s.front.AWSConfig("kinesislocal") }
+
+// AWSConfigOf is AWSConfig for clients of another account, by its ID of 12
+// digits: that is their access key. It panics when it is no such ID.
+func (s *Server) AWSConfigOf(account string) aws.Config {
+	if !wire.IsAccount(account) {
+		panic(fmt.Sprintf("kinesislocal: AWSConfigOf(%q): the ID of an account has 12 digits", account))
+	}
+	config := s.AWSConfig()
+	config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: account, SecretAccessKey: "local", Source: "kinesislocal"}, nil
+	})
+	return config
+}
 
 // SetFaults replaces the rules for what goes wrong on purpose; without
 // arguments nothing does. It returns an error, and changes nothing, when a rule

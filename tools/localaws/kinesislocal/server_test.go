@@ -186,7 +186,7 @@ func TestLogHoldsNoRecordData(t *testing.T) {
 		}
 	}
 	s.Close()
-	if log := out.b.String(); strings.Contains(log, "SECRET") || strings.Contains(log, "U0VDUkVU") || !strings.Contains(log, "operation=PutRecord") {
+	if log := out.b.String(); strings.Contains(log, "SECRET") || strings.Contains(log, "U0VDUkVU") || !strings.Contains(log, "operation=PutRecord") || !strings.Contains(log, "account=000000000000 resource=s") {
 		t.Errorf("log:\n%s", log)
 	}
 }

@@ -103,8 +103,8 @@ func TestOtherOperationsAreUnknown(t *testing.T) {
 			_, err := client.DescribeAccountSettings(t.Context(), &kinesis.DescribeAccountSettingsInput{})
 			return err
 		},
-		"PutResourcePolicy": func() error {
-			_, err := client.PutResourcePolicy(t.Context(), &kinesis.PutResourcePolicyInput{ResourceARN: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s"), Policy: aws.String("{}")})
+		"UpdateStreamWarmThroughput": func() error {
+			_, err := client.UpdateStreamWarmThroughput(t.Context(), &kinesis.UpdateStreamWarmThroughputInput{StreamName: aws.String("s"), WarmThroughputMiBps: aws.Int32(1)})
 			return err
 		},
 	} {

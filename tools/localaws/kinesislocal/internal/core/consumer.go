@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/policy"
 )
 
 // MaxConsumers is how many consumers a stream may have registered.
@@ -28,6 +30,7 @@ type consumer struct {
 	active  time.Time // until then it is Creating
 	gone    time.Time // zero, or when it ceases to exist: until then it is Deleting
 	tags    map[string]string
+	policy  *policy.Policy // nil for none
 
 	subscriptions map[uint32]*Subscription // the latest, by shard number
 }
@@ -44,7 +47,7 @@ func (c *consumer) describe(now time.Time) Consumer {
 }
 
 // RegisterConsumer makes a consumer of a stream.
-func (s *Service) RegisterConsumer(streamName, name string, tags map[string]string) (Consumer, error) {
+func (s *Account) RegisterConsumer(streamName, name string, tags map[string]string) (Consumer, error) {
 	var d Consumer
 	err := s.with(streamName, func(st *stream, now time.Time) error {
 		if st.status == Creating || st.status == Deleting {
@@ -77,12 +80,8 @@ func (s *Service) RegisterConsumer(streamName, name string, tags map[string]stri
 
 // DeregisterConsumer ends a consumer, by its name or its ARN, and with it its
 // subscriptions.
-func (s *Service) DeregisterConsumer(streamName, name, arn string) error {
-	return s.with(streamName, func(st *stream, now time.Time) error {
-		c, err := st.findConsumer(name, arn)
-		if err != nil {
-			return err
-		}
+func (s *Account) DeregisterConsumer(streamName, name, arn string) error {
+	return s.withConsumer(streamName, name, arn, func(st *stream, c *consumer, now time.Time) error {
 		if !c.gone.IsZero() {
 			return errorf(ResourceInUse, "Consumer %s of stream %s under account %s is in state %s.", c.name, st.name, st.account, Deleting)
 		}
@@ -95,12 +94,8 @@ func (s *Service) DeregisterConsumer(streamName, name, arn string) error {
 
 // DescribeConsumer describes a consumer, by its name or its ARN, and returns
 // the ARN of its stream.
-func (s *Service) DescribeConsumer(streamName, name, arn string) (d Consumer, streamARN string, err error) {
-	err = s.with(streamName, func(st *stream, now time.Time) error {
-		c, err := st.findConsumer(name, arn)
-		if err != nil {
-			return err
-		}
+func (s *Account) DescribeConsumer(streamName, name, arn string) (d Consumer, streamARN string, err error) {
+	err = s.withConsumer(streamName, name, arn, func(st *stream, c *consumer, now time.Time) error {
 		d, streamARN = c.describe(now), st.arn()
 		return nil
 	})
@@ -110,12 +105,12 @@ func (s *Service) DescribeConsumer(streamName, name, arn string) (d Consumer, st
 // Consumers describes the consumers of a stream in order of their names, at
 // most limit, and returns a token for the rest. created, unless it is zero, is
 // when the stream must have been created.
-func (s *Service) Consumers(streamName string, created time.Time, limit int) ([]Consumer, string, error) {
+func (s *Account) Consumers(streamName string, created time.Time, limit int) ([]Consumer, string, error) {
 	return s.listConsumers(listing{Name: streamName}, created, limit)
 }
 
 // ConsumersNext goes on with a token of Consumers for the same stream.
-func (s *Service) ConsumersNext(streamName, token string, limit int) ([]Consumer, string, error) {
+func (s *Account) ConsumersNext(streamName, token string, limit int) ([]Consumer, string, error) {
 	l, err := s.openListing(consumersPurpose, token)
 	if err != nil {
 		return nil, "", err
@@ -128,7 +123,7 @@ func (s *Service) ConsumersNext(streamName, token string, limit int) ([]Consumer
 
 const consumersPurpose = "list consumers"
 
-func (s *Service) listConsumers(l listing, created time.Time, limit int) (list []Consumer, token string, err error) {
+func (s *Account) listConsumers(l listing, created time.Time, limit int) (list []Consumer, token string, err error) {
 	err = s.with(l.Name, func(st *stream, now time.Time) error {
 		if err := st.is(l.Stream, created); err != nil {
 			return err
@@ -159,7 +154,7 @@ func (st *stream) consumer(name string) *consumer {
 }
 
 // findConsumer finds by the name, the ARN, or both, "" for one not given. The
-// region and account of the ARN are not compared.
+// region of the ARN is not compared.
 func (st *stream) findConsumer(name, arn string) (*consumer, error) {
 	_, id, _ := strings.Cut(arn, ":stream/")
 	for _, c := range st.consumers {

@@ -14,8 +14,8 @@ import (
 
 const account = "000000000000"
 
-func newService(delay time.Duration) *Service {
-	return New(Config{Account: account, TransitionDelay: delay})
+func newService(delay time.Duration) *Account {
+	return New(Config{TransitionDelay: delay}).For(account, "Test")
 }
 
 func must[T any](t *testing.T) func(T, error) T {
@@ -36,7 +36,7 @@ func placedBy(t *testing.T) func([]Placed, string, error) []Placed {
 	}
 }
 
-func create(t *testing.T, s *Service, name string, shards int) {
+func create(t *testing.T, s *Account, name string, shards int) {
 	t.Helper()
 	if err := s.CreateStream(NewStream{Name: name, ShardCount: shards, Region: "us-east-1"}); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func wantCode(t *testing.T, err error, code Code) {
 	}
 }
 
-func put(t *testing.T, s *Service, stream, key, data string) Placed {
+func put(t *testing.T, s *Account, stream, key, data string) Placed {
 	t.Helper()
 	return placedBy(t)(s.Put(stream, []Entry{{PartitionKey: key, HashKey: HashKeyOf(key), Data: []byte(data)}}, false))[0]
 }
@@ -69,7 +69,7 @@ func ids(shards []Shard) string {
 	return strings.Join(list, " ")
 }
 
-func listIDs(t *testing.T, s *Service, f Filter) string {
+func listIDs(t *testing.T, s *Account, f Filter) string {
 	t.Helper()
 	shards, _, err := s.ListShards("s", time.Time{}, f, "", 1000)
 	if err != nil {
@@ -80,7 +80,7 @@ func listIDs(t *testing.T, s *Service, f Filter) string {
 
 // readAll reads a shard from a position to its end, or to its tip when it is
 // open, in calls of up to limit.
-func readAll(t *testing.T, s *Service, shardID string, p Position, limit int) (records []Record, children []Child) {
+func readAll(t *testing.T, s *Account, shardID string, p Position, limit int) (records []Record, children []Child) {
 	t.Helper()
 	token := must[string](t)(s.ShardIterator("s", shardID, p))
 	for {
@@ -140,7 +140,7 @@ func TestEveryRecordIsReadOnceInOrder(t *testing.T) {
 	}
 }
 
-func reshardAtRandom(t *testing.T, s *Service, r *rand.Rand) {
+func reshardAtRandom(t *testing.T, s *Account, r *rand.Rand) {
 	t.Helper()
 	open, _, err := s.ListShards("s", time.Time{}, Filter{Type: AtLatest}, "", 1000)
 	if err != nil {
@@ -167,7 +167,7 @@ func reshardAtRandom(t *testing.T, s *Service, r *rand.Rand) {
 }
 
 // walk reads from TRIM_HORIZON: a shard only when all its parents are read.
-func walk(t *testing.T, s *Service, limit int) map[string][]string {
+func walk(t *testing.T, s *Account, limit int) map[string][]string {
 	t.Helper()
 	read := map[string][]string{}
 	roots, _, err := s.ListShards("s", time.Time{}, Filter{Type: AtTrimHorizon}, "", 1000)
@@ -232,7 +232,7 @@ func walk(t *testing.T, s *Service, limit int) map[string][]string {
 
 // checkOpenShards checks that the shards of a moment cover each hash key once:
 // now, at the horizon, and in the milliseconds after the stream was made.
-func checkOpenShards(t *testing.T, s *Service) {
+func checkOpenShards(t *testing.T, s *Account) {
 	t.Helper()
 	filters := []Filter{{Type: AtLatest}, {Type: AtTrimHorizon}}
 	created := must[Summary](t)(s.Describe("s")).Created
@@ -421,7 +421,7 @@ func TestReshardsFasterThanTheClock(t *testing.T) {
 		if err := s.SplitShard("s", open[0].ID, HashKey{hi: 1 << 60}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.MergeShards("s", open[1].ID, shardID(s.streams["s"].made-1)); err != nil {
+		if err := s.MergeShards("s", open[1].ID, shardID(s.streams[s.key("s")].made-1)); err != nil {
 			t.Fatal(err)
 		}
 		checkOpenShards(t, s)
@@ -580,7 +580,7 @@ func TestRetention(t *testing.T) {
 			t.Errorf("%d records after three days", len(records))
 		}
 		put(t, s, "s", "k", "new")
-		if n := len(s.streams["s"].shards[0].records); n != 1 {
+		if n := len(s.streams[s.key("s")].shards[0].records); n != 1 {
 			t.Errorf("%d records are still in memory", n)
 		}
 		if records, _ = readAll(t, s, id, Position{Type: AfterSequenceNumber, Sequence: seq}, 2); len(records) != 1 {
@@ -609,7 +609,7 @@ func TestReadLimits(t *testing.T) {
 	if !slices.Equal(sizes, []int{2, 2, 1}) {
 		t.Errorf("records a call %v, want 10 MiB at most", sizes)
 	}
-	if records, _ := s.streams["s"].shards[0].read(1, 10, 1); len(records) != 1 {
+	if records, _ := s.streams[s.key("s")].shards[0].read(1, 10, 1); len(records) != 1 {
 		t.Errorf("%d records below the size of the first, want that one", len(records))
 	}
 	_, _, err := s.Put("s", []Entry{{PartitionKey: "k", Data: make([]byte, 10<<20)}}, false)

@@ -7,6 +7,7 @@ type Code string
 
 // The exceptions that the core raises.
 const (
+	AccessDenied       Code = "AccessDeniedException"
 	ExpiredIterator    Code = "ExpiredIteratorException"
 	ExpiredNextToken   Code = "ExpiredNextTokenException"
 	InvalidArgument    Code = "InvalidArgumentException"

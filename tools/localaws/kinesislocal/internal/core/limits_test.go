@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-func realService(t *testing.T) *Service {
+func realService(t *testing.T) *Account {
 	t.Helper()
-	s := New(Config{Account: account, RealLimits: true})
+	s := New(Config{RealLimits: true}).For(account, "Test")
 	create(t, s, "s", 1)
 	return s
 }
@@ -133,7 +133,7 @@ func TestMaxBytesDropsTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 1 << 20
 		var log bytes.Buffer
-		s := New(Config{Account: account, MaxBytes: limit, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		s := New(Config{MaxBytes: limit, Log: slog.New(slog.NewTextHandler(&log, nil))}).For(account, "Test")
 		create(t, s, "s", 2)
 		create(t, s, "other", 1)
 		var last Placed
@@ -188,7 +188,7 @@ func TestMaxBytesDropsTheOldest(t *testing.T) {
 // are in.
 func TestMaxBytesSparesNewRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(Config{Account: account, MaxBytes: 1 << 20})
+		s := New(Config{MaxBytes: 1 << 20}).For(account, "Test")
 		create(t, s, "s", 1)
 		create(t, s, "other", 1)
 		count := func(stream string) int {
@@ -211,7 +211,7 @@ func TestMaxBytesSparesNewRecords(t *testing.T) {
 // The oldest records of an iterator's stream may go before it is used.
 func TestReadOfDroppedRecordsGoesOnWithTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(Config{Account: account, MaxBytes: 1 << 20})
+		s := New(Config{MaxBytes: 1 << 20}).For(account, "Test")
 		create(t, s, "s", 1)
 		first := put(t, s, "s", "k", "first")
 		it := must[string](t)(s.ShardIterator("s", shardID(0), Position{Type: AtSequenceNumber, Sequence: first.Sequence.String()}))

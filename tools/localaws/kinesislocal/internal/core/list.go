@@ -29,7 +29,7 @@ type Filter struct {
 	Timestamp time.Time // with AtTimestamp and FromTimestamp
 }
 
-// listing is what a NextToken says.
+// listing is what a NextToken says. It opens for the account that has the stream.
 type listing struct {
 	Stream uint64
 	Name   string
@@ -42,7 +42,7 @@ const listingPurpose = "list shards"
 
 // DescribeShards returns the shards of a stream after a shard ID, at most
 // limit, and whether there are more. A stream that is being created has none.
-func (s *Service) DescribeShards(name, after string, limit int) (sum Summary, shards []Shard, more bool, err error) {
+func (s *Account) DescribeShards(name, after string, limit int) (sum Summary, shards []Shard, more bool, err error) {
 	err = s.with(name, func(st *stream, now time.Time) error {
 		sum = st.summary()
 		shards, more = st.list(Filter{Type: FromTrimHorizon}, after, limit, now)
@@ -54,12 +54,12 @@ func (s *Service) DescribeShards(name, after string, limit int) (sum Summary, sh
 // ListShards returns the shards that the filter chooses, at most limit, and a
 // token for the rest. created, unless it is zero, is when the stream must have
 // been created.
-func (s *Service) ListShards(name string, created time.Time, filter Filter, after string, limit int) ([]Shard, string, error) {
+func (s *Account) ListShards(name string, created time.Time, filter Filter, after string, limit int) ([]Shard, string, error) {
 	return s.listShards(listing{Name: name, Filter: filter, After: after}, created, limit)
 }
 
 // ListShardsNext goes on with a token of ListShards.
-func (s *Service) ListShardsNext(token string, limit int) ([]Shard, string, error) {
+func (s *Account) ListShardsNext(token string, limit int) ([]Shard, string, error) {
 	l, err := s.openListing(listingPurpose, token)
 	if err != nil {
 		return nil, "", err
@@ -67,16 +67,16 @@ func (s *Service) ListShardsNext(token string, limit int) ([]Shard, string, erro
 	return s.listShards(l, time.Time{}, limit)
 }
 
-func (s *Service) sealListing(purpose string, l listing) string {
+func (s *Account) sealListing(purpose string, l listing) string {
 	content, err := json.Marshal(l)
 	if err != nil {
 		panic(err) // names and times always marshal
 	}
-	return s.tokens.seal(purpose, content)
+	return s.tokens.seal(purpose+" of "+s.owner, content)
 }
 
-func (s *Service) openListing(purpose, token string) (l listing, err error) {
-	content, ok := s.tokens.open(purpose, token)
+func (s *Account) openListing(purpose, token string) (l listing, err error) {
+	content, ok := s.tokens.open(purpose+" of "+s.owner, token)
 	if !ok || json.Unmarshal(content, &l) != nil {
 		return l, errorf(InvalidArgument, "NextToken is invalid.")
 	}
@@ -99,7 +99,7 @@ func (st *stream) is(number uint64, created time.Time) error {
 	return nil
 }
 
-func (s *Service) listShards(l listing, created time.Time, limit int) (shards []Shard, token string, err error) {
+func (s *Account) listShards(l listing, created time.Time, limit int) (shards []Shard, token string, err error) {
 	err = s.with(l.Name, func(st *stream, now time.Time) error {
 		if st.status == Creating || st.status == Deleting {
 			return st.inUse()

@@ -19,7 +19,7 @@ type Placed struct {
 // Put stores records in their order. It fails for all when one cannot be
 // stored ever. With dryRun it only checks. It also returns the key that the
 // stream says it encrypts with, "" for none.
-func (s *Service) Put(name string, entries []Entry, dryRun bool) (placed []Placed, keyID string, err error) {
+func (s *Account) Put(name string, entries []Entry, dryRun bool) (placed []Placed, keyID string, err error) {
 	placed = make([]Placed, len(entries))
 	err = s.with(name, func(st *stream, now time.Time) error {
 		if err := st.readable(); err != nil {
@@ -94,7 +94,7 @@ type Position struct {
 }
 
 // ShardIterator returns an iterator, valid for IteratorLife.
-func (s *Service) ShardIterator(name, shardID string, p Position) (token string, err error) {
+func (s *Account) ShardIterator(name, shardID string, p Position) (token string, err error) {
 	err = s.with(name, func(st *stream, now time.Time) error {
 		if err := st.readable(); err != nil {
 			return err
@@ -107,7 +107,7 @@ func (s *Service) ShardIterator(name, shardID string, p Position) (token string,
 		if err != nil {
 			return err
 		}
-		token = s.tokens.sealIterator(iterator{stream: st.number, shard: sh.number, next: next, issued: now, name: st.name})
+		token = s.tokens.sealIterator(iterator{stream: st.number, shard: sh.number, next: next, issued: now, key: s.key(name)})
 		return nil
 	})
 	return token, err
@@ -141,22 +141,25 @@ func (st *stream) locate(sh *shard, p Position, operation string, now time.Time)
 
 // GetRecords reads up to limit records. A stream name that is not "" must be
 // that of the iterator.
-func (s *Service) GetRecords(token, name string, limit int) (Batch, error) {
+func (s *Account) GetRecords(token, name string, limit int) (Batch, error) {
 	var b Batch
 	it, ok := s.tokens.openIterator(token)
 	if !ok {
 		return b, errorf(InvalidArgument, "Invalid ShardIterator.")
 	}
-	if name != "" && name != it.name {
-		return b, errorf(InvalidArgument, "The ShardIterator belongs to stream %s, not to %s.", it.name, name)
+	switch {
+	case name != "" && it.key != s.key(name):
+		return b, errorf(InvalidArgument, "The ShardIterator belongs to stream %s under account %s, not to %s under account %s.", it.key.name, it.key.account, name, s.owner)
+	case it.key.account != s.owner:
+		return b, errorf(AccessDenied, "The ShardIterator belongs to a stream of another account: StreamARN must be given.")
 	}
-	err := s.with(it.name, func(st *stream, now time.Time) error {
+	err := s.with(it.key.name, func(st *stream, now time.Time) error {
 		if age := now.Sub(it.issued); age > IteratorLife {
 			return errorf(ExpiredIterator, "Iterator expired. It was created %s ago, the tolerated age is %s.",
 				age.Round(time.Millisecond), IteratorLife)
 		}
 		if it.stream != st.number {
-			return errorf(ResourceNotFound, "The stream %s that the ShardIterator was made for has been deleted.", it.name)
+			return errorf(ResourceNotFound, "The stream %s that the ShardIterator was made for has been deleted.", it.key.name)
 		}
 		sh, err := st.shard(shardID(it.shard))
 		if err != nil {

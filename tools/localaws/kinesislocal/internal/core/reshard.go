@@ -4,7 +4,7 @@ import "time"
 
 // SplitShard divides a shard in two; newStart is the first hash key of the
 // upper one.
-func (s *Service) SplitShard(name, id string, newStart HashKey) error {
+func (s *Account) SplitShard(name, id string, newStart HashKey) error {
 	return s.reshard(name, func(st *stream) (change, error) {
 		sh, err := st.eligible(id)
 		if err != nil {
@@ -20,7 +20,7 @@ func (s *Service) SplitShard(name, id string, newStart HashKey) error {
 }
 
 // MergeShards joins two shards whose hash keys are adjacent.
-func (s *Service) MergeShards(name, id, adjacent string) error {
+func (s *Account) MergeShards(name, id, adjacent string) error {
 	return s.reshard(name, func(st *stream) (change, error) {
 		a, err := st.eligible(id)
 		if err != nil {
@@ -44,7 +44,7 @@ func (s *Service) MergeShards(name, id, adjacent string) error {
 // UpdateShardCount reshards to target shards of equal size and returns the
 // count before. As with the service, that takes splits and then merges, and so
 // may leave short-lived shards behind.
-func (s *Service) UpdateShardCount(name string, target int) (sum Summary, err error) {
+func (s *Account) UpdateShardCount(name string, target int) (sum Summary, err error) {
 	err = s.reshard(name, func(st *stream) (change, error) {
 		sum = st.summary()
 		switch {
@@ -63,7 +63,7 @@ func (s *Service) UpdateShardCount(name string, target int) (sum Summary, err er
 }
 
 // reshard makes the change that plan returns, unless that refuses.
-func (s *Service) reshard(name string, plan func(*stream) (change, error)) error {
+func (s *Account) reshard(name string, plan func(*stream) (change, error)) error {
 	return s.with(name, func(st *stream, now time.Time) error {
 		if err := st.ready(); err != nil {
 			return err

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,8 +28,6 @@ const (
 
 // Config says how a Service behaves.
 type Config struct {
-	// Account is the ID in ARNs and messages, 12 digits.
-	Account string
 	// TransitionDelay is how long a stream stays CREATING, UPDATING or
 	// DELETING; 0 means that no caller ever sees these.
 	TransitionDelay time.Duration
@@ -45,14 +42,13 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Service holds the streams. Its methods may be called concurrently; their
-// errors are of type *Error.
+// Service holds the streams of all accounts; an Account gives access to them.
 type Service struct {
 	config Config
 	tokens sealer
 
 	mu      sync.RWMutex
-	streams map[string]*stream
+	streams map[streamKey]*stream
 	made    uint64 // streams created so far
 
 	used   atomic.Int64 // bytes of all records
@@ -67,7 +63,7 @@ func New(config Config) *Service {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{config: config, tokens: newSealer(), streams: make(map[string]*stream)}
+	return &Service{config: config, tokens: newSealer(), streams: make(map[streamKey]*stream)}
 }
 
 // NewStream is what CreateStream takes. The wire has checked the ranges.
@@ -81,7 +77,7 @@ type NewStream struct {
 }
 
 // CreateStream makes a stream.
-func (s *Service) CreateStream(in NewStream) error {
+func (s *Account) CreateStream(in NewStream) error {
 	count := in.ShardCount
 	if in.OnDemand {
 		count = OnDemandShards
@@ -95,14 +91,14 @@ func (s *Service) CreateStream(in NewStream) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if old, ok := s.streams[in.Name]; ok && !old.isGone(now) {
-		return errorf(ResourceInUse, "Stream %s under account %s already exists.", in.Name, s.config.Account)
+	if old, ok := s.streams[s.key(in.Name)]; ok && !old.isGone(now) {
+		return errorf(ResourceInUse, "Stream %s under account %s already exists.", in.Name, s.owner)
 	}
 	s.made++
 	st := &stream{
 		number:   s.made,
 		name:     in.Name,
-		account:  s.config.Account,
+		account:  s.owner,
 		region:   in.Region,
 		created:  now.Truncate(time.Millisecond),
 		settings: settings{OnDemand: in.OnDemand, MaxRecordBytes: in.MaxRecordBytes, Retention: MinRetention},
@@ -118,16 +114,16 @@ func (s *Service) CreateStream(in NewStream) error {
 		}
 		st.sortOpen()
 	})
-	s.streams[in.Name] = st
+	s.streams[s.key(in.Name)] = st
 	return nil
 }
 
 // DeleteStream deletes a stream with all it holds. One that has consumers is
 // deleted only when these go too.
-func (s *Service) DeleteStream(name string, consumersToo bool) error {
+func (s *Account) DeleteStream(name string, consumersToo bool) error {
 	return s.with(name, func(st *stream, now time.Time) error {
 		if len(st.consumers) > 0 && !consumersToo {
-			return errorf(ResourceInUse, "Stream %s under account %s has %d registered consumers: deregister them first, or set EnforceConsumerDeletion.", name, s.config.Account, len(st.consumers))
+			return errorf(ResourceInUse, "Stream %s under account %s has %d registered consumers: deregister them first, or set EnforceConsumerDeletion.", name, s.owner, len(st.consumers))
 		}
 		if st.status == Deleting {
 			return st.inUse()
@@ -137,15 +133,15 @@ func (s *Service) DeleteStream(name string, consumersToo bool) error {
 	})
 }
 
-// StreamNames returns the names above after, in order.
-func (s *Service) StreamNames(after string) []string {
+// StreamNames returns the names of the account's streams above after, in order.
+func (s *Account) StreamNames(after string) []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	now := time.Now()
 	var names []string
-	for name, st := range s.streams {
-		if strings.Compare(name, after) > 0 && !st.isGone(now) {
-			names = append(names, name)
+	for key, st := range s.streams {
+		if key.account == s.owner && key.name > after && !st.isGone(now) {
+			names = append(names, key.name)
 		}
 	}
 	slices.Sort(names)
@@ -153,7 +149,7 @@ func (s *Service) StreamNames(after string) []string {
 }
 
 // Describe returns the summary of a stream.
-func (s *Service) Describe(name string) (Summary, error) {
+func (s *Account) Describe(name string) (Summary, error) {
 	var sum Summary
 	err := s.with(name, func(st *stream, _ time.Time) error {
 		sum = st.summary()
@@ -162,12 +158,10 @@ func (s *Service) Describe(name string) (Summary, error) {
 	return sum, err
 }
 
-// Limits returns how many shards are open, and how many streams are on demand.
-func (s *Service) Limits() (openShards, onDemand int) {
-	s.mu.RLock()
-	names := slices.Collect(maps.Keys(s.streams))
-	s.mu.RUnlock()
-	for _, name := range names {
+// Limits returns how many shards of the account are open, and how many of its
+// streams are on demand.
+func (s *Account) Limits() (openShards, onDemand int) {
+	for _, name := range s.StreamNames("") {
 		sum, err := s.Describe(name)
 		if err != nil { // it is gone
 			continue
@@ -178,23 +172,6 @@ func (s *Service) Limits() (openShards, onDemand int) {
 		}
 	}
 	return openShards, onDemand
-}
-
-// with runs f with the stream locked and up to date.
-func (s *Service) with(name string, f func(st *stream, now time.Time) error) error {
-	s.mu.RLock()
-	st := s.streams[name]
-	s.mu.RUnlock()
-	if st != nil {
-		st.mu.Lock()
-		defer st.mu.Unlock()
-		now := time.Now()
-		st.settle(now)
-		if st.status != gone {
-			return f(st, now)
-		}
-	}
-	return errorf(ResourceNotFound, "Stream %s under account %s not found.", name, s.config.Account)
 }
 
 // all returns the streams in the order of their creation.

@@ -16,7 +16,7 @@ const (
 
 // set changes settings of a stream, which takes it through UPDATING. check may
 // refuse it.
-func (s *Service) set(name string, check func(*stream) error, set func(*settings)) error {
+func (s *Account) set(name string, check func(*stream) error, set func(*settings)) error {
 	return s.with(name, func(st *stream, now time.Time) error {
 		if err := st.ready(); err != nil {
 			return err
@@ -37,7 +37,7 @@ func (s *Service) set(name string, check func(*stream) error, set func(*settings
 }
 
 // IncreaseRetention makes a stream keep its records longer.
-func (s *Service) IncreaseRetention(name string, hours int) error {
+func (s *Account) IncreaseRetention(name string, hours int) error {
 	return s.setRetention(name, hours, func(st *stream, now, want time.Duration) error {
 		if want < now {
 			return errorf(InvalidArgument,
@@ -49,7 +49,7 @@ func (s *Service) IncreaseRetention(name string, hours int) error {
 }
 
 // DecreaseRetention makes a stream forget its records sooner.
-func (s *Service) DecreaseRetention(name string, hours int) error {
+func (s *Account) DecreaseRetention(name string, hours int) error {
 	return s.setRetention(name, hours, func(st *stream, now, want time.Duration) error {
 		if want > now {
 			return errorf(InvalidArgument,
@@ -60,7 +60,7 @@ func (s *Service) DecreaseRetention(name string, hours int) error {
 	})
 }
 
-func (s *Service) setRetention(name string, hours int, check func(st *stream, now, want time.Duration) error) error {
+func (s *Account) setRetention(name string, hours int, check func(st *stream, now, want time.Duration) error) error {
 	want := time.Duration(hours) * time.Hour
 	return s.set(name, func(st *stream) error {
 		switch {
@@ -75,25 +75,25 @@ func (s *Service) setRetention(name string, hours int, check func(st *stream, no
 
 // SetOnDemand gives a stream its mode: on demand or provisioned. Its shards
 // stay.
-func (s *Service) SetOnDemand(name string, onDemand bool) error {
+func (s *Account) SetOnDemand(name string, onDemand bool) error {
 	return s.set(name, nil, func(next *settings) { next.OnDemand = onDemand })
 }
 
 // SetMaxRecordBytes says how large a record of the stream may be.
-func (s *Service) SetMaxRecordBytes(name string, bytes int) error {
+func (s *Account) SetMaxRecordBytes(name string, bytes int) error {
 	return s.set(name, nil, func(next *settings) { next.MaxRecordBytes = bytes })
 }
 
 // SetEncryption makes a stream say that it is encrypted with a key, or with
 // keyID "" that it is not.
-func (s *Service) SetEncryption(name, keyID string) error {
+func (s *Account) SetEncryption(name, keyID string) error {
 	return s.set(name, nil, func(next *settings) { next.KeyID = keyID })
 }
 
 // SetMetrics adds metrics to those of a stream's shards, or with on false takes
 // them away. It returns those that there were and that there are. Nothing is
 // measured.
-func (s *Service) SetMetrics(name string, metrics []string, on bool) (before, after []string, err error) {
+func (s *Account) SetMetrics(name string, metrics []string, on bool) (before, after []string, err error) {
 	err = s.set(name, func(st *stream) error {
 		before = st.Metrics
 		after = slices.DeleteFunc(slices.Clone(before), func(m string) bool { return slices.Contains(metrics, m) })
@@ -108,7 +108,7 @@ func (s *Service) SetMetrics(name string, metrics []string, on bool) (before, af
 
 // Tags returns the tags of a stream or, unless consumerARN is "", of one of
 // its consumers.
-func (s *Service) Tags(name, consumerARN string) (tags map[string]string, err error) {
+func (s *Account) Tags(name, consumerARN string) (tags map[string]string, err error) {
 	err = s.withTags(name, consumerARN, func(st *stream, of *map[string]string) error {
 		tags = maps.Clone(*of)
 		return nil
@@ -117,7 +117,7 @@ func (s *Service) Tags(name, consumerARN string) (tags map[string]string, err er
 }
 
 // AddTags adds tags, or gives those that are there another value.
-func (s *Service) AddTags(name, consumerARN string, tags map[string]string) error {
+func (s *Account) AddTags(name, consumerARN string, tags map[string]string) error {
 	return s.withTags(name, consumerARN, func(st *stream, of *map[string]string) error {
 		if err := checkTags(tags); err != nil {
 			return err
@@ -137,7 +137,7 @@ func (s *Service) AddTags(name, consumerARN string, tags map[string]string) erro
 }
 
 // RemoveTags removes those of the tags that are there.
-func (s *Service) RemoveTags(name, consumerARN string, keys []string) error {
+func (s *Account) RemoveTags(name, consumerARN string, keys []string) error {
 	return s.withTags(name, consumerARN, func(_ *stream, of *map[string]string) error {
 		for _, key := range keys {
 			delete(*of, key)
@@ -146,17 +146,11 @@ func (s *Service) RemoveTags(name, consumerARN string, keys []string) error {
 	})
 }
 
-func (s *Service) withTags(name, consumerARN string, f func(*stream, *map[string]string) error) error {
-	return s.with(name, func(st *stream, _ time.Time) error {
-		if consumerARN == "" {
-			return f(st, &st.tags)
-		}
-		c, err := st.findConsumer("", consumerARN)
-		if err != nil {
-			return err
-		}
-		return f(st, &c.tags)
-	})
+func (s *Account) withTags(name, consumerARN string, f func(*stream, *map[string]string) error) error {
+	if consumerARN == "" {
+		return s.with(name, func(st *stream, _ time.Time) error { return f(st, &st.tags) })
+	}
+	return s.withConsumer(name, "", consumerARN, func(st *stream, c *consumer, _ time.Time) error { return f(st, &c.tags) })
 }
 
 var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@%]*$`)

@@ -59,13 +59,13 @@ func TestRetentionSettings(t *testing.T) {
 
 func TestChangesTakeAStreamThroughUpdating(t *testing.T) {
 	changes := map[string]struct {
-		change func(*Service) error
+		change func(*Account) error
 		done   func(Summary) bool
 	}{
-		"retention":   {func(s *Service) error { return s.IncreaseRetention("s", 100) }, func(d Summary) bool { return d.Retention == 100*time.Hour }},
-		"mode":        {func(s *Service) error { return s.SetOnDemand("s", true) }, func(d Summary) bool { return d.OnDemand }},
-		"record size": {func(s *Service) error { return s.SetMaxRecordBytes("s", 2<<20) }, func(d Summary) bool { return d.MaxRecordBytes == 2<<20 }},
-		"encryption":  {func(s *Service) error { return s.SetEncryption("s", "alias/aws/kinesis") }, func(d Summary) bool { return d.KeyID == "alias/aws/kinesis" }},
+		"retention":   {func(s *Account) error { return s.IncreaseRetention("s", 100) }, func(d Summary) bool { return d.Retention == 100*time.Hour }},
+		"mode":        {func(s *Account) error { return s.SetOnDemand("s", true) }, func(d Summary) bool { return d.OnDemand }},
+		"record size": {func(s *Account) error { return s.SetMaxRecordBytes("s", 2<<20) }, func(d Summary) bool { return d.MaxRecordBytes == 2<<20 }},
+		"encryption":  {func(s *Account) error { return s.SetEncryption("s", "alias/aws/kinesis") }, func(d Summary) bool { return d.KeyID == "alias/aws/kinesis" }},
 	}
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {
@@ -91,6 +91,21 @@ func TestChangesTakeAStreamThroughUpdating(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A policy is put on what is ACTIVE.
+func TestPolicyNeedsAnActiveResource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(time.Second)
+		create(t, s, "s", 1)
+		wantCode(t, s.PutPolicy("s", "", ""), ResourceInUse)
+		time.Sleep(time.Second)
+		wantCode(t, s.PutPolicy("s", "", ""), InvalidArgument)
+		arn := must[Consumer](t)(s.RegisterConsumer("s", "c", nil)).ARN
+		wantCode(t, s.PutPolicy("s", arn, ""), ResourceInUse)
+		time.Sleep(time.Second)
+		wantCode(t, s.PutPolicy("s", arn, ""), InvalidArgument)
+	})
 }
 
 func TestTags(t *testing.T) {

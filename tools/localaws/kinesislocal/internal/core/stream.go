@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/policy"
 )
 
 // Status is the state of a stream, as the service names it.
@@ -51,10 +53,11 @@ type stream struct {
 	due    time.Time // when it is made; meaningless without one
 	settings
 	tags      map[string]string
-	consumers []*consumer // in the order of registration
-	made      uint32      // shards created so far
-	shards    []*shard    // by number; those past the retention are dropped
-	open      []*shard    // those that take records, by hash key
+	policy    *policy.Policy // nil for none
+	consumers []*consumer    // in the order of registration
+	made      uint32         // shards created so far
+	shards    []*shard       // by number; those past the retention are dropped
+	open      []*shard       // those that take records, by hash key
 }
 
 // settings are what a change of settings may set.

@@ -49,13 +49,9 @@ type Subscription struct {
 
 // Subscribe starts a subscription of a consumer to a shard. It ends the one
 // that they had, unless that is younger than 5 s: then it fails.
-func (s *Service) Subscribe(streamName, consumerARN, shardID string, p Position) (*Subscription, error) {
+func (s *Account) Subscribe(streamName, consumerARN, shardID string, p Position) (*Subscription, error) {
 	var sub *Subscription
-	err := s.with(streamName, func(st *stream, now time.Time) error {
-		c, err := st.findConsumer("", consumerARN)
-		if err != nil {
-			return err
-		}
+	err := s.withConsumer(streamName, "", consumerARN, func(st *stream, c *consumer, now time.Time) error {
 		if status := c.describe(now).Status; status != Active {
 			return errorf(ResourceInUse, "Consumer %s is not ACTIVE, instead in state %s.", c.arn, status)
 		}
@@ -75,7 +71,7 @@ func (s *Service) Subscribe(streamName, consumerARN, shardID string, p Position)
 			return errorf(ResourceInUse, "Another active subscription exists for shard %s of consumer %s: it started less than %s ago.", shardID, c.arn, safe)
 		}
 		sub = &Subscription{
-			service: s, stream: st, consumer: c, shard: sh, next: next,
+			service: s.Service, stream: st, consumer: c, shard: sh, next: next,
 			started: now, end: now.Add(s.config.SubscriptionLife), told: now,
 		}
 		c.subscriptions[sh.number] = sub

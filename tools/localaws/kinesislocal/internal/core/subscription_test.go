@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-func register(t *testing.T, s *Service, name string) string {
+func register(t *testing.T, s *Account, name string) string {
 	t.Helper()
 	return must[Consumer](t)(s.RegisterConsumer("s", name, nil)).ARN
 }
 
-func subscribe(t *testing.T, s *Service, arn, shard string, p Position) *Subscription {
+func subscribe(t *testing.T, s *Account, arn, shard string, p Position) *Subscription {
 	t.Helper()
 	return must[*Subscription](t)(s.Subscribe("s", arn, shard, p))
 }
@@ -34,7 +34,7 @@ func TestSubscriptionsBringEveryRecordOnce(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 2))
-				s := New(Config{Account: account, TransitionDelay: time.Duration(seed%2) * time.Second, SubscriptionLife: time.Minute})
+				s := New(Config{TransitionDelay: time.Duration(seed%2) * time.Second, SubscriptionLife: time.Minute}).For(account, "Test")
 				create(t, s, "s", 1+r.IntN(4))
 				time.Sleep(time.Second)
 				arn := register(t, s, "c")
@@ -84,7 +84,7 @@ func TestSubscriptionsBringEveryRecordOnce(t *testing.T) {
 type follower struct {
 	t   *testing.T
 	ctx context.Context
-	s   *Service
+	s   *Account
 	arn string
 
 	mu      chan struct{} // synctest knows channels as what a goroutine waits for
@@ -237,9 +237,9 @@ func TestSubscriptionIsTakenOverAfterFiveSeconds(t *testing.T) {
 }
 
 func TestSubscriptionEndsWithItsConsumerAndStream(t *testing.T) {
-	for name, end := range map[string]func(*Service, string) error{
-		"consumer": func(s *Service, arn string) error { return s.DeregisterConsumer("s", "", arn) },
-		"stream":   func(s *Service, _ string) error { return s.DeleteStream("s", true) },
+	for name, end := range map[string]func(*Account, string) error{
+		"consumer": func(s *Account, arn string) error { return s.DeregisterConsumer("s", "", arn) },
+		"stream":   func(s *Account, _ string) error { return s.DeleteStream("s", true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 	"time"
 )
 
@@ -49,17 +50,17 @@ type iterator struct {
 	shard  uint32
 	next   uint64 // index of the next record
 	issued time.Time
-	name   string // of the stream
+	key    streamKey
 }
 
 const iteratorPurpose = "shard iterator"
 
 func (s sealer) sealIterator(it iterator) string {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 28+len(it.name)), it.stream)
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 28+13+len(it.key.name)), it.stream)
 	b = binary.BigEndian.AppendUint32(b, it.shard)
 	b = binary.BigEndian.AppendUint64(b, it.next)
 	b = binary.BigEndian.AppendUint64(b, uint64(it.issued.UnixMilli()))
-	return s.seal(iteratorPurpose, append(b, it.name...))
+	return s.seal(iteratorPurpose, append(b, it.key.account+"/"+it.key.name...))
 }
 
 func (s sealer) openIterator(token string) (iterator, bool) {
@@ -67,11 +68,12 @@ func (s sealer) openIterator(token string) (iterator, bool) {
 	if !ok || len(b) < 28 {
 		return iterator{}, false
 	}
+	account, name, _ := strings.Cut(string(b[28:]), "/")
 	return iterator{
 		stream: binary.BigEndian.Uint64(b),
 		shard:  binary.BigEndian.Uint32(b[8:]),
 		next:   binary.BigEndian.Uint64(b[12:]),
 		issued: time.UnixMilli(int64(binary.BigEndian.Uint64(b[20:]))),
-		name:   string(b[28:]),
+		key:    streamKey{account, name},
 	}, true
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ const (
 // Handler serves the operations of a core.Service.
 type Handler struct {
 	service *core.Service
+	account string // of whose access key is not the ID of an account
 	faults  *front.Faults
 	log     *slog.Logger
 }
@@ -42,10 +44,16 @@ func NewFaults() *front.Faults {
 }
 
 // NewHandler returns a Handler that logs requests, without their data, at
-// Debug and faults of its own at Error.
-func NewHandler(service *core.Service, faults *front.Faults, log *slog.Logger) *Handler {
-	return &Handler{service, faults, log}
+// Debug and faults of its own at Error. A client whose access key is the ID of
+// an account, 12 digits, is of that account; all others are of the one given.
+func NewHandler(service *core.Service, account string, faults *front.Faults, log *slog.Logger) *Handler {
+	return &Handler{service, account, faults, log}
 }
+
+var accountPattern = regexp.MustCompile(`^\d{12}$`)
+
+// IsAccount tells whether a text is the ID of an account.
+func IsAccount(id string) bool { return accountPattern.MatchString(id) }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start, id := time.Now(), front.RequestID()
@@ -63,6 +71,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op, isOp := operations[name]
 	accessKey, region := front.Signer(r)
 	meant := front.Call{Operation: name, AccessKey: accessKey}
+	account := h.account
+	if IsAccount(accessKey) {
+		account = accessKey
+	}
+	asked := &call{own: h.service.For(account, name), region: region, refuseRecord: func() bool {
+		_, hit := h.faults.Hit(fault.Partial, meant)
+		return hit
+	}}
 	var (
 		out any
 		err error
@@ -76,7 +92,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if _, hit := h.faults.Hit(fault.Cut, meant); hit {
 			front.Drop(r.Context())
 		}
-		out, err = h.call(w, r, meant, region, op, c)
+		out, err = h.call(w, r, meant, asked, op, c)
 	}
 	cut := func() bool {
 		_, hit := h.faults.Hit(fault.Drop, meant)
@@ -97,7 +113,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	attrs := []slog.Attr{
 		slog.String("operation", name), slog.Int("status", status), slog.Duration("took", time.Since(start)),
-		slog.String("protocol", r.Proto), slog.String("requestId", id),
+		slog.String("protocol", r.Proto), slog.String("requestId", id), slog.String("account", account),
+	}
+	if asked.named != "" {
+		attrs = append(attrs, slog.String("resource", asked.named))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
@@ -106,7 +125,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // call runs one operation, unless an injected fault hits it; a panic in it becomes an InternalFailure.
-func (h *Handler) call(w http.ResponseWriter, r *http.Request, meant front.Call, region string, op operation, c codec) (out any, err error) {
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, meant front.Call, asked *call, op operation, c codec) (out any, err error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		var large *http.MaxBytesError
@@ -124,11 +143,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, meant front.Call,
 	if err := h.inject(r.Context(), meant); err != nil {
 		return nil, err
 	}
-	refuseRecord := func() bool {
-		_, hit := h.faults.Hit(fault.Partial, meant)
-		return hit
-	}
-	return op(&call{service: h.service, region: region, refuseRecord: refuseRecord}, func(in any) error {
+	return op(asked, func(in any) error {
 		if err := c.decode(body, in); err != nil {
 			return &failure{serializationException, err.Error()}
 		}
@@ -151,7 +166,7 @@ func (h *Handler) inject(ctx context.Context, meant front.Call) error {
 		return &failure{internalFailure, "Internal service failure: a fault that was asked for."}
 	}
 	if _, hit := h.faults.Hit(fault.Deny, meant); hit {
-		return &failure{"AccessDeniedException", "User: nobody is not authorized to perform: kinesis:" + meant.Operation + ": a fault that was asked for."}
+		return &failure{string(core.AccessDenied), "User: nobody is not authorized to perform: kinesis:" + meant.Operation + ": a fault that was asked for."}
 	}
 	if _, hit := h.faults.Hit(fault.DisableKey, meant); hit {
 		return &failure{"KMSDisabledException", "The key is disabled: a fault that was asked for."}

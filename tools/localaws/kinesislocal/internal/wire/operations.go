@@ -8,8 +8,9 @@ import (
 
 // call is what an operation works with.
 type call struct {
-	service      *core.Service
+	own          *core.Account // the streams of the account that calls
 	region       string
+	named        string      // the stream or consumer that the request names: an ARN, or a stream's name
 	refuseRecord func() bool // tells whether an injected fault hits the next record of a PutRecords
 }
 
@@ -23,6 +24,7 @@ var operations = map[string]operation{
 	"AddTagsToStream":               with(addTagsToStream),
 	"CreateStream":                  with(createStream),
 	"DecreaseStreamRetentionPeriod": with(decreaseStreamRetentionPeriod),
+	"DeleteResourcePolicy":          with(deleteResourcePolicy),
 	"DeleteStream":                  with(deleteStream),
 	"DeregisterStreamConsumer":      with(deregisterStreamConsumer),
 	"DescribeLimits":                with(describeLimits),
@@ -32,6 +34,7 @@ var operations = map[string]operation{
 	"DisableEnhancedMonitoring":     with(disableEnhancedMonitoring),
 	"EnableEnhancedMonitoring":      with(enableEnhancedMonitoring),
 	"GetRecords":                    with(getRecords),
+	"GetResourcePolicy":             with(getResourcePolicy),
 	"GetShardIterator":              with(getShardIterator),
 	"IncreaseStreamRetentionPeriod": with(increaseStreamRetentionPeriod),
 	"ListShards":                    with(listShards),
@@ -42,6 +45,7 @@ var operations = map[string]operation{
 	"MergeShards":                   with(mergeShards),
 	"PutRecord":                     with(putRecord),
 	"PutRecords":                    with(putRecords),
+	"PutResourcePolicy":             with(putResourcePolicy),
 	"RegisterStreamConsumer":        with(registerStreamConsumer),
 	"RemoveTagsFromStream":          with(removeTagsFromStream),
 	"SplitShard":                    with(splitShard),
@@ -80,22 +84,33 @@ func with[T any, In input[T], Out any](f func(*call, In) (*Out, error)) operatio
 	}
 }
 
-// resolve returns the name of the stream meant. The partition, region and
-// account of an ARN are not compared: there is one set of streams.
-func (ref streamRef) resolve() (string, error) {
-	var fromARN string
-	if ref.StreamARN != nil {
-		fromARN = arnPattern.FindStringSubmatch(*ref.StreamARN)[1]
-	}
+// resolve returns the name of the stream meant, and the streams of its account:
+// that of the ARN or, without one, the caller's. The partition and region of an
+// ARN are not compared.
+func (c *call) resolve(ref streamRef) (of *core.Account, name string, err error) {
 	switch {
 	case ref.StreamName == nil && ref.StreamARN == nil:
-		return "", &failure{invalidArgument, "Either StreamName or StreamARN must be given."}
-	case ref.StreamName == nil:
-		return fromARN, nil
-	case ref.StreamARN != nil && fromARN != *ref.StreamName:
-		return "", &failure{invalidArgument, "StreamName and StreamARN name different streams."}
+		return nil, "", &failure{invalidArgument, "Either StreamName or StreamARN must be given."}
+	case ref.StreamARN == nil:
+		c.named = *ref.StreamName
+		return c.own, *ref.StreamName, nil
 	}
-	return *ref.StreamName, nil
+	c.named = *ref.StreamARN
+	name = arnPattern.FindStringSubmatch(*ref.StreamARN)[1]
+	if ref.StreamName != nil && name != *ref.StreamName {
+		return nil, "", &failure{invalidArgument, "StreamName and StreamARN name different streams."}
+	}
+	return c.own.At(*ref.StreamARN), name, nil
+}
+
+// resource returns the streams of the account in the ARN of a stream or
+// consumer, the name of the stream and, when the ARN is a consumer's, that ARN.
+func (c *call) resource(arn string) (of *core.Account, stream, consumerARN string) {
+	c.named = arn
+	if m := plainStreamPattern.FindStringSubmatch(arn); m != nil {
+		return c.own.At(arn), m[1], ""
+	}
+	return c.own.At(arn), consumerARNPattern.FindStringSubmatch(arn)[1], arn
 }
 
 func dryRun() error {

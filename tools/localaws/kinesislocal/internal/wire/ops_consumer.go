@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"strings"
+
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
@@ -14,11 +16,11 @@ func (in *registerStreamConsumerInput) check(c *constraints) {
 }
 
 func registerStreamConsumer(c *call, in *registerStreamConsumerInput) (*registerStreamConsumerOutput, error) {
-	name, err := streamRef{StreamARN: in.StreamARN}.resolve()
+	of, name, err := c.resolve(streamRef{StreamARN: in.StreamARN})
 	if err != nil {
 		return nil, err
 	}
-	made, err := c.service.RegisterConsumer(name, *in.ConsumerName, in.Tags)
+	made, err := of.RegisterConsumer(name, *in.ConsumerName, in.Tags)
 	if err != nil {
 		return nil, err
 	}
@@ -44,24 +46,22 @@ func (ref consumerRef) check(c *constraints) {
 	c.stream(streamRef{StreamARN: ref.streamARN})
 }
 
-func (ref consumerRef) resolve() (stream, name, arn string, err error) {
+func (ref consumerRef) resolve(c *call) (of *core.Account, stream, name, arn string, err error) {
 	if ref.arn == nil && (ref.name == nil || ref.streamARN == nil) {
-		return "", "", "", &failure{invalidArgument, "Either ConsumerARN, or both StreamARN and ConsumerName must be given."}
-	}
-	if ref.arn != nil {
-		stream = consumerARNPattern.FindStringSubmatch(*ref.arn)[1]
+		return nil, "", "", "", &failure{invalidArgument, "Either ConsumerARN, or both StreamARN and ConsumerName must be given."}
 	}
 	if ref.streamARN != nil {
-		byARN, err := streamRef{StreamARN: ref.streamARN}.resolve()
-		if err != nil {
-			return "", "", "", err
+		if of, stream, err = c.resolve(streamRef{StreamARN: ref.streamARN}); err != nil {
+			return nil, "", "", "", err
 		}
-		if ref.arn != nil && byARN != stream {
-			return "", "", "", &failure{invalidArgument, "ConsumerARN and StreamARN name different streams."}
+		if ref.arn != nil && !strings.HasPrefix(*ref.arn, *ref.streamARN+"/consumer/") {
+			return nil, "", "", "", &failure{invalidArgument, "ConsumerARN and StreamARN name different streams."}
 		}
-		stream = byARN
 	}
-	return stream, value(ref.name, ""), value(ref.arn, ""), nil
+	if ref.arn != nil {
+		of, stream, arn = c.resource(*ref.arn)
+	}
+	return of, stream, value(ref.name, ""), arn, nil
 }
 
 func (in *deregisterStreamConsumerInput) ref() consumerRef {
@@ -71,11 +71,11 @@ func (in *deregisterStreamConsumerInput) ref() consumerRef {
 func (in *deregisterStreamConsumerInput) check(c *constraints) { in.ref().check(c) }
 
 func deregisterStreamConsumer(c *call, in *deregisterStreamConsumerInput) (*none, error) {
-	stream, name, arn, err := in.ref().resolve()
+	of, stream, name, arn, err := in.ref().resolve(c)
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.DeregisterConsumer(stream, name, arn)
+	return &none{}, of.DeregisterConsumer(stream, name, arn)
 }
 
 func (in *describeStreamConsumerInput) ref() consumerRef {
@@ -85,11 +85,11 @@ func (in *describeStreamConsumerInput) ref() consumerRef {
 func (in *describeStreamConsumerInput) check(c *constraints) { in.ref().check(c) }
 
 func describeStreamConsumer(c *call, in *describeStreamConsumerInput) (*describeStreamConsumerOutput, error) {
-	stream, name, arn, err := in.ref().resolve()
+	of, stream, name, arn, err := in.ref().resolve(c)
 	if err != nil {
 		return nil, err
 	}
-	d, streamARN, err := c.service.DescribeConsumer(stream, name, arn)
+	d, streamARN, err := of.DescribeConsumer(stream, name, arn)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (in *listStreamConsumersInput) check(c *constraints) {
 }
 
 func listStreamConsumers(c *call, in *listStreamConsumersInput) (*listStreamConsumersOutput, error) {
-	name, err := streamRef{StreamARN: in.StreamARN}.resolve()
+	of, name, err := c.resolve(streamRef{StreamARN: in.StreamARN})
 	if err != nil {
 		return nil, err
 	}
@@ -122,11 +122,11 @@ func listStreamConsumers(c *call, in *listStreamConsumersInput) (*listStreamCons
 	)
 	switch {
 	case in.NextToken == nil:
-		list, token, err = c.service.Consumers(name, in.StreamCreationTimestamp.orZero(), limit)
+		list, token, err = of.Consumers(name, in.StreamCreationTimestamp.orZero(), limit)
 	case in.StreamCreationTimestamp != nil:
 		err = &failure{invalidArgument, "NextToken and StreamCreationTimestamp cannot be given together."}
 	default:
-		list, token, err = c.service.ConsumersNext(name, *in.NextToken, limit)
+		list, token, err = of.ConsumersNext(name, *in.NextToken, limit)
 	}
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ func (in *describeLimitsInput) check(*constraints) {}
 const onDemandLimit = 50
 
 func describeLimits(c *call, _ *describeLimitsInput) (*describeLimitsOutput, error) {
-	shards, onDemand := c.service.Limits()
+	shards, onDemand := c.own.Limits()
 	return &describeLimitsOutput{
 		ShardLimit: ptr(int32(core.MaxShards)), OpenShardCount: ptr(int32(shards)),
 		OnDemandStreamCount: ptr(int32(onDemand)), OnDemandStreamCountLimit: ptr(int32(onDemandLimit)),
@@ -61,16 +61,17 @@ func disableEnhancedMonitoring(c *call, in *disableEnhancedMonitoringInput) (*di
 }
 
 func setMetrics(c *call, ref streamRef, wanted []string, on bool) (name, arn string, before, after []string, err error) {
-	if name, err = ref.resolve(); err != nil {
+	of, name, err := c.resolve(ref)
+	if err != nil {
 		return "", "", nil, nil, err
 	}
-	sum, err := c.service.Describe(name)
+	sum, err := of.Describe(name)
 	if err != nil {
 		return "", "", nil, nil, err
 	}
 	if slices.Contains(wanted, allMetrics) {
 		wanted = metrics
 	}
-	before, after, err = c.service.SetMetrics(name, wanted, on)
+	before, after, err = of.SetMetrics(name, wanted, on)
 	return name, sum.ARN, append([]string{}, before...), append([]string{}, after...), err
 }

@@ -18,7 +18,7 @@ func (in *putRecordInput) check(c *constraints) {
 }
 
 func putRecord(c *call, in *putRecordInput) (*putRecordOutput, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func putRecord(c *call, in *putRecordInput) (*putRecordOutput, error) {
 			return nil, &failure{invalidArgument, "SequenceNumberForOrdering " + *s + " used in PutRecord on stream " + name + " is invalid."}
 		}
 	}
-	placed, encryption, err := put(c, name, []putRecordsRequestEntry{{Data: in.Data, PartitionKey: in.PartitionKey, ExplicitHashKey: in.ExplicitHashKey}}, in.DryRun)
+	placed, encryption, err := put(of, name, []putRecordsRequestEntry{{Data: in.Data, PartitionKey: in.PartitionKey, ExplicitHashKey: in.ExplicitHashKey}}, in.DryRun)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (in *putRecordsInput) check(c *constraints) {
 }
 
 func putRecords(c *call, in *putRecordsInput) (*putRecordsOutput, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func putRecords(c *call, in *putRecordsInput) (*putRecordsOutput, error) {
 		}
 		stored, position = append(stored, e), append(position, i)
 	}
-	placed, encryption, err := put(c, name, stored, in.DryRun)
+	placed, encryption, err := put(of, name, stored, in.DryRun)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func refused(f *failure) putRecordsResultEntry {
 }
 
 // put also returns the encryption type, nil for none.
-func put(c *call, name string, in []putRecordsRequestEntry, dry *bool) ([]core.Placed, *string, error) {
+func put(of *core.Account, name string, in []putRecordsRequestEntry, dry *bool) ([]core.Placed, *string, error) {
 	entries := make([]core.Entry, len(in))
 	for i, e := range in {
 		entries[i] = core.Entry{PartitionKey: *e.PartitionKey, Data: e.Data}
@@ -112,7 +112,7 @@ func put(c *call, name string, in []putRecordsRequestEntry, dry *bool) ([]core.P
 		}
 	}
 	isDry := value(dry, false)
-	placed, keyID, err := c.service.Put(name, entries, isDry)
+	placed, keyID, err := of.Put(name, entries, isDry)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,7 +141,7 @@ func (in *getShardIteratorInput) check(c *constraints) {
 }
 
 func getShardIterator(c *call, in *getShardIteratorInput) (*getShardIteratorOutput, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func getShardIterator(c *call, in *getShardIteratorInput) (*getShardIteratorOutp
 	if err != nil {
 		return nil, err
 	}
-	token, err := c.service.ShardIterator(name, *in.ShardId, p)
+	token, err := of.ShardIterator(name, *in.ShardId, p)
 	if err != nil {
 		return nil, err
 	}
@@ -186,14 +186,14 @@ func (in *getRecordsInput) check(c *constraints) {
 }
 
 func getRecords(c *call, in *getRecordsInput) (*getRecordsOutput, error) {
-	name := ""
+	of, name := c.own, ""
 	if in.StreamARN != nil {
 		var err error
-		if name, err = (streamRef{StreamARN: in.StreamARN}).resolve(); err != nil {
+		if of, name, err = c.resolve(streamRef{StreamARN: in.StreamARN}); err != nil {
 			return nil, err
 		}
 	}
-	b, err := c.service.GetRecords(*in.ShardIterator, name, int(value(in.Limit, core.MaxRecordsRead)))
+	b, err := of.GetRecords(*in.ShardIterator, name, int(value(in.Limit, core.MaxRecordsRead)))
 	if err != nil {
 		return nil, err
 	}

@@ -11,11 +11,11 @@ func (in *increaseStreamRetentionPeriodInput) check(c *constraints) {
 }
 
 func increaseStreamRetentionPeriod(c *call, in *increaseStreamRetentionPeriodInput) (*none, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.IncreaseRetention(name, int(*in.RetentionPeriodHours))
+	return &none{}, of.IncreaseRetention(name, int(*in.RetentionPeriodHours))
 }
 
 func (in *decreaseStreamRetentionPeriodInput) check(c *constraints) {
@@ -24,11 +24,11 @@ func (in *decreaseStreamRetentionPeriodInput) check(c *constraints) {
 }
 
 func decreaseStreamRetentionPeriod(c *call, in *decreaseStreamRetentionPeriodInput) (*none, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.DecreaseRetention(name, int(*in.RetentionPeriodHours))
+	return &none{}, of.DecreaseRetention(name, int(*in.RetentionPeriodHours))
 }
 
 func (in *updateStreamModeInput) check(c *constraints) {
@@ -39,11 +39,11 @@ func (in *updateStreamModeInput) check(c *constraints) {
 }
 
 func updateStreamMode(c *call, in *updateStreamModeInput) (*none, error) {
-	name, err := streamRef{StreamARN: in.StreamARN}.resolve()
+	of, name, err := c.resolve(streamRef{StreamARN: in.StreamARN})
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.SetOnDemand(name, *in.StreamModeDetails.StreamMode == modeOnDemand)
+	return &none{}, of.SetOnDemand(name, *in.StreamModeDetails.StreamMode == modeOnDemand)
 }
 
 func (in *updateMaxRecordSizeInput) check(c *constraints) {
@@ -53,11 +53,11 @@ func (in *updateMaxRecordSizeInput) check(c *constraints) {
 }
 
 func updateMaxRecordSize(c *call, in *updateMaxRecordSizeInput) (*none, error) {
-	name, err := streamRef{StreamARN: in.StreamARN}.resolve()
+	of, name, err := c.resolve(streamRef{StreamARN: in.StreamARN})
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.SetMaxRecordBytes(name, int(*in.MaxRecordSizeInKiB)<<10)
+	return &none{}, of.SetMaxRecordBytes(name, int(*in.MaxRecordSizeInKiB)<<10)
 }
 
 func (in *startStreamEncryptionInput) check(c *constraints) {
@@ -66,14 +66,14 @@ func (in *startStreamEncryptionInput) check(c *constraints) {
 }
 
 func startStreamEncryption(c *call, in *startStreamEncryptionInput) (*none, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
 	if *in.EncryptionType != encryptionKMS {
 		return nil, &failure{invalidArgument, "EncryptionType must be KMS."}
 	}
-	return &none{}, c.service.SetEncryption(name, *in.KeyId)
+	return &none{}, of.SetEncryption(name, *in.KeyId)
 }
 
 func (in *stopStreamEncryptionInput) check(c *constraints) {
@@ -82,14 +82,14 @@ func (in *stopStreamEncryptionInput) check(c *constraints) {
 }
 
 func stopStreamEncryption(c *call, in *stopStreamEncryptionInput) (*none, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
 	if *in.EncryptionType != encryptionKMS {
 		return nil, &failure{invalidArgument, "EncryptionType must be KMS."}
 	}
-	return &none{}, c.service.SetEncryption(name, "")
+	return &none{}, of.SetEncryption(name, "")
 }
 
 func (c *constraints) encryption(kind, key *string) {
@@ -107,11 +107,11 @@ func (in *addTagsToStreamInput) check(c *constraints) {
 }
 
 func addTagsToStream(c *call, in *addTagsToStreamInput) (*none, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.AddTags(name, "", in.Tags)
+	return &none{}, of.AddTags(name, "", in.Tags)
 }
 
 func (in *removeTagsFromStreamInput) check(c *constraints) {
@@ -120,11 +120,11 @@ func (in *removeTagsFromStreamInput) check(c *constraints) {
 }
 
 func removeTagsFromStream(c *call, in *removeTagsFromStreamInput) (*none, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.RemoveTags(name, "", in.TagKeys)
+	return &none{}, of.RemoveTags(name, "", in.TagKeys)
 }
 
 func (in *listTagsForStreamInput) check(c *constraints) {
@@ -136,11 +136,11 @@ func (in *listTagsForStreamInput) check(c *constraints) {
 }
 
 func listTagsForStream(c *call, in *listTagsForStreamInput) (*listTagsForStreamOutput, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := c.service.Tags(name, "")
+	tags, err := of.Tags(name, "")
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +158,8 @@ func (in *tagResourceInput) check(c *constraints) {
 }
 
 func tagResource(c *call, in *tagResourceInput) (*none, error) {
-	stream, consumer := resource(*in.ResourceARN)
-	return &none{}, c.service.AddTags(stream, consumer, in.Tags)
+	of, stream, consumer := c.resource(*in.ResourceARN)
+	return &none{}, of.AddTags(stream, consumer, in.Tags)
 }
 
 func (in *untagResourceInput) check(c *constraints) {
@@ -168,28 +168,44 @@ func (in *untagResourceInput) check(c *constraints) {
 }
 
 func untagResource(c *call, in *untagResourceInput) (*none, error) {
-	stream, consumer := resource(*in.ResourceARN)
-	return &none{}, c.service.RemoveTags(stream, consumer, in.TagKeys)
+	of, stream, consumer := c.resource(*in.ResourceARN)
+	return &none{}, of.RemoveTags(stream, consumer, in.TagKeys)
 }
 
 func (in *listTagsForResourceInput) check(c *constraints) { c.resourceARN(in.ResourceARN) }
 
 func listTagsForResource(c *call, in *listTagsForResourceInput) (*listTagsForResourceOutput, error) {
-	stream, consumer := resource(*in.ResourceARN)
-	tags, err := c.service.Tags(stream, consumer)
+	of, stream, consumer := c.resource(*in.ResourceARN)
+	tags, err := of.Tags(stream, consumer)
 	if err != nil {
 		return nil, err
 	}
 	return &listTagsForResourceOutput{Tags: tagShapes(tags)}, nil
 }
 
-// resource returns the name of the stream and, when the ARN is a consumer's,
-// that ARN.
-func resource(arn string) (stream, consumerARN string) {
-	if m := plainStreamPattern.FindStringSubmatch(arn); m != nil {
-		return m[1], ""
-	}
-	return consumerARNPattern.FindStringSubmatch(arn)[1], arn
+func (in *putResourcePolicyInput) check(c *constraints) {
+	c.resourceARN(in.ResourceARN)
+	c.required("policy", in.Policy != nil)
+}
+
+func putResourcePolicy(c *call, in *putResourcePolicyInput) (*none, error) {
+	of, stream, consumer := c.resource(*in.ResourceARN)
+	return &none{}, of.PutPolicy(stream, consumer, *in.Policy)
+}
+
+func (in *getResourcePolicyInput) check(c *constraints) { c.resourceARN(in.ResourceARN) }
+
+func getResourcePolicy(c *call, in *getResourcePolicyInput) (*getResourcePolicyOutput, error) {
+	of, stream, consumer := c.resource(*in.ResourceARN)
+	text, err := of.Policy(stream, consumer)
+	return &getResourcePolicyOutput{&text}, err
+}
+
+func (in *deleteResourcePolicyInput) check(c *constraints) { c.resourceARN(in.ResourceARN) }
+
+func deleteResourcePolicy(c *call, in *deleteResourcePolicyInput) (*none, error) {
+	of, stream, consumer := c.resource(*in.ResourceARN)
+	return &none{}, of.DeletePolicy(stream, consumer)
 }
 
 // tagShapes returns the tags in order of their keys.

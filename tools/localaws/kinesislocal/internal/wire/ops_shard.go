@@ -32,9 +32,16 @@ func listShardsPage(c *call, in *listShardsInput) ([]core.Shard, string, error) 
 		if in.StreamName != nil || in.ExclusiveStartShardId != nil || in.StreamCreationTimestamp != nil || in.ShardFilter != nil {
 			return nil, "", &failure{invalidArgument, "NextToken cannot be given together with StreamName, StreamCreationTimestamp, ExclusiveStartShardId or ShardFilter."}
 		}
-		return c.service.ListShardsNext(*in.NextToken, limit)
+		of := c.own
+		if in.StreamARN != nil {
+			var err error
+			if of, _, err = c.resolve(in.streamRef); err != nil {
+				return nil, "", err
+			}
+		}
+		return of.ListShardsNext(*in.NextToken, limit)
 	}
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, "", err
 	}
@@ -42,7 +49,7 @@ func listShardsPage(c *call, in *listShardsInput) ([]core.Shard, string, error) 
 	if err != nil {
 		return nil, "", err
 	}
-	return c.service.ListShards(name, in.StreamCreationTimestamp.orZero(), filter, value(in.ExclusiveStartShardId, ""), limit)
+	return of.ListShards(name, in.StreamCreationTimestamp.orZero(), filter, value(in.ExclusiveStartShardId, ""), limit)
 }
 
 func (in *listShardsInput) filter() (core.Filter, error) {
@@ -77,7 +84,7 @@ func (in *splitShardInput) check(c *constraints) {
 }
 
 func splitShard(c *call, in *splitShardInput) (*none, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +92,7 @@ func splitShard(c *call, in *splitShardInput) (*none, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.SplitShard(name, *in.ShardToSplit, key)
+	return &none{}, of.SplitShard(name, *in.ShardToSplit, key)
 }
 
 func (in *mergeShardsInput) check(c *constraints) {
@@ -97,11 +104,11 @@ func (in *mergeShardsInput) check(c *constraints) {
 }
 
 func mergeShards(c *call, in *mergeShardsInput) (*none, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.MergeShards(name, *in.ShardToMerge, *in.AdjacentShardToMerge)
+	return &none{}, of.MergeShards(name, *in.ShardToMerge, *in.AdjacentShardToMerge)
 }
 
 func (in *updateShardCountInput) check(c *constraints) {
@@ -113,11 +120,11 @@ func (in *updateShardCountInput) check(c *constraints) {
 }
 
 func updateShardCount(c *call, in *updateShardCountInput) (*updateShardCountOutput, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	sum, err := c.service.UpdateShardCount(name, int(*in.TargetShardCount))
+	sum, err := of.UpdateShardCount(name, int(*in.TargetShardCount))
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,8 @@ func createStream(c *call, in *createStreamInput) (*none, error) {
 	case !onDemand && in.ShardCount == nil:
 		return nil, &failure{validationException, "ShardCount must be given for a stream in PROVISIONED mode."}
 	}
-	return &none{}, c.service.CreateStream(core.NewStream{
+	c.named = *in.StreamName
+	return &none{}, c.own.CreateStream(core.NewStream{
 		Name:           *in.StreamName,
 		ShardCount:     int(value(in.ShardCount, 0)),
 		OnDemand:       onDemand,
@@ -52,11 +53,11 @@ func createStream(c *call, in *createStreamInput) (*none, error) {
 func (in *deleteStreamInput) check(c *constraints) { c.stream(in.streamRef) }
 
 func deleteStream(c *call, in *deleteStreamInput) (*none, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.DeleteStream(name, value(in.EnforceConsumerDeletion, false))
+	return &none{}, of.DeleteStream(name, value(in.EnforceConsumerDeletion, false))
 }
 
 func (in *describeStreamInput) check(c *constraints) {
@@ -66,11 +67,11 @@ func (in *describeStreamInput) check(c *constraints) {
 }
 
 func describeStream(c *call, in *describeStreamInput) (*describeStreamOutput, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	sum, shards, more, err := c.service.DescribeShards(name, value(in.ExclusiveStartShardId, ""), int(value(in.Limit, 100)))
+	sum, shards, more, err := of.DescribeShards(name, value(in.ExclusiveStartShardId, ""), int(value(in.Limit, 100)))
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +93,11 @@ func describeStream(c *call, in *describeStreamInput) (*describeStreamOutput, er
 func (in *describeStreamSummaryInput) check(c *constraints) { c.stream(in.streamRef) }
 
 func describeStreamSummary(c *call, in *describeStreamSummaryInput) (*describeStreamSummaryOutput, error) {
-	name, err := in.resolve()
+	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
 	}
-	sum, err := c.service.Describe(name)
+	sum, err := of.Describe(name)
 	if err != nil {
 		return nil, err
 	}
@@ -145,13 +146,13 @@ func listStreams(c *call, in *listStreamsInput) (*listStreamsOutput, error) {
 	after := value(in.ExclusiveStartStreamName, value(in.NextToken, ""))
 	more := false
 	out := &listStreamsOutput{StreamNames: []string{}, StreamSummaries: []streamSummary{}, HasMoreStreams: &more}
-	for _, name := range c.service.StreamNames(after) {
+	for _, name := range c.own.StreamNames(after) {
 		if len(out.StreamNames) == int(value(in.Limit, 100)) {
 			more = true
 			out.NextToken = &out.StreamNames[len(out.StreamNames)-1]
 			break
 		}
-		s, err := c.service.Describe(name)
+		s, err := c.own.Describe(name)
 		if err != nil {
 			continue // deleted just now
 		}

@@ -32,6 +32,11 @@ type decreaseStreamRetentionPeriodInput struct {
 	StreamId             *string `json:",omitzero"`
 }
 
+type deleteResourcePolicyInput struct {
+	ResourceARN *string `json:",omitzero"`
+	StreamId    *string `json:",omitzero"`
+}
+
 type deleteStreamInput struct {
 	streamRef
 	EnforceConsumerDeletion *bool   `json:",omitzero"`
@@ -126,6 +131,15 @@ type getRecordsOutput struct {
 	ChildShards        []childShard `json:",omitzero"`
 	MillisBehindLatest *int64       `json:",omitzero"`
 	NextShardIterator  *string      `json:",omitzero"`
+}
+
+type getResourcePolicyInput struct {
+	ResourceARN *string `json:",omitzero"`
+	StreamId    *string `json:",omitzero"`
+}
+
+type getResourcePolicyOutput struct {
+	Policy *string `json:",omitzero"`
 }
 
 type getShardIteratorInput struct {
@@ -244,6 +258,12 @@ type putRecordsOutput struct {
 	Records           []putRecordsResultEntry `json:",omitzero"`
 	EncryptionType    *string                 `json:",omitzero"`
 	FailedRecordCount *int32                  `json:",omitzero"`
+}
+
+type putResourcePolicyInput struct {
+	Policy      *string `json:",omitzero"`
+	ResourceARN *string `json:",omitzero"`
+	StreamId    *string `json:",omitzero"`
 }
 
 type registerStreamConsumerInput struct {

@@ -35,8 +35,8 @@ func subscribeToShard(c *call, in *subscribeToShardInput) (*events, error) {
 	if value(in.DryRun, false) {
 		return nil, dryRun()
 	}
-	stream := consumerARNPattern.FindStringSubmatch(*in.ConsumerARN)[1]
-	subscription, err := c.service.Subscribe(stream, *in.ConsumerARN, *in.ShardId, p)
+	of, stream, consumer := c.resource(*in.ConsumerARN)
+	subscription, err := of.Subscribe(stream, consumer, *in.ShardId, p)
 	if err != nil {
 		return nil, err
 	}

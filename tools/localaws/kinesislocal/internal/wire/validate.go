@@ -91,7 +91,8 @@ func (c *constraints) consumerARN(arn *string) {
 	}
 }
 
-// resourceARN is the constraint of what can have tags: streams and consumers.
+// resourceARN is the constraint of what can have tags and policies: streams and
+// consumers.
 func (c *constraints) resourceARN(arn *string) {
 	c.required("resourceARN", arn != nil)
 	if arn != nil && !consumerARNPattern.MatchString(*arn) && !plainStreamPattern.MatchString(*arn) {

@@ -28,11 +28,12 @@ func serve(h *Handler, operation, contentType string, body []byte) *httptest.Res
 
 func newHandler(tb testing.TB) *Handler {
 	tb.Helper()
-	s := core.New(core.Config{Account: "000000000000"})
-	if err := s.CreateStream(core.NewStream{Name: "s", ShardCount: 2}); err != nil {
+	const account = "000000000000"
+	s := core.New(core.Config{})
+	if err := s.For(account, "CreateStream").CreateStream(core.NewStream{Name: "s", ShardCount: 2}); err != nil {
 		tb.Fatal(err)
 	}
-	return NewHandler(s, NewFaults(), slog.New(slog.DiscardHandler))
+	return NewHandler(s, account, NewFaults(), slog.New(slog.DiscardHandler))
 }
 
 func FuzzRequests(f *testing.F) {
@@ -51,6 +52,8 @@ func FuzzRequests(f *testing.F) {
 		`{"ConsumerARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s/consumer/c:1","ShardId":"shardId-000000000000","StartingPosition":{"Type":"AT_TIMESTAMP","Timestamp":17}}`,
 		`{"ResourceARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s","Tags":{"a":"b"},"TagKeys":["a",""]}`,
 		`{"StreamName":"s","RetentionPeriodHours":48,"EncryptionType":"KMS","KeyId":"k"}`,
+		`{"ResourceARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s","Policy":"{\"Statement\":{}}"}`,
+		`{"StreamARN":"arn:aws:kinesis:us-east-1:222222222222:stream/s"}`,
 	}
 	var names []string
 	for name := range operations {
