@@ -250,7 +250,7 @@ func TestCheckLimits(t *testing.T) {
 		{"an ARN elsewhere", "streamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/orders", []string{
 			"8: error: streamArn: it is in eu-west-1, but the region is us-east-1, where AWS finds no such stream; set regionName to eu-west-1",
 		}},
-		{"an ARN of a stream that is played", "metricsLevel = NONE\nkinesisEndpoint = http://127.0.0.1:1\nstreamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/orders", nil},
+		{"an ARN of a stream that is played", "metricsLevel = NONE\nkinesisEndpoint = http://127.0.0.1:1\nstreamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/orders", []string{`10: error: streamArn: it is in eu-west-1, but the region is us-east-1, where AWS finds no such stream; set regionName to eu-west-1`}},
 		{"a region without its last hyphen", "-regionName\nregionName = us-east1", []string{`8: error: regionName: "us-east1" is not a region; did you mean us-east-1?`}},
 		{"a region in capitals", "-regionName\nregionName = US-EAST-1", []string{`8: error: regionName: "US-EAST-1" is not a region; did you mean us-east-1?`}},
 		{"an availability zone", "-regionName\nregionName = us-east-1a", []string{`8: error: regionName: "us-east-1a" is not a region; did you mean us-east-1?`}},

@@ -8,6 +8,8 @@
 //   - ReadProperties and Properties.Check find what is wrong with the daemon's
 //     properties file before anything is started; Properties.CheckEndpoints
 //     looks whether somebody answers at the endpoints that it names.
+//     Properties.Streams says which streams it names; ParseStreams and FormatStreams
+//     read and write the property for several.
 //   - FindJava finds the java command, and JavaVersion tells which it is.
 //   - Fetch brings the files of a Lock from a Maven repository into a cache and
 //     verifies each of them, at each call. DaemonLock is the daemon's own lock,
@@ -25,6 +27,10 @@
 //   - Properties.Check refuses what the daemon's own classes throw an exception
 //     for or silently do not take over, and warns of what makes no difference to
 //     them (TestCheckIsTheDaemons, in tools/cmd/knownkeys).
+//   - What FormatStreams writes is what ParseStreams reads, and nothing else becomes
+//     a stream by being written (TestParseStreams, FuzzParseStreams,
+//     TestFormatStreamsHidesNothing). Amazon's own main class, which knows one stream
+//     by its name, is not started with the property streams (TestStock).
 //   - DaemonKeys are what these classes have (TestKeysAreTheDaemons, there too).
 //   - Behind a proxy Java goes as Go does, as far as it can (TestNoProxyIsGos,
 //     TestJavaProxy; TestJavaTakesTheWayOfGo in tools/e2e, with the AWS SDK).

@@ -100,21 +100,21 @@ func (c *checker) derived() {
 }
 
 // regions looks for regions that do not exist, or not where the stream is. With
-// endpoints of one's own nobody looks at them.
+// endpoints of one's own nobody looks at them, but KCL at those of ARNs.
 func (c *checker) regions() {
-	if len(c.endpoints()) > 0 {
-		return
-	}
-	for _, name := range []string{"regionName", "kinesisClient.region", "dynamoDbClient.region", "cloudWatchClient.region"} {
-		if value, ok := c.Get(name); ok && (c.has(name) || name != "regionName") {
-			c.region(name, value, "")
+	here := cmp.Or(c.value("regionName"), c.value("kinesisClient.region"))
+	fromEnvironment := os.Getenv("AWS_REGION")
+	if len(c.endpoints()) == 0 {
+		for _, name := range []string{"regionName", "kinesisClient.region", "dynamoDbClient.region", "cloudWatchClient.region"} {
+			if value, ok := c.Get(name); ok && (c.has(name) || name != "regionName") {
+				c.region(name, value, "")
+			}
+		}
+		if here == "" && fromEnvironment != "" {
+			c.region("regionName", fromEnvironment, "AWS_REGION, ")
 		}
 	}
-	here := cmp.Or(c.value("regionName"), c.value("kinesisClient.region"))
-	if fromEnvironment := os.Getenv("AWS_REGION"); here == "" && fromEnvironment != "" {
-		c.region("regionName", fromEnvironment, "AWS_REGION, ")
-		here = fromEnvironment
-	}
+	here = cmp.Or(here, fromEnvironment)
 	arn := func(name string, form *regexp.Regexp, value, what string) {
 		m := form.FindStringSubmatch(value)
 		if m != nil && here != "" && m[1] != here {

@@ -66,10 +66,10 @@ func (p *Properties) hasStreams() bool {
 //     seconds, or as seconds since 1970;
 //   - consumerArn=ARN, of a consumer of this stream.
 //
-// No stream may be there twice. All errors are joined.
+// No stream may be there twice. The error has all that is wrong.
 func ParseStreams(value string) ([]Stream, error) {
 	if javaTrim(value) == "" {
-		return nil, errors.New("it names no stream")
+		return nil, streamErrors{errors.New("it names no stream")}
 	}
 	var (
 		streams []Stream
@@ -115,10 +115,19 @@ func ParseStreams(value string) ([]Stream, error) {
 		streams = append(streams, s)
 	}
 	if errs != nil {
-		return nil, errors.Join(errs...)
+		return nil, streamErrors(errs)
 	}
 	return streams, nil
 }
+
+// streamErrors are joined in one line.
+type streamErrors []error
+
+func (e streamErrors) Error() string {
+	return strings.ReplaceAll(errors.Join(e...).Error(), "\n", "; ")
+}
+
+func (e streamErrors) Unwrap() []error { return e }
 
 // check looks at the name or ARN.
 func (s *Stream) check() error {
@@ -207,15 +216,11 @@ func (c *checker) streamList() {
 		}
 	}
 	streams, err := ParseStreams(c.value(streamsProperty))
-	errs := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		errs = joined.Unwrap()
-	}
+	var errs streamErrors
+	errors.As(err, &errs)
 	for _, err := range errs {
-		if err != nil {
-			text, suggestion, _ := strings.Cut(err.Error(), "; ")
-			c.error(streamsProperty, text, suggestion)
-		}
+		text, suggestion, _ := strings.Cut(err.Error(), "; ")
+		c.error(streamsProperty, text, suggestion)
 	}
 	for _, s := range streams {
 		wrong := keyType{name: "seconds"}.wrong(strconv.FormatInt(s.InitialTimestamp.Unix(), 10))

@@ -92,9 +92,9 @@ func TestParseStreams(t *testing.T) {
 			continue
 		}
 		parts := strings.Split(tt.err, "|")
-		lines := strings.Split(err.Error(), "\n")
-		if !slices.EqualFunc(lines, parts, strings.Contains) {
-			t.Errorf("%q: %q, want %q", tt.value, lines, parts)
+		errs, _ := err.(streamErrors)
+		if !slices.EqualFunc(errs, parts, func(err error, part string) bool { return strings.Contains(err.Error(), part) }) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %q, want %q", tt.value, err, parts)
 		}
 	}
 }

@@ -105,12 +105,17 @@ final class Control {
     /** Ends the process when all that was sent before has been written, or a second has passed. */
     void exit(int status) {
         queue.add(MAPPER.createObjectNode().put("exit", status));
-        try {
-            Thread.sleep(1000);
-        } catch (InterruptedException e) {
-            // The end comes all the same.
-        }
+        sleep(1000);
         Runtime.getRuntime().halt(status);
+    }
+
+    /** Waits, less long when it is interrupted. */
+    static void sleep(long millis) {
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Sends heartbeats, and ends the process when none comes. */

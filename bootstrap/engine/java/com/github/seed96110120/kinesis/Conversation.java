@@ -2,7 +2,6 @@ package com.github.seed96110120.kinesis;
 
 import java.io.IOException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import software.amazon.kinesis.common.StreamIdentifier;
 import software.amazon.kinesis.exceptions.InvalidStateException;
 import software.amazon.kinesis.exceptions.ShutdownException;
 import software.amazon.kinesis.lifecycle.events.InitializationInput;
@@ -32,14 +31,14 @@ import software.amazon.kinesis.processor.ShardRecordProcessor;
 final class Conversation implements ShardRecordProcessor {
     final long id;
     private final Engine engine;
-    private final StreamIdentifier stream; // null when there is but one
+    private final String stream; // KCL's identifier, empty when there is but one
     private volatile String leaseKey; // null before initialize
     private volatile String shard;
     private volatile Line line;
     private final AtomicBoolean over = new AtomicBoolean(); // no more messages, by plan or not
     private RecordProcessorCheckpointer checkpointer; // null before the first batch
 
-    Conversation(Engine engine, long id, StreamIdentifier stream) {
+    Conversation(Engine engine, long id, String stream) {
         this.engine = engine;
         this.id = id;
         this.stream = stream;
@@ -52,7 +51,7 @@ final class Conversation implements ShardRecordProcessor {
     @Override
     public synchronized void initialize(InitializationInput input) {
         shard = input.shardId();
-        leaseKey = stream == null ? shard : stream.serialize() + ":" + shard;
+        leaseKey = stream.isEmpty() ? shard : stream + ":" + shard;
         if (!engine.begin(this)) {
             over.set(true);
             return;
@@ -86,7 +85,7 @@ final class Conversation implements ShardRecordProcessor {
     public synchronized void shardEnded(ShardEndedInput input) {
         if (!over.get()) {
             try {
-                engine.confirmEnd(leaseKey, shard);
+                engine.confirmEnd(leaseKey, stream, shard);
             } catch (Exception e) {
                 engine.broken(this, e);
                 return;

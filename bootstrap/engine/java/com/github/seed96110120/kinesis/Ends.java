@@ -31,24 +31,27 @@ final class Ends {
         void told(String leaseKey, String operation, Throwable t);
     }
 
-    private final Scheduler scheduler;
-    private final Listener listener;
     private static final long AGAIN_NANOS = TimeUnit.MINUTES.toNanos(1);
+
+    private final Scheduler scheduler;
+    private final Streams streams;
+    private final Listener listener;
 
     private final AtomicBoolean looking = new AtomicBoolean();
     private long looked = System.nanoTime() - AGAIN_NANOS; // the scheduler's thread alone
 
-    Ends(Scheduler scheduler, Listener listener) {
+    Ends(Scheduler scheduler, Streams streams, Listener listener) {
         this.scheduler = scheduler;
+        this.streams = streams;
         this.listener = listener;
     }
 
-    /** Is given the leases that this worker holds, in each round. It does not wait for AWS. */
+    /** Is given the leases that this worker reads, in each round. It does not wait for AWS. */
     void look(List<ShardInfo> held) {
         List<ShardInfo> ended = held.stream()
                 .filter(shard -> ExtendedSequenceNumber.SHARD_END.equals(shard.checkpoint()))
                 .toList();
-        if (ended.isEmpty() || scheduler.isMultiStreamMode() || System.nanoTime() - looked < AGAIN_NANOS
+        if (ended.isEmpty() || System.nanoTime() - looked < AGAIN_NANOS
                 || !looking.compareAndSet(false, true)) {
             return;
         }
@@ -56,8 +59,6 @@ final class Ends {
         Control.daemon("ends", () -> {
             try {
                 compare(ended);
-            } catch (Exception e) {
-                // ListShards: KCL itself tells of that.
             } finally {
                 looking.set(false);
             }
@@ -65,24 +66,30 @@ final class Ends {
     }
 
     private void compare(List<ShardInfo> ended) {
-        Set<String> open = open();
-        for (ShardInfo lease : ended) {
-            if (open.contains(lease.shardId())) {
-                listener.told(ShardInfo.getLeaseKey(lease), "Initialize", new OpenShardException());
+        ended.stream().collect(Collectors.groupingBy(streams::config)).forEach((stream, leases) -> {
+            Set<String> open;
+            try {
+                open = open(stream);
+            } catch (RuntimeException e) {
+                return; // ListShards: KCL itself tells of that
             }
-        }
+            for (ShardInfo lease : leases) {
+                if (open.contains(lease.shardId())) {
+                    listener.told(ShardInfo.getLeaseKey(lease), "Initialize", new OpenShardException());
+                }
+            }
+        });
     }
 
     /** Throws if the shard is open, or if that cannot be found out. */
-    void confirm(String shardId) throws OpenShardException {
-        if (!scheduler.isMultiStreamMode() && open().contains(shardId)) {
+    void confirm(StreamConfig stream, String shardId) throws OpenShardException {
+        if (open(stream).contains(shardId)) {
             throw new OpenShardException();
         }
     }
 
     /** Returns the IDs of the open shards. */
-    private Set<String> open() {
-        StreamConfig stream = scheduler.streamTracker().streamConfigList().get(0);
+    private Set<String> open(StreamConfig stream) {
         List<Shard> shards = scheduler.shardDetectorProvider().apply(stream).listShards();
         if (shards == null) {
             throw new IllegalStateException("the stream's shards cannot be listed now");

@@ -3,10 +3,13 @@ package com.github.seed96110120.kinesis;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
@@ -16,7 +19,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 import software.amazon.awssdk.services.dynamodb.model.AttributeValue;
+import software.amazon.kinesis.common.StreamConfig;
 import software.amazon.kinesis.common.StreamIdentifier;
 import software.amazon.kinesis.coordinator.Scheduler;
 import software.amazon.kinesis.coordinator.WorkerStateChangeListener;
@@ -24,6 +29,7 @@ import software.amazon.kinesis.leases.Lease;
 import software.amazon.kinesis.leases.LeaseCoordinator;
 import software.amazon.kinesis.leases.LeaseManagementConfig;
 import software.amazon.kinesis.leases.LeaseRefresher;
+import software.amazon.kinesis.leases.MultiStreamLease;
 import software.amazon.kinesis.leases.ShardInfo;
 import software.amazon.kinesis.leases.ShardPrioritization;
 import software.amazon.kinesis.lifecycle.TaskExecutionListener;
@@ -60,6 +66,8 @@ final class Engine {
     private final Control control;
     private final Path socket;
     private final String token;
+    private final Streams streams;
+    private final LeaseForm form;
     private final Scheduler scheduler;
     private volatile Ends ends; // null while the scheduler is made
     private final AtomicLong conversations = new AtomicLong();
@@ -72,21 +80,31 @@ final class Engine {
     private volatile boolean ready;
     private volatile Throwable failure;
 
-    Engine(Control control, Path socket, String token, String properties) throws IOException {
+    Engine(Control control, Path socket, String token, String properties) throws Exception {
         this.control = control;
         this.socket = socket;
         this.token = token;
         MultiLangDaemonConfiguration configuration =
                 new MultiLangDaemonConfig(properties).getMultiLangDaemonConfiguration();
         Resolved resolved = Resolved.of(configuration, new Factory());
-        Retrieval.watch(resolved.retrieval(), this::told, shard -> ends.confirm(shard));
+        streams = Streams.of(load(properties), resolved.retrieval());
+        form = new LeaseForm(resolved.leaseManagement(), streams.several());
+        Retrieval.watch(resolved.retrieval(), this::told, shard -> ends.confirm(streams.config(shard), shard.shardId()));
         resolved.coordinator()
                 .shardConsumerDispatchPollIntervalMillis(ROUND_MILLIS)
                 .workerStateChangeListener(new States())
                 .shardPrioritization(new Leases(resolved.coordinator().shardPrioritization()));
         resolved.lifecycle().taskExecutionListener(tasks).aggregatorUtil(new Deaggregator());
         scheduler = resolved.scheduler();
-        ends = new Ends(scheduler, this::told);
+        ends = new Ends(scheduler, streams, this::told);
+    }
+
+    private static Properties load(String file) throws IOException {
+        Properties properties = new Properties();
+        try (InputStream in = Files.newInputStream(Path.of(file))) {
+            properties.load(in);
+        }
+        return properties;
     }
 
     /** Runs KCL until it ends. */
@@ -112,13 +130,13 @@ final class Engine {
     private final class Factory implements ShardRecordProcessorFactory {
         @Override
         public ShardRecordProcessor shardRecordProcessor() {
-            return new Conversation(Engine.this, conversations.incrementAndGet(), null);
+            return new Conversation(Engine.this, conversations.incrementAndGet(), "");
         }
 
         @Override
         public ShardRecordProcessor shardRecordProcessor(StreamIdentifier stream) {
-            StreamIdentifier one = scheduler.isMultiStreamMode() ? stream : null;
-            return new Conversation(Engine.this, conversations.incrementAndGet(), one);
+            return new Conversation(
+                    Engine.this, conversations.incrementAndGet(), streams.several() ? stream.serialize() : "");
         }
     }
 
@@ -131,19 +149,19 @@ final class Engine {
         return !stopping;
     }
 
-    Line connect(Conversation conversation, StreamIdentifier stream, String shard) throws IOException {
-        if (stream == null) {
-            stream = scheduler.streamTracker().streamConfigList().get(0).streamIdentifier();
-        }
+    Line connect(Conversation conversation, String stream, String shard) throws IOException {
+        StreamIdentifier of = streams.config(stream).streamIdentifier();
+        ObjectNode hello = Control.MAPPER.createObjectNode()
+                .put("token", token)
+                .put("connection", "lease")
+                .put("lease", conversation.id)
+                .put("leaseKey", conversation.leaseKey())
+                .put("shardId", shard)
+                .put("stream", of.streamName());
+        of.streamArnOptional().ifPresent(arn -> hello.put("streamArn", arn.toString()));
         Line line = new Line(socket);
         try {
-            line.write(Control.MAPPER.createObjectNode()
-                    .put("token", token)
-                    .put("connection", "lease")
-                    .put("lease", conversation.id)
-                    .put("leaseKey", conversation.leaseKey())
-                    .put("shardId", shard)
-                    .put("stream", stream.streamName()));
+            line.write(hello);
         } catch (IOException e) {
             line.close();
             throw e;
@@ -182,12 +200,12 @@ final class Engine {
     }
 
     /** Throws if the shard of a conversation has not ended, and tells of it. */
-    void confirmEnd(String leaseKey, String shardId) throws Exception {
+    void confirmEnd(String leaseKey, String stream, String shardId) throws Exception {
         if (stopping) {
             throw new IllegalStateException("the worker stops");
         }
         try {
-            ends.confirm(shardId);
+            ends.confirm(streams.config(stream), shardId);
         } catch (Exception e) {
             told(leaseKey, "ShardEnd", e);
             throw e;
@@ -249,6 +267,14 @@ final class Engine {
         lost = true;
         open.values().forEach(this::hold);
         end("the Go process is silent", Entry.SILENCE);
+    }
+
+    /** Ends the process because of leases that are not this application's. It releases none. */
+    private void refuse(Throwable t) {
+        stopping = true;
+        lost = true;
+        open.values().forEach(this::hold);
+        Control.daemon("refuse", () -> Entry.fail(control, t)).start();
     }
 
     /** Shuts the scheduler down, releases the leases and ends the process. */
@@ -389,14 +415,40 @@ final class Engine {
         }
     }
 
+    /**
+     * Makes the leases of streams that have none. KCL does that where there is no lease at all, and
+     * for a stream that was added to others minutes later. Who else does it makes the same ones.
+     */
+    private void syncAdded() {
+        try {
+            Set<String> known = scheduler.leaseCoordinator().leaseRefresher().listLeases().stream()
+                    .map(lease -> ((MultiStreamLease) lease).streamIdentifier())
+                    .collect(Collectors.toSet());
+            for (StreamConfig stream : scheduler.streamTracker().streamConfigList()) {
+                if (!known.contains(stream.streamIdentifier().serialize())) {
+                    scheduler.shardSyncTaskManagerProvider().apply(stream).callShardSyncTask();
+                }
+            }
+        } catch (Exception e) {
+            // KCL does it all the same, later.
+        }
+    }
+
     private final class States implements WorkerStateChangeListener {
         @Override
         public void onWorkerStateChange(WorkerState state) {
             switch (state) {
-                case INITIALIZING -> control.send(Control.event("state").put("state", "initializing"));
+                case INITIALIZING -> {
+                    control.send(Control.event("state").put("state", "initializing"));
+                    form.confirm(scheduler.leaseCoordinator().leaseRefresher()); // what it throws ends KCL
+                    form.tell(Engine.this::refuse);
+                }
                 case STARTED -> {
                     ready = true;
                     control.send(Control.event("state").put("state", "ready"));
+                    if (streams.several()) {
+                        Control.daemon("added", Engine.this::syncAdded).start();
+                    }
                 }
                 default -> { } // the end is told by whoever brings it about
             }
@@ -408,7 +460,7 @@ final class Engine {
         }
     }
 
-    /** Is asked in each round of the scheduler, with the leases that this worker holds. */
+    /** Is asked in each round of the scheduler, with the leases that this worker has. */
     private final class Leases implements ShardPrioritization {
         private final ShardPrioritization order;
         private Set<String> before = Set.of();
@@ -418,7 +470,8 @@ final class Engine {
         }
 
         @Override
-        public List<ShardInfo> prioritize(List<ShardInfo> all) {
+        public List<ShardInfo> prioritize(List<ShardInfo> dealt) {
+            List<ShardInfo> all = streams.read(dealt);
             Set<String> now = new TreeSet<>();
             all.forEach(shard -> now.add(ShardInfo.getLeaseKey(shard)));
             if (!now.equals(before)) {

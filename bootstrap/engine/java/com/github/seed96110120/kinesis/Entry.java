@@ -13,7 +13,7 @@ import java.util.Properties;
  *
  * <p>The classes, from here to the records: {@link Control} is the connection for events and
  * commands, {@link Engine} is KCL with what is added to it, {@link Conversation} is one lease,
- * {@link Retrieval} watches over the reading of a shard.
+ * {@link Streams} are what is read, {@link Retrieval} watches over the reading of a shard.
  */
 final class Entry {
     // Exit statuses.
@@ -50,7 +50,8 @@ final class Entry {
         }
     }
 
-    private static void fail(Control control, Throwable t) {
+    /** Ends the process, and says why. */
+    static void fail(Control control, Throwable t) {
         if (control == null) {
             System.err.println(t);
             Runtime.getRuntime().halt(FAILED);

@@ -35,7 +35,7 @@ final class Retrieval {
 
     /** Throws if a shard has not ended. */
     interface Ending {
-        void confirm(String shardId) throws Exception;
+        void confirm(ShardInfo shard) throws Exception;
     }
 
     private final Listener listener;
@@ -70,7 +70,7 @@ final class Retrieval {
             String key = ShardInfo.getLeaseKey(shard);
             leaseKey.set(key);
             try {
-                return retrieval.publisher((RecordsPublisher) method.invoke(factory, args), key, shard.shardId(), fanOut);
+                return retrieval.publisher((RecordsPublisher) method.invoke(factory, args), key, shard, fanOut);
             } catch (InvocationTargetException e) {
                 retrieval.failed(key, "RegisterStreamConsumer", e.getCause());
                 throw e;
@@ -97,7 +97,7 @@ final class Retrieval {
         });
     }
 
-    private RecordsPublisher publisher(RecordsPublisher publisher, String leaseKey, String shardId, boolean fanOut) {
+    private RecordsPublisher publisher(RecordsPublisher publisher, String leaseKey, ShardInfo shard, boolean fanOut) {
         AtomicLong refused = new AtomicLong(System.nanoTime() - RESUBSCRIBE_NANOS); // when it was last
         return proxy(RecordsPublisher.class, publisher, (method, args) -> {
             switch (method.getName()) {
@@ -112,7 +112,7 @@ final class Retrieval {
                     if (fanOut) {
                         // KCL subscribes again in its next round, which is shorter here than its own.
                         pause(refused.get() + RESUBSCRIBE_NANOS - System.nanoTime());
-                        args[0] = subscriber(cast(args[0]), leaseKey, shardId, refused);
+                        args[0] = subscriber(cast(args[0]), leaseKey, shard, refused);
                     }
                     return method.invoke(publisher, args);
                 case "shutdown":
@@ -138,7 +138,7 @@ final class Retrieval {
      * subscribes again; a consumer that saw such an end would have the lease deleted.
      */
     private Subscriber<RecordsRetrieved> subscriber(
-            Subscriber<RecordsRetrieved> subscriber, String leaseKey, String shardId, AtomicLong refused) {
+            Subscriber<RecordsRetrieved> subscriber, String leaseKey, ShardInfo shard, AtomicLong refused) {
         return new Subscriber<>() {
             private volatile boolean ends;
 
@@ -159,7 +159,7 @@ final class Retrieval {
                 // It asks AWS, and this is a thread of the client's.
                 Control.daemon("end-" + leaseKey, () -> {
                     try {
-                        ending.confirm(shardId);
+                        ending.confirm(shard);
                     } catch (Exception e) {
                         refused.set(System.nanoTime());
                         failed(leaseKey, "ShardEnd", e);
@@ -234,11 +234,12 @@ final class Retrieval {
         listener.told(leaseKey, null, null);
     }
 
-    private interface Call {
+    interface Call {
         Object to(Method method, Object[] args) throws Exception;
     }
 
-    private static <T> T proxy(Class<T> type, T inner, Call call) {
+    /** Returns an object that has its calls made by another. */
+    static <T> T proxy(Class<T> type, T inner, Call call) {
         return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (self, method, args) -> {
             if (method.getDeclaringClass() == Object.class) {
                 return method.invoke(inner, args);

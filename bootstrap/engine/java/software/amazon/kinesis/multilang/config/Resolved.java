@@ -2,6 +2,7 @@ package software.amazon.kinesis.multilang.config;
 
 import software.amazon.kinesis.coordinator.CoordinatorConfig;
 import software.amazon.kinesis.coordinator.Scheduler;
+import software.amazon.kinesis.leases.LeaseManagementConfig;
 import software.amazon.kinesis.lifecycle.LifecycleConfig;
 import software.amazon.kinesis.processor.ShardRecordProcessorFactory;
 import software.amazon.kinesis.retrieval.RetrievalConfig;
@@ -11,7 +12,11 @@ import software.amazon.kinesis.retrieval.RetrievalConfig;
  * in this package because the daemon shows it to no other.
  */
 public record Resolved(
-        Scheduled all, CoordinatorConfig coordinator, LifecycleConfig lifecycle, RetrievalConfig retrieval) {
+        Scheduled all,
+        CoordinatorConfig coordinator,
+        LeaseManagementConfig leaseManagement,
+        LifecycleConfig lifecycle,
+        RetrievalConfig retrieval) {
 
     /** Makes the Scheduler. */
     public interface Scheduled {
@@ -20,7 +25,12 @@ public record Resolved(
 
     public static Resolved of(MultiLangDaemonConfiguration configuration, ShardRecordProcessorFactory factory) {
         MultiLangDaemonConfiguration.ResolvedConfiguration all = configuration.resolvedConfiguration(factory);
-        return new Resolved(all::build, all.getCoordinatorConfig(), all.getLifecycleConfig(), all.getRetrievalConfig());
+        return new Resolved(
+                all::build,
+                all.getCoordinatorConfig(),
+                all.getLeaseManagementConfig(),
+                all.getLifecycleConfig(),
+                all.getRetrievalConfig());
     }
 
     public Scheduler scheduler() {

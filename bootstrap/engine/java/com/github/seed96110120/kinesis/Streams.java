@@ -1,0 +1,313 @@
+package com.github.seed96110120.kinesis;
+
+import java.lang.reflect.Method;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Date;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import software.amazon.awssdk.arns.Arn;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
+import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
+import software.amazon.awssdk.services.kinesis.model.DescribeStreamSummaryRequest;
+import software.amazon.awssdk.services.kinesis.model.DescribeStreamSummaryResponse;
+import software.amazon.awssdk.services.kinesis.model.StreamDescriptionSummary;
+import software.amazon.kinesis.common.InitialPositionInStream;
+import software.amazon.kinesis.common.InitialPositionInStreamExtended;
+import software.amazon.kinesis.common.StreamConfig;
+import software.amazon.kinesis.common.StreamIdentifier;
+import software.amazon.kinesis.leases.ShardInfo;
+import software.amazon.kinesis.processor.FormerStreamsLeasesDeletionStrategy;
+import software.amazon.kinesis.processor.MultiStreamTracker;
+import software.amazon.kinesis.processor.SingleStreamTracker;
+import software.amazon.kinesis.retrieval.RetrievalConfig;
+import software.amazon.kinesis.retrieval.fanout.FanOutConfig;
+import software.amazon.kinesis.retrieval.fanout.FanOutConsumerRegistration;
+import software.amazon.kinesis.retrieval.polling.PollingConfig;
+import software.amazon.kinesis.retrieval.polling.SynchronousBlockingRetrievalFactory;
+
+/**
+ * The streams that are read. The daemon knows one, by its name: here it may be an ARN, and there
+ * may be several, each with its own position and consumer. A single one has the lease keys that
+ * the daemon gives it; of several the stream is part of the key.
+ *
+ * <p>Where the ARN is known it goes out with every call. So a stream of another account is read,
+ * and never the one of the same name in the own account.
+ */
+final class Streams {
+    private static final Logger LOG = LoggerFactory.getLogger(Streams.class);
+    private static final int ATTEMPTS = 20; // as many as KCL makes of its start
+    private static final long BACKOFF_MILLIS = 1000;
+    private static final long CALL_SECONDS = 30;
+
+    private final Map<String, StreamConfig> all = new LinkedHashMap<>(); // by KCL's identifier
+    private final boolean several;
+    private final Set<String> warned = new HashSet<>(); // of streams that are not read; the scheduler's thread alone
+
+    /** Has KCL read the streams that the properties name, if they name more than a streamName. */
+    static Streams of(Properties properties, RetrievalConfig config) throws Exception {
+        StreamConfig named = config.streamTracker().streamConfigList().get(0);
+        String list = properties.getProperty("streams", "").strip();
+        if (list.isEmpty()) {
+            list = properties.getProperty("streamArn", "").strip();
+        }
+        List<StreamConfig> configs = new ArrayList<>();
+        if (list.isEmpty()) {
+            configs.add(named);
+            return new Streams(configs, false);
+        }
+        String[] elements = list.split(",");
+        Map<String, String> seen = new LinkedHashMap<>(); // as it was given, by ARN
+        for (String element : elements) {
+            String[] words = element.strip().split("\\s+");
+            StreamIdentifier stream;
+            if (elements.length > 1) {
+                stream = describe(config.kinesisClient(), words[0]);
+                String before = seen.put(stream.streamArnOptional().get().toString(), words[0]);
+                if (before != null) {
+                    throw new IllegalArgumentException(
+                            "streams: " + before + " and " + words[0] + " are the same stream; remove one");
+                }
+            } else if (isArn(words[0])) {
+                stream = StreamIdentifier.singleStreamInstance(Arn.fromString(words[0]));
+            } else {
+                stream = StreamIdentifier.singleStreamInstance(words[0]);
+            }
+            InitialPositionInStreamExtended position = named.initialPositionInStreamExtended();
+            String consumer = null;
+            for (int i = 1; i < words.length; i++) {
+                String value = words[i].substring(words[i].indexOf('=') + 1);
+                if (words[i].startsWith("consumerArn=")) {
+                    consumer = value;
+                } else {
+                    position = position(value);
+                }
+            }
+            configs.add(new StreamConfig(stream, position).consumerArn(consumer));
+        }
+        Streams streams = new Streams(configs, configs.size() > 1);
+        streams.configure(config);
+        return streams;
+    }
+
+    private Streams(List<StreamConfig> configs, boolean several) {
+        this.several = several;
+        configs.forEach(config -> all.put(config.streamIdentifier().serialize(), config));
+    }
+
+    private static boolean isArn(String stream) {
+        return stream.startsWith("arn:");
+    }
+
+    private static InitialPositionInStreamExtended position(String value) {
+        if (value.equals("LATEST") || value.equals("TRIM_HORIZON")) {
+            return InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.valueOf(value));
+        }
+        return InitialPositionInStreamExtended.newInitialPositionAtTimestamp(Date.from(Instant.parse(value)));
+    }
+
+    /** Changes KCL's configuration for these streams. All else of it stays as it was. */
+    private void configure(RetrievalConfig config) throws Exception {
+        StreamConfig first = all.values().iterator().next();
+        if (config.retrievalSpecificConfig() instanceof FanOutConfig fanOut) {
+            for (StreamConfig stream : all.values()) {
+                // KCL would look for the consumer of the stream of that name in the own account.
+                if (stream.consumerArn() == null && fanOut.consumerArn() == null) {
+                    stream.streamIdentifier().streamArnOptional().ifPresent(arn -> stream.consumerArn(consumer(fanOut, arn)));
+                }
+            }
+            if (several) {
+                fanOut.streamName(null).consumerArn(null);
+            } else if (first.consumerArn() != null) {
+                fanOut.consumerArn(first.consumerArn());
+            }
+        } else if (config.retrievalSpecificConfig() instanceof PollingConfig polling) {
+            if (several) {
+                polling.streamName(null);
+            }
+            if (first.streamIdentifier().streamArnOptional().isPresent()) {
+                requireArns();
+            }
+        }
+        config.streamTracker(several ? new Several() : new SingleStreamTracker(first.streamIdentifier(), first));
+    }
+
+    /** KCL 2 knows ARNs, and forgets them when it polls: it would read a stream of that name. */
+    private static void requireArns() {
+        for (Method method : SynchronousBlockingRetrievalFactory.class.getDeclaredMethods()) {
+            if (List.of(method.getParameterTypes()).contains(StreamIdentifier.class)) {
+                return;
+            }
+        }
+        throw new IllegalArgumentException("KCL " + Entry.version()
+                + " cannot poll a stream by its ARN, nor several; use retrievalMode FANOUT, or a KCL of version 3");
+    }
+
+    private final class Several implements MultiStreamTracker {
+        @Override
+        public List<StreamConfig> streamConfigList() {
+            return new ArrayList<>(all.values());
+        }
+
+        /** Where leases of a stream are, it was read, and may be again: nothing of it is lost. */
+        @Override
+        public FormerStreamsLeasesDeletionStrategy formerStreamsLeasesDeletionStrategy() {
+            return new FormerStreamsLeasesDeletionStrategy.NoLeaseDeletionStrategy();
+        }
+
+        /** Is asked for streams that only the lease table names. They are not read. */
+        @Override
+        public StreamConfig createStreamConfig(StreamIdentifier stream) {
+            StreamConfig known = all.get(stream.serialize());
+            if (known != null) {
+                return known;
+            }
+            StreamConfig first = all.values().iterator().next();
+            Arn arn = first.streamIdentifier().streamArnOptional().get().toBuilder()
+                    .accountId(stream.accountIdOptional().get())
+                    .resource("stream/" + stream.streamName())
+                    .build();
+            return new StreamConfig(
+                    StreamIdentifier.multiStreamInstance(arn, stream.streamCreationEpochOptional().get()),
+                    first.initialPositionInStreamExtended());
+        }
+    }
+
+    /** Tells whether the leases are those of an application of several streams. */
+    boolean several() {
+        return several;
+    }
+
+    /** Returns the stream of a lease, by KCL's identifier of it, which is empty with a single one. */
+    StreamConfig config(String identifier) {
+        return several ? all.get(identifier) : all.values().iterator().next();
+    }
+
+    StreamConfig config(ShardInfo lease) {
+        return config(lease.streamIdentifierSerOpt().orElse(""));
+    }
+
+    /**
+     * Returns those leases whose stream is read. Others may be dealt out to this worker: of a
+     * stream that was removed, or that newer workers read. They are kept, and their shards are not
+     * read: the worker that reads them next begins at their checkpoints.
+     */
+    List<ShardInfo> read(List<ShardInfo> leases) {
+        if (!several) {
+            return leases;
+        }
+        List<ShardInfo> read = new ArrayList<>(leases.size());
+        for (ShardInfo lease : leases) {
+            String stream = lease.streamIdentifierSerOpt().orElse("");
+            if (all.containsKey(stream)) {
+                read.add(lease);
+            } else if (warned.add(stream)) {
+                LOG.warn("leases of the stream {} were dealt out to this worker, which does not read it: it is not in streams,"
+                        + " or was made anew since; they are kept unread. If no worker will read it, delete them", stream);
+            }
+        }
+        return read;
+    }
+
+    /** Asks Kinesis for the stream's ARN and for when it was made, of which the lease keys are made. */
+    private static StreamIdentifier describe(KinesisAsyncClient client, String stream) throws Exception {
+        DescribeStreamSummaryRequest.Builder request = DescribeStreamSummaryRequest.builder();
+        if (isArn(stream)) {
+            request.streamARN(stream);
+        } else {
+            request.streamName(stream);
+        }
+        for (int attempt = 1; ; attempt++) {
+            Throwable t;
+            try {
+                StreamDescriptionSummary is = client.describeStreamSummary(request.build())
+                        .get(CALL_SECONDS, TimeUnit.SECONDS)
+                        .streamDescriptionSummary();
+                if (isArn(stream) && !stream.equals(is.streamARN())) {
+                    throw new IllegalStateException("Kinesis was asked for " + stream + " and described " + is.streamARN());
+                }
+                return StreamIdentifier.multiStreamInstance(
+                        Arn.fromString(is.streamARN()), is.streamCreationTimestamp().getEpochSecond());
+            } catch (ExecutionException e) {
+                t = e.getCause();
+            } catch (TimeoutException e) {
+                t = e;
+            }
+            if (attempt == ATTEMPTS || !passes(t)) {
+                throw refused("stream " + stream + ": DescribeStreamSummary", t,
+                        "allow it, in another account's stream by its resource policy (see kcl-infra iam-policy)");
+            }
+            LOG.warn("the stream {} cannot be described, trying again", stream, t);
+            Control.sleep(BACKOFF_MILLIS);
+        }
+    }
+
+    /** Tells whether a failure may pass by itself: not an answer that would be the same again. */
+    static boolean passes(Throwable t) {
+        return !(t instanceof AwsServiceException e)
+                || e.isThrottlingException()
+                || e.statusCode() >= 500
+                || code(e).equals("LimitExceededException");
+    }
+
+    private static String code(AwsServiceException e) {
+        return e.awsErrorDetails() == null ? "" : String.valueOf(e.awsErrorDetails().errorCode());
+    }
+
+    /** Returns an error that says what to do before it says what Kinesis did: messages are cut. */
+    private static IllegalStateException refused(String what, Throwable t, String denied) {
+        if (!(t instanceof AwsServiceException e)) {
+            return new IllegalStateException(what + ": " + t);
+        }
+        String todo = switch (code(e)) {
+            case "ResourceNotFoundException" -> "; there is no such stream: look at its name, account and region";
+            case "AccessDeniedException" -> "; " + denied;
+            default -> "";
+        };
+        String message = e.awsErrorDetails() == null ? null : e.awsErrorDetails().errorMessage();
+        return new IllegalStateException(what + ": " + code(e) + todo + (message == null ? "" : ": " + message));
+    }
+
+    /**
+     * Returns the ARN of a stream's consumer, registered by KCL's own class. It asks for the ARN of
+     * the stream by the name, and gets the answer here.
+     */
+    private static String consumer(FanOutConfig config, Arn stream) {
+        CompletableFuture<DescribeStreamSummaryResponse> known = CompletableFuture.completedFuture(
+                DescribeStreamSummaryResponse.builder()
+                        .streamDescriptionSummary(is -> is.streamARN(stream.toString()))
+                        .build());
+        KinesisAsyncClient real = config.kinesisClient();
+        KinesisAsyncClient client = Retrieval.proxy(KinesisAsyncClient.class, real, (method, args) ->
+                method.getName().equals("describeStreamSummary") ? known : method.invoke(real, args));
+        String name = config.consumerName() != null ? config.consumerName() : config.applicationName();
+        try {
+            return new FanOutConsumerRegistration(
+                            client,
+                            stream.toString(),
+                            name,
+                            config.maxDescribeStreamSummaryRetries(),
+                            config.maxDescribeStreamConsumerRetries(),
+                            config.registerStreamConsumerRetries(),
+                            config.retryBackoffMillis())
+                    .getOrCreateStreamConsumerArn();
+        } catch (Exception e) {
+            Throwable t = e;
+            while (!(t instanceof AwsServiceException) && t.getCause() != null) {
+                t = t.getCause();
+            }
+            throw refused("stream " + stream + ": the consumer " + name + " is not found or registered", t,
+                    "set consumerArn: a consumer of another account's stream is registered there");
+        }
+    }
+}
