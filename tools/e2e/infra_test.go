@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +20,10 @@ import (
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
 // account is what the commands and the test's own clients sign with.
@@ -81,10 +86,40 @@ func (r *resourceTest) run(status int, stdin string, args ...string) (stdout, st
 	return out.String(), errs.String()
 }
 
-// infra runs a command of kcl-infra for the test's application and stream.
+// infra runs a command of kcl-infra for the test's application and, unless it names
+// others, its stream.
 func (r *resourceTest) infra(status int, command string, args ...string) (stdout, stderr string) {
 	r.Helper()
-	return r.run(status, "", append([]string{command, "--application", r.name, "--stream-name", r.name}, args...)...)
+	all := append([]string{command, "--application", r.name}, args...)
+	if !slices.Contains(args, "-s") && !slices.Contains(args, "-p") {
+		all = append(all, "-s", r.name)
+	}
+	return r.run(status, "", all...)
+}
+
+// leaseTable returns the items of an application's lease table by their keys.
+func (r *resourceTest) leaseTable(application string) map[string]map[string]ddb.AttributeValue {
+	r.Helper()
+	out, err := r.dynamoDB.Scan(r.Context(), &dynamodb.ScanInput{TableName: &application, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		r.Fatal(err)
+	}
+	leases := map[string]map[string]ddb.AttributeValue{}
+	for _, item := range out.Items {
+		leases[item["leaseKey"].(*ddb.AttributeValueMemberS).Value] = item
+	}
+	return leases
+}
+
+// split halves the first shard of a stream.
+func (r *resourceTest) split(stream string) {
+	r.Helper()
+	_, err := r.kinesis.SplitShard(r.Context(), &kinesis.SplitShardInput{
+		StreamName: &stream, ShardToSplit: aws.String("shardId-000000000000"), NewStartingHashKey: aws.String("12345"),
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
 }
 
 // wants fails the test unless text has each of the parts.
@@ -98,18 +133,19 @@ func (r *resourceTest) wants(text string, parts ...string) {
 }
 
 type infraStatus struct {
-	Stream struct {
-		Status     string
-		OpenShards int
+	Streams []struct {
+		Name, Status, ARN, Identifier, Consumer string
+		OpenShards                              int
 	}
 	Tables []struct{ Name, Status, Index string }
 	Leases int
-	Shards []struct{ ShardID, State, Checkpoint, Owner string }
+	// Shards are those of the streams, Others leases of streams that were not named.
+	Shards, Others []struct{ Stream, ShardID, State, Checkpoint, Owner, Problem string }
 }
 
-func (r *resourceTest) status() (s infraStatus) {
+func (r *resourceTest) status(args ...string) (s infraStatus) {
 	r.Helper()
-	text, _ := r.infra(0, "status", "--json")
+	text, _ := r.infra(0, "status", append(args, "--json")...)
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		r.Fatal(err)
 	}
@@ -149,6 +185,25 @@ func (r *resourceTest) report(worker string, ago time.Duration) {
 	}
 }
 
+// renew raises a lease's counter again and again until end is called.
+func (r *resourceTest) renew(lease string) (end func()) {
+	ctx, cancel := context.WithCancel(r.Context())
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			<-tick.C
+			_ = r.setLease(ctx, lease, "ADD leaseCounter :n", map[string]ddb.AttributeValue{":n": &ddb.AttributeValueMemberN{Value: "1"}})
+		}
+	}()
+	return func() {
+		cancel()
+		<-renewed
+	}
+}
+
 func TestInfraCreateStatusDelete(t *testing.T) {
 	t.Parallel()
 	r := newResourceTest(t, "kcl-infra")
@@ -166,7 +221,7 @@ func TestInfraCreateStatusDelete(t *testing.T) {
 	r.wants(out, "with 3 shards (not 4: left as it is)")
 
 	s := r.status()
-	if s.Stream.Status != "ACTIVE" || s.Stream.OpenShards != 3 || s.Leases != 3 || len(s.Shards) != 3 || s.Tables[0].Index != "ACTIVE" {
+	if s.Streams[0].Status != "ACTIVE" || s.Streams[0].OpenShards != 3 || s.Leases != 3 || len(s.Shards) != 3 || s.Tables[0].Index != "ACTIVE" {
 		t.Errorf("status %+v", s)
 	}
 	for _, shard := range s.Shards {
@@ -186,12 +241,12 @@ func TestInfraCreateStatusDelete(t *testing.T) {
 	if strings.Contains(out, "stream") {
 		t.Errorf("deleted the stream unasked:\n%s", out)
 	}
-	if s := r.status(); s.Stream.Status != "ACTIVE" || s.Tables[0].Status != "missing" || s.Tables[2].Status != "missing" {
+	if s := r.status(); s.Streams[0].Status != "ACTIVE" || s.Tables[0].Status != "missing" || s.Tables[2].Status != "missing" {
 		t.Errorf("after delete: %+v", s)
 	}
 	out, _ = r.infra(0, "delete", "--yes", "--stream")
 	r.wants(out, "deleted stream")
-	if s := r.status(); s.Stream.Status != "missing" {
+	if s := r.status(); s.Streams[0].Status != "missing" {
 		t.Errorf("after delete --stream: %+v", s)
 	}
 	out, _ = r.infra(0, "delete", "--yes", "--stream")
@@ -226,12 +281,7 @@ func TestInfraSeedsTheShardsOfThePosition(t *testing.T) {
 	t.Parallel()
 	r := newResourceTest(t, "kcl-infra")
 	r.infra(0, "create", "--shards", "1")
-	_, err := r.kinesis.SplitShard(t.Context(), &kinesis.SplitShardInput{
-		StreamName: &r.name, ShardToSplit: aws.String("shardId-000000000000"), NewStartingHashKey: aws.String("12345"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r.split(r.name)
 	leases := func() (keys []string) {
 		for _, s := range r.status().Shards {
 			if s.Checkpoint != "" {
@@ -264,7 +314,7 @@ func TestInfraLeavesOthersTablesAlone(t *testing.T) {
 	}
 	_, errs := r.infra(1, "create")
 	r.wants(errs, "is not a table of KCL", "id (HASH, N)")
-	if s := r.status(); s.Stream.Status != "missing" || s.Tables[0].Status != "missing" {
+	if s := r.status(); s.Streams[0].Status != "missing" || s.Tables[0].Status != "missing" {
 		t.Errorf("half done: %+v", s)
 	}
 	_, errs = r.infra(1, "delete", "--yes")
@@ -287,21 +337,10 @@ func TestInfraDeleteRefusesARunningApplication(t *testing.T) {
 	for _, owner := range []string{"w", "silent"} {
 		const lease = "shardId-000000000000"
 		r.ownLease(lease, owner)
-		ctx, cancel := context.WithCancel(t.Context())
-		renewed := make(chan struct{})
-		go func() {
-			defer close(renewed)
-			tick := time.NewTicker(100 * time.Millisecond)
-			defer tick.Stop()
-			for ctx.Err() == nil {
-				<-tick.C
-				_ = r.setLease(ctx, lease, "ADD leaseCounter :n", map[string]ddb.AttributeValue{":n": &ddb.AttributeValueMemberN{Value: "1"}})
-			}
-		}()
+		end := r.renew(lease)
 		_, errs = r.infra(1, "delete", "--yes")
 		r.wants(errs, "worker "+owner+" renewed lease "+lease)
-		cancel()
-		<-renewed
+		end()
 	}
 	if s := r.status(); s.Leases != 1 {
 		t.Errorf("leases are gone: %+v", s)
@@ -320,5 +359,224 @@ func TestInfraDeletesWhatADeadWorkerOwns(t *testing.T) {
 	r.wants(errs, "watching for 12s")
 	if s := r.status(); s.Tables[0].Status != "missing" {
 		t.Errorf("status %+v", s)
+	}
+}
+
+// The first leases are those that KCL's own classes write, of one stream and of
+// several, one of which has been resharded.
+func TestInfraSeedsWhatKCLWrites(t *testing.T) {
+	testenv.Long(t)
+	t.Parallel()
+	r := newResourceTest(t, "kcl-infra")
+	java := testenv.JDK(t)
+	program, err := filepath.Abs("testdata/FirstSync.java")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := r.name+".first", r.name+".second"
+	r.infra(0, "create", "-s", first, "-s", second)
+	r.split(second)
+	var input strings.Builder
+	applications := map[string]string{} // ours, and KCL's
+	for i, streams := range [][]string{{second}, {first, second}} {
+		names, described := []string{}, ""
+		for _, stream := range streams {
+			out, err := r.kinesis.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: &stream})
+			if err != nil {
+				t.Fatal(err)
+			}
+			is := out.StreamDescriptionSummary
+			names = append(names, "-s", stream)
+			described += fmt.Sprintf(" %s@%d", *is.StreamARN, is.StreamCreationTimestamp.Unix())
+		}
+		for _, position := range []string{"TRIM_HORIZON", "LATEST"} {
+			ours, theirs := fmt.Sprint(r.name, ".ours", i, position), fmt.Sprint(r.name, ".theirs", i, position)
+			applications[ours] = theirs
+			r.run(0, "", append([]string{"create", "--application", ours, "--seed-leases", position}, names...)...)
+			r.run(0, "", append([]string{"create", "--application", theirs}, names...)...)
+			fmt.Fprintln(&input, theirs, position+described)
+		}
+	}
+	sync := exec.CommandContext(t.Context(), java, "-cp", strings.Join(fetched.Files, string(os.PathListSeparator)), program,
+		local(t).KinesisURL(), local(t).DynamoDBURL(), account)
+	sync.Stdin = strings.NewReader(input.String())
+	if out, err := sync.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for ours, theirs := range applications {
+		want := r.leaseTable(theirs)
+		if got := r.leaseTable(ours); len(want) == 0 || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v\nKCL wrote %v", ours, got, want)
+		}
+	}
+}
+
+// An application of several streams is made, shown, given one stream more, relieved
+// of another and removed.
+func TestInfraSeveralStreams(t *testing.T) {
+	t.Parallel()
+	r := newResourceTest(t, "kcl-infra")
+	orders, returns, refunds := r.name+".orders", r.name+".returns", r.name+".refunds"
+	file := filepath.Join(t.TempDir(), "app.properties")
+	write := func(streams ...string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte("applicationName = "+r.name+"\nstreams = "+strings.Join(streams, ", \\\n  ")+"\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(orders+" initialPosition=TRIM_HORIZON", returns)
+	_, errs := r.infra(2, "create", "-p", file, "--seed-leases", "LATEST")
+	r.wants(errs, "stream "+orders+" starts at TRIM_HORIZON", "CONFIGURED")
+	out, _ := r.infra(0, "create", "-p", file, "--shards", "1", "--seed-leases", "configured")
+	if n := strings.Count(out, "made "); n != 2+3+2 {
+		t.Errorf("made %d things:\n%s", n, out)
+	}
+	s := r.status("-p", file)
+	if len(s.Streams) != 2 || len(s.Shards) != 2 || len(s.Others) != 0 || s.Leases != 2 {
+		t.Fatalf("status %+v", s)
+	}
+	for i, want := range []string{"TRIM_HORIZON", "LATEST"} {
+		id := s.Streams[i].Identifier
+		if lease := s.Shards[i]; lease.Checkpoint != want || lease.Stream != id || lease.State != "open" || strings.Count(id, ":") != 2 {
+			t.Errorf("lease %+v of stream %+v", lease, s.Streams[i])
+		}
+		r.wants(out, "made    lease "+id+":shardId-000000000000 at "+want)
+	}
+	firstID, secondID := s.Streams[0].Identifier, s.Streams[1].Identifier
+	out, _ = r.infra(0, "create", "-p", file, "--shards", "1", "--seed-leases", "configured")
+	r.wants(out, "nothing to do")
+
+	// The other form is refused, each way, before anything is made.
+	_, errs = r.infra(1, "create", "-s", refunds, "--seed-leases", "LATEST")
+	r.wants(errs, "application of several streams", "--application")
+	single := r.name + ".single"
+	r.run(0, "", "create", "--application", single, "-s", orders, "--seed-leases", "LATEST")
+	_, errs = r.run(1, "", "create", "--application", single, "-s", orders, "-s", refunds, "--seed-leases", "LATEST")
+	r.wants(errs, "application of one stream", "another --application")
+	_, errs = r.infra(1, "create", "-s", orders, "-s", s.Streams[0].ARN)
+	r.wants(errs, "are the same stream")
+	if s := r.status("-s", refunds); s.Streams[0].Status != "missing" {
+		t.Errorf("made in spite of the refusal: %+v", s)
+	}
+
+	// One stream more, while a worker has begun with the first; the second is not read
+	// any more.
+	r.ownLease(firstID+":shardId-000000000000", "w")
+	write(orders+" initialPosition=TRIM_HORIZON", refunds)
+	out, _ = r.infra(0, "create", "-p", file, "--shards", "2", "--seed-leases", "CONFIGURED")
+	r.wants(out, "existed 1 lease of stream "+orders+" (at work: left as it is)", "made    stream "+refunds)
+	if n := strings.Count(out, "made    lease"); n != 2 {
+		t.Errorf("made %d leases:\n%s", n, out)
+	}
+	if s := r.status("-p", file); s.Leases != 4 || len(s.Shards) != 3 || len(s.Others) != 1 || s.Others[0].Stream != secondID || s.Others[0].Checkpoint != "LATEST" {
+		t.Errorf("status %+v", s)
+	}
+	out, _ = r.infra(0, "status", "-p", file)
+	r.wants(out, "stream    "+orders, "of stream "+refunds, "\nStream "+firstID+"\nSHARD ", "\nOf a stream that was not named: "+secondID+"\nSHARD ")
+
+	// Its leases go only when they are asked for, and nobody holds them.
+	_, errs = r.infra(1, "delete", "-p", file, "--yes", "--leases-of", orders)
+	r.wants(errs, "which the application reads")
+	_, errs = r.infra(2, "delete", "-p", file, "--leases-of", returns)
+	r.wants(errs, "would delete lease "+secondID, "--yes")
+	r.report("w", 0)
+	r.ownLease(secondID+":shardId-000000000000", "w")
+	end := r.renew(secondID + ":shardId-000000000000")
+	_, errs = r.infra(1, "delete", "-p", file, "--yes", "--leases-of", returns)
+	r.wants(errs, "watching for 12s", "worker w renewed lease "+secondID, "--force")
+	end()
+	out, errs = r.infra(0, "delete", "-p", file, "--yes", "--force", "--leases-of", secondID)
+	r.wants(out, "deleted lease "+secondID+":shardId-000000000000")
+	if s := r.status("-p", file); s.Leases != 3 || len(s.Others) != 0 || strings.Contains(errs, "watching") {
+		t.Errorf("status %+v after %s", s, errs)
+	}
+	out, _ = r.infra(0, "delete", "-p", file, "--yes", "--leases-of", returns)
+	r.wants(out, "nothing to delete")
+
+	// A stream that is named by its ARN is never made or deleted.
+	arn := s.Streams[0].ARN
+	out, errs = r.infra(0, "delete", "-s", arn, "-s", refunds, "--yes", "--force", "--stream")
+	r.wants(out, "deleted stream "+refunds, "deleted table "+r.name+"\n")
+	r.wants(errs, "stream "+arn+" stays")
+	if s := r.status("-s", orders); s.Streams[0].Status != "ACTIVE" {
+		t.Errorf("status %+v", s)
+	}
+	_, errs = r.infra(1, "create", "-s", orders, "-s", strings.TrimSuffix(arn, "orders")+"none")
+	r.wants(errs, "is not there", "by its name")
+	r.run(0, "", "delete", "--application", single, "-s", orders, "--yes", "--force", "--stream")
+}
+
+// The policies that iam-policy prints for the owner of another account's stream are
+// what it takes to seed leases of that stream; its namesake at home stays as it is,
+// and so does all that is the owner's.
+func TestInfraStreamOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	r := newResourceTest(t, "kcl-infra")
+	const theirs = "222222222222"
+	options := r.kinesis.Options()
+	options.Credentials = credentials.NewStaticCredentialsProvider(theirs, "secret", "")
+	owner := kinesis.New(options)
+	arn := "arn:aws:kinesis:" + region + ":" + theirs + ":stream/" + r.name
+	_, errs := r.infra(1, "create", "-s", arn)
+	r.wants(errs, "AccessDenied", "--resource-policies")
+	if _, err := owner.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &r.name, ShardCount: aws.Int32(3)}); err != nil {
+		t.Fatal(err)
+	}
+	registered, err := owner.RegisterStreamConsumer(t.Context(), &kinesis.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &r.name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer := *registered.Consumer.ConsumerARN
+	r.infra(0, "create", "--shards", "1") // the namesake
+
+	own := r.name + ".own"
+	file := filepath.Join(t.TempDir(), "app.properties")
+	text := fmt.Sprintf("applicationName = %s\nstreams = %s, %s consumerArn=%s\n", r.name, own, arn, consumer)
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := r.infra(0, "iam-policy", "-p", file, "--account", kinesislocal.Account, "--resource-policies")
+	var policies map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(out), &policies); err != nil || len(policies) != 2 {
+		t.Fatalf("%v in %s", err, out)
+	}
+	for resource, policy := range policies {
+		_, err := owner.PutResourcePolicy(t.Context(), &kinesis.PutResourcePolicyInput{ResourceARN: &resource, Policy: aws.String(string(policy))})
+		if err != nil {
+			t.Fatalf("%s: %v", resource, err)
+		}
+	}
+
+	out, _ = r.infra(0, "create", "-p", file, "--shards", "1", "--seed-leases", "LATEST")
+	r.wants(out, "existed stream "+arn+" with 3 shards\n", "made    stream "+own, "made    lease "+theirs+":"+r.name+":")
+	if n := strings.Count(out, "made    lease"); n != 4 {
+		t.Errorf("made %d leases:\n%s", n, out)
+	}
+	if s := r.status("-p", file); len(s.Shards) != 4 || s.Streams[1].ARN != arn || s.Streams[1].OpenShards != 3 {
+		t.Errorf("status %+v", s)
+	}
+	// Named alone its leases are those of one stream.
+	out, _ = r.run(0, "", "create", "--application", own, "-s", arn, "--seed-leases", "LATEST")
+	r.wants(out, "made    lease shardId-000000000002 at LATEST")
+	r.run(0, "", "delete", "--application", own, "-s", arn, "--yes")
+
+	out, errs = r.infra(0, "delete", "-s", own, "-s", arn, "--yes", "--stream")
+	r.wants(out, "deleted stream "+own)
+	r.wants(errs, "stream "+arn+" stays")
+	if strings.Contains(out, "consumer") || strings.Contains(out, arn) {
+		t.Errorf("deleted what is of another account:\n%s", out)
+	}
+	for _, stream := range []string{r.name, arn} {
+		if s := r.status("-s", stream); s.Streams[0].Status != "ACTIVE" {
+			t.Errorf("%s: %+v", stream, s)
+		}
+	}
+	described, err := owner.DescribeStreamConsumer(t.Context(), &kinesis.DescribeStreamConsumerInput{ConsumerARN: &consumer})
+	if err != nil || described.ConsumerDescription.ConsumerStatus != "ACTIVE" {
+		t.Errorf("the consumer: %+v, %v", described, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,26 +30,34 @@ func indexFlags(help string) int { return strings.Index(help, "\nExample") }
 
 const createHelp = `Usage: kcl-infra create [flags]
 
-Makes the stream and the three tables of the application, on demand, where they
-are not there, and waits until they are ready. What is there is left as it is.
+Makes the streams and the three tables of the application, on demand, where they
+are not there, and waits until they are ready. What is there is left as it is. A
+stream that is named by its ARN is never made: it must be there.
 
 With --seed-leases it also writes the first lease of every shard, as the first
 worker would: that cuts a minute from the application's first start. It refuses
-to where leases are that a first start would not have made.
+to where leases are that a first start would not have made. An application of
+several streams may have begun with some: the others get theirs.
+
+POSITION is TRIM_HORIZON, LATEST or AT_TIMESTAMP, for every stream, or CONFIGURED:
+each stream begins where the properties file says.
 
 Flags:
 
 Examples:
   kcl-infra create --application orders --stream-name orders --shards 4
-  kcl-infra create --properties sample.properties --seed-leases TRIM_HORIZON
+  kcl-infra create --properties sample.properties --seed-leases CONFIGURED
 `
+
+// configured is the position that the properties file gives to each stream.
+const configured = "CONFIGURED"
 
 func create(ctx context.Context, c *console, args []string) error {
 	var t target
 	flags := pflag.NewFlagSet("create", pflag.ContinueOnError)
 	t.addFlags(flags)
 	shards := flags.Int("shards", 2, "`number` of shards of a stream that is made")
-	seed := flags.String("seed-leases", "", "write first leases at `POSITION`: TRIM_HORIZON, LATEST or AT_TIMESTAMP")
+	seed := flags.String("seed-leases", "", "write first leases at `POSITION`")
 	timestamp := flags.Int64("timestamp", 0, "`seconds` since the epoch, with AT_TIMESTAMP (initialPositionInStreamExtended)")
 	if err := t.parse(c, flags, args, createHelp); err != nil {
 		return err
@@ -56,19 +65,11 @@ func create(ctx context.Context, c *console, args []string) error {
 	if *shards < 1 || *shards > maxShards {
 		return usagef("--shards %d is not between 1 and %d", *shards, maxShards)
 	}
-	var position *kcl.Position
-	if flags.Changed("seed-leases") {
-		p, err := kcl.ParsePosition(*seed, *timestamp)
-		if err == nil {
-			err = p.CheckTime(time.Now())
+	seeds := flags.Changed("seed-leases")
+	if seeds {
+		if err := t.setPositions(*seed, *timestamp); err != nil {
+			return usagef("--seed-leases %w", err)
 		}
-		if err != nil {
-			return usagef("--seed-leases: %w", err)
-		}
-		if t.properties != nil && t.properties.Position != p {
-			return usagef("--seed-leases %s, but the application starts at %s by %s: nothing was done", p, t.properties.Position, t.propertiesFile)
-		}
-		position = &p
 	} else if flags.Changed("timestamp") {
 		return usagef("--timestamp goes with --seed-leases AT_TIMESTAMP only")
 	}
@@ -76,7 +77,7 @@ func create(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	made, err := app.Create(ctx, *shards, position)
+	made, err := app.Create(ctx, *shards, seeds)
 	if len(made) > 0 {
 		fresh := 0
 		for _, m := range made {
@@ -94,10 +95,51 @@ func create(ctx context.Context, c *console, args []string) error {
 	return err
 }
 
+// setPositions sets where each stream begins: all at one position, which must be
+// what the properties file says of each, or each where the file says.
+func (t *target) setPositions(seed string, timestamp int64) error {
+	var position kcl.Position
+	each := strings.EqualFold(seed, configured)
+	switch {
+	case each && t.properties == nil:
+		return fmt.Errorf("%s needs --properties", configured)
+	case each && timestamp != 0:
+		return fmt.Errorf("%s takes no --timestamp", configured)
+	case !each:
+		var err error
+		if position, err = kcl.ParsePosition(seed, timestamp); err != nil {
+			return err
+		}
+	}
+	streams := slices.Clone(t.streams)
+	for i := range streams {
+		s := &streams[i]
+		if t.properties != nil && s.Position.Kind == "" {
+			s.Position = t.properties.Position
+		}
+		switch {
+		case each:
+		case t.properties == nil:
+			s.Position = position
+		case s.Position != position && len(streams) == 1:
+			return fmt.Errorf("%s, but the application starts at %s by %s: nothing was done", position, s.Position, t.propertiesFile)
+		case s.Position != position:
+			return fmt.Errorf("%s, but stream %s starts at %s by %s: nothing was done; %s seeds each where it starts", position, s, s.Position, t.propertiesFile, configured)
+		}
+		if err := s.Position.CheckTime(time.Now()); err != nil {
+			return fmt.Errorf("%s: %w", s.Position.Kind, err)
+		}
+	}
+	t.streams = streams
+	return nil
+}
+
 const statusHelp = `Usage: kcl-infra status [flags]
 
-Shows the stream, the tables, the workers, and the lease and checkpoint of each
-shard. It changes nothing. What is not there is "missing".
+Shows the streams, the tables, the workers, and the lease and checkpoint of each
+shard. It changes nothing. What is not there is "missing". Leases of streams that
+were not named come last: the application does not read them any more, or by another
+configuration.
 
 Flags:
 
@@ -131,15 +173,21 @@ func status(ctx context.Context, c *console, args []string) error {
 
 const deleteHelp = `Usage: kcl-infra delete [flags]
 
-Removes the three tables of the application and its fan-out consumer, and with
---stream the stream and all its records, and waits until they are gone. It asks
+Removes the three tables of the application and its fan-out consumers, and with
+--stream the streams and all their records, and waits until they are gone. It asks
 before, and refuses a table that is not KCL's and an application that runs or ran
-within the last minute. Checkpoints are lost.
+within the last minute. Checkpoints are lost. A stream that is named by its ARN is
+never removed.
+
+With --leases-of it removes nothing but the leases of a stream that an application
+of several does not read any more: KCL keeps them for the day that it does again.
+It refuses while a worker renews them.
 
 Flags:
 
 Examples:
   kcl-infra delete --application orders --stream-name orders
+  kcl-infra delete --application orders --leases-of 123456789012:returns:1764460800
   kcl-infra delete --stream --yes     the sample's tables and stream, without a question
 `
 
@@ -147,17 +195,27 @@ func remove(ctx context.Context, c *console, args []string) error {
 	var t target
 	flags := pflag.NewFlagSet("delete", pflag.ContinueOnError)
 	t.addFlags(flags)
-	stream := flags.Bool("stream", false, "delete the stream too, with its records")
+	stream := flags.Bool("stream", false, "delete the streams too, with their records")
+	leasesOf := flags.String("leases-of", "", "delete only the leases of this `stream`: its identifier as status shows it, its name or its ARN")
 	yes := flags.BoolP("yes", "y", false, "do not ask")
 	force := flags.Bool("force", false, "also when the application runs, a table is not KCL's, or, with --stream, other consumers are registered")
 	if err := t.parse(c, flags, args, deleteHelp); err != nil {
 		return err
 	}
+	if flags.Changed("leases-of") && *stream {
+		return usagef("--leases-of removes leases alone, not with --stream")
+	}
 	app, err := open(ctx, c, &t)
 	if err != nil {
 		return err
 	}
-	d, err := app.PlanDelete(ctx, *stream, *force)
+	var d deletion
+	if flags.Changed("leases-of") {
+		reads := flags.Changed("stream-name") || t.properties != nil && t.properties.Streams != nil
+		d, err = app.PlanLeaseDeletion(ctx, *leasesOf, reads, *force)
+	} else {
+		d, err = app.PlanDelete(ctx, *stream, *force)
+	}
 	if err != nil {
 		return err
 	}
@@ -177,13 +235,14 @@ func remove(ctx context.Context, c *console, args []string) error {
 			return err
 		}
 	}
-	if err := d.Do(ctx); err != nil {
-		return err
-	}
-	for _, w := range what {
-		fmt.Fprintf(c.stdout, "deleted %s\n", w)
-	}
-	return nil
+	return d.Do(ctx, func(what string) { fmt.Fprintf(c.stdout, "deleted %s\n", what) })
+}
+
+// deletion is what can be deleted at once.
+type deletion interface {
+	What() []string
+	CheckIdle(ctx context.Context) error
+	Do(ctx context.Context, done func(what string)) error
 }
 
 func isTerminal(r io.Reader) bool {
@@ -219,10 +278,16 @@ const policyHelp = `Usage: kcl-infra iam-policy [flags]
 Prints the least IAM policy that the application's workers run with, in POLLING
 and in FANOUT. It needs no credentials and calls nothing.
 
+A stream of another account, which is named by its ARN, is read only if its owner
+allows it too. With --resource-policies it prints the policies that the owner puts on
+the stream and on its fan-out consumer: a JSON object by the ARN of each. They admit
+the account as a whole; name a role in their place if that is too much.
+
 Flags:
 
-Example:
+Examples:
   kcl-infra iam-policy --account 123456789012 --region eu-west-1 --application orders --stream-name orders
+  kcl-infra iam-policy --account 123456789012 -p orders.properties --resource-policies
 `
 
 var validAccount = regexp.MustCompile(`^[0-9]{12}$`)
@@ -232,6 +297,7 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 	flags := pflag.NewFlagSet("iam-policy", pflag.ContinueOnError)
 	t.addFlags(flags)
 	account := flags.String("account", "", "`number` of the AWS account (default: any account)")
+	resourcePolicies := flags.Bool("resource-policies", false, "print what the owners of other accounts' streams put on them")
 	if err := t.parse(c, flags, args, policyHelp); err != nil {
 		return err
 	}
@@ -246,11 +312,30 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	text, err := policy.Consumer{
-		Region: cfg.Region, Account: *account, StreamName: t.streamName, Application: t.application,
-	}.JSON()
+	consumer := policy.Consumer{Region: cfg.Region, Account: *account, Streams: t.streams, Application: t.application}
+	foreign := slices.DeleteFunc(slices.Clone(t.streams), func(s kcl.Stream) bool { return !consumer.Foreign(s) })
+	if *resourcePolicies && len(foreign) == 0 {
+		return usagef("--resource-policies, but no stream is named by an ARN of another account than --account")
+	}
+	document := consumer.JSON
+	if *resourcePolicies {
+		document = consumer.ResourcePolicies
+	}
+	text, err := document()
 	if err != nil {
 		return err
+	}
+	for _, s := range foreign {
+		switch {
+		case !*resourcePolicies:
+			c.log.Warnf("stream %s is of another account: its owner has to allow this too, see --resource-policies", s)
+		case s.ConsumerARN == "":
+			c.log.Infof("for FANOUT the owner registers a consumer: aws kinesis register-stream-consumer --stream-arn %s --consumer-name %s; "+
+				"write its ARN as consumerArn behind the stream in the property streams, and run this again", s, t.application)
+		}
+	}
+	if *resourcePolicies {
+		c.log.Info("the owner puts each policy on its ARN: aws kinesis put-resource-policy --resource-arn ARN --policy POLICY; it takes the place of the one that is there")
 	}
 	_, err = c.stdout.Write(text)
 	return err

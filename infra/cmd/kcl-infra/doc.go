@@ -1,6 +1,6 @@
 // Kcl-infra makes, shows and removes the AWS resources of an application of the
-// Kinesis Client Library 3: the stream, the three DynamoDB tables, the fan-out
-// consumer; and it writes the IAM policy that the consumer needs.
+// Kinesis Client Library 3: its streams, the three DynamoDB tables, the fan-out
+// consumers; and it writes the IAM policies that the consumer needs.
 //
 // What it made or found goes to standard output, progress and errors to standard
 // error. The exit status is 0 when all is as asked, 1 when something failed or was

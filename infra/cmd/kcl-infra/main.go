@@ -31,9 +31,9 @@ const help = `Usage: kcl-infra COMMAND [flags]
 Manages the AWS resources of an application of the Kinesis Client Library 3.
 
 Commands:
-  create      make the stream and the application's tables, where they are not there
-  status      show the stream, the tables, the leases and their checkpoints
-  delete      remove the application's tables and its fan-out consumer
+  create      make the streams and the application's tables, where they are not there
+  status      show the streams, the tables, the leases and their checkpoints
+  delete      remove the application's tables and its fan-out consumers
   iam-policy  print the least IAM policy that the consumer runs with
 
 kcl-infra COMMAND --help shows the flags of a command.
@@ -109,7 +109,7 @@ func open(ctx context.Context, c *console, t *target) (*resources.App, error) {
 				o.BaseEndpoint = &t.dynamoDBEndpoint
 			}
 		}),
-		Application: t.application, StreamName: t.streamName, Progress: c.log.Infof,
+		Application: t.application, Streams: t.streams, Progress: c.log.Infof,
 	}
 	return app, app.Reach(ctx, firstAnswer)
 }

@@ -87,6 +87,13 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	several := filepath.Join(t.TempDir(), "several.properties")
+	text = "applicationName = app\nstreams = a initialPosition=LATEST, b\ninitialPositionInStream = TRIM_HORIZON\n"
+	if err := os.WriteFile(several, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const arn = "arn:aws:kinesis:us-east-1:123456789012:stream/a"
+
 	tests := []struct {
 		name   string
 		env    []string
@@ -101,6 +108,18 @@ func TestBadInput(t *testing.T) {
 		{"no shards", nil, "create --shards 0", 2, "--shards 0"},
 		{"stream name", nil, "create --stream-name a/b", 2, `"a/b"`},
 		{"application", nil, "status --application ab", 2, `"ab"`},
+		{"stream ARN", nil, "status -s arn:aws:kinesis:us-east-1:1:stream/a", 2, "ARN of a stream"},
+		{"a stream twice", nil, "create -s a -s b -s a", 2, "stream a is named twice"},
+		{"no stream", nil, "create --stream-name=", 2, "names no stream"},
+		{"streams of two regions", nil, "create -s " + arn + ",arn:aws:kinesis:us-east-2:123456789012:stream/a", 2, "is not in region us-east-1"},
+		{"a stream of another region", nil, "create --region us-east-2 -s " + arn, 2, "is not in region us-east-2"},
+		{"properties with other streams", nil, "create -s a -p " + several, 2, "names a,b"},
+		{"properties with another position for all", nil, "create --seed-leases AT_TIMESTAMP --timestamp 5 -p " + several, 2, "stream a starts at LATEST"},
+		{"properties with another position for one", nil, "create --seed-leases LATEST -p " + several, 2, "stream b starts at TRIM_HORIZON"},
+		{"configured without properties", nil, "create --seed-leases configured", 2, "needs --properties"},
+		{"configured with a time", nil, "create --seed-leases CONFIGURED --timestamp 5 -p " + several, 2, "takes no --timestamp"},
+		{"leases and streams", nil, "delete --stream --leases-of a", 2, "not with --stream"},
+		{"resource policies of the own streams", nil, "iam-policy --account 123456789012 --resource-policies -s " + arn, 2, "no stream is named by an ARN of another account"},
 		{"region", nil, "status --region US", 2, `"US"`},
 		{"kinesis endpoint", nil, "status --kinesis-endpoint localhost", 2, `"localhost"`},
 		{"dynamodb endpoint", nil, "status --dynamodb-endpoint localhost", 2, `"localhost"`},
@@ -111,7 +130,7 @@ func TestBadInput(t *testing.T) {
 		{"time without its position", nil, "create --timestamp 5", 2, "--timestamp"},
 		{"properties with another position", nil, "create --seed-leases LATEST -p " + file, 2, "the application starts at TRIM_HORIZON"},
 		{"properties with another application", nil, "create --application other -p " + file, 2, "applicationName app"},
-		{"properties with another stream", nil, "create -s other -p " + file, 2, "streamName s"},
+		{"properties with another stream", nil, "create -s other -p " + file, 2, "names s"},
 		{"properties with another region", nil, "create --region us-east-1 -p " + file, 2, "regionName us-east-2"},
 		{"missing properties", nil, "create -p no-such-file", 1, "no-such-file"},
 		{"account", nil, "iam-policy --account 12", 2, `"12"`},
@@ -155,6 +174,17 @@ func TestIAMPolicyNeedsNoCredentials(t *testing.T) {
 	}
 	if got := document.Statement[0].Resource[0]; got != "arn:aws:kinesis:eu-west-1:123456789012:stream/orders" {
 		t.Errorf("first resource is %s", got)
+	}
+	// Of another account.
+	foreign := "iam-policy --account 123456789012 -s orders -s arn:aws:kinesis:eu-west-1:222222222222:stream/payments"
+	stdout, stderr, status = command(t, nil, strings.Fields(foreign)...)
+	if status != 0 || !strings.Contains(stdout, "StreamOfAnotherAccount") || !strings.Contains(stderr, "see --resource-policies") {
+		t.Errorf("status %d, stderr %s, stdout %s", status, stderr, stdout)
+	}
+	stdout, stderr, status = command(t, nil, strings.Fields(foreign+" --resource-policies")...)
+	if status != 0 || !json.Valid([]byte(stdout)) || !strings.Contains(stdout, "arn:aws:iam::123456789012:root") ||
+		!strings.Contains(stderr, "register-stream-consumer") || !strings.Contains(stderr, "put-resource-policy") {
+		t.Errorf("status %d, stderr %s, stdout %s", status, stderr, stdout)
 	}
 	// The region of the environment, and any account with a warning.
 	stdout, stderr, status = command(t, []string{"AWS_REGION=us-west-2"}, "iam-policy")

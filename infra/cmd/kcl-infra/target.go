@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"net/url"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -13,8 +16,11 @@ import (
 
 // target is what every command works on, by flags and a properties file.
 type target struct {
-	application      string
-	streamName       string
+	application string
+	// named are the streams as the flags name them, streams those of the flags or
+	// of the file.
+	named            []string
+	streams          []kcl.Stream
 	region           string
 	kinesisEndpoint  string
 	dynamoDBEndpoint string
@@ -27,17 +33,14 @@ const exampleName = "kclgosample"
 
 func (t *target) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&t.application, "application", exampleName, "`name` of the application, and so of its tables")
-	flags.StringVarP(&t.streamName, "stream-name", "s", exampleName, "`name` of the stream")
+	flags.StringSliceVarP(&t.named, "stream-name", "s", []string{exampleName}, "`name` or ARN of the stream; again for each of several")
 	flags.StringVarP(&t.propertiesFile, "properties", "p", "", "MultiLangDaemon properties `FILE`: names, region and endpoints that no flag gives")
-	flags.StringVar(&t.region, "region", "", "AWS `region` (default: what the environment says, else "+connect.DefaultRegion+")")
+	flags.StringVar(&t.region, "region", "", "AWS `region` (default: the streams' ARNs', else the environment's, else "+connect.DefaultRegion+")")
 	flags.StringVar(&t.kinesisEndpoint, "kinesis-endpoint", "", "`URL` of Kinesis (default: AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, else the region's own)")
 	flags.StringVar(&t.dynamoDBEndpoint, "dynamodb-endpoint", "", "`URL` of DynamoDB (default: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, else the region's own)")
 }
 
-var (
-	validStream = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
-	validRegion = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-)
+var validRegion = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // parse reads the flags and the properties file that they name. The file must
 // not contradict a flag that was given.
@@ -55,11 +58,14 @@ func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help str
 	if flags.NArg() > 0 {
 		return usagef("unexpected argument %q", flags.Arg(0))
 	}
+	if err := t.parseNames(); err != nil {
+		return err
+	}
 	if err := t.validate(flags); err != nil {
 		return err
 	}
 	if t.propertiesFile == "" {
-		return nil
+		return t.oneRegion()
 	}
 	file, err := properties.Read(t.propertiesFile)
 	if err != nil {
@@ -73,7 +79,6 @@ func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help str
 		exact          bool
 	}{
 		{"application", "applicationName", &t.application, file.Application, true},
-		{"stream-name", "streamName", &t.streamName, file.StreamName, true},
 		{"region", "regionName", &t.region, file.Region, true},
 		// One place can have many URLs.
 		{"kinesis-endpoint", "kinesisEndpoint", &t.kinesisEndpoint, file.KinesisEndpoint, false},
@@ -87,15 +92,60 @@ func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help str
 			return usagef("--%s %s, but %s says %s %s: nothing was done", s.flag, *s.value, t.propertiesFile, s.property, s.file)
 		}
 	}
-	return t.validate(flags)
+	if flags.Changed("stream-name") && len(file.Streams) > 0 && !slices.Equal(names(t.streams), names(file.Streams)) {
+		return usagef("--stream-name %s, but %s names %s: nothing was done", strings.Join(names(t.streams), ","), t.propertiesFile, strings.Join(names(file.Streams), ","))
+	}
+	if len(file.Streams) > 0 {
+		t.streams = file.Streams
+	}
+	if err := t.validate(flags); err != nil {
+		return err
+	}
+	return t.oneRegion()
+}
+
+// names are the streams as they were named, in one order.
+func names(streams []kcl.Stream) []string {
+	var list []string
+	for _, s := range streams {
+		list = append(list, s.String())
+	}
+	slices.Sort(list)
+	return list
+}
+
+// oneRegion takes the region from the streams where nothing else says it.
+func (t *target) oneRegion() error {
+	for _, s := range t.streams {
+		if t.region = cmp.Or(t.region, s.Region()); s.ARN != "" && s.Region() != t.region {
+			return usagef("stream %s is not in region %s: KCL reads all streams in one region", s, t.region)
+		}
+	}
+	return nil
+}
+
+// parseNames reads the streams that the flags name.
+func (t *target) parseNames() error {
+	for _, name := range t.named {
+		s, err := kcl.ParseStream(name)
+		switch {
+		case err != nil:
+			return usageError{err}
+		case slices.ContainsFunc(t.streams, func(other kcl.Stream) bool { return other.String() == name }):
+			return usagef("stream %s is named twice", name)
+		}
+		t.streams = append(t.streams, s)
+	}
+	if len(t.streams) == 0 {
+		return usagef("--stream-name names no stream")
+	}
+	return nil
 }
 
 func (t *target) validate(flags *pflag.FlagSet) error {
 	switch {
 	case !kcl.ValidApplication(t.application):
 		return usagef("application %q cannot name tables: 3 to 237 letters, digits, and _ . -", t.application)
-	case !validStream.MatchString(t.streamName):
-		return usagef("stream name %q is none that AWS takes: 1 to 128 letters, digits, and _ . -", t.streamName)
 	case (flags.Changed("region") || t.region != "") && !validRegion.MatchString(t.region):
 		return usagef("region %q is no name of a region, like us-east-1", t.region)
 	case (flags.Changed("kinesis-endpoint") || t.kinesisEndpoint != "") && !validEndpoint(t.kinesisEndpoint):

@@ -96,7 +96,12 @@ var maxHashKey = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 128), big.NewI
 // ListShards gave for a position: one for each shard, open or closed, in the
 // order of their starting sequence numbers. KCL makes none unless the shards
 // cover all hash keys just once, which is the error here.
-func FirstLeases(shards []kinesis.Shard, at Position) ([]Item, error) {
+//
+// stream is the stream's identifier in an application of several streams, empty in
+// one of a single stream. Of several streams KCL lists the shards of a position for
+// the first alone, and all shards for the others. At AT_TIMESTAMP it then begins with
+// the oldest, and finds nothing in them: here each stream is like the first.
+func FirstLeases(shards []kinesis.Shard, at Position, stream string) ([]Item, error) {
 	if err := checkHashRange(shards); err != nil {
 		return nil, err
 	}
@@ -110,7 +115,7 @@ func FirstLeases(shards []kinesis.Shard, at Position) ([]Item, error) {
 	})
 	var leases []Item
 	for _, s := range shards {
-		leases = append(leases, firstLease(s, at))
+		leases = append(leases, firstLease(s, at, stream))
 	}
 	return leases, nil
 }
@@ -154,7 +159,7 @@ func number(s *string) *big.Int {
 	return big.NewInt(-1)
 }
 
-func firstLease(s kinesis.Shard, at Position) Item {
+func firstLease(s kinesis.Shard, at Position, stream string) Item {
 	lease := Item{
 		LeaseKey:      &ddb.AttributeValueMemberS{Value: *s.ShardId},
 		LeaseCounter:  &ddb.AttributeValueMemberN{Value: "0"},
@@ -172,6 +177,11 @@ func firstLease(s kinesis.Shard, at Position) Item {
 	}
 	if parents != nil { // DynamoDB takes no empty set
 		lease[parentShardIDs] = &ddb.AttributeValueMemberSS{Value: parents}
+	}
+	if stream != "" {
+		lease[LeaseKey] = &ddb.AttributeValueMemberS{Value: stream + ":" + *s.ShardId}
+		lease[StreamID] = &ddb.AttributeValueMemberS{Value: stream}
+		lease[ShardID] = &ddb.AttributeValueMemberS{Value: *s.ShardId}
 	}
 	return lease
 }
@@ -276,8 +286,28 @@ func Stray(lease Item, shard *kinesis.Shard) string {
 	return ""
 }
 
-// KeyOf returns the key of a lease: the ID of its shard.
+// KeyOf returns the key of a lease: the ID of its shard, or in an application of
+// several streams the stream's identifier, a colon and the ID of the shard.
 func KeyOf(lease Item) string { return Text(lease, LeaseKey) }
+
+// StreamOf returns the identifier of a lease's stream, empty in an application of a
+// single stream.
+func StreamOf(lease Item) string { return Text(lease, StreamID) }
+
+// ShardOf returns the ID of a lease's shard.
+func ShardOf(lease Item) string {
+	if StreamOf(lease) == "" {
+		return KeyOf(lease)
+	}
+	return Text(lease, ShardID)
+}
+
+// AtWork tells whether a worker has, or had, one of the leases.
+func AtWork(leases []Item) bool {
+	return slices.ContainsFunc(leases, func(lease Item) bool {
+		return Text(lease, LeaseOwner) != "" || Text(lease, CheckpointOwner) != "" || Int(lease, LeaseCounter) != 0
+	})
+}
 
 // Text returns an attribute that is a string or a number, "" without one.
 func Text(item Item, name string) string {

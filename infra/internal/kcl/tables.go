@@ -31,9 +31,12 @@ const (
 	CheckpointSub = "checkpointSubSequenceNumber"
 	// CheckpointOwner is the worker that a lease is being handed over from.
 	CheckpointOwner = "checkpointOwner"
-	parentShardIDs  = "parentShardId"
-	startHashKey    = "startingHashKey"
-	endHashKey      = "endingHashKey"
+	// StreamID and ShardID are only in leases of an application of several streams.
+	StreamID       = "streamName" // a stream's identifier, not its name
+	ShardID        = "shardId"
+	parentShardIDs = "parentShardId"
+	startHashKey   = "startingHashKey"
+	endHashKey     = "endingHashKey"
 )
 
 // ErrNotKCL says that a table bears the name of one of KCL's but is none.

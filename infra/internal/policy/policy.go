@@ -1,8 +1,13 @@
-// Package policy writes the IAM policy of a consumer under KCL 3.1.3.
+// Package policy writes the IAM policies of a consumer under KCL 3.1.3: the one that
+// it runs with, and those that the owner of another account's stream puts on it. On
+// the latter:
+// https://docs.aws.amazon.com/streams/latest/dev/resource-based-policy-examples.html
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
@@ -13,7 +18,7 @@ type Consumer struct {
 	Region string
 	// Account is the number of the AWS account, or * for any.
 	Account     string
-	StreamName  string
+	Streams     []kcl.Stream
 	Application string
 }
 
@@ -25,44 +30,98 @@ type document struct {
 type statement struct {
 	Sid       string
 	Effect    string
+	Principal map[string]string `json:",omitempty"`
 	Action    []string
 	Resource  []string
 	Condition map[string]map[string]string `json:",omitempty"`
 }
 
+const version = "2012-10-17"
+
+func allow(sid string, actions, resources []string) statement {
+	return statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources}
+}
+
+// What a consumer does with a stream of another account, and with a fan-out
+// consumer. To register one is up to the stream's owner.
+var (
+	readActions   = []string{"kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"}
+	fanOutActions = []string{"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"}
+)
+
+// Foreign tells whether a stream is of another account. One that is named by its
+// name is not; without an account nothing is.
+func (c Consumer) Foreign(s kcl.Stream) bool {
+	return s.ARN != "" && c.Account != "*" && s.Account() != c.Account
+}
+
+func (c Consumer) arn(service, resource string) string {
+	return strings.Join([]string{"arn", partition(c.Region), service, c.Region, c.Account, resource}, ":")
+}
+
 // JSON returns the least policy that lets the consumer run, in POLLING and in
 // FANOUT, making the tables and the index that are not there.
 func (c Consumer) JSON() ([]byte, error) {
-	arn := func(service, resource string) string {
-		return strings.Join([]string{"arn", partition(c.Region), service, c.Region, c.Account, resource}, ":")
-	}
-	table := func(t kcl.Table) string { return arn("dynamodb", "table/"+t.Name) }
+	table := func(t kcl.Table) string { return c.arn("dynamodb", "table/"+t.Name) }
 	tables := kcl.TablesOf(c.Application)
-	stream := arn("kinesis", "stream/"+c.StreamName)
-	allow := func(sid string, actions, resources []string) statement {
-		return statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources}
+	var own, foreign, fanOut []string
+	for _, s := range c.Streams {
+		stream := cmp.Or(s.ARN, c.arn("kinesis", "stream/"+s.Name))
+		if c.Foreign(s) {
+			foreign = append(foreign, stream)
+		} else {
+			own = append(own, stream)
+		}
+		if s.ConsumerARN != "" {
+			fanOut = append(fanOut, s.ConsumerARN)
+		} else {
+			consumer := stream + "/consumer/" + c.Application
+			fanOut = append(fanOut, consumer, consumer+":*")
+		}
 	}
 	// An application's metrics have its name as namespace. PutMetricData knows
 	// no resources, so this condition is all that can confine it.
 	metrics := allow("Metrics", []string{"cloudwatch:PutMetricData"}, []string{"*"})
 	metrics.Condition = map[string]map[string]string{"StringEquals": {"cloudwatch:namespace": c.Application}}
 
-	text, err := json.MarshalIndent(document{
-		Version: "2012-10-17",
-		Statement: []statement{
-			allow("Stream", []string{
-				"kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
-				"kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:RegisterStreamConsumer",
-			}, []string{stream}),
-			allow("FanOutConsumer", []string{
-				"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard",
-			}, []string{stream + "/consumer/" + c.Application, stream + "/consumer/" + c.Application + ":*"}),
-			allow("LeaseTable", append([]string{"dynamodb:UpdateTable"}, tableActions...), []string{table(tables.Leases)}),
-			allow("LeaseIndex", []string{"dynamodb:Query"}, []string{table(tables.Leases) + "/index/" + kcl.OwnerIndex}),
-			allow("CoordinatorAndWorkerTables", tableActions, []string{table(tables.CoordinatorState), table(tables.WorkerMetricStats)}),
-			metrics,
-		},
-	}, "", "  ")
+	statements := []statement{
+		allow("Stream", []string{
+			"kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
+			"kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:RegisterStreamConsumer",
+		}, own),
+		allow("StreamOfAnotherAccount", readActions, foreign),
+		allow("FanOutConsumer", fanOutActions, fanOut),
+		allow("LeaseTable", append([]string{"dynamodb:UpdateTable"}, tableActions...), []string{table(tables.Leases)}),
+		allow("LeaseIndex", []string{"dynamodb:Query"}, []string{table(tables.Leases) + "/index/" + kcl.OwnerIndex}),
+		allow("CoordinatorAndWorkerTables", tableActions, []string{table(tables.CoordinatorState), table(tables.WorkerMetricStats)}),
+		metrics,
+	}
+	return marshal(document{version, slices.DeleteFunc(statements, func(s statement) bool { return len(s.Resource) == 0 })})
+}
+
+// ResourcePolicies returns a JSON object with the policies that the owners of the
+// foreign streams have to put on them and on their fan-out consumers, by ARN.
+func (c Consumer) ResourcePolicies() ([]byte, error) {
+	policies := map[string]document{}
+	put := func(sid string, actions []string, arn string) {
+		s := allow(sid, actions, []string{arn})
+		s.Principal = map[string]string{"AWS": strings.Join([]string{"arn", partition(c.Region), "iam", "", c.Account, "root"}, ":")}
+		policies[arn] = document{version, []statement{s}}
+	}
+	for _, s := range c.Streams {
+		if !c.Foreign(s) {
+			continue
+		}
+		put("Stream", readActions, s.ARN)
+		if s.ConsumerARN != "" {
+			put("FanOutConsumer", fanOutActions, s.ConsumerARN)
+		}
+	}
+	return marshal(policies)
+}
+
+func marshal(v any) ([]byte, error) {
+	text, err := json.MarshalIndent(v, "", "  ")
 	return append(text, '\n'), err
 }
 

@@ -18,13 +18,14 @@ import (
 
 // File is what a properties file says; a field is empty when it says nothing.
 type File struct {
-	Application      string
-	StreamName       string
+	Application string
+	// Streams are those of streams, or the one of streamArn or streamName.
+	Streams          []kcl.Stream
 	Region           string
 	KinesisEndpoint  string
 	DynamoDBEndpoint string
-	// Position is where the application starts: LATEST when the file says
-	// nothing, as in KCL.
+	// Position is where a stream without a position of its own starts: LATEST when
+	// the file says nothing, as in KCL.
 	Position kcl.Position
 }
 
@@ -54,7 +55,6 @@ func parse(text []byte) (*File, error) {
 	get := func(name string) string { return strings.TrimSpace(p.GetString(name, "")) }
 	f := &File{
 		Application:      get("applicationName"),
-		StreamName:       get("streamName"),
 		Region:           cmp.Or(get("regionName"), get("kinesisClient.region"), get("dynamoDbClient.region")),
 		KinesisEndpoint:  cmp.Or(get("kinesisEndpoint"), get("kinesisClient.endpointOverride")),
 		DynamoDBEndpoint: cmp.Or(get("dynamoDBEndpoint"), get("dynamoDbClient.endpointOverride")),
@@ -64,14 +64,12 @@ func parse(text []byte) (*File, error) {
 			return nil, fmt.Errorf("%s is %q beside %q: kcl-infra makes all in one region", name, region, f.Region)
 		}
 	}
-	if arn := get("streamArn"); arn != "" { // it has precedence in KCL
-		parts := strings.SplitN(arn, ":", 6)
-		if len(parts) != 6 || parts[0] != "arn" || parts[2] != "kinesis" || !strings.HasPrefix(parts[5], "stream/") {
-			return nil, fmt.Errorf("streamArn %q is no ARN of a stream", arn)
-		}
-		f.StreamName = strings.TrimPrefix(parts[5], "stream/")
-		if f.Region == "" {
-			f.Region = parts[3]
+	if f.Streams, err = streams(p); err != nil {
+		return nil, err
+	}
+	for _, s := range f.Streams {
+		if f.Region = cmp.Or(f.Region, s.Region()); s.ARN != "" && s.Region() != f.Region {
+			return nil, fmt.Errorf("stream %s is not in region %s: KCL reads all streams in one region", s, f.Region)
 		}
 	}
 	for property, usual := range map[string]string{
@@ -87,6 +85,37 @@ func parse(text []byte) (*File, error) {
 	}
 	f.Position, err = position(get("initialPositionInStream"), get("initialPositionInStreamExtended"))
 	return f, err
+}
+
+// streams reads the streams; streamArn has precedence over streamName, as in KCL.
+func streams(p *java.Properties) ([]kcl.Stream, error) {
+	const key = "streams" // of this project, not of Amazon's
+	value, several := p.Get(key)
+	for _, name := range []string{"streamArn", "streamName"} {
+		one := strings.TrimSpace(p.GetString(name, ""))
+		switch {
+		case one == "":
+		case several:
+			return nil, fmt.Errorf("%s is beside %s: remove one of them", key, name)
+		default:
+			s, err := kcl.ParseStream(one)
+			if err == nil && (s.ARN != "") != (name == "streamArn") {
+				err = fmt.Errorf("%q: a name goes to streamName, an ARN to streamArn", one)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			return []kcl.Stream{s}, nil
+		}
+	}
+	if !several {
+		return nil, nil
+	}
+	list, err := parseStreams(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return list, nil
 }
 
 // position reads the two properties that set the same thing. Which of them wins

@@ -1,6 +1,7 @@
 package properties
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -10,19 +11,20 @@ import (
 
 func TestParse(t *testing.T) {
 	const ids = "applicationName = app\nstreamName = s\n"
+	s := []kcl.Stream{{Name: "s"}}
 	latest := kcl.Position{Kind: kcl.Latest}
 	tests := []struct {
 		name, in string
 		want     File
 	}{
 		{"nothing", "", File{Position: latest}},
-		{"KCL starts at LATEST unless told", ids, File{Application: "app", StreamName: "s", Position: latest}},
-		{"position, in any case", ids + "initialPositionInStream : trim_horizon", File{Application: "app", StreamName: "s", Position: kcl.Position{Kind: kcl.TrimHorizon}}},
-		{"timestamp", ids + "initialPositionInStreamExtended=1700000000", File{Application: "app", StreamName: "s", Position: kcl.Position{Kind: kcl.AtTimestamp, Time: time.Unix(1700000000, 0)}}},
-		{"an ARN wins, and names the region", ids + "streamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/other", File{Application: "app", StreamName: "other", Region: "eu-west-1", Position: latest}},
+		{"KCL starts at LATEST unless told", ids, File{Application: "app", Streams: s, Position: latest}},
+		{"position, in any case", ids + "initialPositionInStream : trim_horizon", File{Application: "app", Streams: s, Position: kcl.Position{Kind: kcl.TrimHorizon}}},
+		{"timestamp", ids + "initialPositionInStreamExtended=1700000000", File{Application: "app", Streams: s, Position: kcl.Position{Kind: kcl.AtTimestamp, Time: time.Unix(1700000000, 0)}}},
+		{"an ARN wins, and names the region", ids + "streamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/other", File{Application: "app", Streams: []kcl.Stream{{Name: "other", ARN: "arn:aws:kinesis:eu-west-1:123456789012:stream/other"}}, Region: "eu-west-1", Position: latest}},
 		{
 			"comments, continued lines, endpoints", "# streamName = x\nstreamName = \\\n  s\nkinesisEndpoint = http://127.0.0.1:1\ndynamoDBEndpoint=http\\://127.0.0.1:2\nregionName = us-east-2",
-			File{StreamName: "s", Region: "us-east-2", KinesisEndpoint: "http://127.0.0.1:1", DynamoDBEndpoint: "http://127.0.0.1:2", Position: latest},
+			File{Streams: s, Region: "us-east-2", KinesisEndpoint: "http://127.0.0.1:1", DynamoDBEndpoint: "http://127.0.0.1:2", Position: latest},
 		},
 		{"a dollar is a dollar", "executableName = ${HOME}/run\nother = ${streamName}", File{Position: latest}},
 		{
@@ -30,13 +32,20 @@ func TestParse(t *testing.T) {
 			File{Region: "us-east-2", KinesisEndpoint: "http://127.0.0.1:1", DynamoDBEndpoint: "http://127.0.0.1:2", Position: latest},
 		},
 		{"DynamoDB's region alone", "dynamoDbClient.region = us-east-2", File{Region: "us-east-2", Position: latest}},
-		{"a byte order mark", "\uFEFF" + ids, File{Application: "app", StreamName: "s", Position: latest}},
-		{"the tables' long names", ids + "coordinatorStateTableConfigBean.coordinatorStateTableName = app-CoordinatorState\nworkerMetricStatsTableConfigBean.workerMetricsTableName = app-WorkerMetricStats", File{Application: "app", StreamName: "s", Position: latest}},
-		{"the usual table names", ids + "tableName = app\ncoordinatorStateTableName = app-CoordinatorState", File{Application: "app", StreamName: "s", Position: latest}},
+		{"a byte order mark", "\uFEFF" + ids, File{Application: "app", Streams: s, Position: latest}},
+		{"the tables' long names", ids + "coordinatorStateTableConfigBean.coordinatorStateTableName = app-CoordinatorState\nworkerMetricStatsTableConfigBean.workerMetricsTableName = app-WorkerMetricStats", File{Application: "app", Streams: s, Position: latest}},
+		{
+			"several streams, with a region of their own", "streams = orders initialPosition=TRIM_HORIZON, \\\n  arn:aws:kinesis:eu-west-1:123456789012:stream/other",
+			File{Region: "eu-west-1", Position: latest, Streams: []kcl.Stream{
+				{Name: "orders", Position: kcl.Position{Kind: kcl.TrimHorizon}},
+				{Name: "other", ARN: "arn:aws:kinesis:eu-west-1:123456789012:stream/other"},
+			}},
+		},
+		{"the usual table names", ids + "tableName = app\ncoordinatorStateTableName = app-CoordinatorState", File{Application: "app", Streams: s, Position: latest}},
 	}
 	for _, tt := range tests {
 		got, err := parse([]byte(tt.in))
-		if err != nil || *got != tt.want {
+		if err != nil || !reflect.DeepEqual(*got, tt.want) {
 			t.Errorf("%s: %+v, %v", tt.name, got, err)
 		}
 	}
@@ -55,6 +64,14 @@ func TestParseRefuses(t *testing.T) {
 		{"initialPositionInStreamExtended = yesterday", "yesterday"},
 		{"initialPositionInStream = LATEST\ninitialPositionInStreamExtended = 5", "both"},
 		{"streamArn = arn:aws:s3:::bucket", "streamArn"},
+		{"streamArn = orders", "an ARN to streamArn"},
+		{"streamName = arn:aws:kinesis:us-east-1:123456789012:stream/a", "a name goes to streamName"},
+		{"streams = a\nstreamName = a", "streams is beside streamName"},
+		{"streams = a\nstreamArn = arn:aws:kinesis:us-east-1:123456789012:stream/a", "streams is beside streamArn"},
+		{"streams =", "streams: it names no stream"},
+		{"streams = a, b c", "streams: stream b:"},
+		{"regionName = us-east-2\nstreams = a, arn:aws:kinesis:us-east-1:123456789012:stream/a", "is not in region us-east-2"},
+		{"streams = arn:aws:kinesis:us-east-2:123456789012:stream/a, arn:aws:kinesis:us-east-1:123456789012:stream/a", "is not in region us-east-2"},
 	}
 	for _, tt := range tests {
 		if f, err := parse([]byte(tt.in)); err == nil || !strings.Contains(err.Error(), tt.want) {

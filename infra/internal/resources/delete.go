@@ -26,18 +26,23 @@ var ErrRunning = errors.New("the application is running or was a moment ago")
 
 // Deletion is what there is to delete.
 type Deletion struct {
-	app      *App
-	tables   []string // those to delete
-	deleting []string // those that are being deleted already
-	consumer *kinesistypes.ConsumerDescription
-	stream   *kinesistypes.StreamDescriptionSummary // nil: it stays, or is not there
-	force    bool
+	app       *App
+	tables    []string // those to delete
+	deleting  []string // those that are being deleted already
+	consumers []consumer
+	streams   []stream
+	force     bool
 }
 
-// PlanDelete looks for what to delete: the tables and the fan-out consumer, and
-// the stream when withStream is set. Unless forced it refuses a table that is
-// not KCL's.
-func (a *App) PlanDelete(ctx context.Context, withStream, force bool) (*Deletion, error) {
+type consumer struct {
+	stream stream
+	arn    *string
+}
+
+// PlanDelete looks for what to delete: the tables, the fan-out consumers that KCL
+// registered and, when withStreams is set, the streams that are named by their names.
+// Unless forced it refuses a table that is not KCL's.
+func (a *App) PlanDelete(ctx context.Context, withStreams, force bool) (*Deletion, error) {
 	f, err := a.find(ctx)
 	if err != nil {
 		return nil, err
@@ -60,11 +65,23 @@ func (a *App) PlanDelete(ctx context.Context, withStream, force bool) (*Deletion
 		}
 		d.tables = append(d.tables, t.Name)
 	}
-	if d.consumer, err = a.consumer(ctx, f.stream); err != nil {
-		return nil, err
-	}
-	if withStream {
-		d.stream = f.stream
+	for _, s := range f.streams {
+		if s.ConsumerARN == "" { // else KCL has registered none
+			c, err := a.consumer(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			if c != nil {
+				d.consumers = append(d.consumers, consumer{s, c.ConsumerARN})
+			}
+		}
+		switch {
+		case !withStreams || s.is == nil:
+		case s.ARN != "":
+			a.Progress("stream %s stays: one that is named by its ARN may be of another account", s)
+		default:
+			d.streams = append(d.streams, s)
+		}
 	}
 	return d, nil
 }
@@ -75,11 +92,11 @@ func (d *Deletion) What() []string {
 	for _, name := range slices.Concat(d.tables, d.deleting) {
 		what = append(what, "table "+name)
 	}
-	if d.consumer != nil {
-		what = append(what, "consumer "+d.app.Application+" of stream "+d.app.StreamName)
+	for _, c := range d.consumers {
+		what = append(what, "consumer "+d.app.Application+" of stream "+c.stream.String())
 	}
-	if d.stream != nil {
-		what = append(what, "stream "+d.app.StreamName+" and its records")
+	for _, s := range d.streams {
+		what = append(what, "stream "+s.Name+" and its records")
 	}
 	return what
 }
@@ -101,32 +118,42 @@ func (d *Deletion) CheckIdle(ctx context.Context) error {
 	if sign := first.Reported(time.Now()); sign != "" {
 		return running(sign)
 	}
+	sign, err := d.app.watch(ctx, first, d.app.snapshot)
+	if sign != "" {
+		return running(sign)
+	}
+	return err
+}
+
+// watch looks again and again, for as long as the owners in the first snapshot
+// demand, and returns the sign of one that is at work.
+func (a *App) watch(ctx context.Context, first activity.Snapshot, look func(context.Context) (activity.Snapshot, error)) (sign string, err error) {
 	watch := first.Watch()
 	if watch == 0 {
-		return nil
+		return "", nil
 	}
-	d.app.Progress("leases or the leader lock have an owner: watching for %v whether they are renewed (--force skips this)", watch)
+	a.Progress("leases or the leader lock have an owner: watching for %v whether they are renewed (--force skips this)", watch)
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for began := time.Now(); time.Since(began) < watch; {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return "", ctx.Err()
 		case <-ticker.C:
 		}
-		now, err := d.app.snapshot(ctx)
+		now, err := look(ctx)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if sign := activity.Change(first, now); sign != "" {
-			return running(sign)
+			return sign, nil
 		}
 	}
-	return nil
+	return "", nil
 }
 
-// Do deletes, and waits until all is gone.
-func (d *Deletion) Do(ctx context.Context) error {
+// Do deletes, waits until all is gone, and then tells done what that was.
+func (d *Deletion) Do(ctx context.Context, done func(what string)) error {
 	a := d.app
 	for _, name := range d.tables {
 		a.Progress("deleting table %s", name)
@@ -135,41 +162,54 @@ func (d *Deletion) Do(ctx context.Context) error {
 			return a.dynamoDBError("delete table "+name, err)
 		}
 	}
-	if d.consumer != nil {
-		if err := d.deregister(ctx); err != nil {
+	for _, c := range d.consumers {
+		if err := d.deregister(ctx, c); err != nil {
 			return err
 		}
 	}
-	if d.stream != nil && d.stream.StreamStatus != kinesistypes.StreamStatusDeleting {
-		a.Progress("deleting stream %s", a.StreamName)
+	for _, s := range d.streams {
+		if s.is.StreamStatus == kinesistypes.StreamStatusDeleting {
+			continue
+		}
+		a.Progress("deleting stream %s", s.Name)
 		_, err := a.Kinesis.DeleteStream(ctx, &kinesis.DeleteStreamInput{
-			StreamName: &a.StreamName, EnforceConsumerDeletion: aws.Bool(d.force),
+			StreamName: &s.Name, EnforceConsumerDeletion: aws.Bool(d.force),
 		})
 		if missing := (*kinesistypes.ResourceNotFoundException)(nil); err != nil && !errors.As(err, &missing) {
-			return a.kinesisError("delete stream "+a.StreamName, err)
+			return a.kinesisError("delete stream "+s.Name, err)
 		}
 	}
-	return a.poll(ctx, d.left)
+	if err := a.poll(ctx, d.left); err != nil {
+		return err
+	}
+	for _, what := range d.What() {
+		done(what)
+	}
+	return nil
 }
 
 // deregister ends with the consumer gone: a stream that has one is not deleted.
-func (d *Deletion) deregister(ctx context.Context) error {
+func (d *Deletion) deregister(ctx context.Context, c consumer) error {
 	a := d.app
-	a.Progress("deregistering consumer %s", a.Application)
-	_, err := a.Kinesis.DeregisterStreamConsumer(ctx, &kinesis.DeregisterStreamConsumerInput{ConsumerARN: d.consumer.ConsumerARN})
+	a.Progress("deregistering consumer %s of stream %s", a.Application, c.stream)
+	_, err := a.Kinesis.DeregisterStreamConsumer(ctx, &kinesis.DeregisterStreamConsumerInput{ConsumerARN: c.arn})
 	if missing := (*kinesistypes.ResourceNotFoundException)(nil); err != nil && !errors.As(err, &missing) {
-		return a.kinesisError("deregister consumer "+a.Application, err)
+		err = a.kinesisError("deregister consumer "+a.Application+" of stream "+c.stream.String(), err)
+		if c.stream.ARN != "" && denied(err) {
+			err = fmt.Errorf("%w; if the stream's owner registered it, write consumerArn=%s behind the stream in the property streams", err, *c.arn)
+		}
+		return err
 	}
 	return a.poll(ctx, func(ctx context.Context) (string, error) {
-		stream, err := a.describeStream(ctx)
+		is, err := a.describeStream(ctx, c.stream.Stream)
 		if err != nil {
 			return "", err
 		}
-		c, err := a.consumer(ctx, stream)
-		if c == nil {
+		left, err := a.consumer(ctx, stream{Stream: c.stream.Stream, is: is})
+		if left == nil {
 			return "", err
 		}
-		return fmt.Sprintf("consumer %s to go (%s)", a.Application, c.ConsumerStatus), err
+		return fmt.Sprintf("consumer %s to go (%s)", a.Application, left.ConsumerStatus), err
 	})
 }
 
@@ -185,8 +225,10 @@ func (d *Deletion) left(ctx context.Context) (string, error) {
 			left = append(left, "table "+name)
 		}
 	}
-	if d.stream != nil && f.stream != nil {
-		left = append(left, "stream "+d.app.StreamName)
+	for _, now := range f.streams {
+		if now.is != nil && slices.ContainsFunc(d.streams, func(s stream) bool { return s.String() == now.String() }) {
+			left = append(left, "stream "+now.Name)
+		}
 	}
 	if len(left) == 0 {
 		return "", nil

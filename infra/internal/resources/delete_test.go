@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
 // fanOut answers as AWS does for a stream with one fan-out consumer and no
@@ -21,6 +23,7 @@ import (
 type fanOut struct {
 	mu       sync.Mutex
 	consumer string // its state
+	owned    bool   // by another account, that lets nobody deregister it
 	stream   bool
 	calls    []string // those that change something
 }
@@ -62,6 +65,11 @@ func (f *fanOut) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprintf(w, `{"ConsumerDescription":{"ConsumerName":"app","ConsumerARN":%q,"ConsumerStatus":%q,"ConsumerCreationTimestamp":1,"StreamARN":%q}}`, consumerARN, state, streamARN)
 	case "DeregisterStreamConsumer":
+		if f.owned {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"__type":"AccessDeniedException","message":"not yours"}`)
+			return
+		}
 		f.calls = append(f.calls, operation+" "+in.ConsumerARN)
 		f.consumer = "DELETING"
 		fmt.Fprint(w, `{}`)
@@ -74,31 +82,40 @@ func (f *fanOut) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// The application's own consumer goes, and is gone before the stream goes: AWS
-// does not delete a stream that has one.
-func TestDeleteOfAFanOutConsumer(t *testing.T) {
-	service := &fanOut{consumer: "ACTIVE", stream: true}
+// appAt is an application whose calls the service answers.
+func appAt(t *testing.T, service http.Handler, streams ...kcl.Stream) *App {
 	server := httptest.NewServer(service)
-	defer server.Close()
+	t.Cleanup(server.Close)
 	cfg := aws.Config{
 		Region: "us-east-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
 	}
-	app := &App{
+	return &App{
 		Kinesis:     kinesis.NewFromConfig(cfg),
 		DynamoDB:    dynamodb.NewFromConfig(cfg),
-		Application: "app", StreamName: "orders", Progress: t.Logf,
+		Application: "app", Streams: streams, Progress: t.Logf,
 	}
+}
 
+// The application's own consumer goes, and is gone before the stream goes: AWS
+// does not delete a stream that has one.
+func TestDeleteOfAFanOutConsumer(t *testing.T) {
+	service := &fanOut{consumer: "ACTIVE", stream: true}
+	app := appAt(t, service, kcl.Stream{Name: "orders"})
 	plan, err := app.PlanDelete(t.Context(), true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"consumer app of stream orders", "stream orders and its records"}; !slices.Equal(plan.What(), want) {
+	want := []string{"consumer app of stream orders", "stream orders and its records"}
+	if !slices.Equal(plan.What(), want) {
 		t.Errorf("planned: %q, want %q", plan.What(), want)
 	}
-	if err := plan.Do(t.Context()); err != nil {
+	var done []string
+	if err := plan.Do(t.Context(), func(what string) { done = append(done, what) }); err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Equal(done, want) {
+		t.Errorf("did %q, want %q", done, want)
 	}
 	if want := []string{"DeregisterStreamConsumer " + consumerARN, "DeleteStream orders with consumer "}; !slices.Equal(service.calls, want) {
 		t.Errorf("called %q, want %q", service.calls, want)
@@ -107,5 +124,30 @@ func TestDeleteOfAFanOutConsumer(t *testing.T) {
 	plan, err = app.PlanDelete(t.Context(), true, false)
 	if err != nil || len(plan.What()) != 0 {
 		t.Errorf("the second time: %q, %v", plan.What(), err)
+	}
+}
+
+// Of a stream that is named by its ARN the consumer goes, unless the stream's owner
+// has registered it; the stream stays.
+func TestDeleteByARN(t *testing.T) {
+	for _, tt := range []struct {
+		name, consumerARN string
+		owned             bool
+		calls             []string
+		wantErr           string
+	}{
+		{"registered by KCL", "", false, []string{"DeregisterStreamConsumer " + consumerARN}, ""},
+		{"registered by the owner", "", true, nil, "write consumerArn=" + consumerARN},
+		{"configured", consumerARN, true, nil, ""},
+	} {
+		service := &fanOut{consumer: "ACTIVE", stream: true, owned: tt.owned}
+		plan, err := appAt(t, service, kcl.Stream{Name: "orders", ARN: streamARN, ConsumerARN: tt.consumerARN}).PlanDelete(t.Context(), true, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = plan.Do(t.Context(), func(string) {})
+		if !slices.Equal(service.calls, tt.calls) || (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
+			t.Errorf("%s: called %q, %v", tt.name, service.calls, err)
+		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package resources makes, shows and removes what an application has at AWS: the
-// stream, the tables of KCL, its fan-out consumer.
+// Package resources makes, shows and removes what an application has at AWS: its
+// streams, the tables of KCL, its fan-out consumers.
 package resources
 
 import (
@@ -24,12 +24,13 @@ import (
 // takes half a minute or so.
 const readyTimeout = 10 * time.Minute
 
-// App is an application and the stream that it reads.
+// App is an application and the streams that it reads: one, or several, which KCL
+// keeps leases of another form for.
 type App struct {
 	Kinesis     *kinesis.Client
 	DynamoDB    *dynamodb.Client
 	Application string
-	StreamName  string
+	Streams     []kcl.Stream
 	// Progress is told what is being waited for.
 	Progress func(format string, args ...any)
 }
@@ -63,10 +64,28 @@ func (a *App) dynamoDBError(did string, err error) error {
 	return fmt.Errorf("%s: %w", did, connect.Explain(err, a.DynamoDBName()))
 }
 
+// stream is one of the application's streams, as it was found.
+type stream struct {
+	kcl.Stream
+	// is describes the stream, nil when it is not there.
+	is *kinesistypes.StreamDescriptionSummary
+	// id is the stream's identifier in the leases, empty in an application of a
+	// single stream.
+	id string
+}
+
+// nameOrARN returns what a call names the stream by: its ARN where the user did.
+func nameOrARN(s kcl.Stream) (name, arn *string) {
+	if s.ARN != "" {
+		return nil, &s.ARN
+	}
+	return &s.Name, nil
+}
+
 // found is what is there of an application's resources.
 type found struct {
-	stream *kinesistypes.StreamDescriptionSummary // nil: not there
-	tables map[string]*ddb.TableDescription       // by name; nil: not there
+	streams []stream                         // one for each of App.Streams
+	tables  map[string]*ddb.TableDescription // by name; nil: not there
 }
 
 // Reach calls each service once, which has this long to answer, so that one that
@@ -75,7 +94,7 @@ func (a *App) Reach(ctx context.Context, answer time.Duration) error {
 	const attempts = 2
 	first, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	if _, err := a.describeStream(first, func(o *kinesis.Options) { o.RetryMaxAttempts = attempts }); err != nil {
+	if _, err := a.describeStream(first, a.Streams[0], func(o *kinesis.Options) { o.RetryMaxAttempts = attempts }); err != nil {
 		return err
 	}
 	second, cancel := context.WithTimeout(ctx, answer)
@@ -84,14 +103,30 @@ func (a *App) Reach(ctx context.Context, answer time.Duration) error {
 	return err
 }
 
-// find looks for the stream and the tables.
+// find looks for the streams and the tables.
 func (a *App) find(ctx context.Context) (found, error) {
 	f := found{tables: map[string]*ddb.TableDescription{}}
-	var err error
-	if f.stream, err = a.describeStream(ctx); err != nil {
-		return f, err
+	byARN := map[string]kcl.Stream{}
+	for _, named := range a.Streams {
+		is, err := a.describeStream(ctx, named)
+		if err != nil {
+			return f, err
+		}
+		s := stream{Stream: named, is: is}
+		if is != nil && len(a.Streams) > 1 {
+			arn := aws.ToString(is.StreamARN)
+			if other, twice := byARN[arn]; twice {
+				return f, fmt.Errorf("%s and %s are the same stream: name it once", other, named)
+			}
+			byARN[arn] = named
+			if s.id, err = kcl.Identifier(arn, aws.ToTime(is.StreamCreationTimestamp)); err != nil {
+				return f, err
+			}
+		}
+		f.streams = append(f.streams, s)
 	}
 	for _, t := range a.tables().All() {
+		var err error
 		if f.tables[t.Name], err = a.describeTable(ctx, t.Name); err != nil {
 			return f, err
 		}
@@ -99,15 +134,25 @@ func (a *App) find(ctx context.Context) (found, error) {
 	return f, nil
 }
 
-func (a *App) describeStream(ctx context.Context, options ...func(*kinesis.Options)) (*kinesistypes.StreamDescriptionSummary, error) {
-	out, err := a.Kinesis.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &a.StreamName}, options...)
+func (a *App) describeStream(ctx context.Context, s kcl.Stream, options ...func(*kinesis.Options)) (*kinesistypes.StreamDescriptionSummary, error) {
+	name, arn := nameOrARN(s)
+	out, err := a.Kinesis.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: name, StreamARN: arn}, options...)
 	if missing := (*kinesistypes.ResourceNotFoundException)(nil); errors.As(err, &missing) {
 		return nil, nil
 	}
+	err = a.kinesisError("describe stream "+s.String(), err)
+	if s.ARN != "" && denied(err) {
+		err = fmt.Errorf("%w; if it is of another account, its owner has to allow this: kcl-infra iam-policy --resource-policies prints how", err)
+	}
 	if err != nil {
-		return nil, a.kinesisError("describe stream "+a.StreamName, err)
+		return nil, err
 	}
 	return out.StreamDescriptionSummary, nil
+}
+
+func denied(err error) bool {
+	var d *kinesistypes.AccessDeniedException
+	return errors.As(err, &d)
 }
 
 func (a *App) describeTable(ctx context.Context, name string, options ...func(*dynamodb.Options)) (*ddb.TableDescription, error) {
@@ -122,19 +167,20 @@ func (a *App) describeTable(ctx context.Context, name string, options ...func(*d
 }
 
 // consumer returns the fan-out consumer that KCL registers, under the
-// application's name; nil without one.
-func (a *App) consumer(ctx context.Context, stream *kinesistypes.StreamDescriptionSummary) (*kinesistypes.ConsumerDescription, error) {
-	if stream == nil || stream.StreamARN == nil {
+// application's name; nil without one, and where the owner of another account's
+// stream tells nobody.
+func (a *App) consumer(ctx context.Context, s stream) (*kinesistypes.ConsumerDescription, error) {
+	if s.is == nil || s.is.StreamARN == nil {
 		return nil, nil
 	}
 	out, err := a.Kinesis.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{
-		StreamARN: stream.StreamARN, ConsumerName: &a.Application,
+		StreamARN: s.is.StreamARN, ConsumerName: &a.Application,
 	})
-	if missing := (*kinesistypes.ResourceNotFoundException)(nil); errors.As(err, &missing) || noSuchOperation(err) {
+	if missing := (*kinesistypes.ResourceNotFoundException)(nil); errors.As(err, &missing) || noSuchOperation(err) || s.ARN != "" && denied(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, a.kinesisError("describe consumer "+a.Application, err)
+		return nil, a.kinesisError("describe consumer "+a.Application+" of stream "+s.String(), err)
 	}
 	return out.ConsumerDescription, nil
 }
@@ -152,13 +198,14 @@ func noSuchOperation(err error) bool {
 	return false
 }
 
-func (a *App) listShards(ctx context.Context, filter *kinesistypes.ShardFilter) ([]kinesistypes.Shard, error) {
-	in := &kinesis.ListShardsInput{StreamName: &a.StreamName, ShardFilter: filter}
+func (a *App) listShards(ctx context.Context, s kcl.Stream, filter *kinesistypes.ShardFilter) ([]kinesistypes.Shard, error) {
+	name, arn := nameOrARN(s)
+	in := &kinesis.ListShardsInput{StreamName: name, StreamARN: arn, ShardFilter: filter}
 	var shards []kinesistypes.Shard
 	for {
 		out, err := a.Kinesis.ListShards(ctx, in)
 		if err != nil {
-			return nil, a.kinesisError("list the shards of stream "+a.StreamName, err)
+			return nil, a.kinesisError("list the shards of stream "+s.String(), err)
 		}
 		shards = append(shards, out.Shards...)
 		if aws.ToString(out.NextToken) == "" {

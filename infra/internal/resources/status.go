@@ -1,9 +1,11 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -22,24 +24,30 @@ const missing = "missing"
 // Status is what there is of an application. Its JSON form is the output of
 // kcl-infra status --json.
 type Status struct {
-	Application string        `json:"application"`
-	Stream      StreamStatus  `json:"stream"`
-	Tables      []TableStatus `json:"tables"`
-	// Consumer is the status of the fan-out consumer, "missing" without one.
-	Consumer string         `json:"consumer"`
-	Leader   string         `json:"leader,omitempty"`
-	Workers  []WorkerStatus `json:"workers"`
-	// Leases counts the leases; Shards has a row for each lease and each shard.
+	Application string         `json:"application"`
+	Streams     []StreamStatus `json:"streams"`
+	Tables      []TableStatus  `json:"tables"`
+	Leader      string         `json:"leader,omitempty"`
+	Workers     []WorkerStatus `json:"workers"`
+	// Leases counts the leases; Shards has a row for each lease and each shard of
+	// the streams, Others one for each lease of other streams.
 	Leases int           `json:"leases"`
 	Shards []ShardStatus `json:"shards"`
+	Others []ShardStatus `json:"others,omitempty"`
 }
 
-// StreamStatus is the status of the stream, "missing" when it is not there.
+// StreamStatus is the status of a stream, "missing" when it is not there.
 type StreamStatus struct {
+	// Name is the stream's name, or its ARN if it was named by that.
 	Name       string `json:"name"`
 	Status     string `json:"status"`
 	OpenShards int    `json:"openShards"`
 	ARN        string `json:"arn,omitempty"`
+	// Identifier is what the leases of an application of several streams call it.
+	Identifier string `json:"identifier,omitempty"`
+	// Consumer is the status of the fan-out consumer that KCL registers, "missing"
+	// without one.
+	Consumer string `json:"consumer"`
 }
 
 // TableStatus is the status of a table, "missing" when it is not there.
@@ -62,8 +70,11 @@ type WorkerStatus struct {
 // ShardStatus joins a shard with its lease. A shard without a lease has no
 // checkpoint, a lease without a shard is Gone.
 type ShardStatus struct {
+	// Stream is the name of the stream as in StreamStatus, or in an application of
+	// several streams its identifier.
+	Stream        string `json:"stream"`
 	ShardID       string `json:"shardId"`
-	State         string `json:"state"` // open, closed, gone
+	State         string `json:"state"` // open, closed, gone; empty in Others
 	Owner         string `json:"owner,omitempty"`
 	Checkpoint    string `json:"checkpoint,omitempty"`
 	SubSequence   int64  `json:"subSequenceNumber"`
@@ -80,37 +91,35 @@ func (a *App) Status(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Status{
-		Application: a.Application,
-		Stream:      StreamStatus{Name: a.StreamName, Status: missing},
-		Consumer:    missing,
-		Workers:     []WorkerStatus{},
-		Shards:      []ShardStatus{},
-	}
-	shards, inStream := map[string]*ShardStatus{}, map[string]*kinesistypes.Shard{}
-	if f.stream != nil {
-		s.Stream.Status = string(f.stream.StreamStatus)
-		s.Stream.OpenShards = int(aws.ToInt32(f.stream.OpenShardCount))
-		s.Stream.ARN = aws.ToString(f.stream.StreamARN)
-		list, err := a.listShards(ctx, nil)
+	s := &Status{Application: a.Application, Workers: []WorkerStatus{}, Shards: []ShardStatus{}}
+	rows := map[shardKey]*shardRow{}
+	for _, named := range f.streams {
+		row := StreamStatus{Name: named.String(), Status: missing, Identifier: named.id, Consumer: missing}
+		if named.is != nil {
+			row.Status = string(named.is.StreamStatus)
+			row.OpenShards = int(aws.ToInt32(named.is.OpenShardCount))
+			row.ARN = aws.ToString(named.is.StreamARN)
+			shards, err := a.listShards(ctx, named.Stream, nil)
+			if err != nil {
+				return nil, err
+			}
+			for i, shard := range shards {
+				state := "open"
+				if r := shard.SequenceNumberRange; r != nil && r.EndingSequenceNumber != nil {
+					state = "closed"
+				}
+				id := aws.ToString(shard.ShardId)
+				rows[shardKey{named.id, id}] = &shardRow{ShardStatus{Stream: cmp.Or(named.id, named.String()), ShardID: id, State: state}, &shards[i]}
+			}
+		}
+		c, err := a.consumer(ctx, named)
 		if err != nil {
 			return nil, err
 		}
-		for i, shard := range list {
-			inStream[aws.ToString(shard.ShardId)] = &list[i]
-			state := "open"
-			if r := shard.SequenceNumberRange; r != nil && r.EndingSequenceNumber != nil {
-				state = "closed"
-			}
-			shards[aws.ToString(shard.ShardId)] = &ShardStatus{ShardID: aws.ToString(shard.ShardId), State: state}
+		if c != nil {
+			row.Consumer = string(c.ConsumerStatus)
 		}
-	}
-	consumer, err := a.consumer(ctx, f.stream)
-	if err != nil {
-		return nil, err
-	}
-	if consumer != nil {
-		s.Consumer = string(consumer.ConsumerStatus)
+		s.Streams = append(s.Streams, row)
 	}
 	ours := true
 	for _, t := range a.tables().All() {
@@ -130,39 +139,61 @@ func (a *App) Status(ctx context.Context) (*Status, error) {
 		s.Tables = append(s.Tables, row)
 	}
 	if ours { // the items of others' tables mean nothing here
-		if err := a.addLeases(ctx, s, shards, inStream); err != nil {
+		if err := a.addLeases(ctx, s, f.streams, rows); err != nil {
 			return nil, err
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(shards)) {
-		s.Shards = append(s.Shards, *shards[id])
+	for _, named := range f.streams {
+		for _, key := range slices.SortedFunc(maps.Keys(rows), func(x, y shardKey) int { return strings.Compare(x.id, y.id) }) {
+			if key.stream == named.id {
+				s.Shards = append(s.Shards, rows[key].ShardStatus)
+			}
+		}
 	}
 	return s, nil
 }
 
-func (a *App) addLeases(ctx context.Context, s *Status, shards map[string]*ShardStatus, inStream map[string]*kinesistypes.Shard) error {
+// shardKey tells shards of several streams apart; the stream is its identifier,
+// empty in an application of a single stream.
+type shardKey struct{ stream, id string }
+
+type shardRow struct {
+	ShardStatus
+	shard *kinesistypes.Shard // nil: gone
+}
+
+func (a *App) addLeases(ctx context.Context, s *Status, streams []stream, rows map[shardKey]*shardRow) error {
 	snapshot, err := a.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	s.Leases = len(snapshot.Leases)
 	owned := map[string]int{}
+	slices.SortFunc(snapshot.Leases, func(x, y kcl.Item) int { return strings.Compare(kcl.KeyOf(x), kcl.KeyOf(y)) })
 	for _, lease := range snapshot.Leases {
-		key := kcl.KeyOf(lease)
-		row := shards[key]
-		if row == nil {
-			row = &ShardStatus{ShardID: key, State: "gone"}
-			shards[key] = row
+		id := kcl.StreamOf(lease)
+		row := &shardRow{ShardStatus: ShardStatus{Stream: id, ShardID: kcl.ShardOf(lease)}}
+		i := slices.IndexFunc(streams, func(of stream) bool { return of.id == id && (id != "" || len(streams) == 1) })
+		if i >= 0 {
+			key := shardKey{id, row.ShardID}
+			if rows[key] == nil {
+				row.Stream, row.State = cmp.Or(id, streams[i].String()), "gone"
+				rows[key] = row
+			}
+			row = rows[key]
+			if streams[i].is != nil {
+				row.Problem = kcl.Stray(lease, row.shard)
+			}
 		}
 		row.Owner = kcl.Text(lease, kcl.LeaseOwner)
 		row.Checkpoint = kcl.Text(lease, kcl.Checkpoint)
 		row.SubSequence = kcl.Int(lease, kcl.CheckpointSub)
 		row.LeaseCounter = kcl.Int(lease, kcl.LeaseCounter)
 		row.OwnerSwitches = kcl.Int(lease, kcl.LeaseSwitches)
-		if s.Stream.Status != missing {
-			row.Problem = kcl.Stray(lease, inStream[key])
-		}
 		owned[row.Owner]++
+		if i < 0 {
+			s.Others = append(s.Others, row.ShardStatus)
+		}
 	}
 	for _, worker := range snapshot.Workers {
 		id := kcl.Text(worker, kcl.WorkerID)
@@ -184,10 +215,13 @@ func (s *Status) Print(w io.Writer, now time.Time) error {
 
 	row("RESOURCE", "NAME", "STATUS", "")
 	about := ""
-	if s.Stream.Status != missing {
-		about = count(s.Stream.OpenShards, "open shard")
+	for _, stream := range s.Streams {
+		about = ""
+		if stream.Status != missing {
+			about = count(stream.OpenShards, "open shard")
+		}
+		row("stream", stream.Name, stream.Status, about)
 	}
-	row("stream", s.Stream.Name, s.Stream.Status, about)
 	for i, t := range s.Tables {
 		switch {
 		case t.Problem != "":
@@ -203,7 +237,13 @@ func (s *Status) Print(w io.Writer, now time.Time) error {
 		}
 		row("table", t.Name, t.Status, about)
 	}
-	row("consumer", s.Application, s.Consumer, "")
+	for _, stream := range s.Streams {
+		about = ""
+		if len(s.Streams) > 1 {
+			about = "of stream " + stream.Name
+		}
+		row("consumer", s.Application, stream.Consumer, about)
+	}
 
 	if len(s.Workers) > 0 {
 		row("")
@@ -212,10 +252,16 @@ func (s *Status) Print(w io.Writer, now time.Time) error {
 			row(worker.ID, fmt.Sprint(worker.Leases), now.Sub(worker.LastUpdate).Round(time.Second).String()+" ago")
 		}
 	}
-	if len(s.Shards) > 0 {
+	leases := func(heading string, shards []ShardStatus) {
+		if len(shards) == 0 {
+			return
+		}
 		row("")
+		if heading != "" {
+			row(heading)
+		}
 		row("SHARD", "STATE", "CHECKPOINT", "COUNTER", "OWNER")
-		for _, shard := range s.Shards {
+		for _, shard := range shards {
 			if shard.Checkpoint == "" {
 				row(shard.ShardID, shard.State, "no lease")
 				continue
@@ -224,8 +270,18 @@ func (s *Status) Print(w io.Writer, now time.Time) error {
 			if shard.SubSequence != 0 {
 				at += fmt.Sprintf("/%d", shard.SubSequence)
 			}
-			row(shard.ShardID, shard.State, at, fmt.Sprint(shard.LeaseCounter), orNone(shard.Owner))
+			row(shard.ShardID, cmp.Or(shard.State, "-"), at, fmt.Sprint(shard.LeaseCounter), orNone(shard.Owner))
 		}
+	}
+	for stream, shards := range byStream(s.Shards) {
+		heading := ""
+		if len(s.Streams) > 1 {
+			heading = "Stream " + stream
+		}
+		leases(heading, shards)
+	}
+	for stream, shards := range byStream(s.Others) {
+		leases("Of a stream that was not named: "+cmp.Or(stream, "the only one of an earlier application"), shards)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -233,19 +289,43 @@ func (s *Status) Print(w io.Writer, now time.Time) error {
 	return s.printProblems(w)
 }
 
-// printProblems writes what the stream cannot have, and what to do then.
+// byStream gives the streams one after the other with their shards.
+func byStream(shards []ShardStatus) iter.Seq2[string, []ShardStatus] {
+	return func(yield func(string, []ShardStatus) bool) {
+		for len(shards) > 0 {
+			n := slices.IndexFunc(shards, func(s ShardStatus) bool { return s.Stream != shards[0].Stream })
+			if n < 0 {
+				n = len(shards)
+			}
+			if !yield(shards[0].Stream, shards[:n]) {
+				return
+			}
+			shards = shards[n:]
+		}
+	}
+}
+
+// printProblems writes what a stream cannot have, and what to do then.
 func (s *Status) printProblems(w io.Writer) error {
 	text := ""
 	for _, shard := range s.Shards {
 		if shard.Problem != "" {
-			text += fmt.Sprintf("%s: %s\n", shard.ShardID, shard.Problem)
+			id := shard.ShardID
+			if len(s.Streams) > 1 {
+				id = shard.Stream + ":" + id
+			}
+			text += fmt.Sprintf("%s: %s\n", id, shard.Problem)
 		}
 	}
 	if text == "" {
 		return nil
 	}
+	which := ""
+	if len(s.Streams) > 1 {
+		which = " --leases-of STREAM"
+	}
 	_, err := fmt.Fprintf(w, "\nThese are not read. If the stream was deleted and made again, stop all workers, remove the\n"+
-		"old leases with kcl-infra delete --application %s, and start again:\n%s", s.Application, text)
+		"old leases with kcl-infra delete --application %s%s, and start again:\n%s", s.Application, which, text)
 	return err
 }
 
