@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 
 	"github.com/sirupsen/logrus"
@@ -36,17 +37,17 @@ func (c *child) Initialize(ctx context.Context, in processor.InitializeInput) er
 		return err
 	}
 	c.logger.SetOutput(f)
-	c.logger.AddHook(shardField(in.Lease.ShardID())) // for what package processor logs
+	c.logger.AddHook(shardHook(shardFields(in.Lease))) // for what package processor logs
 	return c.consumer.Initialize(ctx, in)
 }
 
-// shardField adds the shard to every line of the log.
-type shardField string
+// shardHook adds the shard to every line of the log.
+type shardHook logrus.Fields
 
-func (shardField) Levels() []logrus.Level { return logrus.AllLevels }
+func (shardHook) Levels() []logrus.Level { return logrus.AllLevels }
 
-func (s shardField) Fire(e *logrus.Entry) error {
-	e.Data["shardId"] = string(s)
+func (h shardHook) Fire(e *logrus.Entry) error {
+	maps.Copy(e.Data, logrus.Fields(h))
 	return nil
 }
 

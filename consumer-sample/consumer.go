@@ -28,9 +28,9 @@ type consumer struct {
 }
 
 func (c *consumer) Initialize(ctx context.Context, in processor.InitializeInput) (err error) {
-	c.log = c.log.WithField("shardId", in.Lease.ShardID())
+	c.log = c.log.WithFields(shardFields(in.Lease))
 	c.log.WithField("position", in.Position).Info("initialize")
-	if c.file, err = shardfile.Open(c.dir, in.Lease.ShardID()); err != nil {
+	if c.file, err = shardfile.Open(c.dir, in.Lease.Key()); err != nil {
 		return err
 	}
 	c.log.WithFields(logrus.Fields{"position": in.Position, "last": c.file.Last()}).Info("shard file open")
@@ -39,6 +39,15 @@ func (c *consumer) Initialize(ctx context.Context, in processor.InitializeInput)
 	// locked, until this closes it.
 	context.AfterFunc(ctx, c.release)
 	return nil
+}
+
+// shardFields names the shard in the log, and where there are several streams its own.
+func shardFields(lease *processor.Lease) logrus.Fields {
+	stream, shardID := processor.SplitLeaseKey(lease.Key())
+	if stream == "" {
+		return logrus.Fields{"shardId": shardID}
+	}
+	return logrus.Fields{"stream": stream, "shardId": shardID}
 }
 
 func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {

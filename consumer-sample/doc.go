@@ -13,6 +13,8 @@
 //     (TestCheckpointFollowsDisk).
 //   - A file holds each record once, in the shard's order, also when the daemon
 //     delivers it again after a crash (TestRestartAfterCrash, FuzzCrash).
+//   - So has a shard of each of several streams, whose IDs repeat
+//     (TestFilesOfStreams).
 //   - A line that a crash left incomplete is cut off at the next start
 //     (TestTornLineIsCut); nothing else is ever removed, a file that ends in
 //     something else is an error (TestForeignFileIsLeftAlone).

@@ -23,7 +23,8 @@ each shard: name it in a properties file and run the daemon.
   $ kcl-bootstrap -e -p sample.properties
 
 Flags (the daemon splits executableName at spaces: no spaces in values):
-      --dir DIR   folder of the shard files, made when missing (default "data")
+      --dir DIR   folder of the shard files, made when missing (default "data");
+                  with several streams each has a folder in it
       --log FILE  log file, appended to (default "application.log")
   -h, --help      print this text
 `

@@ -59,6 +59,7 @@ func start(t *testing.T, s *processortest.Shard, dir string, args ...string) *pr
 	t.Helper()
 	c := &process{t: t, cmd: sample(t, dir, args...), stderr: &bytes.Buffer{}}
 	c.cmd.Stderr = c.stderr
+	c.cmd.Env = append(c.cmd.Env, "KCL_STREAM_NAME="+s.Stream, "KCL_LEASE_KEY="+s.Key)
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -114,8 +115,14 @@ func onDisk(t *testing.T, dir string) (data []string) {
 }
 
 func TestLifeCycle(t *testing.T) {
+	testLifeCycle(t, newShard(2), "data")
+	s := newShard(2) // of one of several streams
+	s.Stream, s.Key = "orders", "111122223333:orders:1700:"+shard
+	testLifeCycle(t, s, filepath.Join("data", "111122223333_orders_1700"))
+}
+
+func testLifeCycle(t *testing.T, s *processortest.Shard, folder string) {
 	dir := t.TempDir()
-	s := newShard(2)
 	c := start(t, s, dir)
 	c.Do(s.Initialize())
 	c.Do(s.Next(0))
@@ -126,7 +133,7 @@ func TestLifeCycle(t *testing.T) {
 	if got := s.Checkpoints(); !slices.Equal(got, []protocol.Position{at(2), at(2)}) {
 		t.Errorf("checkpoints: %v", got)
 	}
-	if got := onDisk(t, filepath.Join(dir, "data")); strings.Join(got, ",") != "record 1,record 2" {
+	if got := onDisk(t, filepath.Join(dir, folder)); strings.Join(got, ",") != "record 1,record 2" {
 		t.Errorf("on disk: %q", got)
 	}
 	if c.stderr.Len() > 0 {
@@ -135,6 +142,9 @@ func TestLifeCycle(t *testing.T) {
 	log, err := os.ReadFile(filepath.Join(dir, "application.log"))
 	if err != nil || !bytes.Contains(log, []byte("leaseLost")) || bytes.Contains(log, []byte("record 1")) {
 		t.Errorf("%v, application.log:\n%s", err, log)
+	}
+	if named := bytes.Count(log, []byte("stream=\"111122223333:orders:1700\"")); (named > 0) != (s.Key != "") || named > 0 && named != bytes.Count(log, []byte("\n")) {
+		t.Errorf("application.log names the stream %d times:\n%s", named, log)
 	}
 }
 
@@ -299,6 +309,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"run", "--fly"}, 2, "", "see consumer-sample run --help"},
 		{[]string{"run", "data"}, 2, "", `"data"`},
 		{[]string{"run", "--stream", ""}, 2, "", "--stream is empty"},
+		{[]string{"run", "--stream", "a", "--stream", " "}, 2, "", "--stream is empty"},
 		{[]string{"run", "--set", "secret"}, 2, "", "--set takes KEY=VALUE"},
 		{[]string{"run", "--worker-id", "auto"}, 2, "", "needs --state-dir"},
 		{[]string{"run", "--state-dir", "x"}, 2, "", "--worker-id auto"},

@@ -20,7 +20,7 @@ import (
 
 const runHelp = `Usage: consumer-sample run [flags]
 
-Reads a stream and writes the records of each shard to a file, one line of JSON
+Reads streams and writes the records of each shard to a file, one line of JSON
 each. All shards that this worker takes are served in this process. It fetches
 Amazon's KCL and the jars it needs once, checks the configuration and runs it in
 Java, 17 or later, which is started again when it ends by itself. A shard that
@@ -28,13 +28,14 @@ cannot be written is tried again alone, from its last checkpoint.
 
   -p, --properties FILE   the application's properties file (default: the
                           sample's own, stream kclgosample in us-east-1)
-      --stream NAME       the stream to read
-      --application NAME  the application, whose workers share the stream
-      --region REGION     the region of the stream and of the tables
+      --stream STREAM     the stream to read: its name, or its ARN for one of
+                          another account; may be repeated, for several
+      --application NAME  the application, whose workers share the streams
+      --region REGION     the region of the streams and of the tables
       --set KEY=VALUE     any other property in the place of the file's; may be
                           repeated
       --dir DIR           folder of the shard files, made when missing (default
-                          "data")
+                          "data"); with several streams each has a folder in it
       --log FILE          log file, appended to (default "application.log")
       --http ADDR         serve a status page, /metrics, /healthz and /readyz at
                           HOST:PORT; without a host, at 127.0.0.1
@@ -68,19 +69,20 @@ const auto = "auto"
 
 type runFlags struct {
 	files
-	properties                  string
-	stream, application, region string
-	set                         []string // KEY=VALUE
-	http                        string
-	workerID, stateDir          string
-	java, jarPath               string
-	offline                     bool
+	properties          string
+	streams             []string // names or ARNs
+	application, region string
+	set                 []string // KEY=VALUE
+	http                string
+	workerID, stateDir  string
+	java, jarPath       string
+	offline             bool
 }
 
 func (f *runFlags) register(set *pflag.FlagSet) {
 	f.files.register(set)
 	set.StringVarP(&f.properties, "properties", "p", "", "")
-	set.StringVar(&f.stream, "stream", "", "")
+	set.StringArrayVar(&f.streams, "stream", nil, "")
 	set.StringVar(&f.application, "application", "", "")
 	set.StringVar(&f.region, "region", "", "")
 	set.StringArrayVar(&f.set, "set", nil, "")
@@ -100,7 +102,12 @@ func (f *runFlags) check(set *pflag.FlagSet) error {
 			return errors.New("--set takes KEY=VALUE")
 		}
 	}
-	for _, name := range []string{"properties", "stream", "application", "region", "worker-id", "http"} {
+	for _, stream := range f.streams {
+		if strings.TrimSpace(stream) == "" {
+			return errors.New("--stream is empty")
+		}
+	}
+	for _, name := range []string{"properties", "application", "region", "worker-id", "http"} {
 		if set.Changed(name) && strings.TrimSpace(set.Lookup(name).Value.String()) == "" {
 			return fmt.Errorf("--%s is empty", name)
 		}
@@ -118,7 +125,6 @@ func (f *runFlags) check(set *pflag.FlagSet) error {
 func (f *runFlags) config() worker.Config {
 	c := worker.Config{
 		PropertiesFile: f.properties,
-		Stream:         f.stream,
 		Application:    f.application,
 		Region:         f.region,
 		Properties:     map[string]string{},
@@ -126,6 +132,9 @@ func (f *runFlags) config() worker.Config {
 		StateDir:       f.stateDir,
 		Java:           f.java,
 		Fetch:          bootstrap.FetchOptions{CacheDir: f.jarPath, Offline: f.offline},
+	}
+	for _, stream := range f.streams {
+		c.Streams = append(c.Streams, worker.Stream{Stream: stream})
 	}
 	if f.workerID != auto {
 		c.WorkerID = f.workerID
@@ -137,10 +146,15 @@ func (f *runFlags) config() worker.Config {
 			delete(c.Properties, "metricsLevel")
 		}
 	}
+	set := make(map[string]string)
 	for _, s := range f.set {
 		name, value, _ := strings.Cut(s, "=")
-		c.Properties[strings.TrimSpace(name)] = strings.TrimLeft(value, " \t")
+		set[strings.TrimSpace(name)] = strings.TrimLeft(value, " \t")
 	}
+	if set["streams"] != "" || set["streamArn"] != "" {
+		delete(c.Properties, "streamName") // the sample's own
+	}
+	maps.Copy(c.Properties, set)
 	return c
 }
 

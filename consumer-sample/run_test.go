@@ -52,6 +52,8 @@ func TestConfig(t *testing.T) {
 		{nil, "file= stream= stream.p=kclgosample application= id= state= jars="},
 		{[]string{"-c", "j"}, "file= stream= stream.p=kclgosample application= id= state= jars=j"},
 		{[]string{"--stream", "s", "--application", "a"}, "file= stream=s stream.p=kclgosample application=a id= state= jars="},
+		{[]string{"--stream", "s", "--stream", "arn:x"}, "file= stream=s,arn:x stream.p=kclgosample application= id= state= jars="},
+		{[]string{"--set", "streams = s, t"}, "file= stream= stream.p= application= id= state= jars="},
 		{[]string{"-p", "f"}, "file=f stream= stream.p= application= id= state= jars="},
 		{[]string{"--set", "streamName = s", "--worker-id", "w"}, "file= stream= stream.p=s application= id=w state= jars="},
 		{[]string{"-p", "f", "--set", "streamName=s=t", "--worker-id", "auto", "--state-dir", "d"}, "file=f stream= stream.p=s=t application= id= state=d jars="},
@@ -66,8 +68,12 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%q: %v", tc.args, err)
 		}
 		c := f.config()
+		var streams []string
+		for _, s := range c.Streams {
+			streams = append(streams, s.Stream)
+		}
 		got := fmt.Sprintf("file=%s stream=%s stream.p=%s application=%s id=%s state=%s jars=%s",
-			c.PropertiesFile, c.Stream, c.Properties["streamName"], c.Application, c.WorkerID, c.StateDir, c.Fetch.CacheDir)
+			c.PropertiesFile, strings.Join(streams, ","), c.Properties["streamName"], c.Application, c.WorkerID, c.StateDir, c.Fetch.CacheDir)
 		if got != tc.want {
 			t.Errorf("%q:\ngot  %s\nwant %s", tc.args, got, tc.want)
 		}

@@ -39,6 +39,9 @@
 //     (TestMainSurvivesDeadStderr).
 //   - On Linux the pipe from the daemon holds 1 MiB where the kernel allows it,
 //     for speed (TestMainWidensItsPipe).
+//   - Shards of several streams that have one ID are kept apart, and no lease's key
+//     becomes the name of a file outside of its folder (TestLeaseOfAStream,
+//     TestMainLease, TestLeaseKeys, FuzzLeaseFile).
 //   - Records appear in no error and no log (TestRecordsAreNotLogged). The one
 //     exception is [Main], which prints the value of a panic as Go does.
 //

@@ -38,6 +38,9 @@ const lifeAfterEOF = 4500 * time.Millisecond
 //   - SIGQUIT prints all goroutines to standard error and goes on.
 //   - SIGPIPE is no reason to end: writing to a standard error whose reader has
 //     died gives an error.
+//   - [Lease.Stream] and [Lease.Key] are what the environment variables
+//     KCL_STREAM_NAME and KCL_LEASE_KEY say, which kcl-bootstrap sets for each
+//     child.
 //   - When the input ends while a method is in work, the lease's context is
 //     cancelled and the process ends within 5 seconds, whatever the method does.
 func Main(p RecordProcessor, opts ...Option) {
@@ -60,6 +63,7 @@ func runMain(p RecordProcessor, opts []Option) (status int) {
 		return 1
 	}
 	c.stopping, c.child = watchSignals(), true
+	c.stream, c.key = os.Getenv("KCL_STREAM_NAME"), os.Getenv("KCL_LEASE_KEY")
 
 	// Nothing may keep the process beyond this: no method, no full pipe to a
 	// daemon that hangs.

@@ -76,6 +76,12 @@ func forever(context.Context, ProcessRecordsInput) error {
 var children = map[string]func(){
 	"plain": func() { Main(funcs{}) },
 	"log":   func() { Main(funcs{}, WithLogger(slog.New(slog.NewTextHandler(os.Stderr, nil)))) },
+	"lease": func() {
+		Main(funcs{initialize: func(_ context.Context, in InitializeInput) error {
+			fmt.Fprintf(os.Stderr, "[%s] %s", in.Lease.Stream(), in.Lease.Key())
+			return nil
+		}}, WithLease("another", "another"))
+	},
 	"pollution": func() {
 		fmt.Print("before Main, without a line end")
 		Main(funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
@@ -164,14 +170,14 @@ type child struct {
 	raw    *bytes.Buffer // all of standard output; read it after wait
 }
 
-func start(t *testing.T, name string) *child {
+func start(t *testing.T, name string, variables ...string) *child {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &child{t: t, cmd: exec.Command(exe), stderr: newLines(), raw: &bytes.Buffer{}}
-	c.cmd.Env = append(os.Environ(), childEnv+"="+name)
+	c.cmd.Env = append(append(os.Environ(), childEnv+"="+name), variables...)
 	c.cmd.Stderr = c.stderr
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {
@@ -259,6 +265,23 @@ func TestMainStartsAtLatest(t *testing.T) {
 		const text = "level=WARN msg=\"a shard without a checkpoint starts at the newest record"
 		if got := c.stderr.String(); strings.Count(got, text) != want || strings.Count(got, "shardId=s") != want {
 			t.Errorf("%s: stderr: %s", position, got)
+		}
+	}
+}
+
+// The environment says which lease it is; Amazon's own main class does not.
+func TestMainLease(t *testing.T) {
+	for want, variables := range map[string][]string{
+		"[] s":                  {"KCL_STREAM_NAME=", "KCL_LEASE_KEY="},
+		"[orders] s":            {"KCL_STREAM_NAME=orders", "KCL_LEASE_KEY=s"},
+		"[orders] 1:orders:2:s": {"KCL_STREAM_NAME=orders", "KCL_LEASE_KEY=1:orders:2:s"},
+	} {
+		c := start(t, "lease", variables...)
+		c.Do(protocol.Initialize{ShardID: "s"})
+		c.Close()
+		c.wait(0)
+		if got := c.stderr.String(); got != want {
+			t.Errorf("%q: got %s, want %s", variables, got, want)
 		}
 	}
 }

@@ -35,6 +35,13 @@ func WithStopNotice(stopping <-chan struct{}) Option {
 	return option(func(c *config) { c.stopping = stopping })
 }
 
+// WithLease says what [Lease.Stream] and [Lease.Key] return, for hosts that know it:
+// the stream's name, and the lease's key. Both may be empty. [Main] takes them from
+// the environment, and this one's place.
+func WithLease(stream, key string) Option {
+	return option(func(c *config) { c.stream, c.key = stream, key })
+}
+
 // WithCheckpointNotice has f called with each checkpoint that the daemon has
 // made, err nil, or refused, err a [*CheckpointError]; the zero Position stands
 // for the end of the shard. f is called by Run's goroutine and must be quick.
@@ -56,6 +63,7 @@ type config struct {
 	log              *slog.Logger
 	retries          int
 	stopping         <-chan struct{}
+	stream, key      string                // of the lease; empty where they are not known
 	checkpointNotice func(Position, error) // nil: nobody is told
 	// inputEnded is Main's: called, from the reading goroutine, as soon as
 	// there is nothing more to read.

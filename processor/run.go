@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func run(ctx context.Context, p RecordProcessor, in io.Reader, out io.Writer, c 
 	case err == nil:
 		return nil
 	case r.lease != nil:
-		return fmt.Errorf("processor: %s: %w", r.lease.shardID, err)
+		return fmt.Errorf("processor: %s: %w", r.lease.key, err)
 	default:
 		return fmt.Errorf("processor: %w", err)
 	}
@@ -281,8 +282,12 @@ func (r *runner) receive(m protocol.Message) error {
 }
 
 func (r *runner) begin(shardID string) {
+	key := cmp.Or(r.key, shardID)
+	if stream, _ := SplitLeaseKey(key); stream != "" {
+		r.log = r.log.With("stream", stream)
+	}
 	r.log = r.log.With("shardId", shardID)
-	r.lease = &Lease{shardID: shardID, stopping: r.stopping, failures: r.failures, ended: r.ended}
+	r.lease = &Lease{shardID: shardID, stream: r.stream, key: key, stopping: r.stopping, failures: r.failures, ended: r.ended}
 	r.lease.ctx, r.lease.cancel = context.WithCancelCause(r.ctx)
 	r.checkpointer = &Checkpointer{shardID: shardID, requests: r.requests, ended: r.ended}
 }

@@ -31,7 +31,7 @@ func (o *owner) settle() {
 		case o.moved() && !o.refused:
 			o.checkpoint(o.flight.watermark())
 		case o.open.kind == end:
-			o.answer(fmt.Errorf("handle: %s: stopped before all of the shard was finished: %w", o.shardID, processor.ErrShutdown))
+			o.answer(fmt.Errorf("handle: %s: stopped before all of the shard was finished: %w", o.shard.Key, processor.ErrShutdown))
 		default:
 			o.answer(nil)
 		}
@@ -104,7 +104,7 @@ func (o *owner) checkpointDone(c checkpointed) {
 	o.checkpointing = false
 	o.markTime = time.Now()
 	if f := o.observer.Checkpoint; f != nil {
-		f(Checkpoint{ShardID: o.shardID, Position: c.position, Records: c.settled - o.markSettled, Duration: c.took, Err: c.err})
+		f(Checkpoint{Shard: o.shard, Position: c.position, Records: c.settled - o.markSettled, Duration: c.took, Err: c.err})
 	}
 	atEnd := c.position.IsZero()
 	switch {

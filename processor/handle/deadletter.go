@@ -29,8 +29,11 @@ type Sink interface {
 // DeadLetter is a record that was given up, and why. Its JSON is the line that
 // [Files] writes, and is read back by encoding/json, without Err.
 type DeadLetter struct {
-	// ID is as of the function [ID].
+	// ID is as of the function [ID]: it begins with the lease's key.
 	ID string `json:"id"`
+	// Stream is the name of the record's stream; empty where the host does not say
+	// it.
+	Stream string `json:"stream,omitempty"`
 	// ShardID and the following are the record.
 	ShardID                     string    `json:"shardId"`
 	SequenceNumber              string    `json:"sequenceNumber"`

@@ -52,6 +52,9 @@
 //     (TestWatchdog).
 //   - A dead letter is on disk before Put returns, and a torn line spoils no
 //     other (TestFiles).
+//   - Shards of several streams that have one ID are kept apart (in [ID], dead
+//     letters and their files, observer and log), and no shard or stream gets a file
+//     outside of the folder (TestShardsOfSeveralStreams, TestFiles, TestFilesFail).
 //   - With one worker the layer allocates at most once per record
 //     (TestAllocations).
 //   - When [Processor.Done] is closed nothing of it runs (TestMain looks for

@@ -194,7 +194,7 @@ func TestSuccessIsNil(t *testing.T) {
 	settings := newSettings(func(context.Context, processor.Record) error { return nil }, nil, nil)
 	for name, err := range map[string]error{
 		"Permanent(nil)": Permanent(nil),
-		"Files.Put":      files.Put(t.Context(), DeadLetter{ShardID: "shardId-000000000000"}),
+		"Files.Put":      files.Put(t.Context(), letter("shardId-000000000000", "")),
 		"validate":       settings.validate(),
 	} {
 		if err != nil {

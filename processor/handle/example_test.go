@@ -103,7 +103,8 @@ func ExampleID() {
 	// Output: three
 }
 
-// A handler that keeps a file for each shard.
+// A handler of one stream that keeps a file for each shard; for several see
+// processor.LeaseFile.
 func ExampleShardID() {
 	p := handle.Record(func(ctx context.Context, r processor.Record) error {
 		fmt.Printf("%s.txt: %s\n", handle.ShardID(ctx), r.Data)

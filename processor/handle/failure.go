@@ -29,7 +29,7 @@ func (o *owner) failed(it *item, err error) time.Duration {
 		t.bury = true
 		return 0
 	case o.endOnFailure:
-		o.fail(fmt.Errorf("handle: %s: record %v failed (%d attempts, limit: %s): %w", o.shardID, it.record().Position(), t.failures, t.reason, err))
+		o.fail(fmt.Errorf("handle: %s: record %v failed (%d attempts, limit: %s): %w", o.shard.Key, it.record().Position(), t.failures, t.reason, err))
 	}
 	delay := jitter(o.longest)
 	o.blocked(it, delay, err)
@@ -119,7 +119,7 @@ func (o *owner) retrying(it *item, records int, delay time.Duration, err error) 
 	position, attempts := it.record().Position(), it.attempt()-1
 	o.log.Debug("failed, tried again", "position", position, "records", records, "attempts", attempts, "delay", delay, "error", err)
 	if f := o.observer.Retry; f != nil {
-		f(Retry{ShardID: o.shardID, Position: position, Records: records, Attempts: attempts, Delay: delay, Err: err})
+		f(Retry{Shard: o.shard, Position: position, Records: records, Attempts: attempts, Delay: delay, Err: err})
 	}
 }
 
@@ -127,7 +127,7 @@ func (o *owner) blocked(it *item, delay time.Duration, err error) {
 	position, t := it.record().Position(), it.trouble
 	o.log.Error("blocked: a record is given up and nothing takes it; what is behind it waits", "position", position, "reason", t.reason, "attempts", t.failures, "delay", delay, "error", err)
 	if f := o.observer.Blocked; f != nil {
-		f(Retry{ShardID: o.shardID, Position: position, Records: 1, Attempts: t.failures, Delay: delay, Err: err})
+		f(Retry{Shard: o.shard, Position: position, Records: 1, Attempts: t.failures, Delay: delay, Err: err})
 	}
 }
 
@@ -143,7 +143,7 @@ func (o *owner) buried(it *item) {
 	t, position := it.trouble, it.record().Position()
 	o.log.Warn("dead letter", "position", position, "reason", t.reason, "attempts", t.failures, "error", t.err)
 	if f := o.observer.DeadLettered; f != nil {
-		f(DeadLettered{ShardID: o.shardID, Position: position, Reason: t.reason, Attempts: t.failures, Err: t.err})
+		f(DeadLettered{Shard: o.shard, Position: position, Reason: t.reason, Attempts: t.failures, Err: t.err})
 	}
 }
 

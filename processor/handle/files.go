@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
 // Files is the dead-letter [Sink] that keeps a file for each shard in a folder,
@@ -17,12 +20,14 @@ type Files struct {
 	dir string
 
 	mu   sync.Mutex
-	open map[string]*os.File
-	torn map[string]bool // the file may end within a line
+	open map[string]*os.File // by lease key
+	torn map[string]bool     // the file may end within a line
 }
 
-// NewFiles returns a sink that writes dir/<shard ID>.jsonl. The folder and the
-// files are made with the first record that needs them.
+// NewFiles returns a sink that writes dir/SHARD.jsonl, or in an application of
+// several streams dir/ACCOUNT_NAME_EPOCH/SHARD.jsonl, by the lease key in the
+// letter's ID: see [processor.LeaseFile]. Folders and files are made with the first
+// record that needs them.
 func NewFiles(dir string) *Files {
 	return &Files{dir: dir, open: map[string]*os.File{}, torn: map[string]bool{}}
 }
@@ -34,45 +39,53 @@ func (s *Files) Put(_ context.Context, letter DeadLetter) error {
 	if err != nil {
 		return fmt.Errorf("handle: dead letter %s: %w", letter.ID, err)
 	}
+	key, _, _ := strings.Cut(letter.ID, "/")
+	_, shardID := processor.SplitLeaseKey(key)
+	if shardID != letter.ShardID {
+		return fmt.Errorf("handle: dead letter %s not written: its ID is not of its shard, %q", letter.ID, letter.ShardID)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.append(letter.ShardID, append(line, '\n')); err != nil {
+	if err := s.append(key, append(line, '\n')); err != nil {
 		return fmt.Errorf("handle: dead letter %s not written: %w", letter.ID, err)
 	}
 	return nil
 }
 
-func (s *Files) append(shardID string, line []byte) error {
-	f := s.open[shardID]
+func (s *Files) append(key string, line []byte) error {
+	f := s.open[key]
 	if f == nil {
 		var err error
-		if f, err = s.openFile(shardID); err != nil {
+		if f, err = s.openFile(key); err != nil {
 			return err
 		}
-		s.open[shardID] = f
+		s.open[key] = f
 	}
-	if s.torn[shardID] {
+	if s.torn[key] {
 		line = append([]byte{'\n'}, line...)
 	}
-	s.torn[shardID] = true // until it is known to be whole
+	s.torn[key] = true // until it is known to be whole
 	if _, err := f.Write(line); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	s.torn[shardID] = false
+	s.torn[key] = false
 	return nil
 }
 
-func (s *Files) openFile(shardID string) (*os.File, error) {
-	if shardID == "" || filepath.Base(shardID) != shardID || !filepath.IsLocal(shardID) {
-		return nil, fmt.Errorf("shard ID %q is no file name", shardID)
-	}
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+func (s *Files) openFile(key string) (*os.File, error) {
+	name, err := processor.LeaseFile(key)
+	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(s.dir, shardID+".jsonl"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	name = filepath.Join(s.dir, name+".jsonl")
+	dir := filepath.Dir(name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +93,13 @@ func (s *Files) openFile(shardID string) (*os.File, error) {
 	if err == nil && is.Size() > 0 {
 		last := make([]byte, 1)
 		_, err = f.ReadAt(last, is.Size()-1)
-		s.torn[shardID] = last[0] != '\n'
+		s.torn[key] = last[0] != '\n'
 	}
 	if err == nil {
-		err = syncDir(s.dir)
+		err = syncDir(dir)
+	}
+	if top := filepath.Clean(s.dir); err == nil && dir != top {
+		err = syncDir(top) // which has the stream's folder
 	}
 	if err != nil {
 		f.Close()
@@ -97,11 +113,11 @@ func (s *Files) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var first error
-	for shardID, f := range s.open {
+	for key, f := range s.open {
 		if err := f.Close(); err != nil && first == nil {
 			first = err
 		}
-		delete(s.open, shardID)
+		delete(s.open, key)
 	}
 	return first
 }

@@ -9,11 +9,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-func letter(shardID, data string) DeadLetter {
+func letter(key, data string) DeadLetter {
+	_, shardID := processor.SplitLeaseKey(key)
 	return DeadLetter{
-		ID: shardID + "/1/0", ShardID: shardID, SequenceNumber: "1", PartitionKey: "a\u2028b", Data: []byte(data),
+		ID: key + "/1/0", Stream: "orders", ShardID: shardID, SequenceNumber: "1", PartitionKey: "a\u2028b", Data: []byte(data),
 		ApproximateArrivalTimestamp: time.UnixMilli(1700000000123).UTC(), Reason: ReasonAttempts, Attempts: 3,
 		Error: "line one\nline two", Stack: "goroutine 1", Time: time.UnixMilli(1700000001000).UTC(),
 	}
@@ -33,27 +36,35 @@ func TestFiles(t *testing.T) {
 	f := NewFiles(dir)
 	defer f.Close()
 	var wait sync.WaitGroup
-	for _, shard := range []string{"shardId-000000000000", "shardId-000000000001"} {
+	keys := map[string]string{ // of files; the last ones are of several streams
+		"shardId-000000000000":                          "shardId-000000000000",
+		"shardId-000000000001":                          "shardId-000000000001",
+		"111122223333_orders_1700/shardId-000000000000": "111122223333:orders:1700:shardId-000000000000",
+		"111122223333_orders_1800/shardId-000000000000": "111122223333:orders:1800:shardId-000000000000",
+		"444455556666_orders_1700/shardId-000000000000": "444455556666:orders:1700:shardId-000000000000",
+		"111122223333_orders_1700/shardId-000000000001": "111122223333:orders:1700:shardId-000000000001",
+	}
+	for _, key := range keys {
 		for range 20 {
 			wait.Go(func() {
-				if err := f.Put(t.Context(), letter(shard, "\x00\xff data")); err != nil {
+				if err := f.Put(t.Context(), letter(key, "\x00\xff data")); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 	}
 	wait.Wait()
-	for _, shard := range []string{"shardId-000000000000", "shardId-000000000001"} {
-		got := lines(t, filepath.Join(dir, shard+".jsonl"))
+	for file, key := range keys {
+		got := lines(t, filepath.Join(dir, filepath.FromSlash(file)+".jsonl"))
 		if len(got) != 20 {
-			t.Errorf("%d lines in the file of %s", len(got), shard)
+			t.Errorf("%d lines in the file of %s", len(got), key)
 		}
 		for _, line := range got {
 			var back DeadLetter
 			if err := json.Unmarshal([]byte(line), &back); err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(back, letter(shard, "\x00\xff data")) {
+			if !reflect.DeepEqual(back, letter(key, "\x00\xff data")) {
 				t.Fatalf("read back %+v", back)
 			}
 		}
@@ -110,9 +121,14 @@ func TestFilesFail(t *testing.T) {
 	if err := f.Put(t.Context(), letter("shardId-000000000000", "x")); err == nil {
 		t.Error("no error from a file that is closed")
 	}
-	for _, shard := range []string{"", "..", "../x", "a/b"} {
-		if err := f.Put(t.Context(), letter(shard, "x")); err == nil {
-			t.Errorf("shard ID %q was taken for a file name", shard)
+	for _, key := range []string{"", "..", "../x", "a/b", "1:..:x", "1:../..:2:x", "1:orders:2:..", ":x"} {
+		if err := f.Put(t.Context(), letter(key, "x")); err == nil {
+			t.Errorf("lease key %q was taken for a file name", key)
 		}
+	}
+	other := letter("1:orders:2:shardId-000000000001", "x")
+	other.ShardID = "shardId-000000000000"
+	if err := f.Put(t.Context(), other); err == nil || !strings.Contains(err.Error(), "not of its shard") {
+		t.Errorf("the letter of another shard: %v", err)
 	}
 }

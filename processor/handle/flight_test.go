@@ -80,7 +80,7 @@ func TestMaxInFlightHoldsTheAction(t *testing.T) {
 				synctest.Wait()
 				d.Do(s.Next(0))
 				want(t, "checkpoint", s.Checkpoint(), "8/0")
-				want(t, "in flight", flight, "{shardId-000000000000 0 0}")
+				want(t, "in flight", flight, "{{shardId-000000000000  shardId-000000000000} 0 0}")
 			})
 		})
 	}

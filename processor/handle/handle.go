@@ -17,7 +17,7 @@ import (
 // partition key at a time and in order.
 //
 // The context is the lease's ([processor.Lease.Context]) with what the options
-// add; [ShardID] and [ID] read from it. It is cancelled when the lease is lost
+// add; [ShardID], [Stream] and [ID] read from it. It is cancelled when the lease is lost
 // and at the end of [WithStopGrace]; what h returns after that counts only when
 // it is nil.
 //
@@ -75,13 +75,14 @@ func (p *Processor) Observe(o Observer) {
 // Initialize checks the options; its error lists all that is wrong with them.
 func (p *Processor) Initialize(_ context.Context, in processor.InitializeInput) error {
 	if p.owner != nil {
-		return fmt.Errorf("handle: this processor has served %s: make one for each lease", p.owner.shardID)
+		return fmt.Errorf("handle: this processor has served %s: make one for each lease", p.owner.shard.Key)
 	}
 	if err := p.settings.validate(); err != nil {
 		close(p.done)
 		return err
 	}
-	p.owner = newOwner(p.settings, in.Lease.ShardID(), in.Lease.Context(), in.Lease.Stopping(), in.Lease.Fail, p.done)
+	shard := Shard{ShardID: in.Lease.ShardID(), Stream: in.Lease.Stream(), Key: in.Lease.Key()}
+	p.owner = newOwner(p.settings, shard, in.Lease.Context(), in.Lease.Stopping(), in.Lease.Fail, p.done)
 	go p.owner.loop()
 	return nil
 }

@@ -1,8 +1,12 @@
 package handle
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -192,7 +196,58 @@ func TestIdentity(t *testing.T) {
 		}))
 		d.Do(s.Next(2))
 		want(t, "ids", ids, "[shardId-000000000007/1/0 shardId-000000000007 shardId-000000000007/1/1 shardId-000000000007]")
-		want(t, "without a shard", ShardID(t.Context()), "")
+		want(t, "without a shard", ShardID(t.Context())+Stream(t.Context()), "")
+	})
+}
+
+// Shards of one ID, of streams that may have one name too, are kept apart: by ID,
+// dead letter and its file, observer, log and errors.
+func TestShardsOfSeveralStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		files := NewFiles(dir)
+		defer files.Close()
+		var mu sync.Mutex
+		told := map[Shard]int{}
+		ids := map[string]string{}
+		var keys []string
+		for _, stream := range []string{"111122223333:orders:1700", "111122223333:orders:1800", "444455556666:orders:1700", "111122223333:bills:1700"} {
+			var log bytes.Buffer
+			name := strings.Split(stream, ":")[1]
+			key := stream + ":shardId-000000000000"
+			keys = append(keys, key)
+			s := processortest.Shard{Stream: name, Key: key}
+			s.Put("k", stream+" bad", stream+" good")
+			d := start(t, &s, Record(func(ctx context.Context, r processor.Record) error {
+				if Stream(ctx) != name || ShardID(ctx) != "shardId-000000000000" {
+					t.Errorf("%s: stream %s, shard %s", key, Stream(ctx), ShardID(ctx))
+				}
+				id := ID(ctx, r)
+				if other, ok := ids[id]; ok || !strings.HasPrefix(string(r.Data), stream) {
+					t.Errorf("%s is that of %q and %q", id, other, r.Data)
+				}
+				ids[id] = string(r.Data)
+				if strings.HasSuffix(string(r.Data), "bad") {
+					return Permanent(errBad)
+				}
+				return nil
+			}, WithAttempts(1), WithDeadLetter(files), WithLogger(slog.New(slog.NewTextHandler(&log, nil))), WithObserver(Observer{
+				DeadLettered:  func(e DeadLettered) { mu.Lock(); defer mu.Unlock(); told[e.Shard]++ },
+				BatchFinished: func(e BatchFinished) { mu.Lock(); defer mu.Unlock(); told[e.Shard] += e.Records },
+			})))
+			d.Do(s.Next(2))
+			want(t, "what the observer was told of "+key, told[Shard{"shardId-000000000000", name, key}], 3)
+			if text := "msg=\"dead letter\" stream=" + stream + " shardId=shardId-000000000000 "; !strings.Contains(log.String(), text) {
+				t.Errorf("%s is not in the log:\n%s", text, &log)
+			}
+			got := lines(t, filepath.Join(dir, strings.ReplaceAll(stream, ":", "_"), "shardId-000000000000.jsonl"))
+			var letter DeadLetter
+			if err := json.Unmarshal([]byte(got[0]), &letter); err != nil || len(got) != 1 {
+				t.Fatal(len(got), err)
+			}
+			want(t, "the letter", letter.ID+" "+letter.Stream+" "+letter.ShardID+" "+string(letter.Data), key+"/1/0 "+name+" shardId-000000000000 "+stream+" bad")
+		}
+		want(t, "records", len(ids), 2*len(keys))
 	})
 }
 

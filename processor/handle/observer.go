@@ -60,8 +60,7 @@ func both[Event any](f, g func(Event)) func(Event) {
 
 // BatchReceived is a batch that the daemon has delivered.
 type BatchReceived struct {
-	// ShardID and Records say what it is.
-	ShardID            string
+	Shard
 	Records            int
 	Bytes              int64 // as WithMaxInFlight counts them
 	MillisBehindLatest int64 // processor.UnknownLag when the daemon does not know
@@ -69,16 +68,14 @@ type BatchReceived struct {
 
 // BatchFinished is a batch with every record finished.
 type BatchFinished struct {
-	// ShardID and Records say what it was.
-	ShardID  string
+	Shard
 	Records  int
 	Duration time.Duration // since it was delivered
 }
 
 // RecordFinished is a record that the handler has dealt with.
 type RecordFinished struct {
-	// ShardID and Position name the record.
-	ShardID  string
+	Shard
 	Position processor.Position
 	Attempts int           // 1 for a record that has not failed
 	Duration time.Duration // of the last attempt: for a batch handler, of the call that it was part of
@@ -86,8 +83,7 @@ type RecordFinished struct {
 
 // Retry is a failure that is followed by another attempt.
 type Retry struct {
-	// ShardID is where the records are from.
-	ShardID  string
+	Shard
 	Position processor.Position // of the first record that failed
 	Records  int                // that are tried again together
 	Attempts int                // failures so far of the first record; 0 for a batch that is halved
@@ -97,9 +93,8 @@ type Retry struct {
 
 // DeadLettered is a record that the sink has taken.
 type DeadLettered struct {
-	// ShardID and the following are as in the [DeadLetter].
-	ShardID  string
-	Position processor.Position
+	Shard
+	Position processor.Position // this and the following are as in the [DeadLetter]
 	Reason   Reason
 	Attempts int
 	Err      error // the last attempt's
@@ -107,8 +102,7 @@ type DeadLettered struct {
 
 // Checkpoint is a checkpoint that was made or tried.
 type Checkpoint struct {
-	// ShardID is the lease's shard.
-	ShardID  string
+	Shard
 	Position processor.Position // the zero Position: the end of the shard
 	Records  int                // finished since the last one that was made
 	Duration time.Duration
@@ -117,16 +111,14 @@ type Checkpoint struct {
 
 // InFlight is what is in work, counted as whole batches.
 type InFlight struct {
-	// ShardID and the following are what is held of one shard, in bytes of data.
-	ShardID string
+	Shard
 	Records int
-	Bytes   int64
+	Bytes   int64 // of data
 }
 
 // Hung is a call that does not return.
 type Hung struct {
-	// ShardID is the shard of the call.
-	ShardID  string
+	Shard
 	Position processor.Position // of the first record that is not finished in it
 	Elapsed  time.Duration
 }

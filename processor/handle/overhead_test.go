@@ -47,7 +47,7 @@ func layer(tb testing.TB, p *Processor) func([]processor.Record) error {
 		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	o := newOwner(p.settings, "shardId-000000000000", ctx, nil, func(error) {}, p.done)
+	o := newOwner(p.settings, Shard{ShardID: "shardId-000000000000", Key: "shardId-000000000000"}, ctx, nil, func(error) {}, p.done)
 	go o.loop()
 	tb.Cleanup(func() { cancel(); <-o.done })
 	return func(records []processor.Record) error {

@@ -17,13 +17,13 @@ import (
 // work send to it by these.
 type owner struct {
 	settings
-	shardID string
-	lease   context.Context // ends with it
-	notice  <-chan struct{} // of a stop
-	fail    func(error)     // ends the child
-	ctx     context.Context // the handlers'
-	cancel  context.CancelCauseFunc
-	halted  atomic.Bool // workers stop between two records
+	shard  Shard
+	lease  context.Context // ends with it
+	notice <-chan struct{} // of a stop
+	fail   func(error)     // ends the child
+	ctx    context.Context // the handlers'
+	cancel context.CancelCauseFunc
+	halted atomic.Bool // workers stop between two records
 
 	actions      chan action
 	answers      chan error // of the action in work, buffered
@@ -71,9 +71,9 @@ const (
 // How long the daemon may go on sending records after a stop was announced.
 const stopPatience = time.Minute
 
-func newOwner(s settings, shardID string, lease context.Context, notice <-chan struct{}, fail func(error), done chan struct{}) *owner {
+func newOwner(s settings, shard Shard, lease context.Context, notice <-chan struct{}, fail func(error), done chan struct{}) *owner {
 	o := &owner{
-		settings: s, shardID: shardID, lease: lease, notice: notice, fail: fail,
+		settings: s, shard: shard, lease: lease, notice: notice, fail: fail,
 		actions:      make(chan action),
 		answers:      make(chan error, 1),
 		jobs:         make(chan *job, s.workers),
@@ -84,8 +84,12 @@ func newOwner(s settings, shardID string, lease context.Context, notice <-chan s
 		active:       map[*job]struct{}{},
 		markTime:     time.Now(),
 	}
-	o.log = s.log.With("shardId", o.shardID)
-	o.ctx, o.cancel = context.WithCancelCause(context.WithValue(lease, shardKey{}, o.shardID))
+	o.log = s.log
+	if stream, _ := processor.SplitLeaseKey(shard.Key); stream != "" {
+		o.log = o.log.With("stream", stream)
+	}
+	o.log = o.log.With("shardId", shard.ShardID)
+	o.ctx, o.cancel = context.WithCancelCause(context.WithValue(lease, shardKey{}, &o.shard))
 	return o
 }
 
@@ -164,7 +168,7 @@ func (o *owner) begin(a action) {
 	}
 	now := time.Now()
 	if f := o.observer.BatchReceived; f != nil {
-		f(BatchReceived{ShardID: o.shardID, Records: len(a.records), Bytes: weight(a.records), MillisBehindLatest: a.lag})
+		f(BatchReceived{Shard: o.shard, Records: len(a.records), Bytes: weight(a.records), MillisBehindLatest: a.lag})
 	}
 	switch {
 	case len(a.records) == 0:
@@ -332,14 +336,14 @@ func (o *owner) finish(it *item) {
 		return
 	}
 	if f := o.observer.BatchFinished; f != nil {
-		f(BatchFinished{ShardID: o.shardID, Records: size, Duration: time.Since(received)})
+		f(BatchFinished{Shard: o.shard, Records: size, Duration: time.Since(received)})
 	}
 	o.inFlight()
 }
 
 func (o *owner) inFlight() {
 	if f := o.observer.InFlight; f != nil {
-		f(InFlight{ShardID: o.shardID, Records: o.flight.records, Bytes: o.flight.bytes})
+		f(InFlight{Shard: o.shard, Records: o.flight.records, Bytes: o.flight.bytes})
 	}
 }
 

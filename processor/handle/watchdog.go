@@ -23,12 +23,12 @@ func (o *owner) watch(j *job, now time.Time) {
 	j.dumped = true
 	position := j.items[j.watched].record().Position()
 	o.log.Error("a call does not return: all goroutines are dumped to standard error", "position", position, "elapsed", elapsed)
-	fmt.Fprintf(o.stderr, "handle: %s: the call at %v has not returned for %v; all goroutines:\n%s\n", o.shardID, position, elapsed, goroutines())
+	fmt.Fprintf(o.stderr, "handle: %s: the call at %v has not returned for %v; all goroutines:\n%s\n", o.shard.Key, position, elapsed, goroutines())
 	if f := o.observer.Hung; f != nil {
-		f(Hung{ShardID: o.shardID, Position: position, Elapsed: elapsed})
+		f(Hung{Shard: o.shard, Position: position, Elapsed: elapsed})
 	}
 	if o.then == EndChild {
-		o.fail(fmt.Errorf("handle: %s: the call at %v has not returned for %v, and the watchdog is to end the child", o.shardID, position, elapsed))
+		o.fail(fmt.Errorf("handle: %s: the call at %v has not returned for %v, and the watchdog is to end the child", o.shard.Key, position, elapsed))
 	}
 }
 

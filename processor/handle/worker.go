@@ -84,7 +84,7 @@ func (o *owner) eachOf(j *job) error {
 		if timed {
 			now := time.Now()
 			o.observer.RecordFinished(RecordFinished{
-				ShardID: o.shardID, Position: it.record().Position(), Attempts: it.attempt(), Duration: now.Sub(begin),
+				Shard: o.shard, Position: it.record().Position(), Attempts: it.attempt(), Duration: now.Sub(begin),
 			})
 			begin = time.Now()
 		}
@@ -113,7 +113,7 @@ func (o *owner) together(j *job) error {
 				continue
 			}
 			it := &j.items[i]
-			f(RecordFinished{ShardID: o.shardID, Position: it.record().Position(), Attempts: it.attempt(), Duration: took})
+			f(RecordFinished{Shard: o.shard, Position: it.record().Position(), Attempts: it.attempt(), Duration: took})
 		}
 	}
 	return err
@@ -158,8 +158,9 @@ func (o *owner) bury(it *item) (err error) {
 	defer recovered(&err)
 	r, t := it.record(), it.trouble
 	letter := DeadLetter{
-		ID:                          recordID(o.shardID, r.Position()),
-		ShardID:                     o.shardID,
+		ID:                          recordID(o.shard.Key, r.Position()),
+		Stream:                      o.shard.Stream,
+		ShardID:                     o.shard.ShardID,
 		SequenceNumber:              r.SequenceNumber,
 		SubSequenceNumber:           r.SubSequenceNumber,
 		PartitionKey:                r.PartitionKey,

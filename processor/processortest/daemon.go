@@ -49,7 +49,7 @@ func (s *Shard) Start(t testing.TB, p processor.RecordProcessor, opts ...process
 	stdout, out := io.Pipe()
 	d := s.daemon(t, stdin, stdout)
 	d.ended = make(chan struct{})
-	opts = append([]processor.Option{processor.WithStopNotice(d.stopping)}, opts...)
+	opts = append([]processor.Option{processor.WithStopNotice(d.stopping), processor.WithLease(s.Stream, s.Key)}, opts...)
 	go func() {
 		defer close(d.ended)
 		d.err = processor.Run(context.Background(), p, in, out, opts...)
@@ -73,7 +73,8 @@ func (s *Shard) Start(t testing.TB, p processor.RecordProcessor, opts ...process
 
 // Connect returns the daemon of a processor that runs elsewhere, such as a
 // process that was started with pipes as its standard input and output. The end
-// of the test closes stdin; the rest is the caller's.
+// of the test closes stdin; the rest is the caller's, the environment variables of
+// processor.Main that say what Stream and Key are among it.
 func (s *Shard) Connect(t testing.TB, stdin io.WriteCloser, stdout io.Reader) *Daemon {
 	t.Helper()
 	d := s.daemon(t, stdin, stdout)

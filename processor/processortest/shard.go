@@ -19,6 +19,9 @@ type Shard struct {
 	// ID is the shard's ID, shardId-000000000000 when left empty. It must not
 	// change once a processor was started.
 	ID string
+	// Stream is the name of its stream, and Key the key of its lease, as in
+	// processor.Lease. They may be left empty. They must not change either.
+	Stream, Key string
 
 	mu          sync.Mutex
 	records     []processor.Record

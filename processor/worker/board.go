@@ -40,10 +40,11 @@ type board struct {
 	mu      sync.Mutex        // is locked before an entry's
 	about   Status            // what concerns no shard
 	daemons int               // that were started in this Run
-	entries map[string]*entry // by lease key, which is the shard's ID in a worker of one stream
+	stream  string            // the name of the only one; empty if there are several
+	entries map[string]*entry // by lease key
 	held    []string          // the lease keys that KCL told last
 	errors  []Error           // newest first
-	// failing has the times of the failures within failsWithin, oldest first.
+	// failing has, by lease key, the times of the failures within failsWithin, oldest first.
 	// They outlast the shard's entry, for a shard that fails may be away long.
 	failing map[string][]time.Time
 }
@@ -67,12 +68,21 @@ func (b *board) clear() {
 }
 
 // identify says what the worker is.
-func (b *board) identify(application, stream, region, workerID string) {
+func (b *board) identify(application string, streams []string, region, workerID string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	valid := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") } // labels must be
-	b.about.Application, b.about.Stream = valid(application), valid(stream)
+	b.about.Application = valid(application)
 	b.about.Region, b.about.WorkerID = valid(region), valid(workerID)
+	b.about.Streams = make([]string, len(streams))
+	for i, s := range streams {
+		b.about.Streams[i] = valid(s)
+	}
+	b.stream = ""
+	if len(streams) == 1 { // of an ARN the name
+		b.stream = b.about.Streams[0]
+		b.stream = b.stream[strings.LastIndexByte(b.stream, '/')+1:]
+	}
 }
 
 // begun says that Run has begun, and forgets the Run before.
@@ -151,7 +161,7 @@ func (b *board) blocked(key string, blocked bool) {
 func (b *board) problem(key, operation string, causes []engine.Cause) Problem {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	text, advice := explain(operation, b.about.Application, causes)
+	text, advice := explain(operation, b.about, causes)
 	b.list(key, "", errors.New(text))
 	return b.entry(key).problem(b.now(), operation, text, advice)
 }
@@ -182,23 +192,34 @@ func (b *board) setDaemon(state DaemonState) {
 	}
 }
 
-// failed lists an error; shardID is empty for what concerns the daemon. It is
-// not counted as a failure of the shard's processor.
-func (b *board) failed(shardID string, err error) {
+// failed lists an error; key is empty for what concerns the daemon. It is not
+// counted as a failure of the shard's processor.
+func (b *board) failed(key string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.list(shardID, "", err)
+	b.list(key, "", err)
+}
+
+// shardOf returns the stream, as Shard has it, and the ID of a lease's shard. In a
+// worker of one stream the key says nothing of it.
+func (b *board) shardOf(key string) (stream, shardID string) {
+	stream, shardID = processor.SplitLeaseKey(key)
+	if shardID != "" {
+		stream = cmp.Or(stream, b.stream)
+	}
+	return stream, shardID
 }
 
 // list puts an error on top of the others. The one before it from the same
 // shard, if it is the same, is taken up in it: shards that fail by turns must
 // not push everything else out.
-func (b *board) list(shardID, what string, err error) {
+func (b *board) list(key, what string, err error) {
 	if err == nil {
 		return
 	}
-	e := Error{Time: b.now(), ShardID: shardID, Text: cut(what+err.Error(), maxErrorText), Times: 1}
-	i := slices.IndexFunc(b.errors, func(e Error) bool { return e.ShardID == shardID })
+	stream, shardID := b.shardOf(key)
+	e := Error{Time: b.now(), Stream: stream, ShardID: shardID, Text: cut(what+err.Error(), maxErrorText), Times: 1}
+	i := slices.IndexFunc(b.errors, func(e Error) bool { return e.Stream == stream && e.ShardID == shardID })
 	switch {
 	case i >= 0 && b.errors[i].Text == e.Text:
 		e.Times += b.errors[i].Times
@@ -224,56 +245,58 @@ func cut(text string, limit int) string {
 
 // failures returns how often processors of a shard have failed within the last
 // hour, as far as to 100.
-func (b *board) failures(shardID string) int {
+func (b *board) failures(key string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.prune()
-	return len(b.failing[shardID])
+	return len(b.failing[key])
 }
 
 // prune drops what is too old.
 func (b *board) prune() {
 	now := b.now()
-	for id, times := range b.failing {
+	for key, times := range b.failing {
 		times = slices.DeleteFunc(times, func(t time.Time) bool { return now.Sub(t) > failsWithin })
 		if len(times) == 0 {
-			delete(b.failing, id)
+			delete(b.failing, key)
 		} else {
-			b.failing[id] = times
+			b.failing[key] = times
 		}
 	}
-	for id, e := range b.entries {
+	for key, e := range b.entries {
 		if e.leftBefore(now.Add(-listedFor)) {
-			delete(b.entries, id)
-			b.batches.DeleteLabelValues(id)
-			b.records.DeleteLabelValues(id)
+			delete(b.entries, key)
+			b.batches.DeleteLabelValues(e.shard.Stream, e.shard.ShardID)
+			b.records.DeleteLabelValues(e.shard.Stream, e.shard.ShardID)
 		}
 	}
 }
 
 // shard begins a conversation. The counters of an earlier one about the same
 // shard go on.
-func (b *board) shard(shardID string) *shardBoard {
+func (b *board) shard(key string) *shardBoard {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.prune()
-	s := &shardBoard{board: b, entry: b.entry(shardID)}
+	s := &shardBoard{board: b, entry: b.entry(key)}
 	s.entry.begin(s, b.now())
 	return s
 }
 
 // entry returns that of a shard, made if there is none.
-func (b *board) entry(shardID string) *entry {
-	e := b.entries[shardID]
+func (b *board) entry(key string) *entry {
+	e := b.entries[key]
 	if e == nil {
 		now := b.now()
+		stream, shardID := b.shardOf(key)
 		e = &entry{
-			batches: b.batches.WithLabelValues(shardID),
-			records: b.records.WithLabelValues(shardID),
-			shard:   Shard{ShardID: shardID, State: ShardStarting, Since: now, MillisBehindLatest: processor.UnknownLag},
+			key:     key,
+			batches: b.batches.WithLabelValues(stream, shardID),
+			records: b.records.WithLabelValues(stream, shardID),
+			shard:   Shard{Stream: stream, ShardID: shardID, State: ShardStarting, Since: now, MillisBehindLatest: processor.UnknownLag},
 		}
 		e.history.begin(now)
-		b.entries[shardID] = e
+		b.entries[key] = e
 	}
 	return e
 }
@@ -284,14 +307,15 @@ func (b *board) status() Status {
 	b.prune()
 	s := b.about
 	s.Now = b.now()
+	s.Streams = append([]string{}, s.Streams...)
 	s.Errors = slices.Clone(b.errors)
 	if s.Errors == nil {
 		s.Errors = []Error{}
 	}
 	s.Shards = make([]Shard, 0, len(b.entries))
-	for id, e := range b.entries {
+	for key, e := range b.entries {
 		shard := e.status(s.Now)
-		shard.FailsRepeatedly = len(b.failing[id]) >= failsOften
+		shard.FailsRepeatedly = len(b.failing[key]) >= failsOften
 		s.Shards = append(s.Shards, shard)
 	}
 	slices.SortFunc(s.Shards, func(x, y Shard) int {
@@ -301,13 +325,14 @@ func (b *board) status() Status {
 		case !x.Left.IsZero() && y.Left.IsZero():
 			return 1
 		}
-		return cmp.Compare(x.ShardID, y.ShardID)
+		return cmp.Or(cmp.Compare(x.Stream, y.Stream), cmp.Compare(x.ShardID, y.ShardID))
 	})
 	return s
 }
 
 // An entry is what the board has of a shard, over all its conversations.
 type entry struct {
+	key              string // of the lease
 	batches, records prometheus.Observer
 
 	mu      sync.Mutex
@@ -533,16 +558,16 @@ func (s *shardBoard) failed(err error) {
 	b := s.board
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	id := s.entry.shard.ShardID
-	times := append(b.failing[id], b.now())
-	b.failing[id] = times[max(0, len(times)-maxFailures):]
-	b.list(id, "", err)
+	key := s.entry.key
+	times := append(b.failing[key], b.now())
+	b.failing[key] = times[max(0, len(times)-maxFailures):]
+	b.list(key, "", err)
 }
 
 func (s *shardBoard) list(what string, err error) {
 	s.board.mu.Lock()
 	defer s.board.mu.Unlock()
-	s.board.list(s.entry.shard.ShardID, what, err)
+	s.board.list(s.entry.key, what, err)
 }
 
 // left ends the conversation and nothing follows; what the board has of the shard

@@ -25,7 +25,7 @@ func (c *clock) seconds(s time.Duration) { c.pass(s * time.Second) }
 func testBoard() (*board, *clock) {
 	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	b := newBoard(c.now)
-	b.identify("app", "stream", "us-east-1", "worker-1")
+	b.identify("app", []string{"stream"}, "us-east-1", "worker-1")
 	b.begun()
 	return b, c
 }
@@ -53,7 +53,7 @@ func one(t *testing.T, b *board) Shard {
 func TestBoardOfTheDaemon(t *testing.T) {
 	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	b := newBoard(c.now)
-	b.identify("app", "stream", "us-east-1", "worker-1")
+	b.identify("app", []string{"stream"}, "us-east-1", "worker-1")
 	steps := []struct {
 		do   func()
 		want string // state, age, PID, restarts, errors
@@ -83,7 +83,7 @@ func TestBoardOfTheDaemon(t *testing.T) {
 		} else if i != len(steps)-1 {
 			check(t, fmt.Sprint("since of step ", i), s.Daemon.Since, before.Daemon.Since)
 		}
-		check(t, "worker", s.Application+" "+s.Stream+" "+s.Region+" "+s.WorkerID, "app stream us-east-1 worker-1")
+		check(t, "worker", s.Application+" "+s.Streams[0]+" "+s.Region+" "+s.WorkerID, "app stream us-east-1 worker-1")
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
@@ -14,8 +16,8 @@ import (
 )
 
 // Config says what a worker reads and how it runs the daemon. Application and
-// one of Stream and StreamARN are required, here or in PropertiesFile; all else
-// may be left out.
+// either Stream or Streams are required, here or in PropertiesFile; all else may be
+// left out.
 //
 // A field with a property's name behind it (in brackets) sets that property of
 // the daemon, has its meaning, and stands above Properties, which stands above
@@ -29,13 +31,28 @@ type Config struct {
 	// that report less often than it for dead.
 	PropertiesFile string
 
-	// Stream is the name of the stream (streamName).
+	// Stream is the name of the stream (streamName), or its ARN (streams). A name
+	// is that of a stream of the worker's own account. With an ARN every call has
+	// the ARN, so that a stream of another account is read and never one with the
+	// same name at home. Its account must allow that by the stream's resource
+	// policy, and by the policy of the key that encrypts it, if there is one; with
+	// FanOut see ConsumerARN. kcl-infra iam-policy prints what is needed.
 	Stream string
-	// StreamARN is its ARN (streamArn), in the place of Stream, for a stream
-	// of another account.
-	StreamARN string
+	// Streams are several streams, in the place of Stream (streams). All of them are
+	// in Region; each may be of another account. One alone is as Stream is. With two
+	// or more each lease's key has the stream in it: see [ShardInfo].
+	//
+	// A stream is added by a rolling restart of the workers: those that do not have
+	// it yet may be dealt its leases, keep them unread, and say so in the log, until
+	// they are restarted too. A stream that is removed is no longer read; its leases
+	// with their checkpoints stay in the table, for the day on which it is added
+	// again. From one stream to several, or back, the leases cannot be taken along:
+	// Run refuses the table of the other kind, before anything is read. Give the
+	// application a new name then, and InitialPosition a time at which the old one
+	// was still at work.
+	Streams []Stream
 	// Application is the name of the application (applicationName) and of its
-	// lease table: workers with the same name share the stream.
+	// lease table: workers with the same name share the streams.
 	Application string
 	// Region is that of the stream and the tables, such as us-east-1
 	// (regionName). If empty, AWS_REGION and what else the AWS SDK looks at
@@ -50,7 +67,7 @@ type Config struct {
 	// (initialPositionInStream). The daemon's default is Latest, which skips
 	// what is there already, at every start until the first checkpoint of the
 	// shard: what comes between a start and the next is not read when nothing was
-	// checkpointed in the first.
+	// checkpointed in the first. Streams may each have another.
 	InitialPosition InitialPosition
 	// InitialTimestamp is the time for AtTimestamp, in whole seconds
 	// (initialPositionInStreamExtended).
@@ -62,7 +79,9 @@ type Config struct {
 	// ConsumerName is the name of the enhanced fan-out consumer, registered
 	// when it is not there (fanoutConfig.consumerName). Default: Application.
 	ConsumerName string
-	// ConsumerARN is that of one which exists (fanoutConfig.consumerArn).
+	// ConsumerARN is that of one which exists (fanoutConfig.consumerArn), for the one
+	// stream that is read. A stream of another account needs it where that account
+	// does not allow to register one; with several streams see [Stream].
 	ConsumerARN string
 	// MaxRecords is the most records of a batch with Polling, 1 to 10,000
 	// (maxRecords). Default: 10,000.
@@ -166,6 +185,20 @@ type Config struct {
 	Options []processor.Option
 }
 
+// A Stream is one of [Config.Streams], with what differs for it.
+type Stream struct {
+	// Stream is its name, for a stream of the worker's own account, or its ARN.
+	Stream string
+	// InitialPosition is where its shards start that have no checkpoint. Default:
+	// that of Config. InitialTimestamp is the time for AtTimestamp, in whole seconds.
+	InitialPosition  InitialPosition
+	InitialTimestamp time.Time
+	// ConsumerARN is that of a fan-out consumer of this stream that exists, for
+	// FanOut. Default: one with the name of Config.ConsumerName is found or
+	// registered, which an account that is not the worker's must allow.
+	ConsumerARN string
+}
+
 // InitialPosition is where a shard without a checkpoint starts.
 type InitialPosition string
 
@@ -237,8 +270,16 @@ func (c *Config) properties() map[string]string {
 			all[name] = strconv.FormatInt(int64(d/unit), 10)
 		}
 	}
-	text("streamName", c.Stream)
-	text("streamArn", c.StreamARN)
+	if streams := c.streams(); streams != nil {
+		for _, name := range streamProperties {
+			delete(all, name)
+		}
+		if one := streams[0]; len(streams) == 1 && one == (bootstrap.Stream{Stream: one.Stream}) && !strings.HasPrefix(one.Stream, "arn:") {
+			all["streamName"] = one.Stream
+		} else {
+			all["streams"] = bootstrap.FormatStreams(streams)
+		}
+	}
 	text("applicationName", c.Application)
 	text("regionName", c.Region)
 	text("AwsCredentialsProvider", c.CredentialsProvider)
@@ -267,6 +308,22 @@ func (c *Config) properties() map[string]string {
 	return all
 }
 
+// streamProperties are those of which one says what is read.
+var streamProperties = []string{"streamName", "streamArn", "streams"}
+
+// streams returns what the fields say; nil for nothing.
+func (c *Config) streams() (all []bootstrap.Stream) {
+	if c.Stream != "" {
+		return []bootstrap.Stream{{Stream: c.Stream}}
+	}
+	for _, s := range c.Streams {
+		all = append(all, bootstrap.Stream{
+			Stream: s.Stream, InitialPosition: string(s.InitialPosition), InitialTimestamp: s.InitialTimestamp, ConsumerARN: s.ConsumerARN,
+		})
+	}
+	return all
+}
+
 // defaults adds what holds where neither the fields nor the file say anything.
 func (c *Config) defaults(all map[string]string, inFile func(name string) bool) {
 	set := func(name, value string, others ...string) bool {
@@ -279,6 +336,15 @@ func (c *Config) defaults(all map[string]string, inFile func(name string) bool) 
 			all[name] = value
 		}
 		return value != ""
+	}
+	// What is said of the streams here stands above all that the file says of them.
+	here := func(name string) bool { _, ok := all[name]; return ok }
+	if slices.ContainsFunc(streamProperties, here) {
+		for _, name := range streamProperties {
+			if !here(name) && inFile(name) {
+				all[name] = ""
+			}
+		}
 	}
 	set("AwsCredentialsProvider", "DefaultCredentialsProvider", "awsCredentialsProvider", "kinesisCredentialsProvider.class")
 	set("kinesisEndpoint", os.Getenv("AWS_ENDPOINT_URL_KINESIS"), "kinesisClient.endpointOverride")
@@ -312,12 +378,15 @@ func (c *Config) validate() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("Config."+format, args...)) }
 	if c.PropertiesFile == "" {
-		if c.Stream == "" && c.StreamARN == "" && c.Properties["streamName"] == "" && c.Properties["streamArn"] == "" {
-			wrong("Stream is empty: name the stream to read, or a PropertiesFile")
+		if c.streams() == nil && !slices.ContainsFunc(streamProperties, func(name string) bool { return c.Properties[name] != "" }) {
+			wrong("Stream is empty: name the stream to read, or several in Streams, or a PropertiesFile")
 		}
 		if c.Application == "" && c.Properties["applicationName"] == "" {
 			wrong("Application is empty: name the application, whose workers share the stream")
 		}
+	}
+	if c.Stream != "" && len(c.Streams) > 0 {
+		wrong("Stream and Streams are both set: Stream is for one stream alone")
 	}
 	if c.WorkerID != "" && c.StateDir != "" {
 		wrong("WorkerID and StateDir are both set: StateDir is for a worker ID that is claimed")

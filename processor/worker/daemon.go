@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
+	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
 // A daemonRun is one Java with KCL, from its start to its end.
@@ -105,11 +106,11 @@ func (run *daemonRun) event(e engine.Event) {
 	case engine.ShardError:
 		problem := w.board.problem(e.LeaseKey, e.Operation, e.Causes)
 		if problem.Times == 1 {
-			w.log.Warn("a shard cannot be read", "shardId", e.LeaseKey, "error", problem.Text, "advice", problem.Advice)
+			w.logShard(slog.LevelWarn, e.LeaseKey, "a shard cannot be read", "error", problem.Text, "advice", problem.Advice)
 		}
 	case engine.Recovered:
 		if w.board.recovered(e.LeaseKey) {
-			w.log.Info("the shard is read again", "shardId", e.LeaseKey)
+			w.logShard(slog.LevelInfo, e.LeaseKey, "the shard is read again")
 		}
 	case engine.LeaseBroken:
 		run.broken(e)
@@ -129,7 +130,7 @@ func (run *daemonRun) broken(e engine.LeaseBroken) {
 		return // it was this side that ended it
 	}
 	w.board.failed(e.LeaseKey, errors.New("KCL's conversation about the shard broke off: "+e.Reason))
-	w.log.Warn("KCL's conversation about a shard broke off: it is read again from its last checkpoint", "shardId", e.LeaseKey, "reason", e.Reason)
+	w.logShard(slog.LevelWarn, e.LeaseKey, "KCL's conversation about a shard broke off: it is read again from its last checkpoint", "reason", e.Reason)
 	if !ok {
 		time.AfterFunc(minRestartDelay, func() { run.engine.Read(e.LeaseKey) })
 	}
@@ -156,9 +157,9 @@ func ownLevel(level slog.Level) slog.Level {
 
 // logDaemon logs a record of KCL's log.
 func (w *Worker) logDaemon(r engine.LogRecord) {
-	attrs := []slog.Attr{slog.String("logger", r.Logger)}
+	attrs := []any{"logger", r.Logger}
 	if r.LeaseKey != "" {
-		attrs = append(attrs, slog.String("shardId", r.LeaseKey))
+		attrs = append(attrs, shardAttrs(r.LeaseKey)...)
 	}
 	if len(r.Causes) > 0 {
 		causes := make([]string, len(r.Causes))
@@ -168,10 +169,25 @@ func (w *Worker) logDaemon(r engine.LogRecord) {
 				causes[i] += ": " + c.Message
 			}
 		}
-		attrs = append(attrs, slog.String("causes", strings.Join(causes, "; caused by ")))
+		attrs = append(attrs, "causes", strings.Join(causes, "; caused by "))
 	}
 	if r.Dropped > 0 {
-		attrs = append(attrs, slog.Int("dropped", r.Dropped))
+		attrs = append(attrs, "dropped", r.Dropped)
 	}
-	w.log.LogAttrs(context.Background(), ownLevel(r.Level), r.Message, attrs...)
+	w.log.Log(context.Background(), ownLevel(r.Level), r.Message, attrs...)
+}
+
+// logShard logs what is of one shard.
+func (w *Worker) logShard(level slog.Level, key, message string, attrs ...any) {
+	w.log.Log(context.Background(), level, message, append(shardAttrs(key), attrs...)...)
+}
+
+// shardAttrs are the attributes that name a shard; in a worker of several streams
+// the stream is among them.
+func shardAttrs(key string) []any {
+	stream, shardID := processor.SplitLeaseKey(key)
+	if stream == "" {
+		return []any{"shardId", shardID}
+	}
+	return []any{"stream", stream, "shardId", shardID}
 }

@@ -49,6 +49,10 @@
 //     Config.Restart (TestNeverTwoProcessorsOfAShard, TestWorkersDaemonIsKilled in
 //     tools/e2e). One in which KCL has never been ready is not: what is wrong with
 //     its start is Run's error (TestFirstStartFails).
+//   - Shards of several streams that have one ID are kept apart, in whatever is told
+//     of them too (TestStreamsDoNotMix, TestBoardOfSeveralStreams). What is said of
+//     the streams here puts out of force what a properties file says
+//     (TestPropertiesOfStreams).
 //   - What keeps KCL from reading a shard is shown, with what to do
 //     (TestProblemsAreShown).
 //   - No processor is told of the end of a shard that is open, and what is not read

@@ -87,7 +87,7 @@ func (s Status) unread() string {
 	text := ""
 	for _, shard := range s.Shards {
 		if shard.Left.IsZero() && shard.Problem != nil {
-			text += "; " + shard.ShardID + " cannot be read: " + shard.Problem.Text
+			text += "; " + s.name(shard.Stream, shard.ShardID) + " cannot be read: " + shard.Problem.Text
 		}
 	}
 	return text
@@ -103,9 +103,9 @@ func (s Status) unready() string {
 			switch {
 			case !shard.Left.IsZero():
 			case shard.State == ShardHung:
-				all = append(all, shard.ShardID+" is not read: its processor does not return")
+				all = append(all, s.name(shard.Stream, shard.ShardID)+" is not read: its processor does not return")
 			case shard.FailsRepeatedly:
-				all = append(all, shard.ShardID+" fails again and again")
+				all = append(all, s.name(shard.Stream, shard.ShardID)+" fails again and again")
 			}
 		}
 		return strings.Join(all, "; ")

@@ -77,7 +77,7 @@ func TestHandlerServesTheStatus(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err)
 	}
-	check(t, "stream, shards, errors", words(got.Stream, len(got.Shards), len(got.Errors)), "stream 3 5")
+	check(t, "stream, shards, errors", words(got.Streams, len(got.Shards), len(got.Errors)), "[stream] 3 5")
 }
 
 func TestReadiness(t *testing.T) {
@@ -116,7 +116,7 @@ func TestHandlerBelowAPath(t *testing.T) {
 	mux.Handle("/other/", http.StripPrefix("/other/", newHandler(b)))
 	mux.Handle("/exact", http.StripPrefix("/exact", newHandler(b)))
 	for _, target := range []string{"/kcl/", "/other/"} {
-		for page, part := range map[string]string{"": "<h1>stream</h1>", "metrics": "kcl_daemon_up 1", "status.json": `"stream": "stream"`, "readyz": "ready"} {
+		for page, part := range map[string]string{"": "<h1>stream</h1>", "metrics": "kcl_daemon_up 1", "status.json": `"streams": [`, "readyz": "ready"} {
 			status, _, body := request(t, mux, "GET", target+page)
 			if status != 200 || !strings.Contains(body, part) {
 				t.Errorf("%s%s: status %d, %q is not in %q", target, page, status, part, body)
@@ -165,7 +165,7 @@ func TestPolicyAllowsThePage(t *testing.T) {
 func TestPageEscapes(t *testing.T) {
 	b, _ := testBoard()
 	evil := `"><script>alert(1)</script>`
-	b.identify(evil, evil, evil, evil)
+	b.identify(evil, []string{evil, evil}, evil, evil)
 	s := b.shard(evil)
 	s.checkpoint(processor.Position{SequenceNumber: evil}, nil)
 	s.failed(errors.New(evil))

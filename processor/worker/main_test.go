@@ -158,20 +158,28 @@ func (j *fakeJava) end() {
 // A conversation is that about a shard.
 type conversation struct {
 	java  *fakeJava
+	key   string
 	shard string
 	conn  net.Conn
 	in    *bufio.Reader
 	out   *protocol.Writer
 }
 
-func (j *fakeJava) converse(shard string) *conversation {
+// converse begins a conversation about a lease. In an application of several
+// streams its key has the stream.
+func (j *fakeJava) converse(key string) *conversation {
 	j.mu.Lock()
 	j.begun++
 	number := j.begun
 	j.mu.Unlock()
-	j.tells(fmt.Sprint("conversation ", number, " ", shard))
-	c := &conversation{java: j, shard: shard}
-	c.conn = j.dial(map[string]any{"connection": "lease", "lease": number, "leaseKey": shard, "shardId": shard, "stream": "stream"})
+	j.tells(fmt.Sprint("conversation ", number, " ", key))
+	hello := map[string]any{"connection": "lease", "lease": number, "leaseKey": key, "shardId": key, "stream": "stream"}
+	if parts := strings.Split(key, ":"); len(parts) == 4 {
+		hello["shardId"], hello["stream"] = parts[3], parts[1]
+		hello["streamArn"] = "arn:aws:kinesis:us-east-1:" + parts[0] + ":stream/" + parts[1]
+	}
+	c := &conversation{java: j, key: key, shard: hello["shardId"].(string)}
+	c.conn = j.dial(hello)
 	c.in, c.out = bufio.NewReader(c.conn), protocol.NewWriter(c.conn)
 	return c
 }
@@ -188,7 +196,7 @@ func (c *conversation) do(m protocol.Message) bool {
 		case err != nil:
 			return false
 		case strings.Contains(line, `"checkpoint"`):
-			c.java.tells("checkpoint " + c.shard)
+			c.java.tells("checkpoint " + c.key)
 			c.out.Write(protocol.Checkpoint{Position: processor.Position{SequenceNumber: "1"}})
 		case strings.Contains(line, `"status"`):
 			return true
@@ -200,11 +208,16 @@ func (c *conversation) initialize() bool {
 	return c.do(protocol.Initialize{ShardID: c.shard, Position: processor.Position{SequenceNumber: protocol.TrimHorizon}})
 }
 
+// batch returns one whose record has the lease's key for data.
+func (c *conversation) batch() protocol.ProcessRecords {
+	return protocol.ProcessRecords{Records: []processor.Record{{Data: []byte(c.key), SequenceNumber: "1"}}}
+}
+
 var batch = protocol.ProcessRecords{Records: []processor.Record{{Data: []byte("data"), SequenceNumber: "1"}}, MillisBehindLatest: 7}
 
 // lose ends a lease as KCL does.
 func (c *conversation) lose() {
-	c.java.tells("lose " + c.shard)
+	c.java.tells("lose " + c.key)
 	if c.do(protocol.ShutdownRequested{}) {
 		c.do(protocol.LeaseLost{})
 	}
@@ -213,10 +226,10 @@ func (c *conversation) lose() {
 
 // serve serves a shard until the stop, over again when a conversation has failed
 // and the shard is to be read.
-func (j *fakeJava) serve(shard string) {
+func (j *fakeJava) serve(key string) {
 	for {
-		c := j.converse(shard)
-		for ok := c.initialize(); ok; ok = c.do(batch) {
+		c := j.converse(key)
+		for ok := c.initialize(); ok; ok = c.do(c.batch()) {
 			select {
 			case <-j.stop:
 				c.lose()
@@ -228,16 +241,16 @@ func (j *fakeJava) serve(shard string) {
 		select {
 		case <-j.stop:
 			return
-		case <-j.again(shard):
+		case <-j.again(key):
 		}
 	}
 }
 
 // serveAll serves shards until the stop, and ends.
-func (j *fakeJava) serveAll(shards ...string) {
+func (j *fakeJava) serveAll(keys ...string) {
 	var all sync.WaitGroup
-	for _, shard := range shards {
-		all.Go(func() { j.serve(shard) })
+	for _, key := range keys {
+		all.Go(func() { j.serve(key) })
 	}
 	<-j.stop
 	all.Wait()
@@ -256,6 +269,15 @@ func awaitFile(name string) {
 	}
 }
 
+// keysOfStreams are of four streams whose shards have the same IDs, and three of
+// which have the same name.
+var keysOfStreams = func() (keys []string) {
+	for _, stream := range []string{"111122223333:orders:1700", "111122223333:orders:1800", "444455556666:orders:1700", "111122223333:bills:1700"} {
+		keys = append(keys, stream+":shard-0", stream+":shard-1")
+	}
+	return keys
+}()
+
 // javas are those of the tests.
 var javas = map[string]func(*fakeJava){
 	// dies before it is ready.
@@ -268,6 +290,14 @@ var javas = map[string]func(*fakeJava){
 		j.begin()
 		j.send(`{"event":"leases","leaseKeys":["shard-0","shard-1"]}`)
 		j.serveAll("shard-0", "shard-1")
+	},
+	// serves several streams until it is asked to stop.
+	"serves streams": func(j *fakeJava) {
+		j.begin()
+		keys, err := json.Marshal(keysOfStreams)
+		must(err)
+		j.send(`{"event":"leases","leaseKeys":` + string(keys) + `}`)
+		j.serveAll(keysOfStreams...)
 	},
 	// stops, but not completely.
 	"stops badly": func(j *fakeJava) {

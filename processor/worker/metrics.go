@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -9,6 +11,7 @@ import (
 
 const (
 	metricPrefix = "kcl_"
+	streamLabel  = "stream"
 	shardLabel   = "shard"
 )
 
@@ -36,7 +39,7 @@ func newBatchDurations() *prometheus.HistogramVec {
 		Name:    metricPrefix + "shard_batch_duration_seconds",
 		Help:    "Time from the delivery of a batch until every record of it was finished.",
 		Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 60, 300},
-	}, []string{shardLabel})
+	}, []string{streamLabel, shardLabel})
 }
 
 func newRecordDurations() *prometheus.HistogramVec {
@@ -44,7 +47,7 @@ func newRecordDurations() *prometheus.HistogramVec {
 		Name:    metricPrefix + "shard_record_duration_seconds",
 		Help:    "Time of a handler's last attempt at a record; for a batch handler, of the call that it was part of. Processors of package handle alone.",
 		Buckets: []float64{.0001, .001, .005, .025, .1, .5, 2.5, 10, 60},
-	}, []string{shardLabel})
+	}, []string{streamLabel, shardLabel})
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -53,8 +56,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	infoDesc = desc("worker_info",
-		"Always 1; the labels say which worker of which application reads what.",
-		"application", "stream", "region", "worker")
+		"Always 1; the labels say which worker of which application reads what; several streams are parted by commas.",
+		"application", "streams", "region", "worker")
 	startDesc = desc("worker_start_time_seconds",
 		"When Run began, in seconds since 1970.")
 	upDesc = desc("daemon_up",
@@ -66,43 +69,43 @@ var (
 
 	lagDesc = desc("shard_millis_behind_latest",
 		"How far the last batch was behind the tip of the shard, in milliseconds, as Kinesis says it; absent while it is not known.",
-		shardLabel)
+		streamLabel, shardLabel)
 	recordsDesc = desc("shard_records_total",
 		"Records delivered by the daemon.",
-		shardLabel)
+		streamLabel, shardLabel)
 	bytesDesc = desc("shard_bytes_total",
 		"Bytes of the data of the records delivered by the daemon.",
-		shardLabel)
+		streamLabel, shardLabel)
 	inFlightDesc = desc("shard_in_flight_records",
 		"Records delivered and not finished.",
-		shardLabel)
+		streamLabel, shardLabel)
 	checkpointAgeDesc = desc("shard_checkpoint_age_seconds",
 		"Time since the last checkpoint; absent before the first.",
-		shardLabel)
+		streamLabel, shardLabel)
 	retriesDesc = desc("shard_retries_total",
 		"Records that failed and were to be tried again, each time anew. Processors of package handle alone.",
-		shardLabel)
+		streamLabel, shardLabel)
 	deadLettersDesc = desc("shard_dead_letters_total",
 		"Records that the dead-letter sink took. Processors of package handle alone.",
-		shardLabel)
+		streamLabel, shardLabel)
 	failuresDesc = desc("shard_failures_total",
 		"Processors that failed.",
-		shardLabel)
+		streamLabel, shardLabel)
 	failsRepeatedlyDesc = desc("shard_fails_repeatedly",
 		"1 for a shard whose processors failed 3 times or more within the last hour.",
-		shardLabel)
+		streamLabel, shardLabel)
 	takenDesc = desc("shard_leases_taken_total",
 		"Times that this worker got the shard's lease.",
-		shardLabel)
+		streamLabel, shardLabel)
 	lostDesc = desc("shard_leases_lost_total",
 		"Times that this worker lost the shard's lease to another, or let it run out; not at a stop.",
-		shardLabel)
+		streamLabel, shardLabel)
 	errorsDesc = desc("shard_errors_total",
 		"What KCL could not do for the shard, by its operation; told once in 5 s at most.",
-		shardLabel, "operation")
+		streamLabel, shardLabel, "operation")
 	stateDesc = desc("shard_state",
 		"1 for the state that the shard is in, 0 for the others.",
-		shardLabel, "state")
+		streamLabel, shardLabel, "state")
 
 	descs = []*prometheus.Desc{
 		infoDesc, startDesc, upDesc, readyDesc, restartsDesc,
@@ -130,7 +133,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
 	}
-	gauge(infoDesc, 1, s.Application, s.Stream, s.Region, s.WorkerID)
+	gauge(infoDesc, 1, s.Application, strings.Join(s.Streams, ","), s.Region, s.WorkerID)
 	if !s.Started.IsZero() {
 		gauge(startDesc, float64(s.Started.UnixMilli())/1000)
 	}
@@ -138,29 +141,29 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	gauge(readyDesc, number(s.Daemon.State == DaemonReady))
 	counter(restartsDesc, float64(s.Daemon.Restarts))
 	for _, shard := range s.Shards {
-		id := shard.ShardID
+		stream, id := shard.Stream, shard.ShardID
 		if shard.Left.IsZero() {
 			if shard.MillisBehindLatest != processor.UnknownLag {
-				gauge(lagDesc, float64(shard.MillisBehindLatest), id)
+				gauge(lagDesc, float64(shard.MillisBehindLatest), stream, id)
 			}
 			if !shard.CheckpointTime.IsZero() {
-				gauge(checkpointAgeDesc, s.Now.Sub(shard.CheckpointTime).Seconds(), id)
+				gauge(checkpointAgeDesc, s.Now.Sub(shard.CheckpointTime).Seconds(), stream, id)
 			}
-			gauge(inFlightDesc, float64(shard.InFlight), id)
+			gauge(inFlightDesc, float64(shard.InFlight), stream, id)
 		}
-		counter(recordsDesc, float64(shard.Records), id)
-		counter(bytesDesc, float64(shard.Bytes), id)
-		counter(retriesDesc, float64(shard.Retries), id)
-		counter(deadLettersDesc, float64(shard.DeadLetters), id)
-		counter(failuresDesc, float64(shard.Failures), id)
-		gauge(failsRepeatedlyDesc, number(shard.FailsRepeatedly), id)
-		counter(takenDesc, float64(shard.LeasesTaken), id)
-		counter(lostDesc, float64(shard.LeasesLost), id)
+		counter(recordsDesc, float64(shard.Records), stream, id)
+		counter(bytesDesc, float64(shard.Bytes), stream, id)
+		counter(retriesDesc, float64(shard.Retries), stream, id)
+		counter(deadLettersDesc, float64(shard.DeadLetters), stream, id)
+		counter(failuresDesc, float64(shard.Failures), stream, id)
+		gauge(failsRepeatedlyDesc, number(shard.FailsRepeatedly), stream, id)
+		counter(takenDesc, float64(shard.LeasesTaken), stream, id)
+		counter(lostDesc, float64(shard.LeasesLost), stream, id)
 		for operation, n := range shard.Errors {
-			counter(errorsDesc, float64(n), id, operation)
+			counter(errorsDesc, float64(n), stream, id, operation)
 		}
 		for _, state := range shardStates {
-			gauge(stateDesc, number(state == shard.State), id, string(state))
+			gauge(stateDesc, number(state == shard.State), stream, id, string(state))
 		}
 	}
 	c.board.batches.Collect(out)

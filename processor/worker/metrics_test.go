@@ -127,12 +127,12 @@ func TestMetricsAreDocumented(t *testing.T) {
 // A shard's metrics go when it does.
 func TestMetricsOfAShardThatLeft(t *testing.T) {
 	b, c := busyBoard()
-	check(t, "at once", series(t, b, "kcl_shard_in_flight_records"), "[shardId-000000000001 shardId-000000000002]")
+	check(t, "at once", series(t, b, "kcl_shard_in_flight_records"), "[shardId-000000000001 stream shardId-000000000002 stream]")
 	check(t, "later", len(series(t, b, "kcl_shard_records_total")), 3)
 	check(t, "later", len(series(t, b, "kcl_shard_batch_duration_seconds")), 3)
 	c.pass(listedFor)
 	for _, name := range []string{"kcl_shard_records_total", "kcl_shard_batch_duration_seconds", "kcl_shard_record_duration_seconds"} {
-		check(t, name, series(t, b, name), "[shardId-000000000001 shardId-000000000002]")
+		check(t, name, series(t, b, name), "[shardId-000000000001 stream shardId-000000000002 stream]")
 	}
 }
 

@@ -67,12 +67,17 @@ func servePage(w http.ResponseWriter, s Status) {
 // A page is what the template shows: a Status in the reader's words.
 type page struct {
 	Status
-	Uptime time.Duration // 0 before Run
+	// Title names the stream, or the application where there are several.
+	Title   string
+	Several bool          // streams
+	Uptime  time.Duration // 0 before Run
 	// Daemon in words, and the kind of its state: good, busy or bad.
 	DaemonKind string
 	DaemonAge  time.Duration
-	// Held are the shards that the worker has, Left those that it had.
+	// Held are the shards that the worker has, Left those that it had. Groups are
+	// Held by stream.
 	Held, Left []row
+	Groups     [][]row
 	// Waiting says what is being waited for; empty while there are shards.
 	Waiting string
 	Lag     int64 // the greatest of Held, processor.UnknownLag if none is known
@@ -90,6 +95,7 @@ type page struct {
 // A row is a shard in the table.
 type row struct {
 	Shard
+	Name                string // which nothing else has
 	Prefix, Number      string // of its ID
 	Kind                string // of its state
 	Age                 string // of the state, where it says something; or when it ends
@@ -100,14 +106,22 @@ type row struct {
 
 type failure struct {
 	Error
-	Ago time.Duration
+	Name string // of the shard; empty for the daemon
+	Ago  time.Duration
 }
 
 func newPage(s Status) page {
 	p := page{
 		Status:     s,
+		Several:    s.several(),
 		DaemonKind: daemonKind(s.Daemon.State),
 		Lag:        processor.UnknownLag,
+	}
+	switch {
+	case p.Several:
+		p.Title = s.Application
+	case len(s.Streams) == 1:
+		p.Title = s.Streams[0]
 	}
 	if !s.Started.IsZero() {
 		p.Uptime = s.Now.Sub(s.Started)
@@ -117,6 +131,7 @@ func newPage(s Status) page {
 	}
 	for _, shard := range s.Shards {
 		r := newRow(shard, s.Now)
+		r.Name = s.name(shard.Stream, shard.ShardID)
 		switch {
 		case shard.State == ShardHung:
 			p.Hung = append(p.Hung, r)
@@ -130,6 +145,10 @@ func newPage(s Status) page {
 			p.Left = append(p.Left, r)
 			continue
 		}
+		if n := len(p.Held); n == 0 || p.Held[n-1].Stream != r.Stream {
+			p.Groups = append(p.Groups, nil)
+		}
+		p.Groups[len(p.Groups)-1] = append(p.Groups[len(p.Groups)-1], r)
 		p.Held = append(p.Held, r)
 		p.Lag = max(p.Lag, shard.MillisBehindLatest)
 		p.Rate += shard.RecordsPerSecond
@@ -143,7 +162,7 @@ func newPage(s Status) page {
 	p.LagSpark, p.RateSpark = lagSpark(held, s.Now), rateSpark(total(s.Shards), s.Now)
 	p.Trend = trend(held, p.Lag)
 	for _, e := range s.Errors {
-		p.Errors = append(p.Errors, failure{e, s.Now.Sub(e.Time)})
+		p.Errors = append(p.Errors, failure{e, s.name(e.Stream, e.ShardID), s.Now.Sub(e.Time)})
 	}
 	if len(p.Held) == 0 {
 		p.Waiting = waiting(s)

@@ -11,14 +11,14 @@ import (
 
 // explain says in a line what KCL met, and what to do about it. causes are
 // outermost first: the innermost that is known says most.
-func explain(operation, application string, causes []engine.Cause) (text, advice string) {
+func explain(operation string, about Status, causes []engine.Cause) (text, advice string) {
 	if len(causes) == 0 {
 		return operation + " failed", "the log of KCL may say why"
 	}
 	cause := causes[len(causes)-1]
 	advice = "KCL goes on trying; its log says more"
 	for _, c := range slices.Backward(causes) {
-		if a := adviceOn(c, operation, application); a != "" {
+		if a := adviceOn(c, operation, about); a != "" {
 			cause, advice = c, a
 			break
 		}
@@ -39,11 +39,18 @@ var serviceDetails = regexp.MustCompile(`\s*\((Service|SDK Attempt Count): [^()]
 
 var deniedAction = regexp.MustCompile(`not authorized to perform: (\w+:\w+)`)
 
-const madeAnew = "the stream cannot have this checkpoint: kcl-infra status shows all such; if it was made anew under its old name, stop all workers, " +
-	"remove the old leases with: kcl-infra delete --application "
+// madeAnew is the advice on a checkpoint that the stream cannot have. Where there
+// are several streams a lease's key has the time at which its stream was made.
+func madeAnew(about Status) string {
+	const text = "the stream cannot have this checkpoint: kcl-infra status shows all such; if it was made anew under its old name, "
+	if about.several() {
+		return text + "start all workers again: they take it for another stream, and begin at its initial position"
+	}
+	return text + "stop all workers, remove the old leases with: kcl-infra delete --application " + about.Application
+}
 
 // adviceOn returns nothing for a cause that is not known.
-func adviceOn(c engine.Cause, operation, application string) string {
+func adviceOn(c engine.Cause, operation string, about Status) string {
 	switch name := simpleName(c.Class); name {
 	case "AccessDeniedException", "KmsAccessDeniedException":
 		action := "kinesis:" + operation
@@ -54,7 +61,11 @@ func adviceOn(c engine.Cause, operation, application string) string {
 		} else if operation == "Initialize" {
 			action = "kinesis:GetShardIterator"
 		}
-		return fmt.Sprintf("allow %s to the worker's role; kcl-infra iam-policy prints all that it needs", action)
+		advice := fmt.Sprintf("allow %s to the worker's role; kcl-infra iam-policy prints all that it needs", action)
+		if slices.ContainsFunc(about.Streams, func(s string) bool { return strings.HasPrefix(s, "arn:") }) {
+			advice += "; for a stream of another account its resource policy, or its key's policy, must allow it too"
+		}
+		return advice
 	case "KmsDisabledException", "KmsInvalidStateException", "KmsNotFoundException", "KmsOptInRequiredException":
 		return "the key that the stream's records are encrypted with cannot be used: see aws kms describe-key, and enable the key or cancel its deletion"
 	case "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException":
@@ -74,10 +85,10 @@ func adviceOn(c engine.Cause, operation, application string) string {
 		if operation == "ShardEnd" {
 			return "its fan-out consumer was deleted, perhaps: see aws kinesis list-stream-consumers, and start the worker again to register it; until then the shard is tried again"
 		}
-		return madeAnew + application
+		return madeAnew(about)
 	case "InvalidArgumentException":
 		if operation == "Initialize" || strings.Contains(c.Message, "StartingSequenceNumber") {
-			return madeAnew + application
+			return madeAnew(about)
 		}
 	case "ResourceInUseException":
 		return "another subscription of this consumer is open: give each application a consumer of its own (ConsumerName)"

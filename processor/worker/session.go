@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,7 +57,7 @@ func (w *Worker) serve(run *daemonRun, lease *engine.Lease) error {
 	defer cancel(nil)
 	s.cancel = cancel
 	options := append(w.config.Options[:len(w.config.Options):len(w.config.Options)],
-		processor.WithStopNotice(run.stopping), processor.WithCheckpointNotice(s.board.checkpoint))
+		processor.WithLease(lease.Stream, lease.LeaseKey), processor.WithStopNotice(run.stopping), processor.WithCheckpointNotice(s.board.checkpoint))
 	err := processor.Run(ctx, s, input{s}, output{s}, options...)
 	switch {
 	case err == nil && !s.final:
@@ -121,7 +122,7 @@ func (s *session) fail(err error) {
 	if failures >= failsOften {
 		what = "a shard fails again and again"
 	}
-	s.worker.log.Error(what, "shardId", key, "failures", failures, "error", err)
+	s.worker.logShard(slog.LevelError, key, what, "failures", failures, "error", err)
 }
 
 // Initialize makes the shard's processor, once that of an earlier conversation
@@ -130,15 +131,17 @@ func (s *session) Initialize(ctx context.Context, in processor.InitializeInput) 
 	return s.call(func() error {
 		if in.Position.SequenceNumber == protocol.Latest {
 			s.worker.latest.Do(func() {
-				s.worker.log.Warn("a shard without a checkpoint starts at the newest record: until its first checkpoint each start, also after a failure, "+
-					"skips what has come before it; with InitialPosition TRIM_HORIZON none does", "shardId", s.lease.LeaseKey)
+				s.worker.logShard(slog.LevelWarn, s.lease.LeaseKey, "a shard without a checkpoint starts at the newest record: until its first checkpoint "+
+					"each start, also after a failure, skips what has come before it; with InitialPosition TRIM_HORIZON none does")
 			})
 		}
 		if err := s.await(ctx); err != nil {
 			return err
 		}
 		return s.limit("initialize", func() error {
-			inner, err := s.worker.newProcessor(ShardInfo{Stream: s.lease.Stream, ShardID: s.lease.ShardID})
+			inner, err := s.worker.newProcessor(ShardInfo{
+				Stream: s.lease.Stream, StreamARN: s.lease.StreamARN, ShardID: s.lease.ShardID, LeaseKey: s.lease.LeaseKey,
+			})
 			if err != nil {
 				return fmt.Errorf("cannot make a processor: %w", err)
 			}
@@ -173,7 +176,7 @@ func (s *session) await(ctx context.Context) error {
 	default:
 	}
 	s.board.state(ShardWaiting)
-	s.worker.log.Warn("the shard's processor of before has not returned: waiting for it", "shardId", s.lease.LeaseKey)
+	s.worker.logShard(slog.LevelWarn, s.lease.LeaseKey, "the shard's processor of before has not returned: waiting for it")
 	grace := s.worker.config.returnGrace()
 	timer := time.NewTimer(grace)
 	defer timer.Stop()

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -83,7 +84,7 @@ func (s *session) settle(err error) {
 		return
 	}
 	if failure != nil && w.config.EvictFailing && w.board.failures(key) >= failsOften {
-		w.log.Warn("the shard is given up to other workers", "shardId", key)
+		w.logShard(slog.LevelWarn, key, "the shard is given up to other workers")
 		s.run.engine.Evict(key) // if that fails the shard is read again
 	}
 	w.mu.Lock()
@@ -121,7 +122,7 @@ func (s *session) finish() {
 	s.mu.Unlock()
 	select {
 	case <-s.hung:
-		s.worker.log.Info("the processor that did not return has returned", "shardId", s.lease.LeaseKey)
+		s.worker.logShard(slog.LevelInfo, s.lease.LeaseKey, "the processor that did not return has returned")
 	default:
 	}
 }
@@ -138,8 +139,8 @@ func (s *session) report() {
 	close(s.hung)
 	s.mu.Unlock()
 	s.board.hung()
-	s.worker.log.Error("a processor does not return: its shard is not read until it has; find what it waits for, or end the process",
-		"shardId", s.lease.LeaseKey)
+	s.worker.logShard(slog.LevelError, s.lease.LeaseKey,
+		"a processor does not return: its shard is not read until it has; find what it waits for, or end the process")
 }
 
 // lastGrace is how long processors may take to return after the last Java has

@@ -12,19 +12,32 @@ import (
 type Status struct {
 	// Application is the application's name.
 	Application string `json:"application"`
-	// Stream is the stream's name or ARN.
-	Stream   string `json:"stream"`
-	Region   string `json:"region,omitempty"`
-	WorkerID string `json:"workerId,omitempty"`
+	// Streams are the names or ARNs of the streams, as they were configured; none
+	// before Run has read that.
+	Streams  []string `json:"streams"`
+	Region   string   `json:"region,omitempty"`
+	WorkerID string   `json:"workerId,omitempty"`
 	// Now is the moment, Started when Run began; zero before.
 	Now     time.Time `json:"now"`
 	Started time.Time `json:"started,omitzero"`
 	Daemon  Daemon    `json:"daemon"`
-	// Shards are those that this worker has, by ID, and then those that it had
-	// in the last 10 minutes.
+	// Shards are those that this worker has, by stream and ID, and then those that
+	// it had in the last 10 minutes.
 	Shards []Shard `json:"shards"`
 	// Errors are the last 20, newest first.
 	Errors []Error `json:"errors"`
+}
+
+// several says that shards have one ID in several streams, perhaps.
+func (s Status) several() bool { return len(s.Streams) > 1 }
+
+// name names a shard: by its ID, or by the key of its lease where that has the
+// stream.
+func (s Status) name(stream, shardID string) string {
+	if s.several() && stream != "" {
+		return stream + ":" + shardID
+	}
+	return shardID
 }
 
 // Daemon is what Java is about.
@@ -56,9 +69,12 @@ const (
 
 // Shard is what is known of a shard that this worker has or had.
 type Shard struct {
-	// ShardID names it, State is what happens with it.
-	ShardID string     `json:"shardId"`
-	State   ShardState `json:"state"`
+	// Stream and ShardID name it. Stream is the stream's name, or in a worker of
+	// several streams ACCOUNT:NAME:EPOCH, KCL's stream identifier.
+	Stream  string `json:"stream"`
+	ShardID string `json:"shardId"`
+	// State is what happens with it.
+	State ShardState `json:"state"`
 	// Since is when that state began.
 	Since time.Time `json:"since"`
 	// Left is when this worker ceased to have the shard; zero while it has it.
@@ -184,7 +200,8 @@ type Sample struct {
 type Error struct {
 	// Time is when it came last.
 	Time time.Time `json:"time"`
-	// ShardID is empty for what concerns the daemon.
+	// Stream and ShardID are as in Shard, and empty for what concerns the daemon.
+	Stream  string `json:"stream,omitempty"`
 	ShardID string `json:"shardId,omitempty"`
 	// Text is the error's, cut off behind 1,000 bytes.
 	Text string `json:"text"`

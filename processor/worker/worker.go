@@ -25,10 +25,18 @@ import (
 
 // ShardInfo says which shard a processor is for.
 type ShardInfo struct {
-	// Stream is the stream's name.
+	// Stream is the stream's name. Streams of two accounts may have one name.
 	Stream string
-	// ShardID is the shard's ID, such as shardId-000000000000.
+	// StreamARN is its ARN; empty when one stream alone is read, by its name.
+	StreamARN string
+	// ShardID is the shard's ID, such as shardId-000000000000. Each stream may have
+	// a shard of this ID.
 	ShardID string
+	// LeaseKey is what names the shard among all of the application, and its lease
+	// in KCL's table: ShardID, or with several streams ACCOUNT:NAME:EPOCH:SHARD, where
+	// EPOCH is when the stream was made in seconds since 1970. See
+	// processor.SplitLeaseKey and processor.LeaseFile.
+	LeaseKey string
 }
 
 // A Worker runs KCL and serves all shards that it takes. Make it with [New]. Its
@@ -193,13 +201,17 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	p.shutdownGrace = number("shutdownGraceMillis") * time.Millisecond
 	p.messageTimeout = number("timeoutInSeconds") * time.Second
 	application, _ := properties.Get("applicationName")
-	stream, _ := properties.Get("streamName")
-	if arn, ok := properties.Get("streamArn"); ok {
-		stream = arn
+	streams, err := properties.Streams()
+	if err != nil {
+		return p, err // Check has found none
+	}
+	names := make([]string, len(streams))
+	for i, s := range streams {
+		names[i] = s.Stream
 	}
 	region, _ := properties.Get("regionName")
 	workerID, _ := properties.Get("workerId")
-	w.board.identify(application, stream, region, workerID)
+	w.board.identify(application, names, region, workerID)
 
 	p.command = bootstrap.Command{
 		Properties: file, Overrides: overrides, JavaOptions: c.JavaOptions, ClassPath: c.ClassPath,
@@ -226,7 +238,7 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 		if p.command.Worker, err = bootstrap.ClaimWorker(ctx, c.StateDir, application, w.log); err != nil {
 			return p, err
 		}
-		w.board.identify(application, stream, region, p.command.Worker.ID)
+		w.board.identify(application, names, region, p.command.Worker.ID)
 	}
 	return p, nil
 }

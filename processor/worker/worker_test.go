@@ -721,7 +721,22 @@ func TestConfigurationErrors(t *testing.T) {
 		change func(*Config)
 		want   []string
 	}{
-		"nothing":        {func(c *Config) { *c = Config{} }, []string{"Config.Stream is empty", "Config.Application is empty"}},
+		"nothing":                {func(c *Config) { *c = Config{} }, []string{"Config.Stream is empty", "Config.Application is empty"}},
+		"one stream and several": {func(c *Config) { c.Streams = severalStreams }, []string{"Stream and Streams are both set"}},
+		"a stream twice":         {func(c *Config) { c.Stream, c.Streams = "", append(severalStreams, severalStreams[0]) }, []string{"worker.Config: error: streams: orders is there twice"}},
+		"no ARN of a stream":     {func(c *Config) { c.Stream = "arn:aws:sqs:us-east-1:444455556666:orders" }, []string{"worker.Config: error: streams:", "is not the ARN of a stream"}},
+		"a stream without name": {
+			func(c *Config) { c.Stream, c.Streams = "", []Stream{{Stream: "a"}, {}} },
+			[]string{"worker.Config: error: streams: stream 2 is empty"},
+		},
+		"two names in one":   {func(c *Config) { c.Stream, c.Streams = "", []Stream{{Stream: "a, b"}} }, []string{"streamName"}},
+		"two of them in one": {func(c *Config) { c.Stream, c.Streams = "", []Stream{{Stream: "a, b"}, {Stream: "c"}} }, []string{"worker.Config: error: streams:"}},
+		"a time alone": {
+			func(c *Config) {
+				c.Stream, c.Streams = "", []Stream{{Stream: "a", InitialTimestamp: time.Unix(1, 0)}, {Stream: "c"}}
+			},
+			[]string{"worker.Config: error: streams: a:"},
+		},
 		"two worker IDs": {func(c *Config) { c.WorkerID, c.StateDir = "a", "b" }, []string{"WorkerID and StateDir are both set"}},
 		"negative":       {func(c *Config) { c.MaxLeases, c.Silence = -1, -1 }, []string{"MaxLeases is negative", "Silence is negative"}},
 		"no number":      {func(c *Config) { c.Properties = map[string]string{"timeoutInSeconds": "1 min"} }, []string{"worker.Config: error: timeoutInSeconds"}},
@@ -822,7 +837,7 @@ func TestProblemsAreShown(t *testing.T) {
 	_, _, body := request(t, w.Handler(), "GET", "/readyz")
 	check(t, "readyz", body, "ready; shard-0 cannot be read: "+p.Text+"\n")
 	_, _, body = request(t, w.Handler(), "GET", "/metrics")
-	if want := `kcl_shard_errors_total{operation="GetRecords",shard="shard-0"} 1`; !strings.Contains(body, want) {
+	if want := `kcl_shard_errors_total{operation="GetRecords",shard="shard-0",stream="stream"} 1`; !strings.Contains(body, want) {
 		t.Errorf("%s is not in the metrics", want)
 	}
 	r.touch("step 3")

@@ -47,14 +47,23 @@ func newApplication(t *testing.T, shards int, settings ...stack.Setting) *applic
 // newApplicationAt makes one that uses another Kinesis than the stack's.
 func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...stack.Setting) *application {
 	t.Helper()
+	name := strings.ReplaceAll(t.Name(), "/", "-")
+	a := configure(t, name, kinesisURL, append([]stack.Setting{{Name: "streamName", Value: name}}, settings...)...)
+	a.run("kcl-infra", "create", "--application", a.name, "--stream-name", a.name,
+		"--shards", fmt.Sprint(shards), "--seed-leases", "TRIM_HORIZON")
+	return a
+}
+
+// configure makes one that has nothing but its name, its folder and its properties.
+func configure(t *testing.T, name, kinesisURL string, settings ...stack.Setting) *application {
+	t.Helper()
 	l := local(t)
-	a := &application{t: t, name: strings.ReplaceAll(t.Name(), "/", "-"), dir: t.TempDir()}
+	a := &application{t: t, name: name, dir: t.TempDir()}
 	a.files = sample.NewShardFiles(filepath.Join(a.dir, "data"))
 	a.environ = append(sample.Environ(l.Environ(os.Environ()), shared.bin), "AWS_ENDPOINT_URL_KINESIS="+kinesisURL)
 	all := append(l.Properties(),
 		stack.Setting{Name: "kinesisEndpoint", Value: kinesisURL},
-		stack.Setting{Name: "streamName", Value: a.name},
-		stack.Setting{Name: "applicationName", Value: a.name},
+		stack.Setting{Name: "applicationName", Value: name},
 		// Only with the name that it had does a daemon that was killed get its
 		// leases back in seconds.
 		stack.Setting{Name: "workerId", Value: "worker-1"},
@@ -63,8 +72,6 @@ func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...s
 	if err := sample.WriteProperties(shared.root, a.properties, append(all, settings...)); err != nil {
 		t.Fatal(err)
 	}
-	a.run("kcl-infra", "create", "--application", a.name, "--stream-name", a.name,
-		"--shards", fmt.Sprint(shards), "--seed-leases", "TRIM_HORIZON")
 	return a
 }
 

@@ -45,7 +45,7 @@ const errToldTo = "the store is closed"
 
 // runPageWorker is a worker with a status page, which begins when the file
 // "begin" is there: the browser takes its time. Its processors wait while the
-// file "hold" is there, and fail while the file "fail" has their shard's ID.
+// file "hold" is there, and fail while the file "fail" has their lease's key.
 func runPageWorker() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -60,7 +60,7 @@ func runPageWorker() {
 			if len(in.Records) == 0 {
 				return n.save(ctx, in)
 			}
-			if shard, _ := os.ReadFile("fail"); string(shard) == n.shardID {
+			if shard, _ := os.ReadFile("fail"); string(shard) == in.Lease.Key() {
 				return errors.New(errToldTo)
 			}
 			err := sample.Await(ctx, nil, func() (bool, error) {
@@ -105,10 +105,18 @@ type browserPage struct {
 	problems []string // that the browser tells of
 }
 
-// openPage opens a page and stays on it until the test ends.
-func openPage(t *testing.T, w *workerProcess, url string) *browserPage {
+// openPage starts a worker, opens its page and stays on it until the test ends.
+func openPage(a *application) *browserPage {
+	t := a.t
 	t.Helper()
-	p := &browserPage{t: t, w: w, url: url}
+	p := &browserPage{t: t, w: a.startWorker("page-worker", childEnv+"=page")}
+	p.w.await("the page's address", func() bool {
+		m := statusPage.FindStringSubmatch(a.read("page-worker.log"))
+		if m != nil {
+			p.url = m[1]
+		}
+		return m != nil
+	})
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(testenv.Browser(t)), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
@@ -129,7 +137,7 @@ func openPage(t *testing.T, w *workerProcess, url string) *browserPage {
 			return err
 		}),
 		chromedp.EmulateViewport(1280, 900),
-		chromedp.Navigate(url))
+		chromedp.Navigate(p.url))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +208,14 @@ func column(cell string) string {
 }
 
 // fits fails the test if the page is wider than a screen.
-func (p *browserPage) fits(width int64) {
+func (p *browserPage) fits() {
+	p.t.Helper()
+	for _, width := range []int64{375, 320, 800, 1280} {
+		p.fitsInto(width)
+	}
+}
+
+func (p *browserPage) fitsInto(width int64) {
 	p.t.Helper()
 	if err := chromedp.Do(p.ctx, chromedp.EmulateViewport(width, 800)); err != nil {
 		p.t.Fatal(err)
@@ -239,16 +254,8 @@ func TestStatusPage(t *testing.T) {
 	}
 	file("hold", "")
 	a.putLines(200, func(line int) string { return fmt.Sprint(secret, line) })
-	w := a.startWorker("page-worker", childEnv+"=page")
-	var url string
-	w.await("the page's address", func() bool {
-		m := statusPage.FindStringSubmatch(a.read("page-worker.log"))
-		if m != nil {
-			url = m[1]
-		}
-		return m != nil
-	})
-	p := openPage(t, w, url)
+	p := openPage(a)
+	w := p.w
 
 	p.await("what is waited for", `document.querySelector(".waiting p").innerText.startsWith("The worker has not begun")`)
 	file("begin", "")
@@ -290,9 +297,7 @@ func TestStatusPage(t *testing.T) {
 		`document.querySelector("#daemon").innerText.startsWith("daemon ready")`)
 	p.await("no restart of Java", `/Restarts of the daemon\s+0/.test(document.querySelector(".facts").innerText)`)
 
-	for _, width := range []int64{375, 320, 800, 1280} {
-		p.fits(width)
-	}
+	p.fits()
 	dark := func(scheme string) string {
 		err := chromedp.Do(p.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 			_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -312,12 +317,12 @@ func TestStatusPage(t *testing.T) {
 		t.Errorf("a record's data is on the page:\n%s", text)
 	}
 	for _, page := range []string{"status.json", "metrics"} {
-		text := get(t, url+page)
+		text := get(t, p.url+page)
 		if !strings.Contains(text, bad) || strings.Contains(text, secret) {
 			t.Errorf("%s has no %s, or a record's data:\n%s", page, bad, text)
 		}
 	}
-	if metrics := get(t, url+"metrics"); !strings.Contains(metrics, `kcl_shard_fails_repeatedly{shard="`+bad+`"} 1`) {
+	if metrics := get(t, p.url+"metrics"); !strings.Contains(metrics, `kcl_shard_fails_repeatedly{shard="`+bad+`",stream="`+a.name+`"} 1`) {
 		t.Errorf("%s does not fail repeatedly by the metrics:\n%s", bad, metrics)
 	}
 	if text := p.evaluate(`document.body.dataset.opened`); text != "once" {
@@ -330,6 +335,66 @@ func TestStatusPage(t *testing.T) {
 	if n := p.evaluate(`document.querySelectorAll("tbody tr, ul.left li").length > 0`); n != "true" {
 		t.Error("what was last known is no longer there")
 	}
+}
+
+// The page of two streams, whose shards have the same IDs: each has its part of the
+// table, and what is said of a shard says of which.
+func TestStatusPageOfStreams(t *testing.T) {
+	testenv.Long(t)
+	t.Parallel()
+	testenv.Browser(t)
+	a := newApplication(t, 2, stack.Setting{Name: "callProcessRecordsEvenForEmptyRecordList", Value: "true"})
+	long := a.name + "-" + strings.Repeat("x", 128-len(a.name)-1)
+	properties, err := os.ReadFile(a.properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(`(?m)^streamName *=.*$`).ReplaceAllString(string(properties), "streams = "+a.name+", "+long)
+	text = regexp.MustCompile(`(?m)^applicationName *=.*$`).ReplaceAllString(text, "applicationName = "+a.name+"-streams")
+	if err := os.WriteFile(a.properties, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a.run("kcl-infra", "create", "--properties", a.properties, "--shards", "2", "--seed-leases", "TRIM_HORIZON")
+	var streams []string // as KCL names them
+	for _, name := range []string{a.name, long} {
+		s, err := a.kinesis().DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		account := strings.Split(*s.StreamDescriptionSummary.StreamARN, ":")[4]
+		streams = append(streams, fmt.Sprintf("%s:%s:%d", account, name, s.StreamDescriptionSummary.StreamCreationTimestamp.Unix()))
+	}
+	bad := streams[1] + ":" + firstShard
+	slices.Sort(streams)
+	for name, text := range map[string]string{"begin": "", "fail": bad} {
+		if err := os.WriteFile(filepath.Join(a.dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{a.name, long} {
+		for _, key := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} { // of both shards
+			if _, err := a.kinesis().PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &name, PartitionKey: &key, Data: []byte(key)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p := openPage(a)
+	const second = "shardId-000000000001"
+	p.await("the shards of both streams", column("th")+fmt.Sprintf(` == %q`, strings.Join([]string{streams[0], firstShard, second, streams[1], firstShard, second}, ",")))
+	p.await("the shard that fails again and again", fmt.Sprintf(`(document.querySelector(".alarm")?.innerText ?? "").startsWith("%s fails again and again:")`, bad))
+	p.await("that the others are read", `[...document.querySelectorAll("tr:not(.failing, .stream) td.check")].filter(cell => / ago /.test(cell.textContent)).length == 3`)
+	if n := p.evaluate(`document.querySelectorAll("tr.failing").length`); n != "1" {
+		t.Errorf("%s shards are shown to fail", n)
+	}
+	if title := p.evaluate(`document.title`); !strings.HasSuffix(title, " · "+a.name+"-streams") {
+		t.Errorf("the title is %q", title)
+	}
+	p.fits()
+	if repeated := p.evaluate(`[...document.querySelectorAll("[id]")].map(e => e.id).filter((id, i, all) => all.indexOf(id) != i).join()`); repeated != "" {
+		t.Errorf("several elements are %s", repeated)
+	}
+	p.quiet()
+	p.w.stop()
 }
 
 // get returns a page of the worker's.

@@ -18,7 +18,7 @@ func TestOneWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	probe, err := os.Open(Path(dir, shard))
+	probe, err := os.Open(path(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,23 +59,28 @@ type File struct {
 	last    processor.Position // of the last line; the zero Position: none
 }
 
-// Path returns the name of a shard's file in dir.
-func Path(dir, shardID string) string { return filepath.Join(dir, shardID+".jsonl") }
-
-// Open opens a shard's file in dir; both are made when missing. Where another
-// process has the file open it waits until that one has closed it (on Unix).
+// Open opens a shard's file in dir, by the key of its lease: SHARD.jsonl, or in an
+// application of several streams ACCOUNT_NAME_EPOCH/SHARD.jsonl. Folders and file are
+// made when missing. Where another process has the file open it waits until that one
+// has closed it (on Unix).
 //
 // A last line that a crash left incomplete is cut off: it was not synced, so it
 // was not checkpointed either, and its record comes again. A file that ends in
 // anything else than a line of this shard is left as it is: an error.
-func Open(dir, shardID string) (*File, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func Open(dir, leaseKey string) (*File, error) {
+	name, err := processor.LeaseFile(leaseKey)
+	if err != nil {
+		return nil, fmt.Errorf("no shard file: %w", err)
+	}
+	name = filepath.Join(dir, name+".jsonl")
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the folder for shard files: %w", err)
 	}
-	f, err := os.OpenFile(Path(dir, shardID), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the shard file: %w", err)
 	}
+	_, shardID := processor.SplitLeaseKey(leaseKey)
 	file := &File{shardID: shardID, f: f}
 	if err := file.resume(dir); err != nil {
 		f.Close()
@@ -105,8 +110,10 @@ func (f *File) resume(dir string) error {
 	if err := f.f.Sync(); err != nil {
 		return fmt.Errorf("cannot sync the shard file: %w", err)
 	}
-	if err := syncFolder(dir); err != nil {
-		return fmt.Errorf("cannot sync the folder of the shard file: %w", err)
+	for _, folder := range []string{filepath.Dir(f.f.Name()), dir} { // the one may be in the other
+		if err := syncFolder(folder); err != nil {
+			return fmt.Errorf("cannot sync the folder of the shard file: %w", err)
+		}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,9 @@ import (
 )
 
 const shard = "shardId-000000000000"
+
+// path is that of the shard's file.
+func path(dir string) string { return filepath.Join(dir, shard+".jsonl") }
 
 func record(sequenceNumber string, data []byte) processor.Record {
 	return processor.Record{
@@ -73,7 +77,7 @@ func TestLines(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(Path(dir, shard))
+	text, err := os.ReadFile(path(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +91,7 @@ func TestLines(t *testing.T) {
 	if string(text) != want {
 		t.Errorf("got\n%swant\n%s", text, want)
 	}
-	for i, l := range read(t, Path(dir, shard)) {
+	for i, l := range read(t, path(dir)) {
 		if got, err := decode(l); err != nil || !bytes.Equal(got, data[i]) {
 			t.Errorf("line %d: %q, %v; want %q", i, got, err, data[i])
 		}
@@ -107,7 +111,7 @@ func line(sequenceNumber string) string {
 func write(t *testing.T, text string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	if err := os.WriteFile(Path(dir, shard), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(path(dir), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -146,7 +150,7 @@ func TestTornLineIsCut(t *testing.T) {
 			if _, err := f.Append(records); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := os.ReadFile(Path(dir, shard)); err != nil || string(got) != want {
+			if got, err := os.ReadFile(path(dir)); err != nil || string(got) != want {
 				t.Errorf("%v, got %.300q", err, got)
 			}
 		})
@@ -173,7 +177,7 @@ func TestForeignFileIsLeftAlone(t *testing.T) {
 			} else if got := err.Error(); !strings.Contains(got, "move the file away") || strings.Contains(got, "somebody") || strings.Contains(got, "\n") {
 				t.Errorf("error: %s", got)
 			}
-			if got, err := os.ReadFile(Path(dir, shard)); err != nil || string(got) != text {
+			if got, err := os.ReadFile(path(dir)); err != nil || string(got) != text {
 				t.Errorf("%v, the file holds %q", err, got)
 			}
 		})
@@ -203,7 +207,7 @@ func FuzzCrash(f *testing.F) {
 			return file
 		}
 		size := func() int64 {
-			is, err := os.Stat(Path(dir, shard))
+			is, err := os.Stat(path(dir))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -223,7 +227,7 @@ func FuzzCrash(f *testing.F) {
 			if life[i]&0x80 != 0 && i+1 < len(life) { // a crash; the next byte says where
 				i++
 				file.Close()
-				if err := os.Truncate(Path(dir, shard), safe+(size()-safe)*int64(life[i])/255); err != nil {
+				if err := os.Truncate(path(dir), safe+(size()-safe)*int64(life[i])/255); err != nil {
 					t.Fatal(err)
 				}
 				file, next = open(), checkpoint
@@ -233,7 +237,7 @@ func FuzzCrash(f *testing.F) {
 			t.Fatal(err)
 		}
 		file.Close()
-		got := read(t, Path(dir, shard))
+		got := read(t, path(dir))
 		if len(got) != len(stream) {
 			t.Fatalf("%d records, want %d", len(got), len(stream))
 		}
@@ -243,6 +247,42 @@ func FuzzCrash(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Each shard has a file of its own, also where several streams have one of its ID,
+// and none is outside of the folder.
+func TestFilesOfStreams(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{ // with their lease's key
+		shard:                               shard,
+		"111122223333_orders_1700/" + shard: "111122223333:orders:1700:" + shard,
+		"444455556666_orders_1700/" + shard: "444455556666:orders:1700:" + shard,
+		"111122223333_orders_1800/" + shard: "111122223333:orders:1800:" + shard,
+	}
+	for range 2 { // the second time it comes again
+		for _, key := range files {
+			f, err := Open(dir, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Append([]processor.Record{record("7", []byte(key))}); err != nil {
+				t.Fatal(err)
+			}
+			f.Close()
+		}
+	}
+	for name, key := range files {
+		lines := read(t, filepath.Join(dir, filepath.FromSlash(name)+".jsonl"))
+		if len(lines) != 1 || lines[0].Data != key || lines[0].ShardID != shard {
+			t.Errorf("%s: %+v", name, lines)
+		}
+	}
+	for _, key := range []string{"", "..", "../x", "1:../..:2:x", "1:orders:2:../../x"} {
+		if f, err := Open(dir, key); err == nil {
+			f.Close()
+			t.Errorf("lease key %q was taken for a file name", key)
+		}
+	}
 }
 
 func TestErrorsTellNoData(t *testing.T) {

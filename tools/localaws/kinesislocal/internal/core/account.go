@@ -95,14 +95,15 @@ func (s *Account) locked(name string, f func(st *stream, now time.Time) error) e
 // may refuses the operation unless the owner does it, or the policy of the
 // resource allows it to the caller.
 func (s *Account) may(p *policy.Policy, arn string) error {
-	because := "because no resource-based policy allows the kinesis:" + s.operation + " action"
-	switch decision := p.Decide(s.caller, s.operation); {
-	case decision == policy.Denied:
-		because = "with an explicit deny in a resource-based policy"
-	case decision == policy.Allowed || s.caller == s.owner:
+	decision := p.Decide(s.caller, s.operation)
+	if decision == policy.Allowed || decision == policy.Silent && s.caller == s.owner {
 		return nil
 	}
-	return errorf(AccessDenied, "User: arn:aws:iam::%s:root is not authorized to perform: kinesis:%s on resource: %s %s", s.caller, s.operation, arn, because)
+	why := "with an explicit deny in a resource-based policy"
+	if decision == policy.Silent {
+		why = "because no resource-based policy allows the kinesis:" + s.operation + " action"
+	}
+	return errorf(AccessDenied, "User: arn:aws:iam::%s:root is not authorized to perform: kinesis:%s on resource: %s %s", s.caller, s.operation, arn, why)
 }
 
 // PutPolicy gives a stream or, unless consumerARN is "", one of its consumers a
