@@ -17,23 +17,32 @@ import (
 
 const newHelp = `Usage: kcl-bootstrap new DIR [flags]
 
-Makes a consumer project in DIR, a new or an empty folder: a record processor
-in Go with retries and dead letters, its test, the daemon's properties, a
-Dockerfile and a systemd unit. It fetches nothing, and says what to type next.
+Makes a consumer project in DIR, a new or an empty folder: a program in Go that
+runs KCL and serves all shards that it takes in one process, with retries and
+dead letters, its test, a Dockerfile, a Kubernetes Deployment and a systemd unit.
+It fetches nothing, and says what to type next.
 
+      --children                a program that kcl-bootstrap starts for each shard,
+                                with a properties file, as for KCL's other
+                                languages; without the Deployment
       --module PATH             the module path, whose last element names the
                                 program (default: the name of DIR)
-      --stream NAME             the stream to read (default: the program's name)
+      --stream NAME             the stream to read, by its name or its ARN
+                                (default: the program's name)
       --application NAME        the application, and so its tables (default: the
                                 program's name)
-      --region REGION           the AWS region (default: that of AWS_REGION or
-                                AWS_DEFAULT_REGION, else us-east-1)
-      --processor-version V     the version of the processor module to require
-                                (default: ` + scaffold.DefaultProcessorVersion + `)
+      --region REGION           the AWS region (default: that of the stream's ARN,
+                                of AWS_REGION or AWS_DEFAULT_REGION, else
+                                us-east-1)
+      --processor-version V     the version to require of the module
+                                processor/worker, with --children of processor
+                                (default: ` + scaffold.DefaultWorkerVersion + `, ` + scaffold.DefaultProcessorVersion + `)
   -h, --help                    print this text
 
-Example:
+Examples:
   kcl-bootstrap new orders --module example.com/team/orders --region eu-west-1
+  kcl-bootstrap new billing --stream arn:aws:kinesis:us-east-1:123456789012:stream/orders
+  kcl-bootstrap new orders --children
 
 Exit status: 0 made, 1 failed and nothing is left of it, 2 wrong usage.
 `
@@ -42,11 +51,12 @@ Exit status: 0 made, 1 failed and nothing is left of it, 2 wrong usage.
 func (c *command) new(ctx context.Context, args []string) int {
 	var p scaffold.Project
 	set := pflag.NewFlagSet("kcl-bootstrap new", pflag.ContinueOnError)
+	set.BoolVar(&p.Children, "children", false, "")
 	set.StringVar(&p.Module, "module", "", "")
 	set.StringVar(&p.Stream, "stream", "", "")
 	set.StringVar(&p.Application, "application", "", "")
 	set.StringVar(&p.Region, "region", "", "")
-	set.StringVar(&p.ProcessorVersion, "processor-version", scaffold.DefaultProcessorVersion, "")
+	set.StringVar(&p.ProcessorVersion, "processor-version", scaffold.DefaultWorkerVersion, "")
 	if status, ok := c.parseFlags(set, newHelp, args); !ok {
 		return status
 	}
@@ -72,7 +82,10 @@ func (c *command) new(ctx context.Context, args []string) int {
 		p.Application = p.Name()
 	}
 	if !set.Changed("region") {
-		p.Region = cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), "us-east-1")
+		p.Region = cmp.Or(p.StreamRegion(), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), "us-east-1")
+	}
+	if p.Children && !set.Changed("processor-version") {
+		p.ProcessorVersion = scaffold.DefaultProcessorVersion
 	}
 	p.BootstrapVersion = scaffold.Released(ownVersion())
 	if err := p.Validate(); err != nil {
@@ -91,7 +104,7 @@ func (c *command) new(ctx context.Context, args []string) int {
 // newSummary tells what is there now and what to type.
 func newSummary(dir string, p scaffold.Project, made []scaffold.File) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "made %s, which reads the stream %s in %s:\n", p.Name(), p.Stream, p.Region)
+	fmt.Fprintf(&b, "made %s, which reads the stream %s in %s:\n", p.Name(), p.StreamName(), p.Region)
 	width := 0
 	for _, f := range made {
 		width = max(width, len(f.Name))
@@ -105,6 +118,11 @@ func newSummary(dir string, p scaffold.Project, made []scaffold.File) string {
 	if filepath.Clean(dir) != "." {
 		fmt.Fprintf(&b, "  %s\n", bootstrap.Quote([]string{"cd", dir}))
 	}
-	b.WriteString("  go mod tidy && go test ./...\n  go build\n  kcl-bootstrap -e -p sample.properties\n")
+	b.WriteString("  go mod tidy && go test ./...\n")
+	if p.Children {
+		b.WriteString("  go build\n  kcl-bootstrap -e -p sample.properties\n")
+	} else {
+		b.WriteString("  go run .\n")
+	}
 	return b.String()
 }

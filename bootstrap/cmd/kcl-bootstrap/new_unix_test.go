@@ -14,18 +14,17 @@ func TestNewCommand(t *testing.T) {
 	noRegion := []string{"AWS_REGION=", "AWS_DEFAULT_REGION="}
 	status, stdout, stderr := b.run(t, noRegion, "new", "my orders", "--module", "example.com/orders")
 	want := `made orders, which reads the stream orders in us-east-1:
-  README.md          how to build, try and deploy it
-  main.go            the record processor: begin here
-  main_test.go       its test; the daemon is played
-  sample.properties  the daemon's configuration
-  logback.xml        the daemon's log, for kcl-bootstrap -l
-  Dockerfile         an image that needs no network but AWS's
-  orders.service     the systemd unit
+  README.md        how to build, try and deploy it
+  records.go       what is done with a record: begin here
+  records_test.go  its test; KCL is played
+  main.go          the program, and its configuration
+  Dockerfile       an image that needs no network but AWS's
+  deployment.yaml  the image in Kubernetes
+  orders.service   the systemd unit
 next:
   cd 'my orders'
   go mod tidy && go test ./...
-  go build
-  kcl-bootstrap -e -p sample.properties
+  go run .
 `
 	if status != 0 || stdout != want || stderr != "" || b.requests() != 0 {
 		t.Errorf("status %d, %q, %s", status, stderr, stdout)
@@ -37,16 +36,45 @@ next:
 		t.Errorf("again: status %d, %q, %q", status, stdout, stderr)
 	}
 
-	// All the names, the region from the environment, the flags first.
-	status, stdout, _ = b.run(t, []string{"AWS_REGION=", "AWS_DEFAULT_REGION=eu-west-1"}, "new", "--stream=s", "--application=app", "--processor-version=v9.9.9", "deep/er/consumer")
-	if status != 0 || !strings.Contains(stdout, "made consumer, which reads the stream s in eu-west-1:") || !strings.Contains(stdout, "  cd deep/er/consumer\n") {
-		t.Errorf("status %d, %s", status, stdout)
-	}
-	dir := filepath.Join(filepath.Dir(b.properties), "deep", "er", "consumer")
-	for name, want := range map[string]string{"go.mod": "processor v9.9.9\n", "sample.properties": "\napplicationName = app\n"} {
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil || !strings.Contains(string(text), want) {
-			t.Errorf("%s: %v, without %q: %s", name, err, want, text)
+	// All the names, the region from the environment, the flags first; then the
+	// form of one process for each shard, and a stream by its ARN.
+	europe := []string{"AWS_REGION=", "AWS_DEFAULT_REGION=eu-west-1"}
+	for _, c := range []struct {
+		flags  []string
+		stdout []string
+		files  map[string]string
+	}{
+		{
+			[]string{"--stream=s", "--application=app", "--processor-version=v9.9.9", "deep/er/consumer"},
+			[]string{"made consumer, which reads the stream s in eu-west-1:\n", "  cd deep/er/consumer\n", "  go run .\n"},
+			map[string]string{"go.mod": "processor/worker v9.9.9\n", "main.go": "Application: \"app\",\n"},
+		},
+		{
+			[]string{"--stream=arn:aws:kinesis:ap-south-1:123456789012:stream/s", "--application=app", "by/arn"},
+			[]string{"made arn, which reads the stream s in ap-south-1:\n"},
+			map[string]string{"main.go": "\"arn:aws:kinesis:ap-south-1:123456789012:stream/s\",\n"},
+		},
+		{
+			[]string{"--children", "--stream=s", "--application=app", "--processor-version=v9.9.9", "child"},
+			[]string{"made child, which reads the stream s in eu-west-1:\n", "  cd child\n  go mod tidy && go test ./...\n  go build\n  kcl-bootstrap -e -p sample.properties\n"},
+			map[string]string{"go.mod": "processor v9.9.9\n", "sample.properties": "\napplicationName = app\n"},
+		},
+	} {
+		status, stdout, stderr := b.run(t, europe, append([]string{"new"}, c.flags...)...)
+		if status != 0 || stderr != "" {
+			t.Errorf("%q: status %d, %s", c.flags, status, stderr)
+		}
+		for _, want := range c.stdout {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%q: %s, want %q", c.flags, stdout, want)
+			}
+		}
+		dir := filepath.Join(filepath.Dir(b.properties), filepath.FromSlash(c.flags[len(c.flags)-1]))
+		for name, want := range c.files {
+			text, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil || !strings.Contains(string(text), want) {
+				t.Errorf("%s: %v, without %q: %s", name, err, want, text)
+			}
 		}
 	}
 
@@ -61,6 +89,7 @@ next:
 		{[]string{"/"}, "--module"},
 		{[]string{"xyz", "--region", ""}, "--region"},
 		{[]string{"xyz", "--stream", ""}, "--stream"},
+		{[]string{"xyz", "--stream", "arn:aws:kinesis:us-east-1:123456789012:stream/s", "--region", "eu-west-1"}, "is not in region eu-west-1"},
 		{[]string{"x"}, "--application"}, // DynamoDB wants three letters
 		{[]string{"x", "--fly"}, "--fly"},
 	} {

@@ -21,39 +21,65 @@ import (
 type Project struct {
 	// Module is the module path, such as example.com/team/orders.
 	Module string
-	// Stream and Application are the names that AWS will know.
-	Stream, Application string
+	// Stream is the stream to read, by its name or its ARN.
+	Stream string
+	// Application is the name that AWS will know.
+	Application string
 	// Region is an AWS region, such as eu-west-1.
 	Region string
-	// ProcessorVersion is the version of the processor module that go.mod
-	// requires.
+	// Children makes a program that kcl-bootstrap starts for each shard, as KCL's
+	// other languages do. Without it the program is a worker: one process for all
+	// shards.
+	Children bool
+	// ProcessorVersion is the version that go.mod requires of processor/worker, or
+	// with Children of processor.
 	ProcessorVersion string
-	// BootstrapVersion is the version of kcl-bootstrap that the Dockerfile
-	// installs; latest where that is not known.
+	// BootstrapVersion is the version of kcl-bootstrap that the Dockerfile of
+	// Children installs; latest where that is not known.
 	BootstrapVersion string
 }
 
-// DefaultProcessorVersion is the newest release of the processor module that
-// the templates were tried with.
-const DefaultProcessorVersion = "v0.1.0"
+// The newest releases that the templates were tried with.
+const (
+	DefaultWorkerVersion    = "v0.1.0"
+	DefaultProcessorVersion = "v0.1.0"
+)
 
 // deadLetters is the folder that the project's own program makes.
 const deadLetters = "dead-letters"
 
-// files are the files of a project, in the order in which to read them. One in
-// the folder template is a text/template of a Project. The name of the unit
-// begins with the program's.
-var files = []struct{ name, template, what string }{
-	{"README.md", "README.md.tmpl", "how to build, try and deploy it"},
-	{"main.go", "main.go.tmpl", "the record processor: begin here"},
-	{"main_test.go", "main_test.go.tmpl", "its test; the daemon is played"},
-	{"sample.properties", "sample.properties.tmpl", "the daemon's configuration"},
-	{"logback.xml", "logback.xml.tmpl", "the daemon's log, for kcl-bootstrap -l"},
-	{"Dockerfile", "Dockerfile.tmpl", "an image that needs no network but AWS's"},
-	{".service", "service.tmpl", "the systemd unit"},
-	{"go.mod", "go.mod.tmpl", ""},
-	{".gitignore", "gitignore.tmpl", ""},
-	{".dockerignore", "dockerignore.tmpl", ""},
+// file is a file of a project. Its template, in the folder template, is a
+// text/template of a Project.
+type file struct{ name, template, what string }
+
+// files are those of the project, in the order in which to read them.
+func (p Project) files() []file {
+	if p.Children {
+		return []file{
+			{"README.md", "children/README.md", "how to build, try and deploy it"},
+			{"records.go", "records.go", "what is done with a record: begin here"},
+			{"records_test.go", "records_test.go", "its test; KCL is played"},
+			{"main.go", "children/main.go", "the program, which kcl-bootstrap starts for each shard"},
+			{"sample.properties", "children/sample.properties", "KCL's configuration"},
+			{"Dockerfile", "children/Dockerfile", "an image that needs no network but AWS's"},
+			{p.Name() + ".service", "children/service", "the systemd unit"},
+			{"go.mod", "children/go.mod", ""},
+			{".gitignore", "gitignore", ""},
+			{".dockerignore", "dockerignore", ""},
+		}
+	}
+	return []file{
+		{"README.md", "worker/README.md", "how to build, try and deploy it"},
+		{"records.go", "records.go", "what is done with a record: begin here"},
+		{"records_test.go", "records_test.go", "its test; KCL is played"},
+		{"main.go", "worker/main.go", "the program, and its configuration"},
+		{"Dockerfile", "worker/Dockerfile", "an image that needs no network but AWS's"},
+		{"deployment.yaml", "worker/deployment.yaml", "the image in Kubernetes"},
+		{p.Name() + ".service", "worker/service", "the systemd unit"},
+		{"go.mod", "worker/go.mod", ""},
+		{".gitignore", "gitignore", ""},
+		{".dockerignore", "dockerignore", ""},
+	}
 }
 
 //go:embed template
@@ -74,6 +100,8 @@ var (
 	majorSuffix = regexp.MustCompile(`^v[2-9][0-9]*$`)
 	programName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 	streamName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+	streamARN   = regexp.MustCompile(`^arn:aws[^:]*:kinesis:([a-z0-9-]+):[0-9]{12}:stream/([A-Za-z0-9_.-]{1,128})$`)
+	notDNS      = regexp.MustCompile(`[^a-z0-9]+`)
 	tableName   = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,237}$`)
 	regionName  = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 	release     = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`)
@@ -99,6 +127,32 @@ func (p Project) Name() string {
 // Image is the name of the container image, which has no capital letters.
 func (p Project) Image() string { return strings.ToLower(p.Name()) }
 
+// Kubernetes is the name of the project's objects there: small letters, digits
+// and hyphens. It is short enough for what their pods' names have behind it.
+func (p Project) Kubernetes() string {
+	name := notDNS.ReplaceAllString(strings.ToLower(p.Name()), "-")
+	return strings.TrimRight(name[:min(len(name), 40)], "-")
+}
+
+// ByARN tells whether the stream is named by its ARN.
+func (p Project) ByARN() bool { return p.StreamRegion() != "" }
+
+// StreamName is the stream's name, also where its ARN is given.
+func (p Project) StreamName() string {
+	if arn := streamARN.FindStringSubmatch(p.Stream); arn != nil {
+		return arn[2]
+	}
+	return p.Stream
+}
+
+// StreamRegion is the region of the stream's ARN; empty where its name is given.
+func (p Project) StreamRegion() string {
+	if arn := streamARN.FindStringSubmatch(p.Stream); arn != nil {
+		return arn[1]
+	}
+	return ""
+}
+
 // Validate says what is wrong with the project, by the names of the flags of
 // kcl-bootstrap new.
 func (p Project) Validate() error {
@@ -107,14 +161,16 @@ func (p Project) Validate() error {
 		return fmt.Errorf("module path %q is not one like example.com/team/orders; name it with --module", p.Module)
 	case slices.Contains(gosOwn, strings.SplitN(p.Module, "/", 2)[0]):
 		return fmt.Errorf("module path %q begins as Go's own packages do; name it with --module, such as example.com/%[1]s", p.Module)
-	case reserved(p.Name()):
+	case p.reserved(p.Name()):
 		return fmt.Errorf("a program called %s would stand in the way of the project's file of that name; name another --module", p.Name())
-	case !streamName.MatchString(p.Stream):
-		return fmt.Errorf("stream name %q is none that AWS takes: 1 to 128 letters, digits, and _ . -; name it with --stream", p.Stream)
+	case !p.ByARN() && !streamName.MatchString(p.Stream):
+		return fmt.Errorf("stream %q is neither the ARN of one nor a name that AWS takes: 1 to 128 letters, digits, and _ . -; name it with --stream", p.Stream)
 	case !tableName.MatchString(p.Application):
 		return fmt.Errorf("application name %q cannot name tables: 3 to 237 letters, digits, and _ . -; name it with --application", p.Application)
 	case !regionName.MatchString(p.Region):
 		return fmt.Errorf("region %q is no name of a region, like us-east-1; name it with --region", p.Region)
+	case p.ByARN() && p.StreamRegion() != p.Region:
+		return fmt.Errorf("stream %s is not in region %s: KCL reads in the region of its tables; correct --region or --stream", p.Stream, p.Region)
 	case !release.MatchString(p.ProcessorVersion):
 		return fmt.Errorf("--processor-version %q is no version, like %s", p.ProcessorVersion, DefaultProcessorVersion)
 	}
@@ -132,8 +188,8 @@ func validModule(path string) bool {
 
 // reserved tells whether the project has something else of that name, also on
 // a system that takes capital and small letters for the same.
-func reserved(program string) bool {
-	for _, f := range files {
+func (p Project) reserved(program string) bool {
+	for _, f := range p.files() {
 		if strings.EqualFold(program, f.name) {
 			return true
 		}
@@ -166,21 +222,21 @@ func Create(ctx context.Context, dir string, p Project) (made []File, err error)
 
 // render makes the texts, before anything is on the disk.
 func (p Project) render() ([]File, error) {
-	set, err := template.ParseFS(templates, "template/*.tmpl")
-	if err != nil {
-		return nil, err
-	}
 	var all []File
-	for _, f := range files {
-		var text bytes.Buffer
-		if err := set.ExecuteTemplate(&text, f.template, p); err != nil {
+	for _, f := range p.files() {
+		source, err := templates.ReadFile("template/" + f.template + ".tmpl")
+		if err != nil {
 			return nil, err
 		}
-		name := f.name
-		if name == ".service" {
-			name = p.Name() + name
+		t, err := template.New(f.template).Parse(string(source))
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, File{Name: name, What: f.what, text: text.Bytes()})
+		var text bytes.Buffer
+		if err := t.Execute(&text, p); err != nil {
+			return nil, err
+		}
+		all = append(all, File{Name: f.name, What: f.what, text: text.Bytes()})
 	}
 	return all, nil
 }

@@ -16,11 +16,17 @@ import (
 )
 
 func project(module string) Project {
-	p := Project{
+	return Project{
 		Module: module, Stream: "orders-stream", Application: "orders-app", Region: "eu-west-1",
 		ProcessorVersion: "v1.2.3", BootstrapVersion: "v4.5.6",
 	}
-	return p
+}
+
+// forms are both forms of a project.
+func forms(module string) map[string]Project {
+	worker, children := project(module), project(module)
+	children.Children = true
+	return map[string]Project{"worker": worker, "children": children}
 }
 
 func read(t *testing.T, elements ...string) string {
@@ -35,86 +41,114 @@ func read(t *testing.T, elements ...string) string {
 // Each file is there, is formatted, and says what the project is.
 func TestCreate(t *testing.T) {
 	for _, module := range []string{"orders", "example.com/team/orders", "example.com/orders/v2", "example.com/Order_s.x"} {
-		t.Run(module, func(t *testing.T) {
-			p := project(module)
-			dir := filepath.Join(t.TempDir(), "not there", "yet")
-			made, err := Create(t.Context(), dir, p)
-			if err != nil {
-				t.Fatal(err)
+		for form, p := range forms(module) {
+			t.Run(form+"/"+module, func(t *testing.T) { testCreate(t, p) })
+		}
+	}
+}
+
+func testCreate(t *testing.T, p Project) {
+	dir := filepath.Join(t.TempDir(), "not there", "yet")
+	made, err := Create(t.Context(), dir, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range made {
+		names = append(names, f.Name)
+	}
+	var there []string
+	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			there = append(there, d.Name())
+		}
+		return err
+	})
+	slices.Sort(names)
+	slices.Sort(there)
+	if err != nil || !slices.Equal(names, there) {
+		t.Errorf("made %q, there are %q, %v", names, there, err)
+	}
+	for _, name := range there {
+		text := read(t, dir, name)
+		if strings.Contains(text, "{{") || strings.Contains(text, "<no value>") || !strings.HasSuffix(text, "\n") || strings.Contains(text, " \n") || strings.Contains(text, "\n\n\n") {
+			t.Errorf("%s is not whole, or has spaces at a line's end:\n%s", name, text)
+		}
+		if strings.HasSuffix(name, ".go") {
+			if formatted, err := format.Source([]byte(text)); err != nil || string(formatted) != text {
+				t.Errorf("%s is not formatted (%v)", name, err)
 			}
-			var names []string
-			for _, f := range made {
-				names = append(names, f.Name)
-			}
-			var there []string
-			err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-				if err == nil && !d.IsDir() {
-					there = append(there, d.Name())
-				}
-				return err
-			})
-			slices.Sort(names)
-			slices.Sort(there)
-			if err != nil || !slices.Equal(names, there) || !slices.Contains(there, p.Name()+".service") {
-				t.Errorf("made %q, there are %q, %v", names, there, err)
-			}
-			for _, name := range there {
-				text := read(t, dir, name)
-				if strings.Contains(text, "{{") || strings.Contains(text, "<no value>") || !strings.HasSuffix(text, "\n") || strings.Contains(text, " \n") {
-					t.Errorf("%s is not whole, or has spaces at a line's end:\n%s", name, text)
-				}
-				if strings.HasSuffix(name, ".go") {
-					if formatted, err := format.Source([]byte(text)); err != nil || string(formatted) != text {
-						t.Errorf("%s is not formatted (%v)", name, err)
-					}
-				}
-			}
-			for name, want := range map[string]string{
-				"go.mod":              "module " + module + "\n",
-				"main.go":             "// Command " + p.Name() + " handles the records of the Kinesis stream orders-stream.\n",
-				"sample.properties":   "\nexecutableName = ./" + p.Name() + "\n",
-				"Dockerfile":          "kcl-bootstrap@v4.5.6\n",
-				p.Name() + ".service": "\nStateDirectory=" + p.Name() + "\n",
-				".gitignore":          "/" + p.Name() + "\n",
-				"README.md":           "--application orders-app --stream-name orders-stream --region eu-west-1",
-				".dockerignore":       "\n" + p.Name() + "\n",
-				"logback.xml":         "DrainChildSTDERRTask",
-				"main_test.go":        "func TestRecords(",
-			} {
-				if !strings.Contains(read(t, dir, name), want) {
-					t.Errorf("%s has no %q", name, want)
-				}
-			}
-			if !strings.HasSuffix(read(t, dir, "go.mod"), "/processor v1.2.3\n") {
-				t.Errorf("go.mod: %s", read(t, dir, "go.mod"))
-			}
-		})
+		}
+	}
+	says := map[string]string{
+		"go.mod":              "module " + p.Module + "\n",
+		"main.go":             "// Command " + p.Name() + " handles the records of the Kinesis stream orders-stream",
+		"records_test.go":     "func TestRecords(",
+		p.Name() + ".service": "\nStateDirectory=" + p.Name() + "\n",
+		".gitignore":          "/" + p.Name() + "\n",
+		".dockerignore":       "\n" + p.Name() + "\n",
+		"README.md":           "--application orders-app --stream-name orders-stream --region eu-west-1",
+	}
+	version := "/processor/worker v1.2.3\n"
+	if p.Children {
+		version = "/processor v1.2.3\n"
+		says["sample.properties"] = "\nexecutableName = ./" + p.Name() + "\n"
+		says["Dockerfile"] = "kcl-bootstrap@v4.5.6\n"
+	} else {
+		says["Dockerfile"] = "\nENTRYPOINT [\"" + p.Name() + "\"]\n"
+		says["deployment.yaml"] = "image: " + p.Image() + ":"
+	}
+	for name, want := range says {
+		if !strings.Contains(read(t, dir, name), want) {
+			t.Errorf("%s has no %q", name, want)
+		}
+	}
+	if !strings.HasSuffix(read(t, dir, "go.mod"), version) {
+		t.Errorf("go.mod: %s", read(t, dir, "go.mod"))
+	}
+}
+
+// Kubernetes takes the name of any program: as a label and as the beginning of a
+// pod's name, both of 63 characters at most.
+func TestKubernetes(t *testing.T) {
+	for program, want := range map[string]string{
+		"orders": "orders", "Order_s.x": "order-s-x", "a__b": "a-b", "7": "7",
+		strings.Repeat("a", 39) + "_" + strings.Repeat("b", 39): strings.Repeat("a", 39),
+	} {
+		if got := project("example.com/" + program).Kubernetes(); got != want {
+			t.Errorf("%s: %q, want %q", program, got, want)
+		}
 	}
 }
 
 // The configuration passes the check of every start, without a warning.
 func TestPropertiesAreGood(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := Create(t.Context(), dir, project("orders")); err != nil {
-		t.Fatal(err)
-	}
-	for _, program := range []string{"orders", "orders.exe"} { // of Unix, of Windows
-		if err := os.WriteFile(filepath.Join(dir, program), nil, 0o777); err != nil {
+	const arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders-stream"
+	for property, stream := range map[string]string{"streamName": "orders-stream", "streamArn": arn} {
+		dir := t.TempDir()
+		p := forms("orders")["children"]
+		p.Stream = stream
+		if _, err := Create(t.Context(), dir, p); err != nil {
 			t.Fatal(err)
 		}
-	}
-	t.Chdir(dir)
-	properties, err := bootstrap.ReadProperties("sample.properties")
-	if err != nil {
-		t.Fatal(err)
-	}
-	warnings, err := properties.Check(bootstrap.DaemonKeys())
-	if err != nil || len(warnings) > 0 {
-		t.Errorf("%v, %v", warnings, err)
-	}
-	for name, want := range map[string]string{"streamName": "orders-stream", "applicationName": "orders-app", "regionName": "eu-west-1"} {
-		if got, _ := properties.Get(name); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
+		for _, program := range []string{"orders", "orders.exe"} { // of Unix, of Windows
+			if err := os.WriteFile(filepath.Join(dir, program), nil, 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Chdir(dir)
+		properties, err := bootstrap.ReadProperties("sample.properties")
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := properties.Check(bootstrap.DaemonKeys())
+		if err != nil || len(warnings) > 0 {
+			t.Errorf("%v, %v", warnings, err)
+		}
+		for name, want := range map[string]string{property: stream, "applicationName": "orders-app", "regionName": "eu-west-1"} {
+			if got, _ := properties.Get(name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
 		}
 	}
 }
@@ -130,11 +164,14 @@ func TestValidate(t *testing.T) {
 		"module that climbs":      {func(p *Project) { p.Module = "example.com/../x" }, "--module"},
 		"module that ends in /":   {func(p *Project) { p.Module = "example.com/" }, "--module"},
 		"module as a file":        {func(p *Project) { p.Module = "example.com/dockerfile" }, "program called dockerfile"},
+		"module as a Deployment":  {func(p *Project) { p.Module = "example.com/deployment.yaml" }, "program called deployment.yaml"},
 		"module as a folder":      {func(p *Project) { p.Module = "dead-letters" }, "program called dead-letters"},
 		"module of Go's own":      {func(p *Project) { p.Module = "log" }, "example.com/log"},
 		"module below Go's own":   {func(p *Project) { p.Module = "cmd/orders" }, "example.com/cmd/orders"},
 		"stream with a slash":     {func(p *Project) { p.Stream = "a/b" }, "--stream"},
 		"stream with a line end":  {func(p *Project) { p.Stream = "a\nb" }, "--stream"},
+		"ARN of a consumer":       {func(p *Project) { p.Stream = "arn:aws:kinesis:eu-west-1:123456789012:stream/a/consumer/b:1" }, "--stream"},
+		"ARN of another region":   {func(p *Project) { p.Stream = "arn:aws:kinesis:eu-west-2:123456789012:stream/a" }, "--stream"},
 		"no stream":               {func(p *Project) { p.Stream = "" }, "--stream"},
 		"application too short":   {func(p *Project) { p.Application = "ab" }, "--application"},
 		"region of capitals":      {func(p *Project) { p.Region = "EU" }, "--region"},
@@ -198,25 +235,27 @@ func (c endsAfter) Err() error {
 // Ctrl-C after any file leaves nothing behind: neither files nor the folders
 // that were made for them, and what was there before stays.
 func TestNothingIsLeft(t *testing.T) {
-	for n := range len(files) {
-		parent := t.TempDir()
-		empty := filepath.Join(parent, "empty")
-		if err := os.Mkdir(empty, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		for _, dir := range []string{empty, filepath.Join(parent, "a", "b")} {
-			left := n
-			if _, err := Create(endsAfter{t.Context(), &left}, dir, project("orders")); err == nil {
-				t.Fatalf("%s: no error after %d files", dir, n)
+	for form, p := range forms("orders") {
+		for n := range p.files() {
+			parent := t.TempDir()
+			empty := filepath.Join(parent, "empty")
+			if err := os.Mkdir(empty, 0o777); err != nil {
+				t.Fatal(err)
 			}
-		}
-		var there []string
-		err := filepath.WalkDir(parent, func(name string, d fs.DirEntry, err error) error {
-			there = append(there, name)
-			return err
-		})
-		if err != nil || !slices.Equal(there, []string{parent, empty}) {
-			t.Errorf("after %d files: left %q, %v", n, there, err)
+			for _, dir := range []string{empty, filepath.Join(parent, "a", "b")} {
+				left := n
+				if _, err := Create(endsAfter{t.Context(), &left}, dir, p); err == nil {
+					t.Fatalf("%s: no error after %d files of %s", dir, n, form)
+				}
+			}
+			var there []string
+			err := filepath.WalkDir(parent, func(name string, d fs.DirEntry, err error) error {
+				there = append(there, name)
+				return err
+			})
+			if err != nil || !slices.Equal(there, []string{parent, empty}) {
+				t.Errorf("after %d files of %s: left %q, %v", n, form, there, err)
+			}
 		}
 	}
 }
@@ -226,21 +265,23 @@ func TestPrefix(t *testing.T) {
 	own := strings.TrimPrefix(strings.SplitN(read(t, "..", "..", "go.mod"), "\n", 2)[0], "module ")
 	prefix := strings.TrimSuffix(own, "bootstrap")
 	paths := regexp.MustCompile(`[\w.-]+\.[a-z]+/[\w./-]*/(processor|bootstrap|producer)\b`)
-	all, err := project("orders").render()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, f := range all {
-		for _, path := range paths.FindAllString(string(f.text), -1) {
-			n++
-			if sibling, ok := strings.CutPrefix(path, prefix); !ok || strings.Contains(sibling, "/") {
-				t.Errorf("%s names %s, want a module of %s", f.Name, path, prefix)
+	for form, p := range forms("orders") {
+		all, err := p.render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, f := range all {
+			for _, path := range paths.FindAllString(string(f.text), -1) {
+				n++
+				if sibling, ok := strings.CutPrefix(path, prefix); !ok || strings.Contains(sibling, "/") {
+					t.Errorf("%s of %s names %s, want a module of %s", f.Name, form, path, prefix)
+				}
 			}
 		}
-	}
-	if n < 5 {
-		t.Errorf("%d paths found", n)
+		if n < 5 {
+			t.Errorf("%s: %d paths found", form, n)
+		}
 	}
 }
 
