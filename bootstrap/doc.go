@@ -1,7 +1,7 @@
 // Package bootstrap fetches Amazon's MultiLangDaemon, the part of the Kinesis
 // Client Library (KCL) that runs record processors written in any language,
-// and runs it. The command kcl-bootstrap is a thin cover of it. Package engine,
-// below this one, runs KCL without a process for each shard.
+// and runs it. The command kcl-bootstrap is a cover of it and of package engine,
+// below this one, which runs KCL without the daemon's main class.
 //
 // The steps, each a function that can be used alone:
 //
@@ -16,8 +16,8 @@
 //     DaemonFullLock that with the Glue Schema Registry; ParseLock reads one for
 //     anything else that is published as jars.
 //   - Command makes the daemon's command line; its Run runs it in a process
-//     group of its own, tells when it is ready, and stops it gracefully.
-//     With an Entry it runs another main class, as package engine does.
+//     group of its own, and stops it gracefully. With an Entry it runs another main
+//     class, as package engine does.
 //   - RestartPolicy brings a daemon back that ended by itself, and ClaimWorker
 //     gives it the same worker ID each time, and no other daemon meanwhile.
 //
@@ -52,18 +52,31 @@
 //     (TestStrayFilesAreNotOnTheClassPath).
 //   - The daemon gets one SIGTERM when ctx ends, and nothing outside its process
 //     group is signalled (TestRunStops; end to end TestPipelineSurvivesAKill).
-//   - nil means that the daemon said that its shutdown is complete, or had not
-//     yet anything to shut down (TestRunKnowsTheEnd, TestCtrlC).
+//   - nil means that the daemon ended as Java does of a SIGTERM (TestRunKnowsTheEnd).
 //   - No process of the group is left when Run returns, however it ended
-//     (TestRunOrphanIsKilled, TestCtrlC), or the error is ErrSurvivors.
+//     (TestRunOrphanIsKilled), or the error is ErrSurvivors.
 //   - A RestartPolicy starts nothing before that (TestRestart), and not without
 //     end (TestRestartLimit).
 //   - No two daemons have the worker ID of a claim at once, also when the
 //     process that claimed it is killed (TestClaimOutlivesItsProcess,
 //     TestKilledBootstrapLeavesOneDaemon), and the next one has it again
 //     (TestClaimWorker, TestRestartTakesItsLeasesOver).
-//   - The log shows no record's data and no property's value, and a record
-//     processor's standard error once (TestLogConfiguration, TestDaemonLog).
+//   - The daemon's log shows no record's data and no property's value, and a record
+//     processor's standard error once (TestLogConfiguration).
+//
+// What kcl-bootstrap --execute guarantees of the children:
+//
+//   - Each gets what Java writes, and Java its messages, byte for byte, of any
+//     length; what else it prints is shown and does no harm (TestConversation,
+//     TestLargeMessage, TestNoise, FuzzToJava; end to end TestClients with Amazon's
+//     clients for Node.js and Python, TestPollutionDoesNoHarm, TestDaemonLog).
+//   - One that fails in any way is replaced alone, after it and all processes of its
+//     group have gone, ever more seldom (TestFailures, TestWaits, TestTimeLimit;
+//     end to end TestClients, TestKilledChildWritesOnce).
+//   - A shard has one child at a time (TestOneChildForAShard).
+//   - A stop lets each end its conversation, whatever reaches the terminal's group
+//     (TestCtrlC, TestSIGTERMToEachProcess), and leaves no process (TestDoesNotLeave,
+//     TestKillsChildren).
 //
 // The package touches no signal handlers and no global state. Its errors are
 // one line each. It logs to the *slog.Logger it is given, and prints nothing.

@@ -67,7 +67,7 @@ var roles = map[string]func(){
 			fmt.Println(proxy, err)
 		}
 	},
-	// As Java does: stops at SIGTERM, with 143, and counts them.
+	// As Java does: stops at SIGTERM, with 143 or its argument, and counts them.
 	"stoppable": func() {
 		signals := make(chan os.Signal, 9)
 		signal.Notify(signals, syscall.SIGTERM)
@@ -76,6 +76,10 @@ var roles = map[string]func(){
 		// A second one would come at once.
 		time.Sleep(100 * time.Millisecond)
 		fmt.Println("signals", 1+len(signals))
+		if len(os.Args) > 1 {
+			code, _ := strconv.Atoi(os.Args[1])
+			os.Exit(code)
+		}
 		os.Exit(143)
 	},
 	"unstoppable": func() {
@@ -126,21 +130,6 @@ var roles = map[string]func(){
 			},
 		}
 		panic(command.run(context.Background()))
-	},
-	// A daemon by its log: prints the first argument, at SIGUSR1 the second,
-	// and at SIGTERM, or at once if there is no second, the third; then it ends
-	// with the fourth.
-	"logs": func() {
-		signals := make(chan os.Signal, 9)
-		signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1)
-		fmt.Print(os.Args[1])
-		fmt.Fprintln(os.Stderr, "said on standard error")
-		for os.Args[2] != "" && <-signals == syscall.SIGUSR1 {
-			fmt.Print(os.Args[2])
-		}
-		fmt.Print(os.Args[3])
-		code, _ := strconv.Atoi(os.Args[4])
-		os.Exit(code)
 	},
 	// Java that shows what it was started with.
 	"shows": func() {

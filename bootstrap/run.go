@@ -8,21 +8,24 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/group"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lines"
 )
 
 // RunOptions says how Command.Run runs the daemon. The zero value is good. Its
 // functions are called by one goroutine, which does nothing else meanwhile.
 type RunOptions struct {
 	// Output gets the daemon's log and its standard error, where its record
-	// processors' goes too, in whole lines. nil means os.Stderr.
+	// processors' goes too: as it comes if it is an *os.File, else in whole lines.
+	// nil means os.Stderr.
 	Output io.Writer
 
-	// LogLevel is the least level of the daemon's log to be passed on; the
-	// zero value is slog.LevelInfo. Command.LogConfiguration takes its place.
+	// LogLevel is the least level of the daemon's log; the zero value is
+	// slog.LevelInfo. Command.LogConfiguration takes its place.
 	LogLevel slog.Level
 
 	// Stdin is the daemon's standard input; nil means the null device.
@@ -53,12 +56,6 @@ type RunOptions struct {
 	// Started, if not nil, is called once Java runs.
 	Started func(pid int)
 
-	// Holding, if not nil, is called when the daemon has initialised, with the
-	// number of shards that it holds then, and whenever that number has
-	// changed, until it is asked to stop. It is not called with
-	// Command.LogConfiguration: it comes from the log.
-	Holding func(shards int)
-
 	// Log gets what Run does to the processes. nil means no log.
 	Log *slog.Logger
 }
@@ -66,9 +63,6 @@ type RunOptions struct {
 const (
 	defaultOrphanGrace = 6 * time.Second
 	defaultStopMargin  = 10 * time.Second
-	// settleTime is how long the number of shards must have stood still to be
-	// told: the daemon takes and returns them in bursts.
-	settleTime = 300 * time.Millisecond
 )
 
 // ErrNotAsked is the error of a command that ended with status 0 though
@@ -89,8 +83,7 @@ type ExitError struct {
 	Killed bool
 	// Stopping says that it had been asked to stop, and did not complete it.
 	Stopping bool
-	// Reason is what the daemon said last about an error, in one line; empty
-	// if it said nothing, or has a log configuration of its own.
+	// Reason is why, in one line; empty if that is not known.
 	Reason string
 	// Proxy is the proxy that Java goes through to AWS, without its password, and
 	// where that is named; empty if it needs none.
@@ -133,15 +126,12 @@ func (e *ExitError) Is(target error) bool {
 // Run runs the daemon, in a process group of its own, until it and its record processors have gone.
 //
 // When ctx ends, the group gets one SIGTERM: the daemon then stops its record
-// processors, within shutdownGraceMillis, and leaves. Run returns nil if it
-// said that its shutdown is complete, or was not yet so far that there was
-// anything to shut down. Otherwise the daemon has failed: Run returns an
-// *ExitError if it ended by itself, was killed by options.Kill or after
-// options.StopTimeout, or did not complete its shutdown; ErrSurvivors, wrapped,
-// if processes are left; and another error if it could not be started.
-//
-// With a LogConfiguration Run cannot read the daemon's log, and takes status 143
-// (or 0) after a request to stop for success.
+// processors, within shutdownGraceMillis, and leaves. Run returns nil if that was
+// with status 143 or 0: of whether its shutdown was complete only its log tells.
+// Otherwise the daemon has failed: Run returns an *ExitError if it ended by itself,
+// was killed by options.Kill or after options.StopTimeout, or ended with another
+// status; ErrSurvivors, wrapped, if processes are left; and another error if it
+// could not be started.
 //
 // On Linux Java gets a SIGTERM too when this process is killed. Windows has no
 // SIGTERM: there Java shares the console and hears Ctrl-C itself, and all
@@ -177,21 +167,16 @@ func (c Command) Run(ctx context.Context, options RunOptions) error {
 	if err != nil {
 		return err
 	}
-	p := process{args: args, options: options, worker: c.Worker, deaf: c.Entry != nil, proxy: way.name(asked)}
-	if c.LogConfiguration == "" && c.Entry == nil {
-		p.log = newDaemonLog(options.LogLevel)
-	}
-	return p.run(ctx)
+	return process{args: args, options: options, worker: c.Worker, deaf: c.Entry != nil, proxy: way.name(asked)}.run(ctx)
 }
 
 // A process is a command that is run as Command.Run says.
 type process struct {
 	args    []string
 	options RunOptions
-	worker  *Worker    // may be nil
-	log     *daemonLog // nil if nothing can be known from its output
-	deaf    bool       // it is not stopped by signals
-	proxy   string     // for ExitError
+	worker  *Worker // may be nil
+	deaf    bool    // it is not stopped by signals
+	proxy   string  // for ExitError
 }
 
 func (p process) run(ctx context.Context) error {
@@ -218,38 +203,22 @@ func (p process) run(ctx context.Context) error {
 		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
 	}
 	defer output.finish()
-	processes, err := newGroup(cmd, p.deaf)
+	processes, err := group.New(cmd, p.deaf)
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
 	}
-	defer processes.close()
+	defer processes.Close()
 	if p.worker != nil {
-		inherit(cmd, p.worker.daemon)
+		group.Inherit(cmd, p.worker.daemon)
 	}
-
-	started, ended := make(chan error), make(chan struct{})
-	go func() {
-		// Linux tells the child when its parent's thread ends, not when its
-		// parent does: so this thread must live as long as the child.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		if err == nil {
-			err = processes.started(cmd.Process)
-		}
-		started <- err
-		if cmd.Process != nil {
-			cmd.Wait() // what it returns is in cmd.ProcessState
-		}
-		close(ended)
-	}()
-	if err := <-started; err != nil {
-		if cmd.Process != nil {
-			processes.kill()
-			<-ended
-		}
+	if err := processes.Start(); err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait() // what it returns is in cmd.ProcessState
+		close(ended)
+	}()
 	if p.worker != nil {
 		p.worker.note(cmd.Process.Pid)
 	}
@@ -261,185 +230,98 @@ func (p process) run(ctx context.Context) error {
 	var (
 		stop, kill = ctx.Done(), options.Kill
 		timeout    <-chan time.Time
-		changed    <-chan struct{} // the number of shards
-		settled    <-chan time.Time
-		told       = -1 // of Holding
 		exit       ExitError
 	)
-	if p.log != nil && options.Holding != nil {
-		changed = p.log.changed
-	}
 	for running := true; running; {
 		select {
 		case <-stop:
-			stop, changed, settled, exit.Stopping = nil, nil, nil, true
+			stop, exit.Stopping = nil, true
 			log.Debug("asking to stop", "pid", cmd.Process.Pid)
-			processes.terminate()
+			processes.Terminate()
 			if options.StopTimeout > 0 {
 				timeout = time.After(options.StopTimeout)
 			}
 		case <-timeout:
 			timeout = nil
 			exit.Reason = fmt.Sprintf("it was killed after %v", options.StopTimeout)
-			processes.kill()
+			processes.Kill()
 		case <-kill:
 			kill, exit.Killed = nil, true
-			processes.kill()
-		case <-changed:
-			settled = time.After(settleTime)
-		case <-settled:
-			settled = nil
-			if n, initialised := p.log.holding(); initialised && n != told {
-				told = n
-				options.Holding(n)
-			}
+			processes.Kill()
 		case <-ended:
 			running = false
 		}
 	}
-	if !processes.endOrphans(orphanGrace, kill, log) {
+	if !processes.End(orphanGrace, kill, log) {
 		return fmt.Errorf("%w (process group %d)", ErrSurvivors, cmd.Process.Pid)
 	}
 	output.finish() // so that the log is complete
 
-	exit.Code, exit.Proxy = exitCode(cmd.ProcessState), p.proxy
-	if exit.Stopping && !exit.Killed && exit.Reason == "" && p.stopped(exit.Code) {
-		return nil
-	}
-	if p.log != nil && exit.Reason == "" {
-		exit.Reason = p.log.reason()
+	exit.Code, exit.Proxy = group.ExitCode(cmd.ProcessState), p.proxy
+	if exit.Stopping && !exit.Killed && exit.Reason == "" {
+		switch exit.Code {
+		case 0, 128 + 2, 128 + 15: // SIGINT, as Java on Windows says it, or SIGTERM
+			return nil
+		}
 	}
 	return &exit
 }
 
-// stopped tells whether a command that was asked to stop, and ended with this
-// status, has done so.
-func (p process) stopped(status int) bool {
-	switch status {
-	case 0, 128 + 2, 128 + 15: // SIGINT, as Java on Windows says it, or SIGTERM
-		if p.log == nil {
-			return true
-		}
-		begun, complete := p.log.shutdown()
-		return complete || !begun
-	}
-	return false
-}
-
-// endOrphans waits until none of the group's processes is left, and kills them
-// when grace is over or kill says so. It returns false if even that did not
-// end them.
-func (g *group) endOrphans(grace time.Duration, kill <-chan struct{}, log *slog.Logger) bool {
-	deadline := time.After(grace)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	killed := false
-	for !g.empty() {
-		select {
-		case <-tick.C:
-			continue
-		case <-kill:
-			kill = nil
-		case <-deadline:
-			if killed {
-				return false // they sleep in the kernel
-			}
-		}
-		killed = true
-		deadline = time.After(10 * time.Second)
-		log.Warn("killing record processors that outlived Java", "group", g.pid)
-		g.kill()
-	}
-	return true
-}
-
 // An output brings what a command writes to where it belongs.
 type output struct {
-	ends    []*os.File // the command's, and ours
-	reads   []func()
-	readers sync.WaitGroup
-	done    sync.Once
+	w            io.Writer
+	ours, theirs *os.File      // nil for a file that the command has itself
+	read         chan struct{} // closed when all has been read; nil before start
+	done         sync.Once
 }
 
 // connect gives the command its standard output and standard error.
-func (p process) connect(cmd *exec.Cmd) (*output, error) {
-	w := p.options.Output
-	if w == nil {
-		w = os.Stderr
+func (p process) connect(cmd *exec.Cmd) (o *output, err error) {
+	o = &output{w: p.options.Output}
+	if o.w == nil {
+		o.w = os.Stderr
 	}
-	o := &output{}
-	if p.log == nil {
-		if file, ok := w.(*os.File); ok {
-			cmd.Stdout, cmd.Stderr = file, file
-			return o, nil
-		}
-		out, err := o.pipe(func(r io.Reader) { copyLines(w, r, func([]byte) bool { return true }) })
-		cmd.Stdout, cmd.Stderr = out, out
-		return o, err
+	if file, ok := o.w.(*os.File); ok {
+		cmd.Stdout, cmd.Stderr = file, file
+		return o, nil
 	}
-	if _, ok := w.(*os.File); !ok {
-		w = &lockedWriter{w: w}
-	}
-	out, err := o.pipe(func(r io.Reader) { p.log.readOut(w, r) })
-	if err != nil {
+	if o.ours, o.theirs, err = os.Pipe(); err != nil {
 		return nil, err
 	}
-	cmd.Stdout = out
-	cmd.Stderr, err = o.pipe(func(r io.Reader) { p.log.readErr(w, r) })
-	if err != nil {
-		o.finish()
-		return nil, err
-	}
+	cmd.Stdout, cmd.Stderr = o.theirs, o.theirs
 	return o, nil
-}
-
-// pipe returns a file that brings what is written to it to a reader.
-func (o *output) pipe(read func(io.Reader)) (*os.File, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	o.ends = append(o.ends, w, r)
-	o.reads = append(o.reads, func() { read(r) })
-	return w, nil
 }
 
 // start begins to read.
 func (o *output) start() {
-	for _, read := range o.reads {
-		o.readers.Go(read)
+	if o.ours == nil {
+		return
 	}
+	o.read = make(chan struct{})
+	go func() {
+		lines.Copy(o.w, o.ours)
+		close(o.read)
+	}()
 }
 
 // finish waits until all has been read, and is called when all that write
 // should have gone.
 func (o *output) finish() {
 	o.done.Do(func() {
-		for i := 0; i < len(o.ends); i += 2 {
-			o.ends[i].Close()
+		if o.ours == nil {
+			return
 		}
-		read := make(chan struct{})
-		go func() { o.readers.Wait(); close(read) }()
-		select {
-		case <-read:
-		case <-time.After(5 * time.Second):
-			// Something that left the group holds a pipe open.
+		o.theirs.Close()
+		if o.read != nil {
+			select {
+			case <-o.read:
+			case <-time.After(5 * time.Second):
+				// Something that left the group holds the pipe open.
+			}
 		}
-		for i := 1; i < len(o.ends); i += 2 {
-			o.ends[i].Close()
+		o.ours.Close()
+		if o.read != nil {
+			<-o.read
 		}
-		<-read
 	})
-}
-
-// A lockedWriter may be written to by several goroutines.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -32,6 +33,9 @@ type Config struct {
 
 	// Env is Java's environment, as bootstrap.RunOptions has it.
 	Env []string
+
+	// Kill kills Java when it is closed or gets a value. nil means never.
+	Kill <-chan struct{}
 
 	// Silence is how long either side may be silent before the other one gives it
 	// up; 0 means a minute. Java that is silent is killed. When this process is,
@@ -106,9 +110,10 @@ func (e *Engine) Evict(leaseKey string) {
 // if that had nothing yet that it could have to end. It returns nil when all
 // conversations had ended and all leases were given up. Otherwise it returns an
 // *bootstrap.ExitError whose Reason is the one that Java gave, if it gave any;
-// also for a Java that was silent and so was killed. If Java was not started, or
-// its processes are left, it returns another error; in the first case the cause
-// of ctx if that had ended before.
+// also for a Java that was silent and so was killed. If KCL lacks what the entry
+// needs it returns an *UnlinkedError, before any lease was taken. If Java was not
+// started, or its processes are left, it returns another error; in the first case
+// the cause of ctx if that had ended before.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.commands.end()
 	if ctx.Err() != nil {
@@ -168,6 +173,20 @@ func levelName(level slog.Level) string {
 	return "ERROR"
 }
 
+// An UnlinkedError says that a version of KCL cannot be run by this package.
+type UnlinkedError struct {
+	KCL    string // its version
+	Member string // a class, method or field that it lacks
+}
+
+// Error returns one line.
+func (e *UnlinkedError) Error() string {
+	return oneLine(fmt.Sprintf("KCL %s has no %s, which a worker needs; kcl-bootstrap --stock runs that version", e.KCL, e.Member))
+}
+
+// ErrOldJava is the error of FindJava when Java is too old.
+var ErrOldJava = errors.New("too old a Java")
+
 // FindJava returns the path of the java command, as [bootstrap.FindJava] does, if
 // it is of version 17 or later: older ones have no Unix sockets.
 func FindJava(path string) (string, error) {
@@ -180,8 +199,8 @@ func FindJava(path string) (string, error) {
 		return "", err
 	}
 	if version < leastJava {
-		return "", fmt.Errorf("%s is Java %d, but a worker needs %d or later; install that, or point to it with JAVA_HOME (kcl-bootstrap runs with Java 8 too)",
-			java, version, leastJava)
+		return "", fmt.Errorf("%w: %s is version %d, and %d or later is needed; install that, or point to it with JAVA_HOME (kcl-bootstrap --stock runs with Java 8 too)",
+			ErrOldJava, java, version, leastJava)
 	}
 	return java, nil
 }

@@ -494,10 +494,9 @@ func TestStopBeforeTheStart(t *testing.T) {
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	for java, want := range map[string]bootstrap.ExitError{
-		"fails":         {Code: 1, Reason: "Inner"},
-		"does not link": {Code: 1, Reason: "KCL 2.4.0 has no Scheduler.evict, which a worker needs; kcl-bootstrap runs that version"},
-		"complains":     {Code: 1, Reason: "Unrecognized VM option 'y'"},
-		"was not told":  {Code: 5, Reason: "this process was silent, so it gave its leases up"},
+		"fails":        {Code: 1, Reason: "Inner"},
+		"complains":    {Code: 1, Reason: "Unrecognized VM option 'y'"},
+		"was not told": {Code: 5, Reason: "this process was silent, so it gave its leases up"},
 	} {
 		t.Run(java, func(t *testing.T) {
 			t.Parallel()
@@ -506,6 +505,24 @@ func TestEnds(t *testing.T) {
 			exited(t, r.ended(t), want)
 		})
 	}
+	t.Run("does not link", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, "does not link")
+		r.start(t)
+		var unlinked *UnlinkedError
+		if err := r.ended(t); !errors.As(err, &unlinked) || unlinked.KCL != "2.4.0" || !strings.Contains(err.Error(), "KCL 2.4.0 has no Scheduler.evict") {
+			t.Errorf("%v, want what KCL lacks", err)
+		}
+	})
+	t.Run("is killed", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, "does not connect")
+		kill := make(chan struct{})
+		r.config.Kill = kill
+		r.start(t)
+		close(kill)
+		exited(t, r.ended(t), bootstrap.ExitError{Code: 137, Killed: true, Reason: "it was killed before it had stopped"})
+	})
 	t.Run("has no memory", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, "has no memory")
@@ -548,7 +565,7 @@ func TestOldJava(t *testing.T) {
 		}
 	}
 	_, err := FindJava(home)
-	for _, want := range []string{java + " is Java 11", "17 or later", "JAVA_HOME", "kcl-bootstrap runs with Java 8"} {
+	for _, want := range []string{java + " is version 11", "17 or later", "JAVA_HOME", "kcl-bootstrap --stock runs with Java 8"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
 		}

@@ -84,7 +84,7 @@ type Stopped struct {
 type heartbeat struct{}
 
 // unlinked says that this version of KCL lacks what the entry needs.
-type unlinked struct{ member, kcl string }
+type unlinked struct{ err *UnlinkedError }
 
 func (State) event()       {}
 func (Leases) event()      {}
@@ -197,7 +197,7 @@ func parseEvent(line []byte) (Event, error) {
 	case "failed":
 		event = Failed{m.Causes}
 	case "unlinked":
-		event = unlinked{m.Member, m.KCL}
+		event = unlinked{&UnlinkedError{KCL: m.KCL, Member: m.Member}}
 	case "lost":
 		if m.Lease <= 0 {
 			return nil, errors.New("a conversation without its number")

@@ -17,7 +17,7 @@ func TestParseEvent(t *testing.T) {
 		`{"event":"heartbeat"}`: heartbeat{},
 		`{"event":"stopped","released":3,"complete":true,"unknown":{}}`: Stopped{3, true, ""},
 		failed: Failed{[]Cause{{"Outer", "Inner"}, {"Inner", ""}}},
-		`{"event":"unlinked","member":"m","kcl":"2.4.0"}`: unlinked{"m", "2.4.0"},
+		`{"event":"unlinked","member":"m","kcl":"2.4.0"}`: unlinked{&UnlinkedError{KCL: "2.4.0", Member: "m"}},
 	} {
 		if got, err := parseEvent([]byte(line)); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %#v, %v", line, got, err)

@@ -48,7 +48,9 @@ type java struct {
 	needless  bool // there was nothing to stop
 	complete  bool // it said so
 	killed    string
+	unasked   bool // it was Config.Kill that killed it
 	reason    string
+	unlinked  error // what KCL lacks
 }
 
 func newJava(e *Engine) *java {
@@ -109,6 +111,7 @@ func (j *java) run(ctx context.Context, l *listener) error {
 	defer beat.Stop()
 	var (
 		stop    = ctx.Done()
+		kill    = j.config.Kill
 		events  = j.events
 		start   = time.After(j.startTime)
 		timeout <-chan time.Time // of the stop
@@ -129,6 +132,9 @@ func (j *java) run(ctx context.Context, l *listener) error {
 			if !j.connected && !exited {
 				j.end(fmt.Sprintf("it was killed, as it had not connected after %v", j.startTime))
 			}
+		case <-kill:
+			kill, j.unasked = nil, true
+			j.end("it was killed before it had stopped")
 		case <-timeout:
 			j.end(fmt.Sprintf("it was killed after %v", j.config.StopGrace+j.stopMargin))
 		case c := <-j.controls:
@@ -197,7 +203,7 @@ func (j *java) handle(event Event) {
 	case heartbeat:
 		return
 	case unlinked:
-		j.reason = oneLine(fmt.Sprintf("KCL %s has no %s, which a worker needs; kcl-bootstrap runs that version", event.kcl, event.member))
+		j.unlinked = event.err
 		return
 	case State:
 		if event == Ready {
@@ -258,11 +264,13 @@ func (j *java) result(err error) error {
 	switch {
 	case !errors.As(err, &exit):
 		return err
+	case j.unlinked != nil:
+		return j.unlinked
 	case j.needless, j.asked && j.complete && exit.Code == 0:
 		return nil
 	}
 	return &bootstrap.ExitError{
-		Code: exit.Code, Stopping: j.asked, Proxy: exit.Proxy,
+		Code: exit.Code, Killed: j.unasked, Stopping: j.asked, Proxy: exit.Proxy,
 		Reason: cmp.Or(j.killed, j.reason, j.complaints.last(), statuses[exit.Code]),
 	}
 }

@@ -119,9 +119,9 @@ type Watch int
 const (
 	// GoOn waits on for the call to return.
 	GoOn Watch = iota
-	// EndChild ends the child, which stops the daemon with all its shards, for
-	// its supervisor to start again. In package worker the processor fails, and
-	// its shard starts again when the call has returned.
+	// EndChild ends the child: kcl-bootstrap starts another one for its shard, and
+	// Amazon's own main class ends with all its shards. In package worker the
+	// processor fails, and its shard starts again when the call has returned.
 	EndChild
 )
 

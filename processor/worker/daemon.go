@@ -132,7 +132,7 @@ func (run *daemonRun) broken(e engine.LeaseBroken) {
 	w.board.failed(e.LeaseKey, errors.New("KCL's conversation about the shard broke off: "+e.Reason))
 	w.logShard(slog.LevelWarn, e.LeaseKey, "KCL's conversation about a shard broke off: it is read again from its last checkpoint", "reason", e.Reason)
 	if !ok {
-		time.AfterFunc(minRestartDelay, func() { run.engine.Read(e.LeaseKey) })
+		time.AfterFunc(time.Second, func() { run.engine.Read(e.LeaseKey) })
 	}
 }
 

@@ -4,16 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 )
 
 // A shard is what goes on from one conversation about it to the next. Worker.mu
 // guards it.
 type shard struct {
 	newest  *session // earlier ones are behind it
-	backoff backoff
+	backoff engine.Backoff
 }
 
 // claim makes s the newest session of its shard, and returns the one before, nil
@@ -88,7 +89,7 @@ func (s *session) settle(err error) {
 		s.run.engine.Evict(key) // if that fails the shard is read again
 	}
 	w.mu.Lock()
-	delay := s.shard.backoff.next(worked)
+	delay := s.shard.backoff.Next(worked)
 	w.mu.Unlock()
 	s.board.restarting(delay)
 	timer := time.NewTimer(delay)
@@ -171,30 +172,4 @@ func (w *Worker) awaitProcessors() error {
 		}
 	}
 	return nil
-}
-
-const (
-	minRestartDelay = time.Second
-	maxRestartDelay = time.Minute
-	// A processor that has worked for so long before it failed is no sign that
-	// the next one fails too.
-	worksWell = time.Minute
-)
-
-// A backoff is the longest wait before a shard's next restart: first none.
-type backoff time.Duration
-
-// next returns the wait before the restart of a processor that worked for so
-// long. A random part is taken off, so that shards that fail together do not
-// start together, but not when all have waited for long.
-func (b *backoff) next(worked time.Duration) time.Duration {
-	if worked > worksWell {
-		*b = 0
-	}
-	wait := time.Duration(*b)
-	*b = backoff(min(max(2*wait, minRestartDelay), maxRestartDelay))
-	if wait < maxRestartDelay {
-		wait -= rand.N(wait/2 + 1)
-	}
-	return wait
 }

@@ -85,7 +85,7 @@ func testStreamsDoNotMix(t *testing.T, fails map[string]int, bad map[string]bool
 	w.mu.Lock()
 	check(t, "sessions", slices.Sorted(maps.Keys(w.shards)), slices.Sorted(slices.Values(keysOfStreams)))
 	for key, s := range w.shards {
-		check(t, "backoff of "+key, time.Duration(s.backoff), time.Duration(fails[key])*minRestartDelay)
+		check(t, "a backoff of "+key, s.backoff != engine.Backoff{}, fails[key] > 0)
 	}
 	w.mu.Unlock()
 	check(t, "series", len(series(t, w.board, "kcl_shard_batch_duration_seconds")), len(keysOfStreams))

@@ -362,26 +362,6 @@ func until(t *testing.T, w *Worker, is func(Shard) bool) Shard {
 	}
 }
 
-func TestBackoff(t *testing.T) {
-	var b backoff
-	for i, most := range []time.Duration{0, 1, 2, 4, 8, 16, 32, 60, 60} {
-		most *= time.Second
-		least := most / 2
-		if most == maxRestartDelay {
-			least = most
-		}
-		if wait := b.next(worksWell); wait < least || wait > most {
-			t.Errorf("the wait of restart %d is %v, want %v at most", i, wait, most)
-		}
-	}
-	if wait := b.next(worksWell + 1); wait != 0 {
-		t.Errorf("after a while of good work it is %v", wait)
-	}
-	if wait := b.next(0); wait < time.Second/2 || wait > time.Second {
-		t.Errorf("and then %v", wait)
-	}
-}
-
 // A method that takes too long has failed. What it does later counts no more,
 // while the next processor is at work.
 func TestMessageTimeout(t *testing.T) {

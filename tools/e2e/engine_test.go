@@ -168,9 +168,9 @@ func TestKCLLacks(t *testing.T) {
 				}
 			}
 			err = engine.New(config).Run(t.Context())
-			var exit *bootstrap.ExitError
-			if !errors.As(err, &exit) || !strings.Contains(exit.Reason, "has no software.amazon.kinesis.") ||
-				!strings.Contains(exit.Reason, "kcl-bootstrap") || name == "one class" && !strings.Contains(exit.Reason, " "+class+",") {
+			var unlinked *engine.UnlinkedError
+			if !errors.As(err, &unlinked) || !strings.HasPrefix(unlinked.Member, "software.amazon.kinesis.") ||
+				!strings.Contains(err.Error(), "kcl-bootstrap --stock") || name == "one class" && unlinked.Member != class {
 				t.Errorf("%v", err)
 			}
 		})

@@ -34,6 +34,7 @@ func TestFleetWithNode(t *testing.T) {
 	}
 	a := newApplication(t, 4, stack.Setting{Name: "executableName", Value: "node app.js"})
 	a.write("app.js", string(app))
+	a.arguments = []string{"--stock"}
 	node := func() *sample.Daemon { return a.start("NODE_PATH=" + modules) }
 
 	d := node()

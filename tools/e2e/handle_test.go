@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -263,7 +262,7 @@ func retryProcessor(*processor.Lease) processor.RecordProcessor {
 	}))
 }
 
-// SIGTERM to the group while a record waits for a retry an hour away: what is
+// SIGTERM to each process while a record waits for a retry an hour away: what is
 // finished before it is checkpointed, within the grace, and the daemon stops.
 func TestSIGTERMWhileInRetry(t *testing.T) {
 	testenv.Long(t)
@@ -273,7 +272,7 @@ func TestSIGTERMWhileInRetry(t *testing.T) {
 	d := a.start(childEnv + "=handle-retry")
 	a.await(d, "a record waits for its retry", func() bool { return strings.Contains(a.read("events.txt"), "retry ") })
 	signalled := time.Now()
-	killGroup(t, d.JavaPID(), syscall.SIGTERM)
+	terminateAll(t, d)
 	a.awaitEnd(d)
 	var sequence, err string
 	var at int64

@@ -238,6 +238,7 @@ func TestWorkerTakesOverFromDaemon(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 4, childProperties)
+	a.arguments = []string{"--stock"}
 	serve := func() {
 		d := a.start(childEnv + "=note")
 		a.produce(200)

@@ -78,7 +78,7 @@ func (c *command) fetchJars(ctx context.Context, f fetchFlags) (*bootstrap.Fetch
 		Repository: f.repo,
 		CacheDir:   f.jarPath,
 		Offline:    f.offline,
-		Log:        slog.New(lineHandler{c.say}),
+		Log:        slog.New(lineHandler{say: c.say}),
 		Progress:   progress.report,
 	})
 	progress.end()

@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,11 +62,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// java behaves as MultiLangDaemon does.
+// java behaves as MultiLangDaemon does, or as the entry does.
 func java(what string) {
+	version := "17.0.1"
+	if what == "old" {
+		version = "11.0.1"
+	}
+	if len(os.Args) == 2 && os.Args[1] == "-version" {
+		fmt.Printf("openjdk version %q\n", version)
+		os.Exit(0)
+	}
 	if code, err := strconv.Atoi(what); err == nil {
 		fmt.Println("java's standard output")
 		os.Exit(code)
+	}
+	if i := slices.Index(os.Args, "com.github.seed96110120.kinesis.Entry"); i >= 0 {
+		entry(what, os.Args[i+1])
 	}
 	signals := make(chan os.Signal, 9)
 	signal.Notify(signals, syscall.SIGTERM)
@@ -86,12 +98,6 @@ func java(what string) {
 			}
 		}
 		os.Exit(0)
-	case "ready":
-		fmt.Print(logLine("INFO ", "Scheduler", "Initialization complete. Starting worker loop."),
-			logLine("INFO ", "Scheduler", "Created new shardConsumer for : ShardInfo()"),
-			logLine("WARN ", "Scheduler", "a warning"))
-	case "unfinished":
-		fmt.Print(logLine("ERROR", "Scheduler", "the reason | x.y.Exception: its cause | at x"))
 	case "child", "child of EOF":
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childVariable+"="+what)
@@ -106,18 +112,65 @@ func java(what string) {
 	fmt.Println("java is ready")
 	<-signals
 	fmt.Println("java got SIGTERM")
-	if what == "unfinished" {
-		fmt.Print(logLine("INFO ", "MultiLangDaemon", "Process terminated, will initiate shutdown."))
-	}
-	if what == "hang" {
+	switch what {
+	case "hang":
 		select {}
+	case "unfinished":
+		os.Exit(1)
 	}
 	os.Exit(143)
 }
 
-// logLine is a line of the daemon's log.
-func logLine(level, class, text string) string {
-	return "2026-11-24T15:35:28.885Z " + level + " " + class + " - " + text + "\n"
+// entry plays the entry, with a conversation about one shard.
+func entry(what, socket string) {
+	in := bufio.NewReader(os.Stdin)
+	token, err := in.ReadString('\n')
+	if err != nil {
+		panic(err)
+	}
+	dial := func(hello string) (net.Conn, *bufio.Scanner) {
+		c, err := net.Dial("unix", socket)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(c, "{\"token\":%q,%s}\n", strings.TrimSpace(token), hello)
+		return c, bufio.NewScanner(c)
+	}
+	control, commands := dial(`"connection":"control","kcl":"3.1.3","java":"17"`)
+	command := func() string {
+		for commands.Scan() {
+			if !strings.Contains(commands.Text(), "heartbeat") {
+				return commands.Text()
+			}
+		}
+		os.Exit(2)
+		return ""
+	}
+	if what == "unlinked" {
+		fmt.Fprintln(control, `{"event":"unlinked","member":"Scheduler.evict","kcl":"2.4.0"}`)
+		os.Exit(1)
+	}
+	fmt.Fprintln(control, `{"event":"state","state":"ready"}`)
+	fmt.Fprintln(control, `{"event":"leases","leaseKeys":["s-1","s-2"]}`)
+	fmt.Fprintln(control, `{"event":"log","level":"WARN","logger":"a.b.Scheduler","message":"a\nwarning","leaseKey":"s-1","causes":[{"class":"X","message":"no"}]}`)
+	if what == "fails" {
+		fmt.Fprintln(control, `{"event":"failed","causes":[{"class":"Outer","message":"Inner"},{"class":"Inner","message":"the cause"}]}`)
+		os.Exit(1)
+	}
+	for id := 1; ; id++ {
+		lease, answers := dial(fmt.Sprintf(`"connection":"lease","lease":%d,"leaseKey":"s-1","shardId":"s-1","stream":"stream"`, id))
+		fmt.Fprintln(lease, `{"action":"initialize"}`)
+		answers.Scan()
+		if strings.Contains(command(), "stop") {
+			fmt.Fprintln(lease, `{"action":"leaseLost"}`)
+			answers.Scan()
+			lease.Close()
+			break
+		}
+		command() // that the shard is to be read again
+	}
+	fmt.Fprintln(control, `{"event":"stopped","released":2,"complete":true}`)
+	os.Exit(0)
 }
 
 // child takes SIGTERM as an early notice and ends on EOF, as it should; one of
@@ -126,7 +179,24 @@ func child(what string) {
 	signals := make(chan os.Signal, 9)
 	signal.Notify(signals, syscall.SIGTERM)
 	fmt.Println("child", os.Getpid())
-	if what == "child" {
+	switch what {
+	case "answers": // until its second message
+		fmt.Fprintln(os.Stderr, "child of", os.Getenv("KCL_STREAM_NAME"), os.Getenv("KCL_LEASE_KEY"))
+		messages := bufio.NewScanner(os.Stdin)
+		for messages.Scan() {
+			fmt.Println(`{"action":"status"}`)
+		}
+		fmt.Fprintln(os.Stderr, "child has left")
+		os.Exit(0)
+	case "hangs":
+		signal.Ignore(syscall.SIGTERM)
+		select {}
+	case "fails-once":
+		if os.Mkdir("failed", 0o755) == nil {
+			os.Exit(3)
+		}
+		child("answers")
+	case "child":
 		<-signals
 		fmt.Println("child got SIGTERM")
 	}
@@ -244,6 +314,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"-e", "-p", "x", "--stop-timeout", "0s"}, "--stop-timeout must be more than 0"},
 		{[]string{"-e", "-p", "x", "--log-level", "INFO+1"}, "not error, warn, info or debug"},
 		{[]string{"-e", "-p", "x", "--log-level", "info", "-l", "y"}, "--log-level has no effect beside --log-configuration"},
+		{[]string{"-e", "-p", "x", "-l", "y"}, "--log-configuration is for Amazon's main class"},
+		{[]string{"-p", "x", "--stock"}, "--stock needs --execute"},
 		{[]string{"-p", "x", "--restart"}, "--restart needs --execute"},
 		{[]string{"-p", "x", "--worker-id", "w"}, "--worker-id needs --execute"},
 		{[]string{"-p", "x", "--stop-timeout", "1s"}, "--stop-timeout needs --execute"},
@@ -267,7 +339,7 @@ func TestUsage(t *testing.T) {
 		for _, want := range []string{
 			"-p, --properties FILE", "-j, --java PATH", "-l, --log-configuration FILE",
 			"-c, --jar-path DIR", "-e, --execute", "-h, --help", "--repo URL", "Example:", "--restart", "--worker-id ID",
-			"--state-dir DIR", "--stop-timeout DURATION", "--log-level LEVEL", "--java-opt OPTION", "--add-classpath PATH",
+			"--state-dir DIR", "--stop-timeout DURATION", "--log-level LEVEL", "--java-opt OPTION", "--add-classpath PATH", "--stock",
 		} {
 			if !strings.Contains(stdout, want) {
 				t.Errorf("%s: no %q in\n%s", flag, want, stdout)
@@ -288,7 +360,7 @@ func TestSubcommandHelp(t *testing.T) {
 	}
 	for _, args := range [][]string{{"-h"}, {"check", "-h"}, {"fetch", "-h"}, {"new", "-h"}, {"classpath", "--help"}, {"version", "-h"}} {
 		status, stdout, stderr := b.run(t, nil, args...)
-		if status != 0 || stderr != "" || !strings.Contains(stdout, "Example:\n") || !strings.Contains(stdout, "-h, --help") {
+		if status != 0 || stderr != "" || !strings.Contains(stdout, "\nExample") || !strings.Contains(stdout, "-h, --help") {
 			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)
 		}
 		if n := strings.Count(stdout, "\n"); n > 48 {
@@ -440,10 +512,10 @@ func TestExecuteStatus(t *testing.T) {
 		line string
 	}{
 		{"0", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended though nobody had asked it to (status 0)"},
-		{"1", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 1"},
+		{"1", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 1: its last lines say why"},
 		{"7", 7, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 7"},
 	} {
-		status, stdout, stderr := b.run(t, []string{javaVariable + "=" + tt.java}, "-e", "-p", b.properties, "-c", b.cache)
+		status, stdout, stderr := b.run(t, []string{javaVariable + "=" + tt.java}, "-e", "--stock", "-p", b.properties, "-c", b.cache)
 		if status != tt.want || stdout != "" || !strings.Contains(stderr, "\n"+tt.line) ||
 			!strings.Contains(stderr, "java's standard output\n") ||
 			!strings.Contains(stderr, "kcl-bootstrap: started MultiLangDaemon 3.1.3, pid ") {
@@ -452,40 +524,77 @@ func TestExecuteStatus(t *testing.T) {
 	}
 }
 
-// The reason is in the line that tells of the end, and a stop that was not
-// completed is a failure.
+// A stop that was not completed is a failure.
 func TestExecuteTellsTheReason(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	s := b.start(t, "unfinished")
+	s := b.start(t, "unfinished", "--stock")
 	s.until("java is ready")
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	const want = "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was asked to stop and did not complete it (status 143): the reason: x.y.Exception: its cause"
+	const want = "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was asked to stop and did not complete it (status 1): its last lines say why"
 	if status := s.end(); status != 1 || !s.saw(want) {
 		t.Errorf("status %d, want 1: %q", status, s.seen)
 	}
+	const inner = "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 1: Inner: the cause"
+	if status, _, stderr := b.run(t, []string{javaVariable + "=fails"}, "-e", "-p", b.properties, "-c", b.cache); status != 1 || !strings.Contains(stderr, inner) {
+		t.Errorf("status %d, want 1: %q", status, stderr)
+	}
 }
 
-func TestReady(t *testing.T) {
+// A child is started for each conversation, and again when it has failed; KCL's
+// log and the shards are told.
+func TestChildren(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	s := b.start(t, "ready", "--log-level", "warn")
-	if rest := s.until("kcl-bootstrap: ready: "); rest != "initialised, holding 1 shard" {
-		t.Errorf("ready: %q", rest)
+	s := b.start(t, "children", "--set", "executableName=env "+childVariable+"=fails-once "+b.self)
+	for !s.saw("child of stream s-1") || !s.saw("kcl-bootstrap: ready: initialised, holding 2 shards") {
+		s.until("")
 	}
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	if status := s.end(); status != 0 {
+	if status := s.end(); status != 0 || !s.saw("kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked") || !s.saw("child has left") {
 		t.Errorf("status %d, want 0: %q", status, s.seen)
 	}
-	if s.saw("2026-11-24T15:35:28.885Z INFO") || !s.saw("2026-11-24T15:35:28.885Z WARN  Scheduler - a warning") {
-		t.Errorf("not the level warn: %q", s.seen)
+	for _, want := range []string{
+		"kcl-bootstrap: a record processor has failed, stream stream, shard s-1, reason it ended with exit status 3, startsAgainIn 0s",
+	} {
+		if !s.saw(want) {
+			t.Errorf("no line %q in %q", want, s.seen)
+		}
+	}
+	if !slices.ContainsFunc(s.seen, func(line string) bool {
+		return strings.HasSuffix(line, " WARN  Scheduler - a | warning | shard s-1 | X: no")
+	}) {
+		t.Errorf("no record of the log in %q", s.seen)
+	}
+}
+
+// Where the entry cannot run, Amazon's main class does, after a line that says so,
+// but not with several streams.
+func TestStockInItsPlace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	for java, want := range map[string]string{
+		"old":      "is version 11, and 17 or later is needed",
+		"unlinked": "kcl-bootstrap: KCL 2.4.0 has no Scheduler.evict: only Amazon's main class runs it",
+	} {
+		s := b.start(t, java)
+		s.until("java is ready")
+		s.cmd.Process.Signal(syscall.SIGTERM)
+		status := s.end()
+		if n := strings.Count(strings.Join(s.seen, "\n"), want); status != 0 || n != 1 {
+			t.Errorf("%s: status %d, want 0: %q", java, status, s.seen)
+		}
+		status, _, stderr := b.run(t, []string{javaVariable + "=" + java}, "-e", "-p", b.properties, "-c", b.cache, "--set", "streams=a,b", "--set", "streamName=")
+		if status != 1 || !strings.Contains(stderr, "Amazon's main class") || strings.Contains(stderr, "java is ready") {
+			t.Errorf("%s, several streams: status %d, want 1: %q", java, status, stderr)
+		}
 	}
 }
 
 func TestStopTimeout(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	s := b.start(t, "hang", "--stop-timeout", "100ms")
+	s := b.start(t, "hang", "--stock", "--stop-timeout", "100ms")
 	s.until("java is ready")
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	const want = "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was asked to stop and did not complete it (status 137): it was killed after 100ms"
@@ -502,7 +611,7 @@ func TestWorkerID(t *testing.T) {
 	state := filepath.Join(b.dir, "state")
 	read := func(args ...string) string {
 		t.Helper()
-		status, _, stderr := b.run(t, []string{javaVariable + "=properties"}, append([]string{"-e", "-p", b.properties, "-c", b.cache}, args...)...)
+		status, _, stderr := b.run(t, []string{javaVariable + "=properties"}, append([]string{"-e", "--stock", "-p", b.properties, "-c", b.cache}, args...)...)
 		_, rest, ok := strings.Cut(stderr, "\nworkerId=")
 		if status != 1 || !ok {
 			t.Fatalf("status %d, %s", status, stderr)
@@ -513,7 +622,7 @@ func TestWorkerID(t *testing.T) {
 	if got := read("--worker-id", "pod-7"); got != "pod-7" {
 		t.Errorf("worker ID %q, want pod-7", got)
 	}
-	auto := []string{"--worker-id", "auto", "--state-dir", state}
+	auto := []string{"--stock", "--worker-id", "auto", "--state-dir", state}
 	first := read(auto...)
 	if again := read(auto...); again != first {
 		t.Errorf("worker ID %q, then %q", first, again)
@@ -589,7 +698,7 @@ func TestStop(t *testing.T) {
 	b := newBench(t, nil)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
-			s := b.start(t, "child")
+			s := b.start(t, "child", "--stock")
 			pid, err := strconv.Atoi(s.until("kcl-bootstrap: started MultiLangDaemon 3.1.3, pid "))
 			if err != nil {
 				t.Fatal(err)
@@ -619,7 +728,7 @@ func TestStop(t *testing.T) {
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	s := b.start(t, "child of EOF", "--restart")
+	s := b.start(t, "child of EOF", "--stock", "--restart")
 	pid := s.until("kcl-bootstrap: started MultiLangDaemon 3.1.3, pid ")
 	java, err := strconv.Atoi(pid)
 	if err != nil {
@@ -651,7 +760,7 @@ func TestRestart(t *testing.T) {
 func TestSecondSignalKills(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	s := b.start(t, "hang")
+	s := b.start(t, "hang", "--stock")
 	s.until("java is ready")
 	first := time.Now()
 	s.cmd.Process.Signal(syscall.SIGINT)
@@ -678,6 +787,37 @@ func TestSecondSignalKills(t *testing.T) {
 	}()
 	if status := s.end(); status != 137 || !s.saw("kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was killed") {
 		t.Errorf("status %d, want 137: %q", status, s.seen)
+	}
+}
+
+// Neither does a child outlive the second signal, or the time for a stop.
+func TestKillsChildren(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range []string{"", "100ms"} {
+		b := newBench(t, nil)
+		args := []string{"--set", "executableName=env " + childVariable + "=hangs " + b.self}
+		want, text := 137, "it was killed before it had stopped (status 137)"
+		if timeout != "" {
+			args = append(args, "--stop-timeout", timeout)
+			want, text = 1, "it was asked to stop and did not complete it (status 137): it was killed after 100ms"
+		}
+		s := b.start(t, "children", args...)
+		pid, err := strconv.Atoi(s.until("child "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.cmd.Process.Signal(syscall.SIGTERM)
+		if timeout == "" {
+			s.until("kcl-bootstrap: stopping")
+			time.Sleep(sameSignal + 50*time.Millisecond) // it counts as another one then
+			s.cmd.Process.Signal(syscall.SIGTERM)
+		}
+		if status := s.end(); status != want || !s.saw("kcl-bootstrap: stopped MultiLangDaemon 3.1.3: "+text) {
+			t.Errorf("status %d, want %d: %q", status, want, s.seen)
+		}
+		if err := syscall.Kill(pid, 0); err == nil {
+			t.Error("the child is still there")
+		}
 	}
 }
 

@@ -19,20 +19,20 @@ const newHelp = `Usage: kcl-bootstrap new DIR [flags]
 
 Makes a consumer project in DIR, a new or an empty folder: a program in Go that
 runs KCL and serves all shards that it takes in one process, with retries and
-dead letters, its test, a Dockerfile, a Kubernetes Deployment and a systemd unit.
-It fetches nothing, and says what to type next.
+dead letters, its test, a Dockerfile, a Kubernetes Deployment and a systemd
+unit. It fetches nothing, and says what to type next.
 
-      --children                a program that kcl-bootstrap starts for each shard,
-                                with a properties file, as for KCL's other
-                                languages; without the Deployment
+      --children                a program that kcl-bootstrap starts for each
+                                shard, with a properties file, as for KCL's
+                                other languages; without the Deployment
       --module PATH             the module path, whose last element names the
                                 program (default: the name of DIR)
       --stream NAME             the stream to read, by its name or its ARN
                                 (default: the program's name)
       --application NAME        the application, and so its tables (default: the
                                 program's name)
-      --region REGION           the AWS region (default: that of the stream's ARN,
-                                of AWS_REGION or AWS_DEFAULT_REGION, else
+      --region REGION           the AWS region (default: that of the stream's
+                                ARN, of AWS_REGION or AWS_DEFAULT_REGION, else
                                 us-east-1)
       --processor-version V     the version to require of the module
                                 processor/worker, with --children of processor
@@ -41,7 +41,7 @@ It fetches nothing, and says what to type next.
 
 Examples:
   kcl-bootstrap new orders --module example.com/team/orders --region eu-west-1
-  kcl-bootstrap new billing --stream arn:aws:kinesis:us-east-1:123456789012:stream/orders
+  kcl-bootstrap new b --stream arn:aws:kinesis:us-east-1:111122223333:stream/b
   kcl-bootstrap new orders --children
 
 Exit status: 0 made, 1 failed and nothing is left of it, 2 wrong usage.

@@ -6,22 +6,27 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/children"
 )
 
 const help = `Usage: kcl-bootstrap --properties FILE [--execute] [flags]
        kcl-bootstrap new|check|fetch|classpath|version [--help]
 
-Checks the properties file, finds Java, fetches ` + daemon + ` and
-the jars it needs, and prints the command that starts the daemon, or runs it.
+Checks the properties file, finds Java, and fetches ` + daemon + ` and
+the jars it needs. With --execute it runs them, and for each shard the program
+of the property executableName; one that fails is started again while the others
+go on. Without --execute it prints Amazon's own command.
 
   -p, --properties FILE         the application's properties file (required)
-  -e, --execute                 run the daemon; otherwise only print the command
+  -e, --execute                 run it; otherwise only print the command
   -j, --java PATH               the java command, or a Java installation
                                 (default: that of JAVA_HOME, else java in PATH)
       --java-opt OPTION         an option of Java's own; may be repeated
@@ -34,26 +39,30 @@ the jars it needs, and prints the command that starts the daemon, or runs it.
                                 KCL_MVN_REPO_SEARCH_URL, else Maven Central)
       --offline                 fail where a jar is missing; fetch nothing
       --quiet                   do not tell of the download
+  -l, --log-configuration FILE  a logback.xml for Amazon's main class: for the
+                                printed command and --stock
 With --execute:
       --set KEY=VALUE           a property in the place of the file's
-      --restart                 start the daemon again when it ends by itself,
+      --restart                 start Java again when it ends by itself,
                                 at most 10 times within an hour
-      --worker-id ID            the daemon's worker ID; auto: one that is this
-                                host's, needs --state-dir
+      --worker-id ID            the worker ID; auto: one that is this host's,
+                                needs --state-dir
       --state-dir DIR           a folder on a local disk for the locks of auto
       --stop-timeout DURATION   kill what has not stopped then, such as 30s
-                                (default: shutdownGraceMillis and 10 s)
-      --log-level LEVEL         error, warn, info (default) or debug
-  -l, --log-configuration FILE  a logback.xml for the daemon's log
-                                (default: the log goes to standard error)
+                                (default: shutdownGraceMillis, and 10 s)
+      --log-level LEVEL         error, warn, info or debug
+                                (default: warn, with --stock info)
+      --stock                   run Amazon's main class: a program that fails
+                                ends them all; its log is shown as it comes.
+                                Java below 17 does no more
   -h, --help                    print this text
 
 Example:
   kcl-bootstrap --properties sample.properties --execute --restart
 
-Ctrl-C, SIGTERM and SIGHUP stop the daemon gracefully; another one, a second
-later or more, kills it. Exit status: 0 done, or stopped as asked; 1 failed;
-2 wrong usage; with --execute also any other that Java ends with.
+Ctrl-C, SIGTERM and SIGHUP stop gracefully; another one, a second later or more,
+kills. Exit status: 0 done, or stopped as asked; 1 failed; 2 wrong usage; with
+--execute also any other that Java ends with.
 `
 
 type runFlags struct {
@@ -62,21 +71,34 @@ type runFlags struct {
 	java, logConfiguration string
 	javaOptions, classPath []string
 	execute, restart       bool
+	stock                  bool
 	workerID, stateDir     string
 	stopTimeout            time.Duration
 	logLevel               logLevel
 }
 
 // A logLevel is the value of --log-level.
-type logLevel struct{ slog.Level }
+type logLevel struct {
+	slog.Level
+	given bool
+}
 
 func (l *logLevel) String() string { return strings.ToLower(l.Level.String()) }
 func (l *logLevel) Type() string   { return "level" }
+
+// or returns the level, or another one where none was given.
+func (l *logLevel) or(other slog.Level) slog.Level {
+	if l.given {
+		return l.Level
+	}
+	return other
+}
 
 // Set reads one of the names in the help; slog would take INFO+2 as well.
 func (l *logLevel) Set(text string) error {
 	switch text {
 	case "error", "warn", "info", "debug":
+		l.given = true
 		return l.UnmarshalText([]byte(text))
 	}
 	return errors.New("not error, warn, info or debug")
@@ -101,8 +123,10 @@ func (f *runFlags) check(set *pflag.FlagSet) error {
 		return errors.New("--stop-timeout must be more than 0")
 	case f.logConfiguration != "" && set.Changed("log-level"):
 		return errors.New("--log-level has no effect beside --log-configuration")
+	case f.logConfiguration != "" && f.execute && !f.stock:
+		return errors.New("--log-configuration is for Amazon's main class: add --stock, or name a --log-level")
 	}
-	for _, name := range []string{"set", "restart", "worker-id", "stop-timeout", "log-level"} {
+	for _, name := range []string{"set", "restart", "worker-id", "stop-timeout", "log-level", "stock"} {
 		if set.Changed(name) && !f.execute {
 			return fmt.Errorf("--%s needs --execute", name)
 		}
@@ -119,6 +143,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 	f.fetchFlags.register(set)
 	set.BoolVarP(&f.execute, "execute", "e", false, "")
 	set.BoolVar(&f.restart, "restart", false, "")
+	set.BoolVar(&f.stock, "stock", false, "")
 	set.StringVarP(&f.java, "java", "j", "", "")
 	set.StringArrayVar(&f.javaOptions, "java-opt", nil, "")
 	set.StringArrayVar(&f.classPath, "add-classpath", nil, "")
@@ -134,7 +159,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 		return c.usage(set, err)
 	}
 
-	java, properties, problems := c.prepare(ctx, f)
+	java, properties, problems := c.prepare(ctx, &f)
 	if problems != nil {
 		for _, problem := range problems {
 			c.say("%s", problem)
@@ -156,7 +181,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 
 // prepare checks everything and fetches the jars, what is quick first, and
 // returns the command that starts the daemon, or a line for each problem.
-func (c *command) prepare(ctx context.Context, f runFlags) (java bootstrap.Command, properties *bootstrap.Properties, problems []string) {
+func (c *command) prepare(ctx context.Context, f *runFlags) (java bootstrap.Command, properties *bootstrap.Properties, problems []string) {
 	properties, warnings, err := c.checkProperties(f.checkFlags, f.lock)
 	for _, warning := range warnings {
 		c.say("%s", warning)
@@ -181,6 +206,20 @@ func (c *command) prepare(ctx context.Context, f runFlags) (java bootstrap.Comma
 	if problems != nil {
 		return java, nil, problems
 	}
+	if f.execute && !f.stock {
+		switch _, err := engine.FindJava(java.Java); {
+		case errors.Is(err, engine.ErrOldJava):
+			f.stock = true
+			c.say("only Amazon's main class is run, as with --stock: %v", err)
+		case err != nil:
+			return java, nil, describe(err)
+		}
+	}
+	if !f.execute || f.stock {
+		if err := c.checkStock(properties); err != nil {
+			return java, nil, describe(err)
+		}
+	}
 	if f.execute {
 		if err := properties.CheckEndpoints(ctx, f.javaOptions...); err != nil {
 			return java, nil, describe(err)
@@ -194,9 +233,19 @@ func (c *command) prepare(ctx context.Context, f runFlags) (java bootstrap.Comma
 	return java, properties, nil
 }
 
+// checkStock says what Amazon's main class does not do as the properties say. Its
+// error is that it cannot be run with them.
+func (c *command) checkStock(properties *bootstrap.Properties) error {
+	warnings, err := properties.CheckStock()
+	for _, warning := range warnings {
+		c.say("%s", warning)
+	}
+	return err
+}
+
 // execute runs Java until it ends, or until it is no longer restarted.
 func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Command, properties *bootstrap.Properties) int {
-	log := slog.New(lineHandler{c.say})
+	log := slog.New(lineHandler{say: c.say})
 	switch f.workerID {
 	case "":
 	case auto:
@@ -215,27 +264,9 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 		c.say("stopping %s; another signal after a second kills it", c.lock.Name)
 	})
 	defer quiet()
-	run := func(ctx context.Context) error {
-		ready := false
-		return java.Run(ctx, bootstrap.RunOptions{
-			Output:      c.stderr,
-			LogLevel:    f.logLevel.Level,
-			Kill:        c.kill,
-			StopTimeout: f.stopTimeout,
-			Started: func(pid int) {
-				// The form of this line is part of the command's interface.
-				c.say("started %s, pid %d", c.lock.Name, pid)
-			},
-			Holding: func(shards int) {
-				if !ready {
-					ready = true
-					c.say("ready: initialised, holding %s", plural(shards, "shard"))
-				} else {
-					c.say("holding %s", plural(shards, "shard"))
-				}
-			},
-			Log: log,
-		})
+	run := c.withChildren(f, java, properties, log)
+	if f.stock {
+		run = c.stock(f, java, log)
 	}
 	var err error
 	if f.restart {
@@ -259,5 +290,64 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 		return exit.Code
 	default:
 		return c.failed(err)
+	}
+}
+
+// started is told of Java. The form of this line is part of the command's
+// interface.
+func (c *command) started(pid int) { c.say("started %s, pid %d", c.lock.Name, pid) }
+
+// stock returns what runs Amazon's main class.
+func (c *command) stock(f runFlags, java bootstrap.Command, log *slog.Logger) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return java.Run(ctx, bootstrap.RunOptions{
+			Output: c.stderr, LogLevel: f.logLevel.or(slog.LevelInfo), Kill: c.kill, StopTimeout: f.stopTimeout, Started: c.started, Log: log,
+		})
+	}
+}
+
+// defaultGrace is how long a stop may take where the properties say nothing.
+const defaultGrace = 10 * time.Second
+
+// withChildren returns what runs KCL with a child for each shard. Where this
+// version of KCL cannot be run so, it runs Amazon's main class.
+func (c *command) withChildren(f runFlags, java bootstrap.Command, properties *bootstrap.Properties, log *slog.Logger) func(context.Context) error {
+	text := func(name string) string {
+		value, _ := properties.Get(name)
+		return value
+	}
+	// Check has seen that they are numbers.
+	number := func(name string) time.Duration {
+		n, _ := strconv.ParseInt(strings.TrimSpace(text(name)), 10, 64)
+		return time.Duration(n)
+	}
+	level := f.logLevel.or(slog.LevelWarn)
+	config := children.Config{
+		Engine:      engine.Config{Command: java, StopGrace: number("shutdownGraceMillis") * time.Millisecond, LogLevel: level, Log: log, Kill: c.kill, Started: c.started},
+		Program:     strings.FieldsFunc(text("executableName"), func(r rune) bool { return r == ' ' }), // as KCL parts it
+		Timeout:     number("timeoutInSeconds") * time.Second,
+		StopTimeout: f.stopTimeout,
+		Stderr:      c.stderr,
+	}
+	if config.Engine.StopGrace <= 0 {
+		config.Engine.StopGrace = defaultGrace
+	}
+	stock := false
+	return func(ctx context.Context) error {
+		if !stock {
+			config := config
+			config.Engine.Event = newTeller(ctx, c.say, c.stderr).event
+			err := children.Run(ctx, config)
+			var unlinked *engine.UnlinkedError
+			if !errors.As(err, &unlinked) {
+				return err
+			}
+			c.say("KCL %s has no %s: only Amazon's main class runs it, as with --stock", unlinked.KCL, unlinked.Member)
+			if err := c.checkStock(properties); err != nil {
+				return err
+			}
+			stock = true
+		}
+		return c.stock(f, java, log)(ctx)
 	}
 }

@@ -4,7 +4,7 @@
 const fs = require('fs');
 const kcl = require('aws-kcl');
 
-// A SIGTERM for the daemon reaches its whole process group.
+// Amazon's main class passes a SIGTERM on to its children, before they are to stop.
 process.on('SIGTERM', () => {});
 
 let shard;
@@ -29,6 +29,10 @@ kcl({
     done();
   },
   processRecords(input, done) {
+    if (input.records.length > 0 && fs.existsSync(`fail.${shard}`)) {
+      fs.unlinkSync(`fail.${shard}`);
+      process.exit(3);
+    }
     for (const record of input.records) {
       note('records.txt', `${shard} ${record.sequenceNumber}`);
     }
@@ -38,6 +42,9 @@ kcl({
     note('events.txt', `leaseLost ${shard} node`);
     done();
   },
-  shardEnded: checkpoint,
+  shardEnded(input, done) {
+    note('events.txt', `shardEnded ${shard} node`);
+    checkpoint(input, done);
+  },
   shutdownRequested: checkpoint,
 }).run();

@@ -1,4 +1,4 @@
-package bootstrap
+package group
 
 import (
 	"bytes"
@@ -8,10 +8,9 @@ import (
 )
 
 // dieWithParent has the command asked to stop when this process is killed, so
-// that no daemon goes on that nobody looks after. Run keeps the thread that
-// starts it. When a process of many threads dies the signal can come more
-// than once; Java takes no notice of the later ones. One that is deaf to it is
-// killed instead.
+// that nothing goes on that nobody looks after. When a process of many threads
+// dies the signal can come more than once; Java takes no notice of the later
+// ones. One that is deaf to it is killed instead.
 func dieWithParent(attr *syscall.SysProcAttr, deaf bool) {
 	attr.Pdeathsig = syscall.SIGTERM
 	if deaf {

@@ -1,11 +1,11 @@
 //go:build unix && !linux
 
-package bootstrap
+package group
 
 import "syscall"
 
-// dieWithParent does nothing: this system has no such service. Java goes on
-// when kcl-bootstrap is killed by SIGKILL.
+// dieWithParent does nothing: this system has no such service. The command
+// goes on when this process is killed by SIGKILL.
 func dieWithParent(*syscall.SysProcAttr, bool) {}
 
 // onlyZombies is not needed where the first process collects them at once.

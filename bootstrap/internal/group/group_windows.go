@@ -1,4 +1,4 @@
-package bootstrap
+package group
 
 import (
 	"os"
@@ -9,70 +9,64 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A group is the job object that a command and all its children are in. It is
+// A Group is the job object that a command and all its children are in. It is
 // closed with this process, and ends them then.
 //
 // The daemon is not put into a console process group of its own: there it would
 // not hear Ctrl-C, the one thing that makes Java run its shutdown hooks. A
 // command that is deaf, not to be stopped by signals, is put into one.
-type group struct {
-	pid int
+type Group struct {
+	cmd *exec.Cmd
 	job windows.Handle
 }
 
-func newGroup(cmd *exec.Cmd, deaf bool) (*group, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{}
+func (g *Group) prepare(deaf bool) (err error) {
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{}
 	if deaf {
-		cmd.SysProcAttr.CreationFlags = windows.CREATE_NEW_PROCESS_GROUP
+		g.cmd.SysProcAttr.CreationFlags = windows.CREATE_NEW_PROCESS_GROUP
 	}
-	job, err := windows.CreateJobObject(nil, nil)
-	if err != nil {
-		return nil, err
+	if g.job, err = windows.CreateJobObject(nil, nil); err != nil {
+		return err
 	}
 	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
 		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{
 			LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
 		},
 	}
-	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+	_, err = windows.SetInformationJobObject(g.job, windows.JobObjectExtendedLimitInformation,
 		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
-	if err != nil {
-		windows.CloseHandle(job)
-		return nil, err
-	}
-	return &group{job: job}, nil
+	return err
 }
 
-// inherit has the command keep a file open as long as it lives.
-func inherit(cmd *exec.Cmd, file *os.File) {
+// Inherit has a command keep a file open as long as it lives.
+func Inherit(cmd *exec.Cmd, file *os.File) {
 	handle := file.Fd()
 	windows.SetHandleInformation(windows.Handle(handle), windows.HANDLE_FLAG_INHERIT, windows.HANDLE_FLAG_INHERIT)
 	cmd.SysProcAttr.AdditionalInheritedHandles = []syscall.Handle{syscall.Handle(handle)}
 }
 
-// started puts the command into the job. Java takes far longer than this to
+// started puts the command into the job. A program takes far longer than this to
 // start its first child, so none escapes.
-func (g *group) started(p *os.Process) error {
-	g.pid = p.Pid
-	handle, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(p.Pid))
+func (g *Group) started() error {
+	handle, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(g.pid()))
+	if err == nil {
+		defer windows.CloseHandle(handle)
+		err = windows.AssignProcessToJobObject(g.job, handle)
+	}
 	if err != nil {
-		p.Kill()
-		return err
+		g.cmd.Process.Kill()
 	}
-	defer windows.CloseHandle(handle)
-	if err := windows.AssignProcessToJobObject(g.job, handle); err != nil {
-		p.Kill()
-		return err
-	}
-	return nil
+	return err
 }
 
-// terminate sends nothing: the console has told Java already.
-func (g *group) terminate() {}
+// Terminate sends nothing: the console has told Java already.
+func (g *Group) Terminate() {}
 
-func (g *group) kill() { windows.TerminateJobObject(g.job, 128+9) }
+// Kill ends all processes of the job.
+func (g *Group) Kill() { windows.TerminateJobObject(g.job, 128+9) }
 
-func (g *group) empty() bool {
+// empty tells whether no process of the job is left.
+func (g *Group) empty() bool {
 	// JOBOBJECT_BASIC_ACCOUNTING_INFORMATION
 	var info struct {
 		TotalUserTime, TotalKernelTime                     int64
@@ -87,6 +81,8 @@ func (g *group) empty() bool {
 	return err != nil || info.ActiveProcesses == 0
 }
 
-func (g *group) close() { windows.CloseHandle(g.job) }
+// Close ends what is left in the job.
+func (g *Group) Close() { windows.CloseHandle(g.job) }
 
-func exitCode(s *os.ProcessState) int { return s.ExitCode() }
+// ExitCode returns the status of a process that has ended.
+func ExitCode(s *os.ProcessState) int { return s.ExitCode() }

@@ -1,0 +1,233 @@
+package children
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
+)
+
+// A fakeHost is a host without processes, in a bubble of its own.
+type fakeHost struct {
+	*host
+	stop  context.CancelFunc
+	last  int64
+	reads chan string
+}
+
+func newFakeHost(t *testing.T) *fakeHost {
+	ctx, cancel := context.WithCancel(t.Context())
+	h := &fakeHost{host: newHost(ctx, Config{}, nil), stop: cancel, reads: make(chan string, 9)}
+	t.Cleanup(cancel)
+	h.read = func(key string) { h.reads <- key }
+	return h
+}
+
+// begin begins a session.
+func (h *fakeHost) begin(key string) *session {
+	h.last++
+	s := &session{host: h.host, lease: &engine.Lease{ID: h.last, LeaseKey: key}, ended: make(chan struct{})}
+	h.claim(s)
+	return s
+}
+
+// end ends one, with a failure or without.
+func (h *fakeHost) end(s *session, failure error) {
+	close(s.ended)
+	if failure == nil {
+		h.release(s)
+		return
+	}
+	s.failed = true
+	go h.again(s, failure)
+}
+
+func (h *fakeHost) wantReads(t *testing.T, after time.Duration, want ...string) {
+	t.Helper()
+	time.Sleep(after)
+	synctest.Wait()
+	var got []string
+	for len(h.reads) > 0 {
+		got = append(got, <-h.reads)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("to be read again: %q, want %q", got, want)
+	}
+}
+
+var errFailed = errors.New("it has failed")
+
+// A shard that fails again and again waits for longer each time; one that ended in
+// order, or whose lease has gone, begins anew.
+func TestWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newFakeHost(t)
+		fail := func() { h.end(h.begin("key"), errFailed) }
+		fail()
+		h.wantReads(t, 0, "key")
+		fail()
+		h.wantReads(t, 400*time.Millisecond)
+		h.wantReads(t, 600*time.Millisecond, "key")
+		fail()
+		h.wantReads(t, 900*time.Millisecond)
+		h.wantReads(t, 1100*time.Millisecond, "key")
+
+		h.end(h.begin("key"), nil)
+		fail()
+		h.wantReads(t, 0, "key")
+		h.event(engine.Leases{LeaseKeys: []string{"other"}})
+		fail()
+		h.wantReads(t, 0, "key")
+
+		// A stop ends the wait.
+		fail()
+		synctest.Wait()
+		h.stop()
+		h.wantReads(t, time.Hour)
+		fail()
+		h.wantReads(t, time.Hour)
+	})
+}
+
+// What KCL finds broken is read again when the child has left, unless that has
+// failed, which is seen to.
+func TestBroken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newFakeHost(t)
+		h.event(engine.LeaseBroken{Lease: 99, LeaseKey: "never begun"})
+		h.wantReads(t, 900*time.Millisecond)
+		h.wantReads(t, 100*time.Millisecond, "never begun")
+
+		s := h.begin("key")
+		h.event(engine.LeaseBroken{Lease: 1, LeaseKey: "key"})
+		h.wantReads(t, time.Hour)
+		h.end(s, nil)
+		h.wantReads(t, 0, "key")
+
+		// The event comes after the end: that looked as planned.
+		h.end(h.begin("key"), nil)
+		h.event(engine.LeaseBroken{Lease: 2, LeaseKey: "key"})
+		h.wantReads(t, time.Second, "key")
+
+		h.end(h.begin("key"), errFailed)
+		h.event(engine.LeaseBroken{Lease: 3, LeaseKey: "key"})
+		h.wantReads(t, time.Minute, "key")
+
+		// A newer conversation sees to the shard: it may be this one that holds it.
+		first := h.begin("overtaken")
+		h.begin("overtaken")
+		h.end(first, errFailed)
+		h.wantReads(t, 0, "overtaken")
+		h.event(engine.Leases{})
+		if h.shards["overtaken"] == nil {
+			t.Error("a shard with a session was forgotten")
+		}
+	})
+}
+
+// The limit runs while an answer is owed, and anew with each line.
+func TestTimeLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMessages(10 * time.Second)
+		late := func(after time.Duration) bool {
+			time.Sleep(after)
+			synctest.Wait()
+			select {
+			case <-m.late:
+				return true
+			default:
+				return false
+			}
+		}
+		m.look([]byte(`{"action":"initialize"}` + "\n" + `{"half`))
+		if late(time.Second) || m.owed != 2 {
+			t.Errorf("late, or %d owed", m.owed)
+		}
+		m.toJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader(status2+"\n"+status2))
+		if late(time.Hour) || m.owed != 0 {
+			t.Errorf("late though all is answered, or %d owed", m.owed)
+		}
+		m.look([]byte(`"}` + "\n" + `{"action":"x"}` + "\n"))
+		late(9 * time.Second)
+		m.toJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader("print\n\n")) // no answer
+		if !late(time.Second) {
+			t.Error("not late")
+		}
+		m.look([]byte(`{"action":"x"}` + "\n"))
+		m.stop()
+		if late(time.Hour) {
+			t.Error("late after the end")
+		}
+		// A checkpoint is not waited for: its answer comes after that of the action.
+		m = newMessages(time.Second)
+		m.look([]byte("{}\n"))
+		m.toJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader(`{"action":"checkpoint"}`+"\n"+status2))
+		m.look([]byte("{}\n"))
+		if late(time.Hour) {
+			t.Error("late though all is answered")
+		}
+	})
+}
+
+const status2 = `{"action":"status"}`
+
+// The last messages are known, however they come.
+func TestLastMessage(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"action":"leaseLost"}` + "\n":                   true,
+		` {"x":1, "action" : "shardEnded"}` + "\r\n":      true,
+		`{"action":"shardEnded"}`:                         false,
+		`{"action":"shutdownRequested"}` + "\n":           false,
+		`{"action":"leaseLost"}` + "\n" + `{"action":"x"`: true, // no answer to that yet
+		`{"action":"processRecords","records":["` + strings.Repeat("x", 200) + "\n" + `{"action":"leaseLost"}` + "\n": true,
+		`{"action":"leaseLost","x":"` + strings.Repeat("x", 200) + `"}` + "\n":                                        false,
+	} {
+		m := newMessages(0)
+		for _, b := range []byte(text) {
+			m.look([]byte{b})
+		}
+		if m.final != want {
+			t.Errorf("%q: %t", text, m.final)
+		}
+		m = newMessages(0)
+		m.look([]byte(text))
+		if m.final != want {
+			t.Errorf("%q at once: %t", text, m.final)
+		}
+	}
+}
+
+// What is no message does not come to Java; what is comes as it is.
+func FuzzToJava(f *testing.F) {
+	for _, text := range []string{status2, status2 + "\r\n", "x\n" + status2, `{"action":"checkpoint","a":"ü"}`, "\n\n", `{"action":"initialize"}` + "\n", `{"action":1}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var java, stray bytes.Buffer
+		m := newMessages(0)
+		m.toJava(&java, &stray, bytes.NewReader(text))
+		var wantJava, wantStray []byte
+		answers := 0
+		for line := range bytes.Lines(text) {
+			if line[len(line)-1] != '\n' {
+				line = append(bytes.Clone(line), '\n')
+			}
+			switch action := actionOf(line); {
+			case action == "status" || action == "checkpoint":
+				answers++
+				wantJava = append(wantJava, line...)
+			case len(bytes.TrimSpace(line)) > 0:
+				wantStray = append(wantStray, line...)
+			}
+		}
+		if !bytes.Equal(java.Bytes(), wantJava) || !bytes.Equal(stray.Bytes(), wantStray) || m.owed != -answers {
+			t.Errorf("%q: %q, %q", text, java.Bytes(), stray.Bytes())
+		}
+	})
+}

@@ -1,0 +1,218 @@
+//go:build unix
+
+package children
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	initialize = `{"action":"initialize","shardId":"shard"}`
+	leaseLost  = `{"action":"leaseLost"}`
+	shardEnded = `{"action":"shardEnded"}`
+)
+
+// A child gets what Java writes and Java what the child answers; what else that
+// writes goes to standard error, and not to Java.
+func TestConversation(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "shows", time.Minute)
+	j := r.lease("key")
+	j.asks(initialize, `{"action":"checkpoint","sequenceNumber":"1"}`)
+	j.asks(`{"action":"checkpoint","sequenceNumber":"1"}`, status)
+	j.asks(shardEnded, status)
+	j.Close()
+	if err := j.ended(); err != nil {
+		t.Error(err)
+	}
+	got := r.stderr.String()
+	for _, want := range []string{
+		"KCL_STREAM_NAME orders\n", "KCL_LEASE_KEY key\n", "KCL_STREAM_ARN arn\n", "args [a]\n", "printed\n", "{\"action\":\"initialize\"}\r\n",
+		"no line end", "end of input\n",
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("not once on standard error: %q", want)
+		}
+	}
+	if n := strings.Count(got, "x"); n < 14<<20 {
+		t.Errorf("%d bytes of 14 MiB of a line that is no message", n)
+	}
+	select {
+	case <-j.failed:
+		t.Error("it was failed")
+	default:
+	}
+	if len(r.shards) != 0 {
+		t.Errorf("left: %v", r.shards)
+	}
+}
+
+// Large messages come whole, each of them.
+func TestLargeMessage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "answers", time.Minute)
+	j := r.lease("key")
+	for _, size := range []int{10, 4095, 4096, 4097, 14 << 20, 200_000, 10} {
+		line := `{"action":"processRecords","x":"` + strings.Repeat("y", size) + `"}`
+		j.asks(line, fmt.Sprintf(`{"action":"status","length":%d}`, len(line)+1))
+	}
+	j.asks(leaseLost, fmt.Sprintf(`{"action":"status","length":%d}`, len(leaseLost)+1))
+	j.Close()
+	if err := j.ended(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Noise on standard error holds nothing up.
+func TestNoise(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "is noisy", time.Minute)
+	j := r.lease("key")
+	j.asks(initialize, status)
+	j.asks(leaseLost, status)
+	j.Close()
+	if err := j.ended(); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(r.stderr.String(), "noise"); n != 200*2000 {
+		t.Errorf("%d words of noise, want 400000", n)
+	}
+}
+
+// Whatever way a child fails: Java hears of it before anything else, none of its
+// processes is left when the shard is to be read again, and the reason says which.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	for role, want := range map[string]string{
+		"exits":             "it ended with exit status 3",
+		"exits unread":      "it ended with exit status 4",
+		"leaves":            "it ended with exit status 0",
+		"is killed":         "it ended with signal: killed",
+		"is silent":         "it has not answered within 1s (timeoutInSeconds)",
+		"is late":           "it has not answered within 1s (timeoutInSeconds)",
+		"closes its output": "it closed its standard output",
+		"closes its input":  "it closed its standard input",
+		"has a child":       "it ended with exit status 3",
+		"has a lost child":  "it ended with exit status 3",
+	} {
+		t.Run(role, func(t *testing.T) {
+			t.Parallel()
+			var timeout time.Duration
+			if strings.Contains(want, "1s") {
+				timeout = time.Second
+			}
+			r := newRig(t, role, timeout)
+			j := r.lease("key")
+			if role == "is late" {
+				j.asks(initialize, status)
+			}
+			j.say(`{"action":"processRecords","x":"` + strings.Repeat("y", 1<<20) + `"}`)
+			if err := j.ended(); err == nil || err.Error() != want {
+				t.Errorf("%v, want %q", err, want)
+			}
+			select {
+			case <-j.failed:
+			default:
+				t.Error("Java was not told")
+			}
+			if key := <-r.reads; key != "key" {
+				t.Errorf("%s is to be read again", key)
+			}
+			if !gone(r.stderr.number(t, "pid", 1)) {
+				t.Error("the child is still there")
+			}
+			if strings.HasSuffix(role, "child") {
+				pid := r.stderr.number(t, "grandchild", 1)
+				if role == "has a lost child" {
+					syscall.Kill(pid, syscall.SIGKILL)
+				} else if !gone(pid) {
+					t.Error("the grandchild is still there")
+				}
+			}
+		})
+	}
+}
+
+// A program that cannot be started is a failure like any other.
+func TestNotStarted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "answers", 0)
+	r.config.Program = []string{"/nowhere/program"}
+	if err := r.lease("key").ended(); err == nil || !strings.Contains(err.Error(), "it cannot be started: fork/exec /nowhere/program: no such file") {
+		t.Error(err)
+	}
+	<-r.reads
+}
+
+// A conversation that ends in any way but by its child is no failure of that: it
+// hears the end of its input.
+func TestJavaEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "answers", 0)
+	j := r.lease("key")
+	j.say(initialize)
+	pid := r.stderr.number(t, "pid", 1)
+	j.Close()
+	if err := j.ended(); err != nil || !gone(pid) || !strings.Contains(r.stderr.String(), "end of input") {
+		t.Errorf("%v, %s", err, r.stderr)
+	}
+}
+
+// A child that does not leave at the end is killed, as are all when that is asked.
+func TestDoesNotLeave(t *testing.T) {
+	t.Parallel()
+	for _, kill := range []bool{false, true} {
+		r := newRig(t, "stays", 0)
+		j := r.lease("key")
+		j.asks(initialize, status)
+		if kill {
+			r.leave = time.Hour
+			close(r.kill)
+		} else {
+			j.asks(leaseLost, status)
+			j.Close()
+		}
+		if err := j.ended(); err != nil || !gone(r.stderr.number(t, "pid", 1)) {
+			t.Errorf("%v, or it is still there", err)
+		}
+	}
+}
+
+// Of a shard there is one child at a time, also when the lease is lost and comes
+// again. Shards of one ID in two streams have nothing to do with each other.
+func TestOneChildForAShard(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "stays", 0)
+	r.leave = 500 * time.Millisecond
+	first, other := r.lease("a:shard"), r.lease("b:shard")
+	first.asks(initialize, status)
+	other.asks(initialize, status)
+	first.asks(leaseLost, status)
+	first.Close()
+	second := r.lease("a:shard")
+	second.asks(initialize, status)
+	select {
+	case err := <-first.served:
+		if err != nil {
+			t.Error(err)
+		}
+	default:
+		t.Error("there was a second child before the first had gone")
+	}
+	syscall.Kill(r.stderr.number(t, "pid", 3), syscall.SIGKILL)
+	if err := second.ended(); err == nil || err.Error() != "it ended with signal: killed" {
+		t.Error(err)
+	}
+	if key := <-r.reads; key != "a:shard" {
+		t.Errorf("%s is to be read again", key)
+	}
+	other.asks(leaseLost, status)
+	other.Close()
+	if err := other.ended(); err != nil {
+		t.Errorf("the other stream's: %v", err)
+	}
+}

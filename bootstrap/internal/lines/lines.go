@@ -1,0 +1,28 @@
+// Package lines copies text line by line.
+package lines
+
+import (
+	"bufio"
+	"errors"
+	"io"
+)
+
+// Copy copies lines, each in one write, which keeps them whole beside those of
+// others; of a line of more than 64 KiB each part. A last line gets an end. It reads
+// on when w fails: who writes must not block.
+func Copy(w io.Writer, r io.Reader) {
+	in := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, err := in.ReadSlice('\n')
+		full := errors.Is(err, bufio.ErrBufferFull)
+		if len(line) > 0 {
+			if err != nil && !full {
+				line = append(line[:len(line):len(line)], '\n')
+			}
+			w.Write(line)
+		}
+		if err != nil && !full {
+			return
+		}
+	}
+}
