@@ -25,7 +25,7 @@ func TestBothAnswerAlike(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
-			a, b := newSession(t, ours.URL()), newSession(t, theirs)
+			a, b := newSession(t, ours.URL()), newSession(t, theirs.url)
 			script.run(a)
 			script.run(b)
 			compare(t, script.name, a.steps, b.steps, differences, seen)

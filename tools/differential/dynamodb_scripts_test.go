@@ -28,6 +28,7 @@ var tableScripts = []struct {
 	{"legacy reads", legacyReads},
 	{"queries", queries},
 	{"indexes", indexes},
+	{"index capacity", indexCapacity},
 	{"scans", scans},
 	{"batches", batches},
 	{"transactions", transactions},
@@ -38,6 +39,20 @@ var tableScripts = []struct {
 func hash(name string, typ ddb.ScalarAttributeType) ([]ddb.KeySchemaElement, []ddb.AttributeDefinition) {
 	return []ddb.KeySchemaElement{{AttributeName: &name, KeyType: ddb.KeyTypeHash}},
 		[]ddb.AttributeDefinition{{AttributeName: &name, AttributeType: typ}}
+}
+
+// used returns the names or values that an expression has, nil for none: more are
+// an error.
+func used[V any](expression string, of map[string]V) (has map[string]V) {
+	for k, v := range of {
+		if strings.Contains(expression, k) {
+			if has == nil {
+				has = make(map[string]V)
+			}
+			has[k] = v
+		}
+	}
+	return has
 }
 
 func tables(s *tableSession) {
@@ -59,6 +74,8 @@ func tables(s *tableSession) {
 	s.table("tables-b", true)
 	s.table("tables-a", false)
 	_, err = s.ListTables(s.ctx, &dynamodb.ListTablesInput{ExclusiveStartTableName: aws.String("t"), Limit: aws.Int32(1)})
+	s.keep("list from a short name", err)
+	_, err = s.ListTables(s.ctx, &dynamodb.ListTablesInput{ExclusiveStartTableName: aws.String("ta."), Limit: aws.Int32(1)})
 	s.keep("list, first page", err)
 	_, err = s.ListTables(s.ctx, &dynamodb.ListTablesInput{ExclusiveStartTableName: aws.String("tables-a"), Limit: aws.Int32(1)})
 	s.keep("list, last page", err)
@@ -390,11 +407,9 @@ func projections(s *tableSession) {
 	t := s.table("projections", false)
 	s.put(t, item{"id": str("a"), "n": num("5"), "l": lst(str("x"), mp(item{"k1": num("1"), "k2": num("2")}), str("z")), "m": mp(item{"k": str("v"), "deep": mp(item{"a": num("1"), "b": num("2")})}), "odd.name": str("dot")})
 	for _, p := range []string{"n", "id, n", "absent", "m.k", "m.deep.a, m.deep.b", "l[0]", "l[2], l[0]", "l[1].k1", "l[9]", "#odd", "m, m.k", "n, n", "m.k, l[1].k2, n", "n,", "", "name"} {
-		in := &dynamodb.GetItemInput{TableName: t, Key: item{"id": str("a")}, ProjectionExpression: &p}
-		if strings.Contains(p, "#") {
-			in.ExpressionAttributeNames = map[string]string{"#odd": "odd.name"}
-		}
-		_, err := s.GetItem(s.ctx, in)
+		_, err := s.GetItem(s.ctx, &dynamodb.GetItemInput{
+			TableName: t, Key: item{"id": str("a")}, ProjectionExpression: &p, ExpressionAttributeNames: used(p, map[string]string{"#odd": "odd.name"}),
+		})
 		s.keep(fmt.Sprintf("%q", p), err)
 	}
 }
@@ -433,8 +448,10 @@ func legacyWrites(s *tableSession) {
 	}
 	for name, e := range map[string]ddb.ExpectedAttributeValue{
 		"exists without a value": {Exists: aws.Bool(true)}, "not exists with a value": {Exists: aws.Bool(false), Value: num("5")},
-		"an operator and a value": {ComparisonOperator: "EQ", Value: num("5")}, "too few values": {ComparisonOperator: "BETWEEN", AttributeValueList: list(num("5"))},
+		"an operator and a value": {ComparisonOperator: "EQ", Value: num("5")}, "a list without an operator": {AttributeValueList: list(num("5"))}, "a list and a value": {ComparisonOperator: "EQ", AttributeValueList: list(num("5")), Value: num("5")},
+		"an operator and exists": {ComparisonOperator: "EQ", AttributeValueList: list(num("5")), Exists: aws.Bool(true)}, "an operator without values": {ComparisonOperator: "EQ"}, "too few values": {ComparisonOperator: "BETWEEN", AttributeValueList: list(num("5"))},
 	} {
+		fresh()
 		_, err := s.PutItem(s.ctx, &dynamodb.PutItemInput{TableName: t, Item: item{"id": str("a")}, Expected: map[string]ddb.ExpectedAttributeValue{"n": e}})
 		s.keep("expected with "+name, err)
 	}
@@ -462,6 +479,8 @@ func legacyReads(s *tableSession) {
 	s.keep("query", err)
 	_, err = s.Query(s.ctx, &dynamodb.QueryInput{TableName: t, KeyConditions: map[string]ddb.Condition{"id": eq(str("a"))}, QueryFilter: map[string]ddb.Condition{"x": eq(str("x1"))}, AttributesToGet: []string{"x"}})
 	s.keep("query with a filter", err)
+	_, err = s.Query(s.ctx, &dynamodb.QueryInput{TableName: t, KeyConditions: map[string]ddb.Condition{"id": eq(str("a"))}, QueryFilter: map[string]ddb.Condition{"seq": eq(num("1"))}})
+	s.keep("query with a filter on a key", err)
 	_, err = s.Query(s.ctx, &dynamodb.QueryInput{TableName: t, KeyConditions: map[string]ddb.Condition{"seq": eq(num("1"))}})
 	s.keep("query without a hash key", err)
 	_, err = s.Scan(s.ctx, &dynamodb.ScanInput{TableName: t, ScanFilter: map[string]ddb.Condition{"seq": {ComparisonOperator: "LT", AttributeValueList: []ddb.AttributeValue{num("2")}}}})
@@ -480,17 +499,10 @@ func queries(s *tableSession) {
 		"id = :a", "id = :a AND seq = :three", "id = :a AND seq < :three", "id = :a AND seq <= :three", "id = :a AND seq > :seven", "id = :a AND seq >= :seven", "id = :a AND seq BETWEEN :three AND :seven", "seq > :seven AND id = :a", "(id = :a) AND (seq = :three)",
 		"id = :none", "seq = :three", "id > :a", "id = :a AND even = :three", "id = :a OR seq = :three", "id = :a AND seq <> :three", "id = :a AND begins_with(seq, :a)", "id = :three", "id = :a AND seq = :a", "id = :a AND NOT seq = :three", "id = :a AND seq IN (:three)", "attribute_exists(id)", "id", "",
 	} {
-		vals := item{}
-		for k, v := range (item{":a": str("a"), ":three": num("3"), ":seven": num("7"), ":none": str("none")}) {
-			if strings.Contains(c, k) {
-				vals[k] = v
-			}
-		}
-		in := &dynamodb.QueryInput{TableName: t, KeyConditionExpression: &c}
-		if len(vals) > 0 {
-			in.ExpressionAttributeValues = vals
-		}
-		_, err := s.Query(s.ctx, in)
+		_, err := s.Query(s.ctx, &dynamodb.QueryInput{
+			TableName: t, KeyConditionExpression: &c,
+			ExpressionAttributeValues: used(c, item{":a": str("a"), ":three": num("3"), ":seven": num("7"), ":none": str("none")}),
+		})
 		s.keep(fmt.Sprintf("%q", c), err)
 	}
 	a := func() *dynamodb.QueryInput {
@@ -578,19 +590,10 @@ func indexes(s *tableSession) {
 		s.put(name, it)
 	}
 	for _, c := range []struct{ index, condition string }{{"all", "#o = :w"}, {"all", "#o = :w AND #r > :n"}, {"some", "#o = :w"}, {"local", "id = :a"}, {"local", "id = :a AND #r <= :n"}, {"all", "id = :a"}} {
-		in := &dynamodb.QueryInput{TableName: name, IndexName: &c.index, KeyConditionExpression: &c.condition, ExpressionAttributeNames: map[string]string{}, ExpressionAttributeValues: item{}}
-		for k, v := range (item{":w": str("w0"), ":n": num("7"), ":a": str("a")}) {
-			if strings.Contains(c.condition, k) {
-				in.ExpressionAttributeValues[k] = v
-			}
-		}
-		for k, v := range map[string]string{"#o": "owner", "#r": "rank"} {
-			if strings.Contains(c.condition, k) {
-				in.ExpressionAttributeNames[k] = v
-			}
-		}
-		if len(in.ExpressionAttributeNames) == 0 {
-			in.ExpressionAttributeNames = nil
+		in := &dynamodb.QueryInput{
+			TableName: name, IndexName: &c.index, KeyConditionExpression: &c.condition,
+			ExpressionAttributeNames:  used(c.condition, map[string]string{"#o": "owner", "#r": "rank"}),
+			ExpressionAttributeValues: used(c.condition, item{":w": str("w0"), ":n": num("7"), ":a": str("a")}),
 		}
 		_, err := s.Query(s.ctx, in)
 		s.keep(fmt.Sprintf("query %s: %s", c.index, c.condition), err)
@@ -611,6 +614,86 @@ func indexes(s *tableSession) {
 	s.keep("put an empty key", err)
 	_, err = s.UpdateTable(s.ctx, &dynamodb.UpdateTableInput{TableName: name, GlobalSecondaryIndexUpdates: []ddb.GlobalSecondaryIndexUpdate{{Delete: &ddb.DeleteGlobalSecondaryIndexAction{IndexName: aws.String("absent")}}}})
 	s.keep("delete what is not there", err)
+	_, err = s.Query(s.ctx, &dynamodb.QueryInput{
+		TableName: name, IndexName: aws.String("some"), KeyConditionExpression: aws.String("#o = :w"), FilterExpression: aws.String("seq > :w AND id = :w"),
+		ExpressionAttributeNames: map[string]string{"#o": "owner"}, ExpressionAttributeValues: item{":w": str("w0")},
+	})
+	s.keep("a filter on a key", err)
+	_, err = s.Query(s.ctx, &dynamodb.QueryInput{
+		TableName: name, IndexName: aws.String("all"), KeyConditionExpression: aws.String("#o = :w"), FilterExpression: aws.String("id = :a"),
+		ExpressionAttributeNames: map[string]string{"#o": "owner"}, ExpressionAttributeValues: item{":w": str("w0"), ":a": str("a")}, Select: "COUNT",
+	})
+	s.keep("a filter on a key of the table", err)
+}
+
+// indexCapacity looks at what writes consume of a global index that has x, and of
+// a local one with all.
+func indexCapacity(s *tableSession) {
+	name := aws.String("index-capacity")
+	_, err := s.CreateTable(s.ctx, &dynamodb.CreateTableInput{
+		TableName: name, BillingMode: "PAY_PER_REQUEST",
+		KeySchema: []ddb.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: "HASH"}, {AttributeName: aws.String("seq"), KeyType: "RANGE"}},
+		AttributeDefinitions: []ddb.AttributeDefinition{
+			{AttributeName: aws.String("id"), AttributeType: "S"}, {AttributeName: aws.String("seq"), AttributeType: "N"}, {AttributeName: aws.String("owner"), AttributeType: "S"}, {AttributeName: aws.String("rank"), AttributeType: "N"},
+		},
+		GlobalSecondaryIndexes: []ddb.GlobalSecondaryIndex{{
+			IndexName: aws.String("global"), KeySchema: []ddb.KeySchemaElement{{AttributeName: aws.String("owner"), KeyType: "HASH"}},
+			Projection: &ddb.Projection{ProjectionType: "INCLUDE", NonKeyAttributes: []string{"x"}},
+		}},
+		LocalSecondaryIndexes: []ddb.LocalSecondaryIndex{{
+			IndexName: aws.String("local"), KeySchema: []ddb.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: "HASH"}, {AttributeName: aws.String("rank"), KeyType: "RANGE"}},
+			Projection: &ddb.Projection{ProjectionType: "ALL"},
+		}},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.settled(*name)
+	whole := item{"id": str("a"), "seq": num("1"), "owner": str("w0"), "rank": num("1"), "x": str("x"), "y": str("y")}
+	long := maps.Clone(whole)
+	long["x"] = str(strings.Repeat("x", 3000))
+	for _, p := range []struct {
+		what string
+		item item
+	}{{"in no index", item{"id": str("b"), "seq": num("1")}}, {"in both", whole}, {"the same again", whole}, {"of 3 KB", long}, {"short again", whole}} {
+		_, err := s.PutItem(s.ctx, &dynamodb.PutItemInput{TableName: name, Item: p.item, ReturnConsumedCapacity: "INDEXES"})
+		s.keep("capacity of a put "+p.what, err)
+	}
+	key := item{"id": str("a"), "seq": num("1")}
+	for _, expression := range []string{"SET y = :s", "SET x = :s", "SET #o = :s", "REMOVE #o", "SET #r = :n", "REMOVE #r", "SET #o = :s, #r = :n"} {
+		_, err := s.UpdateItem(s.ctx, &dynamodb.UpdateItemInput{
+			TableName: name, Key: key, UpdateExpression: &expression, ReturnConsumedCapacity: "INDEXES",
+			ExpressionAttributeNames:  used(expression, map[string]string{"#o": "owner", "#r": "rank"}),
+			ExpressionAttributeValues: used(expression, item{":s": str("s"), ":n": num("2")}),
+		})
+		s.keep("capacity of "+expression, err)
+	}
+	again := maps.Clone(whole)
+	again["seq"] = num("2")
+	_, err = s.BatchWriteItem(s.ctx, &dynamodb.BatchWriteItemInput{
+		RequestItems:           map[string][]ddb.WriteRequest{*name: {{PutRequest: &ddb.PutRequest{Item: again}}, {DeleteRequest: &ddb.DeleteRequest{Key: item{"id": str("none"), "seq": num("1")}}}}},
+		ReturnConsumedCapacity: "INDEXES",
+	})
+	s.keep("capacity of a batch", err)
+	again["x"] = str("another")
+	_, err = s.TransactWriteItems(s.ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: []ddb.TransactWriteItem{
+			{Put: &ddb.Put{TableName: name, Item: again}},
+			{ConditionCheck: &ddb.ConditionCheck{TableName: name, Key: key, ConditionExpression: aws.String("attribute_exists(id)")}},
+		},
+		ReturnConsumedCapacity: "INDEXES",
+	})
+	s.keep("capacity of a transaction", err)
+	_, err = s.DeleteItem(s.ctx, &dynamodb.DeleteItemInput{TableName: name, Key: key, ReturnConsumedCapacity: "TOTAL"})
+	s.keep("capacity of a delete: TOTAL", err)
+	_, err = s.DeleteItem(s.ctx, &dynamodb.DeleteItemInput{TableName: name, Key: item{"id": str("a"), "seq": num("2")}, ReturnConsumedCapacity: "INDEXES"})
+	s.keep("capacity of a delete: INDEXES", err)
+	_, err = s.DeleteItem(s.ctx, &dynamodb.DeleteItemInput{TableName: name, Key: key, ReturnConsumedCapacity: "INDEXES"})
+	s.keep("capacity of a delete of none", err)
+	_, err = s.Query(s.ctx, &dynamodb.QueryInput{
+		TableName: name, IndexName: aws.String("local"), KeyConditionExpression: aws.String("id = :a"), ExpressionAttributeValues: item{":a": str("a")}, ReturnConsumedCapacity: "INDEXES",
+	})
+	s.keep("capacity of a query", err)
 }
 
 func scans(s *tableSession) {
@@ -708,11 +791,11 @@ func transactions(s *tableSession) {
 	run("none")
 	run("a table that is not there", ddb.TransactWriteItem{Put: &ddb.Put{TableName: aws.String("absent"), Item: item{"id": str("a")}}})
 	run("without a key", ddb.TransactWriteItem{Put: &ddb.Put{TableName: t, Item: item{"x": str("a")}}})
-	token := &dynamodb.TransactWriteItemsInput{TransactItems: []ddb.TransactWriteItem{add("a")}, ClientRequestToken: aws.String("token")}
+	token := &dynamodb.TransactWriteItemsInput{TransactItems: []ddb.TransactWriteItem{add("a")}, ClientRequestToken: aws.String("token"), ReturnConsumedCapacity: "INDEXES"}
 	_, err := s.TransactWriteItems(s.ctx, token)
-	s.keep("with a token", err)
+	s.keep("capacity with a token", err)
 	_, err = s.TransactWriteItems(s.ctx, token)
-	s.keep("with a token again", err)
+	s.keep("capacity with a token again", err)
 	token.TransactItems = []ddb.TransactWriteItem{add("other")}
 	_, err = s.TransactWriteItems(s.ctx, token)
 	s.keep("with a token of another request", err)
@@ -721,10 +804,14 @@ func transactions(s *tableSession) {
 	get := func(id string) ddb.TransactGetItem {
 		return ddb.TransactGetItem{Get: &ddb.Get{TableName: t, Key: item{"id": str(id)}}}
 	}
-	_, err = s.TransactGetItems(s.ctx, &dynamodb.TransactGetItemsInput{TransactItems: []ddb.TransactGetItem{get("c"), get("none")}})
-	s.keep("get", err)
+	_, err = s.TransactGetItems(s.ctx, &dynamodb.TransactGetItemsInput{TransactItems: []ddb.TransactGetItem{get("c"), get("none")}, ReturnConsumedCapacity: "TOTAL"})
+	s.keep("capacity of a get", err)
 	_, err = s.TransactGetItems(s.ctx, &dynamodb.TransactGetItemsInput{TransactItems: []ddb.TransactGetItem{}})
 	s.keep("get none", err)
+	for name, key := range map[string]item{"get without a key": {}, "get a key of another type": {"id": num("1")}} {
+		_, err = s.TransactGetItems(s.ctx, &dynamodb.TransactGetItemsInput{TransactItems: []ddb.TransactGetItem{get("c"), {Get: &ddb.Get{TableName: t, Key: key}}}})
+		s.keep(name, err)
+	}
 }
 
 func settings(s *tableSession) {

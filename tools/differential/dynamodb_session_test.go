@@ -103,22 +103,24 @@ func (s *tableSession) keep(name string, err error) {
 }
 
 var dropped = []string{
-	"Message", "TableId", "IndexArn", "IndexSizeBytes", "ItemCount", "NumberOfDecreasesToday", "LastUpdateToPayPerRequestDateTime", "WarmThroughput",
+	"Message", "TableId", "TableThroughputModeSummary", "IndexArn", "IndexSizeBytes", "ItemCount", "NumberOfDecreasesToday", "LastUpdateToPayPerRequestDateTime", "WarmThroughput",
 }
 
-var accountInARN = regexp.MustCompile(`:\d{12}:`)
+var placeInARN = regexp.MustCompile(`^(arn:aws:dynamodb):[^:]*:\d{12}:`)
 
 // normaliseTable replaces what two services cannot answer alike. Nothing and an
 // empty list or object are alike where they are no values; the elements of sets,
 // the items of a scan and what else has no order are sorted.
 //
-// It also takes out what moto does not have, or has too often, in so many
-// answers that a list of them would hide the rest: a table's ID
-// (API_TableDescription), an index's ARN, sizes and NumberOfDecreasesToday
+// It also takes out what one of the others does not have, or has too often, in so
+// many answers that a list of them would hide the rest: a table's ID
+// (API_TableDescription), whether it is protected from deletion, where it is not,
+// an index's ARN, sizes and NumberOfDecreasesToday
 // (API_GlobalSecondaryIndexDescription), the time of the change to on demand
 // (API_BillingModeSummary), a BillingModeSummary of a table that never was on
 // demand (the same), and, in keep, a ConsumedCapacity that nobody asked for
-// (API_UpdateItem: ReturnConsumedCapacity). WarmThroughput is what ours has not.
+// (API_UpdateItem: ReturnConsumedCapacity). WarmThroughput is what ours has not,
+// and TableThroughputModeSummary what the SDK does not know.
 func normaliseTable(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -133,7 +135,7 @@ func normaliseTable(key string, v any) any {
 				empty = true
 			}
 			summary, _ := x.(map[string]any)
-			if empty || slices.Contains(dropped, k) || summary["BillingMode"] == "PROVISIONED" {
+			if empty || k == "DeletionProtectionEnabled" && x == false || slices.Contains(dropped, k) || summary["BillingMode"] == "PROVISIONED" {
 				delete(v, k)
 				continue
 			}
@@ -154,8 +156,10 @@ func normaliseTable(key string, v any) any {
 		switch {
 		case strings.HasSuffix(key, "DateTime"):
 			return "time"
+		case v == "CREATING" || v == "UPDATING": // how long is for each service to choose
+			return "ACTIVE"
 		case strings.HasSuffix(key, "Arn"):
-			return accountInARN.ReplaceAllString(v, ":account:")
+			return placeInARN.ReplaceAllString(v, "$1:place:")
 		}
 	}
 	return v

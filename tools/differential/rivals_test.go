@@ -3,12 +3,11 @@
 package differential
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,18 +15,19 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// What ours are compared with, from npm and PyPI. Nothing of it is part
+// What ours are compared with, from npm, PyPI and crates.io. Nothing of it is part
 // of the project.
 const (
 	kinesisLocalVersion = "0.6.2"
 	awsCLIVersion       = "1.46.3"
 	motoVersion         = "5.2.5"
+	dynoxideVersion     = "3.2.0"
 )
 
 // cache returns a folder in the user's cache for what a registry has. Its
 // clients have nothing to do where it is there already, and repair what a killed
 // run has left.
-func cache(t *testing.T, name string) string {
+func cache(t testing.TB, name string) string {
 	t.Helper()
 	root, err := os.UserCacheDir()
 	if err != nil {
@@ -40,7 +40,7 @@ func cache(t *testing.T, name string) string {
 	return dir
 }
 
-func install(t *testing.T, name string, args ...string) {
+func install(t testing.TB, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr
@@ -49,32 +49,36 @@ func install(t *testing.T, name string, args ...string) {
 	}
 }
 
-// awsCLI installs the AWS CLI and returns the python that can import it.
-func awsCLI(t *testing.T) (python string) {
+// venv makes a virtual environment with a package and returns its python.
+func venv(t testing.TB, name, requirement string) (python string) {
 	t.Helper()
 	testenv.Command(t, "python3")
-	dir := cache(t, "awscli-"+awsCLIVersion)
+	dir := cache(t, name)
 	python = filepath.Join(dir, "bin", "python")
 	install(t, "python3", "-m", "venv", dir)
-	install(t, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "awscli=="+awsCLIVersion)
+	install(t, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement)
 	return python
 }
 
-// kinesisLocal installs kinesis-local, starts it and returns its URL when it
-// listens. Streams change their state at once.
-func kinesisLocal(t *testing.T) string {
+// awsCLI installs the AWS CLI and returns the python that can import it.
+func awsCLI(t testing.TB) (python string) {
+	t.Helper()
+	return venv(t, "awscli-"+awsCLIVersion, "awscli=="+awsCLIVersion)
+}
+
+// kinesisLocal installs kinesis-local and starts it. Streams change their state
+// at once.
+func kinesisLocal(t testing.TB) *rival {
 	t.Helper()
 	testenv.Command(t, "node", "npm")
 	dir := cache(t, "kinesis-local-"+kinesisLocalVersion)
 	install(t, "npm", "install", "--prefix", dir, "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error",
 		"kinesis-local@"+kinesisLocalVersion)
-	// It cannot take port 0 and say which it got. Another program can be faster
-	// with a port that was free: then it ends.
-	for range 5 {
-		plain, tls := freePort(t), freePort(t)
+	// It ignores SIGTERM while clients are connected.
+	return start(t, 0, func(port string) *exec.Cmd {
 		cmd := exec.Command("node", "main.js")
 		cmd.Dir = filepath.Join(dir, "node_modules", "kinesis-local") // it looks there for its certificate
-		cmd.Env = append(os.Environ(), "KINESIS_MOCK_PLAIN_PORT="+strconv.Itoa(plain), "KINESIS_MOCK_TLS_PORT="+strconv.Itoa(tls),
+		cmd.Env = append(os.Environ(), "KINESIS_MOCK_PLAIN_PORT="+port, "KINESIS_MOCK_TLS_PORT="+freePort(t),
 			"LOG_LEVEL=ERROR", "SHARD_LIMIT=500", "SHOULD_PERSIST_DATA=false", "LOAD_DATA_IF_EXISTS=false")
 		for _, change := range []string{
 			"CREATE_STREAM", "DELETE_STREAM", "REGISTER_STREAM_CONSUMER", "DEREGISTER_STREAM_CONSUMER",
@@ -82,48 +86,66 @@ func kinesisLocal(t *testing.T) string {
 		} {
 			cmd.Env = append(cmd.Env, change+"_DURATION=1ms")
 		}
-		process, err := subprocess.Start(cmd)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { process.Stop(0) }) // it ignores SIGTERM while clients are connected
-		if addr := fmt.Sprintf("127.0.0.1:%d", plain); listens(t, process, addr) {
-			return "http://" + addr
-		}
-	}
-	t.Fatal("kinesis-local ended five times before it listened")
-	return ""
+		return cmd
+	})
 }
 
-// moto installs moto, starts its server and returns its URL when it listens. Its
-// tables change their state at once.
-func moto(t *testing.T) string {
+// moto installs moto and starts its server. Its tables change their state at
+// once.
+func moto(t testing.TB) *rival {
 	t.Helper()
-	testenv.Command(t, "python3")
-	dir := cache(t, "moto-"+motoVersion)
-	python := filepath.Join(dir, "bin", "python")
-	install(t, "python3", "-m", "venv", dir)
-	install(t, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "moto[server,dynamodb]=="+motoVersion)
-	for range 5 {
-		addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-		_, port, _ := net.SplitHostPort(addr)
+	python := venv(t, "moto-"+motoVersion, "moto[server,dynamodb]=="+motoVersion)
+	return start(t, time.Second, func(port string) *exec.Cmd {
 		cmd := exec.Command(python, "-m", "moto.server", "-H", "127.0.0.1", "-p", port)
 		cmd.Env = append(os.Environ(), "PYTHONHASHSEED=0") // some of its answers depend on it
+		return cmd
+	})
+}
+
+// dynoxide compiles dynoxide, which takes minutes the first time, and starts it.
+func dynoxide(t testing.TB) *rival {
+	t.Helper()
+	testenv.Command(t, "cargo")
+	dir := cache(t, "dynoxide-"+dynoxideVersion)
+	install(t, "cargo", "install", "--quiet", "--locked", "--root", dir, "--version", dynoxideVersion,
+		"--no-default-features", "--features", "native-sqlite,http-server,cli", "dynoxide-rs")
+	return start(t, time.Second, func(port string) *exec.Cmd {
+		return exec.Command(filepath.Join(dir, "bin", "dynoxide"), "serve", "--log", "quiet", "--port", port)
+	})
+}
+
+// A rival is a server that runs until the test ends.
+type rival struct {
+	url     string
+	pid     int
+	started time.Time
+}
+
+// start starts a server on a free port and returns when it listens. None of them
+// can take port 0 and say which it got. Another program can be faster with a port
+// that was free: then it ends.
+func start(t testing.TB, grace time.Duration, command func(port string) *exec.Cmd) *rival {
+	t.Helper()
+	var name string
+	for range 5 {
+		port := freePort(t)
+		cmd, started := command(port), time.Now()
+		name = strings.Join(cmd.Args, " ")
 		process, err := subprocess.Start(cmd)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { process.Stop(time.Second) })
-		if listens(t, process, addr) {
-			return "http://" + addr
+		t.Cleanup(func() { process.Stop(grace) })
+		if addr := net.JoinHostPort("127.0.0.1", port); listens(t, process, addr) {
+			return &rival{"http://" + addr, process.PID(), started}
 		}
 	}
-	t.Fatal("moto ended five times before it listened")
-	return ""
+	t.Fatalf("%s: ended five times before it listened", name)
+	return nil
 }
 
 // listens waits until somebody listens, false when the process ends before.
-func listens(t *testing.T, process *subprocess.Process, addr string) bool {
+func listens(t testing.TB, process *subprocess.Process, addr string) bool {
 	t.Helper()
 	for {
 		select {
@@ -131,7 +153,7 @@ func listens(t *testing.T, process *subprocess.Process, addr string) bool {
 			t.Fatal("nobody listens")
 		case <-process.Done():
 			return false
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(2 * time.Millisecond):
 		}
 		if conn, err := net.Dial("tcp", addr); err == nil {
 			conn.Close()
@@ -141,12 +163,16 @@ func listens(t *testing.T, process *subprocess.Process, addr string) bool {
 }
 
 // freePort returns a port that nobody listens on at the moment.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }

@@ -196,7 +196,16 @@ func (p *browserPage) await(what, expression string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeoutCause(p.t.Context(), patience, fmt.Errorf("not so after %v", patience))
 	defer cancel()
-	err := sample.Await(ctx, nil, func() (bool, error) { return p.evaluate(expression) == "true", nil })
+	err := sample.Await(ctx, nil, func() (bool, error) {
+		select {
+		case <-p.w.ended:
+			if p.w.cmd.ProcessState.ExitCode() != 0 {
+				return false, fmt.Errorf("the worker has ended: %v", p.w.cmd.ProcessState)
+			}
+		default:
+		}
+		return p.evaluate(expression) == "true", nil
+	})
 	if err != nil {
 		p.t.Fatalf("%s: %v; the page says:\n%s", what, err, p.evaluate(`document.body.innerText`))
 	}

@@ -34,6 +34,9 @@ var slim = []cut{
 	{artifact: "software.amazon.glue:schema-registry-common", itself: true},
 }
 
+// used is what KCL 2.5 uses and does not declare: it comes with a cut alone.
+var used = []string{"software.amazon.awssdk:arns"}
+
 // added are the artifacts of the AWS SDK that its profiles look for on the class
 // path and that the daemon does not name, in the version of sdkMark.
 var added = []string{"software.amazon.awssdk:sso", "software.amazon.awssdk:ssooidc"}
@@ -82,10 +85,10 @@ func additions(ctx context.Context, repo *repository, to []bootstrap.Coordinate)
 
 // merge returns the files of both, sorted.
 func merge(a, b []bootstrap.Coordinate) []bootstrap.Coordinate {
-	return slices.SortedFunc(slices.Values(slices.Concat(a, b)), func(a, b bootstrap.Coordinate) int {
-		return strings.Compare(a.String(), b.String())
-	})
+	return slices.SortedFunc(slices.Values(slices.Concat(a, b)), byText)
 }
+
+func byText(a, b bootstrap.Coordinate) int { return strings.Compare(a.String(), b.String()) }
 
 // closureOf resolves an artifact as Maven does for whoever depends on it: the
 // graph has all that Maven puts on its class path.
@@ -141,13 +144,18 @@ func files(closure *resolve.Graph, cuts ...cut) ([]bootstrap.Coordinate, error) 
 		}
 	}
 	files := make(map[bootstrap.Coordinate]bool)
-	seen := map[resolve.NodeID]bool{0: true}
-	todo := []resolve.NodeID{0}
-	root, err := coordinate(closure.Nodes[0].Version, dep.Type{})
-	if err != nil {
-		return nil, err
+	seen := make(map[resolve.NodeID]bool)
+	var todo []resolve.NodeID
+	for id, node := range closure.Nodes {
+		if id > 0 && !slices.Contains(used, node.Version.Name) {
+			continue
+		}
+		file, err := coordinate(node.Version, dep.Type{})
+		if err != nil {
+			return nil, err
+		}
+		files[file], seen[resolve.NodeID(id)], todo = true, true, append(todo, resolve.NodeID(id))
 	}
-	files[root] = true
 	for len(todo) > 0 {
 		from := todo[0]
 		todo = todo[1:]
@@ -172,9 +180,7 @@ func files(closure *resolve.Graph, cuts ...cut) ([]bootstrap.Coordinate, error) 
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Keys(files), func(a, b bootstrap.Coordinate) int {
-		return strings.Compare(a.String(), b.String())
-	}), nil
+	return slices.SortedFunc(maps.Keys(files), byText), nil
 }
 
 // coordinate returns the file that a dependency of type t on a version means.

@@ -7,6 +7,7 @@ require (
 	deps.dev/util/resolve v0.0.0-20260727054525-2946ae4a6141
 	github.com/seed96110120/kinesis-client-go/bootstrap v0.1.0
 	golang.org/x/net v0.55.0
+	golang.org/x/sync v0.20.0
 )
 
 require (

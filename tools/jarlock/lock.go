@@ -5,7 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
@@ -63,23 +64,16 @@ func makeLocks(ctx context.Context, repo *repository, version string) ([]lockFil
 
 // download gets the files, eight at a time.
 func download(ctx context.Context, repo *repository, files []bootstrap.Coordinate) ([]bootstrap.Artifact, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	artifacts := make([]bootstrap.Artifact, len(files))
-	slots := make(chan struct{}, 8)
-	var wg sync.WaitGroup
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
 	for i, c := range files {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			var err error
-			if artifacts[i], err = repo.artifact(ctx, c); err != nil {
-				cancel(err)
-			}
+		group.Go(func() (err error) {
+			artifacts[i], err = repo.artifact(ctx, c)
+			return err
 		})
 	}
-	wg.Wait()
-	return artifacts, context.Cause(ctx)
+	return artifacts, group.Wait()
 }
 
 // text returns the lock as bootstrap.ParseLock reads it.

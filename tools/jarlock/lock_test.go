@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/sha1"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -57,6 +59,90 @@ func TestShippedLocks(t *testing.T) {
 			t.Errorf("%s is shipped, but not made by this program", name)
 		}
 	}
+}
+
+// The locks of 2.5.4 that tools/e2e runs are what this program makes, and
+// no slim lock leaves out what KCL's own classes name, but for the two artifacts
+// that are cut: what a POM does not name may come through those alone.
+func TestLocksOf254(t *testing.T) {
+	if os.Getenv("NIGHTLY_TESTS") == "" {
+		t.Skip("a nightly test: set NIGHTLY_TESTS=1 to run it")
+	}
+	repo, err := newRepository(bootstrap.DefaultRepository())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, suffixes := range map[string][]string{"2.5.4": {"", "-full"}, bootstrap.DaemonVersion: nil} {
+		locks, err := makeLocks(t.Context(), repo, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, suffix := range suffixes {
+			name := filepath.Join("..", "e2e", "testdata", "kcl-"+version+suffix+".lock")
+			if text, err := os.ReadFile(name); err != nil || !bytes.Equal(text, locks[i].text()) {
+				t.Errorf("%s is not %s of this program: %v", name, locks[i].name, err)
+			}
+		}
+		full, err := bootstrap.ParseLock(locks[1].name, locks[1].text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		jars, err := bootstrap.Fetch(t.Context(), full, bootstrap.FetchOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := make(map[string]bool)
+		for i, a := range full.Artifacts {
+			if a.Group == "software.amazon.kinesis" {
+				eachClass(t, jars.Files[i], func(file *zip.File) {
+					for _, name := range className.FindAllString(read(t, file), -1) {
+						// The length before it, or a descriptor's L, may look like its first letter.
+						named[name], named[name[1:]] = true, true
+					}
+				})
+			}
+		}
+		for i, a := range full.Artifacts {
+			if slices.ContainsFunc(locks[0].files, func(b bootstrap.Artifact) bool { return a.Coordinate == b.Coordinate }) || a.Group == "software.amazon.glue" {
+				continue
+			}
+			eachClass(t, jars.Files[i], func(file *zip.File) {
+				if named[strings.TrimSuffix(file.Name, ".class")] {
+					t.Errorf("KCL %s names %s of %s, which its slim lock has not", version, file.Name, a.Coordinate)
+				}
+			})
+		}
+	}
+}
+
+var className = regexp.MustCompile(`[\w$]+(?:/[\w$]+)+`)
+
+func eachClass(t *testing.T, jar string, do func(*zip.File)) {
+	t.Helper()
+	r, err := zip.OpenReader(jar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, file := range r.File {
+		if strings.HasSuffix(file.Name, ".class") {
+			do(file)
+		}
+	}
+}
+
+func read(t *testing.T, file *zip.File) string {
+	t.Helper()
+	r, err := file.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // A mirror is a Maven repository that a test writes.

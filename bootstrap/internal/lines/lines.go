@@ -8,10 +8,10 @@ import (
 )
 
 // Copy copies lines, each in one write, which keeps them whole beside those of
-// others; of a line of more than 64 KiB each part. A last line gets an end. It reads
+// others; of a line of more than 16 KiB each part. A last line gets an end. It reads
 // on when w fails: who writes must not block.
 func Copy(w io.Writer, r io.Reader) {
-	in := bufio.NewReaderSize(r, 64<<10)
+	in := bufio.NewReaderSize(r, 16<<10)
 	for {
 		line, err := in.ReadSlice('\n')
 		full := errors.Is(err, bufio.ErrBufferFull)

@@ -13,8 +13,9 @@
 // Tables and their secondary indexes; items with all types of attributes, up to
 // 400 KB, numbers with 38 digits exactly; condition, update, projection, filter
 // and key condition expressions, and the parameters that they replaced; reads in
-// pages of 1 MB; batches; transactions with their reasons and tokens; the
-// exceptions with their names and the old item in them.
+// pages of 1 MB; batches; transactions with their reasons and tokens; what each
+// call consumes of a table and its indexes; the exceptions with their names and
+// the old item in them.
 //
 // # What is not as on AWS
 //
@@ -23,6 +24,6 @@
 // vectors is refused. Reads are always consistent. Nothing is throttled, unless
 // a fault says so. Items do not expire, and no table can be restored: time to
 // live and continuous backups are told back only. Encryption and warm
-// throughput are accepted and dropped. What a write consumes of the indexes is
-// not counted, and there are no ItemCollectionMetrics.
+// throughput are accepted and dropped, and so is ReturnItemCollectionMetrics,
+// which is of use with local indexes of many gigabytes.
 package dynamolocal

@@ -341,6 +341,96 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
+// A write consumes of an index what it changes there: of a global one that has x,
+// and of a local one with all.
+func TestIndexWritesAreCounted(t *testing.T) {
+	t.Parallel()
+	c := impatient(t, dynamolocal.New(t), "")
+	name := aws.String("table")
+	key := func(hash, sort string) []types.KeySchemaElement {
+		return []types.KeySchemaElement{{AttributeName: &hash, KeyType: "HASH"}, {AttributeName: &sort, KeyType: "RANGE"}}
+	}
+	if _, err := c.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: name, BillingMode: "PAY_PER_REQUEST", KeySchema: key("id", "n"),
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("id"), AttributeType: "S"}, {AttributeName: aws.String("n"), AttributeType: "N"}, {AttributeName: aws.String("own"), AttributeType: "S"},
+		},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: aws.String("global"), KeySchema: key("own", "n"), Projection: &types.Projection{ProjectionType: "INCLUDE", NonKeyAttributes: []string{"x"}},
+		}},
+		LocalSecondaryIndexes: []types.LocalSecondaryIndex{{
+			IndexName: aws.String("local"), KeySchema: key("id", "own"), Projection: &types.Projection{ProjectionType: "ALL"},
+		}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	at := item{"id": text("a"), "n": number(1)}
+	check := func(what string, used *types.ConsumedCapacity, table, global, local float64) {
+		t.Helper()
+		of := func(indexes map[string]types.Capacity, name string) float64 {
+			if indexes == nil { // none is none, not one of 0
+				return 0
+			}
+			return *indexes[name].CapacityUnits
+		}
+		g, l := of(used.GlobalSecondaryIndexes, "global"), of(used.LocalSecondaryIndexes, "local")
+		if *used.Table.CapacityUnits != table || g != global || l != local || *used.CapacityUnits != table+global+local {
+			t.Errorf("%s: %g of the table, %g and %g of the indexes, %g together, want %g, %g, %g", what, *used.Table.CapacityUnits, g, l, *used.CapacityUnits, table, global, local)
+		}
+	}
+	for _, w := range []struct {
+		update, value        string
+		table, global, local float64
+	}{
+		{"SET y = :v", "y", 1, 0, 0}, // in no index
+		{"SET own = :v", "me", 1, 1, 1},
+		{"SET own = :v", "me", 1, 0, 0},
+		{"SET x = :v", strings.Repeat("x", 3000), 3, 3, 3},
+		{"SET y = :v", "other", 3, 0, 3},
+		{"SET own = :v", "you", 3, 6, 6},
+		{"REMOVE own, x", "", 3, 3, 3},
+		{"SET own = :v", "me", 1, 1, 1},
+	} {
+		in := &dynamodb.UpdateItemInput{TableName: name, Key: at, UpdateExpression: &w.update, ReturnConsumedCapacity: "INDEXES"}
+		if w.value != "" {
+			in.ExpressionAttributeValues = item{":v": text(w.value)}
+		}
+		out, err := c.UpdateItem(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(fmt.Sprintf("%s %.5s", w.update, w.value), out.ConsumedCapacity, w.table, w.global, w.local)
+	}
+	// A transaction doubles what the table costs, and done again it costs a read.
+	in := &dynamodb.TransactWriteItemsInput{
+		TransactItems:      []types.TransactWriteItem{{Delete: &types.Delete{TableName: name, Key: at}}},
+		ClientRequestToken: aws.String("token"), ReturnConsumedCapacity: "INDEXES",
+	}
+	for _, w := range []struct{ global, local float64 }{{1, 1}, {0, 0}} {
+		out, err := c.TransactWriteItems(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check("a transaction", &out.ConsumedCapacity[0], 2, w.global, w.local)
+	}
+}
+
+// A query's filter may not name a key of what is queried.
+func TestFiltersOfKeys(t *testing.T) {
+	t.Parallel()
+	c := impatient(t, dynamolocal.New(t), "")
+	createTable(t, c, "table")
+	for filter, want := range map[string]string{"n = :v": "ValidationException", "x = :v OR size(id) = :v": "ValidationException", "x.n = :v": "<nil>", "x = :v": "<nil>"} {
+		_, err := c.Query(t.Context(), &dynamodb.QueryInput{
+			TableName: aws.String("table"), KeyConditionExpression: aws.String("id = :id"), FilterExpression: &filter,
+			ExpressionAttributeValues: item{":id": text("a"), ":v": number(1)},
+		})
+		if code(err) != want {
+			t.Errorf("%s: %v", filter, err)
+		}
+	}
+}
+
 func TestStartFails(t *testing.T) {
 	t.Parallel()
 	s := dynamolocal.New(t)

@@ -24,6 +24,18 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// The sizes are those that the service was seen to count at its limit of 400 KB.
+func TestSizesOfNumbers(t *testing.T) {
+	for text, want := range map[string]int{
+		"0": 1, "-0": 1, "1": 2, "12": 2, "123": 3, "1234": 3, "12345678901234567890123456789012345678": 20, "0042": 2, "100": 2, "1010": 3,
+		"0.0000001": 2, "1E125": 2, "1E-100": 2, "1.5": 3, "15": 2, "1.200": 3, "1.234": 4, "3.14159": 5, "123456": 4, "100.5": 4, "0.15": 2, "-42": 3,
+	} {
+		if n, err := ParseNumber(text); err != nil || n.size() != want {
+			t.Errorf("%s: %d bytes, want %d, %v", text, n.size(), want, err)
+		}
+	}
+}
+
 func TestSumsAreExact(t *testing.T) {
 	for _, c := range []struct{ a, b, sum, difference string }{
 		{"1", "2", "3", "-1"},

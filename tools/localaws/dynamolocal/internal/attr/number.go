@@ -151,9 +151,16 @@ func (n Number) appendKey(b []byte) []byte {
 	return b
 }
 
-// size is what the service counts for a number.
+// size is what the service counts for a number: a byte, one for two digits on
+// either side of the point, and one for a sign. Its documentation says this
+// approximately.
 func (n Number) size() int {
-	return 1 + (len(n.digits)+1)/2
+	whole := min(max(n.exponent, 0), len(n.digits))
+	size := 1 + (whole+1)/2 + (len(n.digits)-whole+1)/2
+	if n.negative {
+		size++
+	}
+	return size
 }
 
 // Whole returns a whole number.

@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +27,22 @@ type Write struct {
 	OldOnFailure bool
 }
 
-// Written is an item before and after; nil where there is none.
-type Written struct{ Old, New attr.Map }
+// Written is an item before and after, nil where there is none, and what that
+// changes in indexes.
+type Written struct {
+	Old, New attr.Map
+	Indexes  []IndexWritten
+}
+
+// Size is that of the larger item.
+func (w Written) Size() int { return max(w.Old.ItemSize(), w.New.ItemSize()) }
+
+// IndexWritten has the size of each entry of an index that is put or deleted.
+type IndexWritten struct {
+	Name   string
+	Global bool
+	Bytes  []int
+}
 
 // prepared is a change that nothing speaks against.
 type prepared struct {
@@ -74,7 +89,38 @@ func (s *Service) prepare(w Write) (p prepared, err error) {
 			_, err = p.table.checkItem(p.New)
 		}
 	}
+	if err == nil {
+		p.Indexes = p.table.written(p.key, p.Old, p.New)
+	}
 	return p, err
+}
+
+// written returns what a change of an item changes in the indexes. An entry that
+// moves is deleted and put.
+func (t *table) written(key string, old, now attr.Map) (all []IndexWritten) {
+	for i, x := range t.indexes {
+		from, to := x.entryKey(old, key), x.entryKey(now, key)
+		if from == "" && to == "" {
+			continue
+		}
+		before, after := x.project(old, t.Keys), x.project(now, t.Keys)
+		w := IndexWritten{x.Name, i < len(t.Global), nil}
+		switch {
+		case from != to:
+			if from != "" {
+				w.Bytes = append(w.Bytes, before.ItemSize())
+			}
+			if to != "" {
+				w.Bytes = append(w.Bytes, after.ItemSize())
+			}
+		case attr.Equal(before, after):
+			continue
+		default:
+			w.Bytes = []int{max(before.ItemSize(), after.ItemSize())}
+		}
+		all = append(all, w)
+	}
+	return all
 }
 
 func (t *table) checkUpdate(u *expr.Update) error {
@@ -117,6 +163,22 @@ func (s *Service) Get(table string, key attr.Map) (attr.Map, error) {
 
 // GetAll returns items of one moment, nil for each that is not there.
 func (s *Service) GetAll(tables []string, keys []attr.Map) ([]attr.Map, error) {
+	return s.getAll(tables, keys, "Provided list of item keys contains duplicates", func(_ int, err error) error { return err })
+}
+
+// TransactGet does the same. What is wrong with a key cancels the transaction.
+func (s *Service) TransactGet(tables []string, keys []attr.Map) ([]attr.Map, error) {
+	reasons := make(reasons, len(keys))
+	items, err := s.getAll(tables, keys, oncePerItem, reasons.note)
+	if err == nil {
+		err = reasons.cancelled()
+	}
+	return items, err
+}
+
+// getAll gets items with different keys; onError may turn the error of one into
+// nil.
+func (s *Service) getAll(tables []string, keys []attr.Map, duplicates string, onError func(int, error) error) ([]attr.Map, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	items := make([]attr.Map, len(keys))
@@ -128,10 +190,13 @@ func (s *Service) GetAll(tables []string, keys []attr.Map) ([]attr.Map, error) {
 		}
 		k, err := t.checkKey(key)
 		if err != nil {
-			return nil, err
+			if err = onError(i, err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if seen[tables[i]+"\x00"+k] {
-			return nil, invalidf("Provided list of item keys contains duplicates")
+			return nil, invalidf("%s", duplicates)
 		}
 		seen[tables[i]+"\x00"+k] = true
 		items[i] = t.items.get(k)
@@ -194,8 +259,8 @@ type done struct {
 const tokenLife = 10 * time.Minute
 
 // Transact does all writes or none. With a token, the same request again does
-// nothing for ten minutes.
-func (s *Service) Transact(writes []Write, token string, request []byte) ([]Written, error) {
+// nothing for ten minutes, and says so.
+func (s *Service) Transact(writes []Write, token string, request []byte) (all []Written, again bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -206,49 +271,59 @@ func (s *Service) Transact(writes []Write, token string, request []byte) ([]Writ
 	}
 	if d, ok := s.tokens[token]; ok {
 		if !bytes.Equal(d.request, request) {
-			return nil, errorf(IdempotentMismatch, "The request uses the same client token as a previous, but non-identical request.")
+			return nil, false, errorf(IdempotentMismatch, "The request uses the same client token as a previous, but non-identical request.")
 		}
-		return d.written, nil
+		return d.written, true, nil
 	}
-	reasons := make([]Reason, len(writes))
-	for i := range reasons {
-		reasons[i].Code = "None"
+	reasons := make(reasons, len(writes))
+	prepared, err := s.prepareAll(writes, oncePerItem, reasons.note)
+	if err == nil {
+		err = reasons.cancelled()
 	}
-	failed := false
-	all, err := s.prepareAll(writes, "Transaction request cannot include multiple operations on one item", func(i int, err error) error {
-		e := AsError(err)
-		switch e.Code {
-		case ConditionFailed:
-			reasons[i] = Reason{"ConditionalCheckFailed", e.Message, e.Item}
-		case ValidationFailure:
-			reasons[i] = Reason{"ValidationError", e.Message, nil}
-		default:
-			return err
-		}
-		failed = true
-		return nil
-	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if failed {
-		return nil, cancelled(reasons)
-	}
-	written := commit(all)
+	written := commit(prepared)
 	if token != "" {
 		s.tokens[token] = done{bytes.Clone(request), now, written}
 	}
-	return written, nil
+	return written, false, nil
 }
 
-func cancelled(reasons []Reason) error {
+const oncePerItem = "Transaction request cannot include multiple operations on one item"
+
+// reasons are why each action of a transaction cancels it.
+type reasons []Reason
+
+// note notes an error that is one.
+func (r reasons) note(i int, err error) error {
+	e := AsError(err)
+	switch e.Code {
+	case ConditionFailed:
+		r[i] = Reason{"ConditionalCheckFailed", e.Message, e.Item}
+	case ValidationFailure:
+		r[i] = Reason{"ValidationError", e.Message, nil}
+	default:
+		return err
+	}
+	return nil
+}
+
+// cancelled is nil when nothing was noted.
+func (r reasons) cancelled() error {
+	if !slices.ContainsFunc(r, func(r Reason) bool { return r.Code != "" }) {
+		return nil
+	}
 	var codes []string
-	for _, r := range reasons {
-		codes = append(codes, r.Code)
+	for i := range r {
+		if r[i].Code == "" {
+			r[i].Code = "None"
+		}
+		codes = append(codes, r[i].Code)
 	}
 	return &Error{
 		Code:    TransactionCancelled,
 		Message: fmt.Sprintf("Transaction cancelled, please refer cancellation reasons for specific reasons [%s]", strings.Join(codes, ", ")),
-		Reasons: reasons,
+		Reasons: r,
 	}
 }

@@ -41,7 +41,7 @@ func TestConditions(t *testing.T) {
 		"NOT (n = :n AND attribute_exists(l[7]))":     true,
 		"attribute_exists(m) and l[2] <> :s and n=:n": true,
 	} {
-		c, err := ParseCondition("ConditionExpression", source, params())
+		c, _, err := ParseCondition("ConditionExpression", source, params())
 		if err != nil {
 			t.Errorf("%s: %v", source, err)
 		} else if got := c.Holds(item()); got != want {
@@ -81,7 +81,7 @@ func TestErrorsAreTheServices(t *testing.T) {
 		"((n = :n))":                       "Invalid ConditionExpression: The expression has redundant parentheses;",
 		strings.Repeat("NOT ", 1025) + "x": "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size; expression size: 4101",
 	} {
-		if _, err := ParseCondition("ConditionExpression", source, params()); err == nil || err.Error() != want {
+		if _, _, err := ParseCondition("ConditionExpression", source, params()); err == nil || err.Error() != want {
 			t.Errorf("%s\n got %v\nwant %s", source, err, want)
 		}
 	}
@@ -89,7 +89,7 @@ func TestErrorsAreTheServices(t *testing.T) {
 
 func TestUnusedIsAnError(t *testing.T) {
 	p := params()
-	if _, err := ParseCondition("ConditionExpression", "#n = :n", p); err != nil {
+	if _, _, err := ParseCondition("ConditionExpression", "#n = :n", p); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.CheckUsed(); err == nil || err.Error() != "Value provided in ExpressionAttributeValues unused in expressions: keys: {:l, :s, :ss}" {
@@ -113,7 +113,7 @@ func FuzzExpressions(f *testing.F) {
 			}
 			return err == nil
 		}
-		if c, err := ParseCondition("ConditionExpression", source, params()); check(err) {
+		if c, _, err := ParseCondition("ConditionExpression", source, params()); check(err) {
 			c.Holds(item())
 			c.Holds(nil)
 		}

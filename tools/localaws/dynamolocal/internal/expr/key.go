@@ -18,7 +18,7 @@ type KeyCondition struct {
 // ParseKeyCondition reads a KeyConditionExpression for a table or an index
 // with these keys; rangeKey may be "".
 func ParseKeyCondition(source string, params *Params, hashKey, rangeKey string) (KeyCondition, error) {
-	c, err := ParseCondition("KeyConditionExpression", source, params)
+	c, _, err := ParseCondition("KeyConditionExpression", source, params)
 	if err != nil {
 		return KeyCondition{}, err
 	}

@@ -51,7 +51,8 @@ func unused[V any](given map[string]V, used map[string]bool) string {
 type parser struct {
 	source string
 	params *Params
-	tokens []token // what is left; the last is the end
+	tokens []token  // what is left; the last is the end
+	names  []string // the attributes of the item that it names
 }
 
 // parse reads all of an expression.
@@ -70,9 +71,13 @@ func parse[T any](kind, source string, params *Params, read func(*parser) (T, er
 }
 
 // ParseCondition reads a condition; kind is the name of the request's member,
-// for errors.
-func ParseCondition(kind, source string, params *Params) (Condition, error) {
-	return parse(kind, source, params, (*parser).or)
+// for errors. It also returns the attributes that the condition names.
+func ParseCondition(kind, source string, params *Params) (c Condition, names []string, err error) {
+	c, err = parse(kind, source, params, func(p *parser) (Condition, error) {
+		defer func() { names = p.names }()
+		return p.or()
+	})
+	return c, names, err
 }
 
 // ParseProjection reads a ProjectionExpression.
@@ -378,6 +383,7 @@ func (p *parser) path() (Path, error) {
 			path = append(path, step{index: index})
 		}
 		if !p.accept(".") {
+			p.names = append(p.names, path.Root())
 			return path, nil
 		}
 	}

@@ -74,17 +74,18 @@ func (e *expressions) done() error {
 	return e.params.CheckUsed()
 }
 
-// condition reads an expression, or returns nil.
-func (e *expressions) condition(member string, text *string) expr.Condition {
+// condition reads an expression, or returns nil. It also returns the attributes
+// that this names.
+func (e *expressions) condition(member string, text *string) (c expr.Condition, names []string) {
 	if text == nil {
-		return nil
+		return nil, nil
 	}
 	e.given = append(e.given, member)
-	c, err := expr.ParseCondition(member, *text, e.params)
+	c, names, err := expr.ParseCondition(member, *text, e.params)
 	if err != nil {
 		e.fail(err)
 	}
-	return c
+	return c, names
 }
 
 // update reads an UpdateExpression or AttributeUpdates.
@@ -151,17 +152,28 @@ func (e *expressions) expected(all map[string]expectedAttributeValue, operator *
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		x := all[name]
 		c := condition{ComparisonOperator: x.ComparisonOperator, AttributeValueList: x.AttributeValueList}
+		wrong := func(what string) {
+			e.fail(invalid("One or more parameter values were invalid: " + what + " for Attribute: " + front.Clip(name)))
+		}
 		switch {
-		case x.ComparisonOperator != nil && (x.Value != nil || x.Exists != nil):
-			e.fail(invalid(fmt.Sprintf("One or more parameter values were invalid: Value or Exists cannot be used with ComparisonOperator for Attribute: %s", front.Clip(name))))
+		case x.AttributeValueList != nil && x.ComparisonOperator == nil:
+			wrong("AttributeValueList can only be used with a ComparisonOperator")
+			continue
+		case x.AttributeValueList != nil && x.Value != nil:
+			wrong("Value and AttributeValueList cannot be used together")
+		case x.ComparisonOperator != nil && x.Exists != nil:
+			wrong("Exists and ComparisonOperator cannot be used together")
+		case x.ComparisonOperator != nil && x.Value != nil:
+			// The documentation forbids it, the service does not.
+			c.AttributeValueList = []attr.Wire{*x.Value}
 		case x.ComparisonOperator != nil:
 		case x.Exists != nil && !*x.Exists:
 			if x.Value != nil {
-				e.fail(invalid(fmt.Sprintf("One or more parameter values were invalid: Value cannot be used when Exists is false for Attribute: %s", front.Clip(name))))
+				wrong("Value cannot be used when Exists is false")
 			}
 			c = condition{ComparisonOperator: ptr("NULL")}
 		case x.Value == nil:
-			e.fail(invalid(fmt.Sprintf("One or more parameter values were invalid: Value must be provided when Exists is %t for Attribute: %s", value(x.Exists, true), front.Clip(name))))
+			wrong(fmt.Sprintf("Value must be provided when Exists is %t", value(x.Exists, true)))
 			continue
 		default:
 			c = condition{ComparisonOperator: ptr("EQ"), AttributeValueList: []attr.Wire{*x.Value}}

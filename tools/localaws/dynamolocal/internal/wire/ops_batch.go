@@ -63,7 +63,7 @@ func batchGetItem(c *call, in *batchGetItemInput) (*batchGetItemOutput, error) {
 		return nil, err
 	}
 	out := &batchGetItemOutput{Responses: make(map[string][]map[string]attr.Wire), UnprocessedKeys: make(map[string]keysAndAttributes)}
-	bytes, units := 0, make(map[string]float64)
+	bytes, used := 0, make(usedUnits)
 	for i, item := range items {
 		table := tables[i]
 		if out.Responses[table] == nil {
@@ -77,19 +77,28 @@ func batchGetItem(c *call, in *batchGetItemInput) (*batchGetItemOutput, error) {
 			out.UnprocessedKeys[table] = left
 			continue
 		}
-		units[table] += readUnits(item.ItemSize(), value(in.RequestItems[table].ConsistentRead, false))
+		used.of(table).table += readUnits(item.ItemSize(), value(in.RequestItems[table].ConsistentRead, false))
 		if item != nil {
 			out.Responses[table] = append(out.Responses[table], projected(item, only[table]))
 		}
 	}
-	out.ConsumedCapacity = consumedAll(in.ReturnConsumedCapacity, units)
+	out.ConsumedCapacity = used.consumed(in.ReturnConsumedCapacity)
 	return out, nil
 }
 
-// consumedAll is what a call consumes of each table.
-func consumedAll(asked *string, units map[string]float64) (all []consumedCapacity) {
-	for _, table := range slices.Sorted(maps.Keys(units)) {
-		if c := consumed(asked, table, units[table]); c != nil {
+// usedUnits are what a call consumes of each table.
+type usedUnits map[string]*units
+
+func (u usedUnits) of(table string) *units {
+	if u[table] == nil {
+		u[table] = &units{}
+	}
+	return u[table]
+}
+
+func (u usedUnits) consumed(asked *string) (all []consumedCapacity) {
+	for _, table := range slices.Sorted(maps.Keys(u)) {
+		if c := consumed(asked, table, *u[table]); c != nil {
 			all = append(all, *c)
 		}
 	}
@@ -134,13 +143,13 @@ func batchWriteItem(c *call, in *batchWriteItemInput) (*batchWriteItemOutput, er
 	if err != nil {
 		return nil, err
 	}
-	units := make(map[string]float64)
+	used := make(usedUnits)
 	for i, w := range writes {
-		units[w.Table] += writeUnits(done[i])
+		used.of(w.Table).write(done[i], 1)
 	}
 	return &batchWriteItemOutput{
 		UnprocessedItems: make(map[string][]writeRequest),
-		ConsumedCapacity: consumedAll(in.ReturnConsumedCapacity, units),
+		ConsumedCapacity: used.consumed(in.ReturnConsumedCapacity),
 	}, nil
 }
 
@@ -199,15 +208,20 @@ func transactWriteItems(c *call, in *transactWriteItemsInput) (*transactWriteIte
 		write.CheckOnly = item.ConditionCheck != nil
 		writes = append(writes, write)
 	}
-	done, err := c.service.Transact(writes, value(in.ClientRequestToken, ""), c.body)
+	done, again, err := c.service.Transact(writes, value(in.ClientRequestToken, ""), c.body)
 	if err != nil {
 		return nil, err
 	}
-	units := make(map[string]float64)
+	used := make(usedUnits)
 	for i, w := range writes {
-		units[w.Table] += 2 * writeUnits(done[i])
+		u := used.of(w.Table)
+		if u.reads, u.writes = again, !again; again {
+			u.table += 2 * readUnits(done[i].Size(), true)
+		} else {
+			u.write(done[i], 2)
+		}
 	}
-	return &transactWriteItemsOutput{ConsumedCapacity: consumedAll(in.ReturnConsumedCapacity, units)}, nil
+	return &transactWriteItemsOutput{ConsumedCapacity: used.consumed(in.ReturnConsumedCapacity)}, nil
 }
 
 func checkActions(member string, n int) error {
@@ -246,16 +260,18 @@ func transactGetItems(c *call, in *transactGetItemsInput) (*transactGetItemsOutp
 		}
 		tables, keys = append(tables, core.TableOf(*item.Get.TableName)), append(keys, key)
 	}
-	items, err := c.service.GetAll(tables, keys)
+	items, err := c.service.TransactGet(tables, keys)
 	if err != nil {
 		return nil, err
 	}
 	out := &transactGetItemsOutput{}
-	units := make(map[string]float64)
+	used := make(usedUnits)
 	for i, item := range items {
 		out.Responses = append(out.Responses, itemResponse{Item: projected(item, only[i])})
-		units[tables[i]] += 2 * readUnits(item.ItemSize(), true)
+		u := used.of(tables[i])
+		u.reads = true
+		u.table += 2 * readUnits(item.ItemSize(), true)
 	}
-	out.ConsumedCapacity = consumedAll(in.ReturnConsumedCapacity, units)
+	out.ConsumedCapacity = used.consumed(in.ReturnConsumedCapacity)
 	return out, nil
 }

@@ -45,7 +45,7 @@ func (c *call) read(in writing) (w core.Write, err error) {
 	if in.isUpdate {
 		w.Update = e.update(in.UpdateExpression, in.AttributeUpdates)
 	}
-	w.Condition = e.condition("ConditionExpression", in.ConditionExpression)
+	w.Condition, _ = e.condition("ConditionExpression", in.ConditionExpression)
 	if legacy := e.expected(in.Expected, in.ConditionalOperator); legacy != nil {
 		w.Condition = legacy
 	}
@@ -124,7 +124,9 @@ func (c *call) write(in writing, returns, capacity *string, allowed ...string) (
 	if err != nil {
 		return nil, nil, err
 	}
-	return returned(returns, w, done), consumed(capacity, w.Table, writeUnits(done)), nil
+	var u units
+	u.write(done, 1)
+	return returned(returns, w, done), consumed(capacity, w.Table, u), nil
 }
 
 func putItem(c *call, in *putItemInput) (out *putItemOutput, err error) {
@@ -185,7 +187,7 @@ func getItem(c *call, in *getItemInput) (*getItemOutput, error) {
 	}
 	return &getItemOutput{
 		Item:             projected(item, only),
-		ConsumedCapacity: consumed(in.ReturnConsumedCapacity, table, readUnits(item.ItemSize(), value(in.ConsistentRead, false))),
+		ConsumedCapacity: consumed(in.ReturnConsumedCapacity, table, units{table: readUnits(item.ItemSize(), value(in.ConsistentRead, false))}),
 	}, nil
 }
 
@@ -197,7 +199,36 @@ func projected(item attr.Map, only expr.Projection) map[string]attr.Wire {
 	return attr.MapToWire(item)
 }
 
-// readUnits and writeUnits are what a call consumes of a table.
+// units are what a call consumes of a table and of its indexes.
+type units struct {
+	table         float64
+	global, local map[string]float64 // by index
+	reads, writes bool               // a transaction's answer says which they are
+}
+
+// index adds what is consumed of one.
+func (u *units) index(name string, global bool, n float64) {
+	of := &u.local
+	if global {
+		of = &u.global
+	}
+	if *of == nil {
+		*of = make(map[string]float64)
+	}
+	(*of)[name] += n
+}
+
+// write adds what a write consumes: of the table, so many times, and of each index
+// that it changes.
+func (u *units) write(w core.Written, times float64) {
+	u.table += times * writeUnits(w.Size())
+	for _, x := range w.Indexes {
+		for _, bytes := range x.Bytes {
+			u.index(x.Name, x.Global, writeUnits(bytes))
+		}
+	}
+}
+
 func readUnits(bytes int, consistent bool) float64 {
 	units := max(1, math.Ceil(float64(bytes)/4096))
 	if !consistent {
@@ -206,17 +237,39 @@ func readUnits(bytes int, consistent bool) float64 {
 	return units
 }
 
-func writeUnits(w core.Written) float64 {
-	return max(1, math.Ceil(float64(max(w.Old.ItemSize(), w.New.ItemSize()))/1024))
-}
+func writeUnits(bytes int) float64 { return max(1, math.Ceil(float64(bytes)/1024)) }
 
 // consumed is nil unless it was asked for.
-func consumed(asked *string, table string, units float64) *consumedCapacity {
-	switch value(asked, "NONE") {
-	case "TOTAL":
-		return &consumedCapacity{TableName: &table, CapacityUnits: &units}
-	case "INDEXES":
-		return &consumedCapacity{TableName: &table, CapacityUnits: &units, Table: &capacity{CapacityUnits: &units}}
+func consumed(asked *string, table string, u units) *consumedCapacity {
+	if value(asked, "NONE") == "NONE" {
+		return nil
 	}
-	return nil
+	of := func(n float64) (c capacity) {
+		c.CapacityUnits = &n
+		if u.reads {
+			c.ReadCapacityUnits = &n
+		}
+		if u.writes {
+			c.WriteCapacityUnits = &n
+		}
+		return c
+	}
+	sum := u.table
+	all := func(indexes map[string]float64) (all map[string]capacity) {
+		for name, n := range indexes {
+			if all == nil {
+				all = make(map[string]capacity)
+			}
+			sum += n
+			all[name] = of(n)
+		}
+		return all
+	}
+	global, local := all(u.global), all(u.local)
+	total := of(sum)
+	c := &consumedCapacity{TableName: &table, CapacityUnits: total.CapacityUnits, ReadCapacityUnits: total.ReadCapacityUnits, WriteCapacityUnits: total.WriteCapacityUnits}
+	if *asked == "INDEXES" {
+		c.Table, c.GlobalSecondaryIndexes, c.LocalSecondaryIndexes = ptr(of(u.table)), global, local
+	}
+	return c
 }

@@ -1,11 +1,14 @@
 package wire
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
 )
 
 func join(values []string) string { return strings.Join(values, ", ") }
@@ -57,18 +60,14 @@ func (c *call) page(in reading, r core.Read, only expr.Projection) (p *core.Page
 			items[i] = projected(item, only)
 		}
 	}
-	units := readUnits(p.Bytes, r.Consistent)
-	used = consumed(in.capacity, r.Table, units)
-	if used != nil && used.Table != nil && r.Index != "" {
-		used.Table.CapacityUnits = ptr(0.0)
-		of := map[string]capacity{r.Index: {CapacityUnits: &units}}
-		if p.Global {
-			used.GlobalSecondaryIndexes = of
-		} else {
-			used.LocalSecondaryIndexes = of
-		}
+	var u units
+	switch n := readUnits(p.Bytes, r.Consistent); {
+	case r.Index == "":
+		u.table = n
+	default:
+		u.index(r.Index, p.Global, n)
 	}
-	return p, items, used, nil
+	return p, items, consumed(in.capacity, r.Table, u), nil
 }
 
 func query(c *call, in *queryInput) (*queryOutput, error) {
@@ -89,9 +88,11 @@ func query(c *call, in *queryInput) (*queryOutput, error) {
 			return expr.LegacyKeyCondition(conditions, k.Hash.Name, k.Range.Name)
 		}
 	}
-	filter := e.condition("FilterExpression", in.FilterExpression)
+	filter, filtered := e.condition("FilterExpression", in.FilterExpression)
+	member := "Filter Expression" // as the service says it
 	if in.QueryFilter != nil {
 		filter = e.join(e.conditions("QueryFilter", in.QueryFilter), in.ConditionalOperator)
+		member, filtered = "QueryFilter", slices.Sorted(maps.Keys(in.QueryFilter))
 	}
 	only := e.projection(in.ProjectionExpression, in.AttributesToGet)
 	if err := e.done(); err != nil {
@@ -100,7 +101,15 @@ func query(c *call, in *queryInput) (*queryOutput, error) {
 	if key == nil {
 		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	}
-	p, items, used, err := c.page(r, core.Read{Key: key, Reverse: !value(in.ScanIndexForward, true), Filter: filter}, only)
+	unfiltered := func(k core.Keys) (expr.KeyCondition, error) {
+		for _, name := range filtered {
+			if name == k.Hash.Name || name == k.Range.Name {
+				return expr.KeyCondition{}, invalid(member + " can only contain non-primary key attributes: Primary key attribute: " + front.Clip(name))
+			}
+		}
+		return key(k)
+	}
+	p, items, used, err := c.page(r, core.Read{Key: unfiltered, Reverse: !value(in.ScanIndexForward, true), Filter: filter}, only)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +136,7 @@ func scan(c *call, in *scanInput) (*scanOutput, error) {
 		return nil, invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: " + itoa(int(segment)) + " is not less than TotalSegments: " + itoa(int(segments)))
 	}
 	e := readExpressions(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	filter := e.condition("FilterExpression", in.FilterExpression)
+	filter, _ := e.condition("FilterExpression", in.FilterExpression)
 	if in.ScanFilter != nil {
 		filter = e.join(e.conditions("ScanFilter", in.ScanFilter), in.ConditionalOperator)
 	}

@@ -304,6 +304,9 @@ func listTables(c *call, in *listTablesInput) (*listTablesOutput, error) {
 	if limit < 1 || limit > 100 {
 		return nil, invalid("1 validation error detected: Value '" + itoa(limit) + "' at 'limit' failed to satisfy constraint: Member must have value between 1 and 100")
 	}
+	if from := in.ExclusiveStartTableName; from != nil && (len(*from) < 3 || len(*from) > 255) {
+		return nil, invalid("1 validation error detected: Value '" + front.Clip(*from) + "' at 'exclusiveStartTableName' failed to satisfy constraint: Member must have length between 3 and 255")
+	}
 	names, more := c.service.Tables(value(in.ExclusiveStartTableName, ""), limit)
 	out := &listTablesOutput{TableNames: append([]string{}, names...)}
 	if more {

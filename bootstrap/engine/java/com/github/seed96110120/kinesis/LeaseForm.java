@@ -30,8 +30,13 @@ final class LeaseForm {
     LeaseForm(LeaseManagementConfig config, boolean several) {
         this.table = config.tableName();
         this.several = several;
+        // KCL waits that long after it has made a stream's leases, in the start with each one after the
+        // other. Nothing needs it: what looks for new shards has an interval of its own.
+        long interval = config.shardSyncIntervalMillis();
+        config.shardSyncIntervalMillis(0);
         // The first one to ask for the factory says what is in it.
         config.leaseManagementFactory(several ? new OfSeveral() : new OfOne(), several);
+        config.shardSyncIntervalMillis(interval);
     }
 
     /** Looks at all leases that there are, and throws if one is not of the form. */
