@@ -40,7 +40,8 @@ func TestStreamsOfTwoAccounts(t *testing.T) {
 	decoy := k.create(kinesislocal.Account, "payments", 1)
 	orders := k.create(kinesislocal.Account, "orders", 2)
 	payments.share("DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords")
-	a := k.application(t.Name(), "orders, "+payments.arn, stack.Setting{Name: "maxRecords", Value: "500"})
+	a := k.application(t.Name(), "orders, "+payments.arn,
+		stack.Setting{Name: "maxRecords", Value: "400"}, stack.Setting{Name: "failoverTimeMillis", Value: "10000"})
 	both := []*accountStream{orders, payments}
 	for _, s := range both {
 		s.filesOf(a)
@@ -57,11 +58,23 @@ func TestStreamsOfTwoAccounts(t *testing.T) {
 	payments.put(3000)
 	orders.await(d, 3000)
 	orders.split(0)
-	orders.put(4000)
+	orders.put(1000)
+	// Who has been killed may stay KCL's leader for two minutes. Until there is
+	// another nobody deals out new leases: these are dealt out before.
+	a.await(d, "the children", func() bool {
+		for _, child := range []int{2, 3} {
+			if _, err := os.Stat(filepath.Join(orders.dir, *shardID(child)+".jsonl")); err != nil {
+				return false
+			}
+		}
+		return true
+	})
+	orders.put(3000)
 	payments.put(4000)
-	orders.await(d, 4000)
+	orders.await(d, 4500)
 	first := d.JavaPID()
 	killGroup(t, first, syscall.SIGKILL)
+	t.Logf("Java was killed when %d of %d records were in the files", len(orders.files.Records), len(orders.sent))
 	orders.put(3000)
 	payments.put(3000)
 	a.await(d, "three failures of the shard", func() bool {
