@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -85,6 +86,22 @@ func (a *application) run(name string, args ...string) string {
 		a.t.Fatalf("%s: %v: %s", name, err, &stderr)
 	}
 	return stdout.String()
+}
+
+// kclInfra runs a command of kcl-infra for the application and its stream.
+func (a *application) kclInfra(command string, args ...string) string {
+	a.t.Helper()
+	return a.run("kcl-infra", append([]string{command, "--application", a.name, "--stream-name", a.name}, args...)...)
+}
+
+// leases returns each shard with its lease.
+func (a *application) leases() []infraLease {
+	a.t.Helper()
+	var l infraLeases
+	if err := json.Unmarshal([]byte(a.kclInfra("leases", "--json")), &l); err != nil {
+		a.t.Fatal(err)
+	}
+	return l.Shards
 }
 
 // kinesis returns a client of the local Kinesis.

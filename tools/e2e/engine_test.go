@@ -6,6 +6,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -102,19 +103,25 @@ func (a *application) startEngine(variables ...string) *workerProcess {
 	return a.startProcess("engine", exec.Command(os.Args[0]), variables...)
 }
 
-// One jar of the entry runs with all versions of KCL 2.5 and 3: records come, a
-// shard that fails begins again, and after a stop the leases are free.
+// One jar of the entry runs with all versions of KCL 2.5 and 3, on tables that kcl-infra
+// makes and reads: records come, a shard that fails begins again, and after a stop the
+// leases are free.
 func TestVersionsOfKCL(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
-	for version, credentials := range map[string]string{"2.5.4": "AWSCredentialsProvider", "3.5.1": "AwsCredentialsProvider"} {
+	for version, of := range map[string]struct{ credentials, layout string }{
+		"2.5.4": {"AWSCredentialsProvider", "kcl2"},
+		"3.5.1": {"AwsCredentialsProvider", "kcl3.5"},
+	} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			lock, err := filepath.Abs(filepath.Join("testdata", "kcl-"+version+".lock"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := newApplication(t, 4, stack.Setting{Name: credentials, Value: "EnvironmentVariableCredentialsProvider"})
+			a := newApplication(t, 4, stack.Setting{Name: of.credentials, Value: "EnvironmentVariableCredentialsProvider"})
+			a.kclInfra("delete", "--yes")
+			a.kclInfra("create", "--layout", of.layout, "--seed-leases", "TRIM_HORIZON")
 			e := a.startEngine(engineLockEnv + "=" + lock)
 			a.produce(200)
 			e.awaitAll()
@@ -129,9 +136,41 @@ func TestVersionsOfKCL(t *testing.T) {
 			if !strings.Contains(e.read(), "kcl="+version) {
 				t.Errorf("it was not KCL %s", version)
 			}
+			a.readByInfra(e, of.layout)
 			e.stop()
 			a.ownedBy("worker", false)
 		})
+	}
+}
+
+// readByInfra checks that kcl-infra reads the tables of a running worker: those of
+// KCL 2 have leases alone.
+func (a *application) readByInfra(e *workerProcess, layout string) {
+	a.t.Helper()
+	var s infraStatus
+	e.await("a report", func() bool {
+		s = infraStatus{}
+		if err := json.Unmarshal([]byte(a.kclInfra("status", "--json")), &s); err != nil {
+			a.t.Fatal(err)
+		}
+		return len(s.Workers) == 1 || layout == "kcl2"
+	})
+	leader := "worker-1"
+	if layout == "kcl2" {
+		leader = ""
+	}
+	if s.Layout != layout || len(s.Tables) != 1 || s.Leases.Total != 4 || s.Leases.Owned != 4 || s.Leases.Blocked != 0 || s.Leader != leader || len(s.Migrations) != 0 {
+		a.t.Errorf("status %+v", s)
+	}
+	for _, l := range a.leases() {
+		if l.Owner != "worker-1" || l.LagSeconds == nil || l.Arrival.IsZero() || len(l.BlockedBy) > 0 || l.Expired || l.Problem != "" {
+			a.t.Errorf("lease %+v", l)
+		}
+	}
+	cmd := exec.Command(sample.Command(shared.bin, "kcl-infra"), "delete", "--yes", "--application", a.name, "--stream-name", a.name)
+	cmd.Env = a.environ
+	if text, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(text), "the application is running") {
+		a.t.Errorf("%v: %s", err, text)
 	}
 }
 

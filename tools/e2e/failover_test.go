@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,20 +104,13 @@ func failover(a *application, dies, survives *workerProcess) time.Duration {
 // load returns a function that puts a record to each shard of a worker.
 func (a *application) load(worker string) func(context.Context) {
 	a.t.Helper()
-	var status struct {
-		Shards []struct{ ShardID, Owner string }
-	}
-	text := a.run("kcl-infra", "status", "--json", "--application", a.name, "--stream-name", a.name)
-	if err := json.Unmarshal([]byte(text), &status); err != nil {
-		a.t.Fatal(err)
-	}
 	client := a.kinesis()
 	shards, err := client.ListShards(a.t.Context(), &kinesis.ListShardsInput{StreamName: &a.name})
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	var keys []*string
-	for _, lease := range status.Shards {
+	for _, lease := range a.leases() {
 		for _, shard := range shards.Shards {
 			if lease.Owner == worker && lease.ShardID == *shard.ShardId {
 				keys = append(keys, shard.HashKeyRange.StartingHashKey)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -133,23 +134,52 @@ func (r *resourceTest) wants(text string, parts ...string) {
 }
 
 type infraStatus struct {
-	Streams []struct {
+	Layout, Leader string
+	Migrations     []struct{ What, State string }
+	Streams        []struct {
 		Name, Status, ARN, Identifier, Consumer string
 		OpenShards                              int
 	}
-	Tables []struct{ Name, Status, Index string }
-	Leases int
-	// Shards are those of the streams, Others leases of streams that were not named.
-	Shards, Others []struct{ Stream, ShardID, State, Checkpoint, Owner, Problem string }
+	Tables  []struct{ Name, Status, Index string }
+	Workers []struct {
+		ID     string
+		Leases int
+	}
+	Leases struct{ Total, Owned, Ended, Blocked, Others int }
 }
 
 func (r *resourceTest) status(args ...string) (s infraStatus) {
 	r.Helper()
-	text, _ := r.infra(0, "status", append(args, "--json")...)
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
+	r.unmarshal(&s, "status", args...)
+	return s
+}
+
+type infraLease struct {
+	Stream, ShardID, State, Checkpoint, Owner, Problem string
+	Parents, Children, BlockedBy                       []string
+	OwnerReported, Arrival                             time.Time
+	LagSeconds                                         *float64
+	Expired                                            bool
+}
+
+// infraLeases are those of the streams, and of streams that were not named.
+type infraLeases struct {
+	Layout         string
+	Shards, Others []infraLease
+}
+
+func (r *resourceTest) leases(args ...string) (l infraLeases) {
+	r.Helper()
+	r.unmarshal(&l, "leases", args...)
+	return l
+}
+
+func (r *resourceTest) unmarshal(into any, command string, args ...string) {
+	r.Helper()
+	text, _ := r.infra(0, command, append(args, "--json")...)
+	if err := json.Unmarshal([]byte(text), into); err != nil {
 		r.Fatal(err)
 	}
-	return s
 }
 
 // setLease changes attributes of a lease.
@@ -221,10 +251,14 @@ func TestInfraCreateStatusDelete(t *testing.T) {
 	r.wants(out, "with 3 shards (not 4: left as it is)")
 
 	s := r.status()
-	if s.Streams[0].Status != "ACTIVE" || s.Streams[0].OpenShards != 3 || s.Leases != 3 || len(s.Shards) != 3 || s.Tables[0].Index != "ACTIVE" {
+	if s.Streams[0].Status != "ACTIVE" || s.Streams[0].OpenShards != 3 || s.Leases.Total != 3 || s.Leases.Blocked != 3 || s.Tables[0].Index != "ACTIVE" || s.Layout != "kcl3" {
 		t.Errorf("status %+v", s)
 	}
-	for _, shard := range s.Shards {
+	shards := r.leases().Shards
+	if len(shards) != 3 {
+		t.Errorf("leases %+v", shards)
+	}
+	for _, shard := range shards {
 		if shard.Checkpoint != "TRIM_HORIZON" || shard.State != "open" {
 			t.Errorf("shard %+v", shard)
 		}
@@ -234,7 +268,7 @@ func TestInfraCreateStatusDelete(t *testing.T) {
 
 	_, errs = r.infra(2, "delete", "--stream") // nobody to ask
 	r.wants(errs, "--yes")
-	if s := r.status(); s.Tables[0].Status != "ACTIVE" || s.Leases != 3 {
+	if s := r.status(); s.Tables[0].Status != "ACTIVE" || s.Leases.Total != 3 {
 		t.Errorf("something was deleted unasked: %+v", s)
 	}
 	out, _ = r.infra(0, "delete", "--yes")
@@ -257,7 +291,7 @@ func TestInfraSeedGoesOnAfterAnInterruption(t *testing.T) {
 	t.Parallel()
 	r := newResourceTest(t, "kcl-infra")
 	r.infra(0, "create", "--shards", "3", "--seed-leases", "LATEST")
-	gone := r.status().Shards[1].ShardID
+	gone := r.leases().Shards[1].ShardID
 	_, err := r.dynamoDB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
 		TableName: &r.name, Key: map[string]ddb.AttributeValue{"leaseKey": &ddb.AttributeValueMemberS{Value: gone}},
 	})
@@ -283,7 +317,7 @@ func TestInfraSeedsTheShardsOfThePosition(t *testing.T) {
 	r.infra(0, "create", "--shards", "1")
 	r.split(r.name)
 	leases := func() (keys []string) {
-		for _, s := range r.status().Shards {
+		for _, s := range r.leases().Shards {
 			if s.Checkpoint != "" {
 				keys = append(keys, s.ShardID)
 			}
@@ -342,7 +376,7 @@ func TestInfraDeleteRefusesARunningApplication(t *testing.T) {
 		r.wants(errs, "worker "+owner+" renewed lease "+lease)
 		end()
 	}
-	if s := r.status(); s.Leases != 1 {
+	if s := r.status(); s.Leases.Total != 1 {
 		t.Errorf("leases are gone: %+v", s)
 	}
 	r.infra(0, "delete", "--yes", "--force")
@@ -362,18 +396,276 @@ func TestInfraDeletesWhatADeadWorkerOwns(t *testing.T) {
 	}
 }
 
+// putRows puts rows of infra's fixtures, each into the table that its key is of. The
+// workers in them reported some time ago.
+func (r *resourceTest) putRows(fixture string, reported time.Duration) {
+	r.Helper()
+	text, err := os.ReadFile(filepath.Join(shared.root, "infra/internal/kcl/testdata", fixture+".jsonl"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	for line := range bytes.Lines(text) {
+		var row map[string]any
+		if err := json.Unmarshal(line, &row); err != nil {
+			r.Fatal(err)
+		}
+		table := r.name
+		switch {
+		case row["key"] != nil:
+			table += "-CoordinatorState"
+		case row["wid"] != nil:
+			table += "-WorkerMetricStats"
+		}
+		item := map[string]ddb.AttributeValue{}
+		for name, value := range row {
+			switch v := value.(type) {
+			case string:
+				item[name] = &ddb.AttributeValueMemberS{Value: v}
+			case float64:
+				item[name] = &ddb.AttributeValueMemberN{Value: fmt.Sprintf("%.0f", v)}
+			}
+		}
+		if item["lut"] != nil {
+			item["lut"] = &ddb.AttributeValueMemberN{Value: fmt.Sprint(time.Now().Add(-reported).Unix())}
+		}
+		if _, err := r.dynamoDB.PutItem(r.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
+			r.Fatal(err)
+		}
+	}
+}
+
+// Each command knows the tables of each version of KCL by their rows.
+func TestInfraLayouts(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		layout, fixture string
+		tables          int
+		leases, workers int
+		leader          string
+		renews          string // a lease, where workers do not report
+		other           string // a layout that it cannot become
+	}{
+		{"kcl2", "kcl-2.5.4", 1, 4, 0, "", "shardId-000000000001", ""},
+		{"kcl3", "kcl-3.1.3", 3, 1, 2, "worker-1", "", "kcl3.5"},
+		{"kcl3.5", "kcl-3.5.1", 1, 4, 1, "worker-1", "", "kcl3"},
+	} {
+		t.Run(tt.layout, func(t *testing.T) {
+			t.Parallel()
+			r := newResourceTest(t, "kcl-infra")
+			r.name = strings.ReplaceAll(r.name, "/", ".")
+			out, _ := r.infra(0, "create", "--shards", "2", "--layout", tt.layout, "--seed-leases", "LATEST")
+			if n := strings.Count(out, "made    table"); n != tt.tables {
+				t.Errorf("made %d tables:\n%s", n, out)
+			}
+			if l := r.leaseTable(r.name)["shardId-000000000000"]; (l["entityType"] != nil) != (tt.layout == "kcl3.5") {
+				t.Errorf("first lease %v", l)
+			}
+			out, _ = r.infra(0, "create", "--seed-leases", "LATEST")
+			r.wants(out, "nothing to do")
+			for lease := range r.leaseTable(r.name) {
+				_, err := r.dynamoDB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+					TableName: &r.name, Key: map[string]ddb.AttributeValue{"leaseKey": &ddb.AttributeValueMemberS{Value: lease}},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.putRows(tt.fixture, time.Second)
+
+			s := r.status()
+			if s.Layout != tt.layout || len(s.Tables) != tt.tables || s.Leases.Total != tt.leases || len(s.Workers) != tt.workers || s.Leader != tt.leader || len(s.Migrations) != 0 {
+				t.Errorf("status %+v", s)
+			}
+			l := r.leases()
+			if l.Layout != tt.layout || len(l.Others) != 0 {
+				t.Errorf("leases %+v", l)
+			}
+			for _, shard := range l.Shards {
+				if !strings.HasPrefix(shard.ShardID, "shardId-") || shard.OwnerReported.IsZero() != (tt.workers == 0 || shard.Owner == "") {
+					t.Errorf("lease %+v", shard)
+				}
+			}
+			out, _ = r.infra(0, "create")
+			r.wants(out, "nothing to do")
+			if tt.other != "" {
+				_, errs := r.infra(1, "create", "--layout", tt.other)
+				r.wants(errs, "has layout "+tt.layout, "nothing was made")
+			}
+			out, _ = r.infra(0, "iam-policy", "--layout", tt.layout)
+			if got := strings.Contains(out, "-CoordinatorState"); got != (tt.layout != "kcl2") {
+				t.Errorf("policy %s", out)
+			}
+
+			end := func() {}
+			if tt.renews != "" {
+				end = r.renew(tt.renews)
+			}
+			_, errs := r.infra(1, "delete", "--yes")
+			end()
+			r.wants(errs, "the application is running", "layout "+tt.layout)
+			out, _ = r.infra(0, "delete", "--yes", "--force", "--stream")
+			if n := strings.Count(out, "deleted table"); n != tt.tables {
+				t.Errorf("deleted %d tables:\n%s", n, out)
+			}
+			if s := r.status(); s.Layout != "" || s.Leases.Total != 0 {
+				t.Errorf("status %+v", s)
+			}
+		})
+	}
+}
+
+// An application on its way from three tables to one is shown as that, and its tables
+// are deleted together or not at all.
+func TestInfraMigration(t *testing.T) {
+	t.Parallel()
+	r := newResourceTest(t, "kcl-infra")
+	r.infra(0, "create", "--shards", "1")
+	r.putRows("kcl-3.1.3", time.Hour)
+	r.putRows("kcl-3.5.1-pending", 0)
+	out, _ := r.infra(0, "status")
+	r.wants(out, "layout kcl3 (", "migration from three tables to one: PENDING since 2026-11-29T", "leader worker-1")
+	if s := r.status(); s.Leases.Total != 2 || len(s.Workers) != 2 || len(s.Migrations) != 1 || s.Migrations[0].State != "PENDING" {
+		t.Errorf("status %+v", s)
+	}
+	_, errs := r.infra(1, "delete", "--yes")
+	r.wants(errs, "PENDING", "its tables go together", "worker worker-1 reported")
+	_, errs = r.infra(1, "create", "--layout", "kcl3.5")
+	r.wants(errs, "has layout kcl3")
+
+	protect := func(on bool) {
+		_, err := r.dynamoDB.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: aws.String(r.name + "-WorkerMetricStats"), DeletionProtectionEnabled: &on})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	protect(true)
+	_, errs = r.infra(1, "delete", "--yes", "--force")
+	r.wants(errs, "is protected from deletion: nothing was deleted")
+	if s := r.status(); s.Leases.Total != 2 || s.Leader == "" {
+		t.Errorf("status %+v", s)
+	}
+	protect(false)
+	out, _ = r.infra(0, "delete", "--yes", "--force", "--stream")
+	if n := strings.Count(out, "deleted table"); n != 3 {
+		t.Errorf("deleted %d tables:\n%s", n, out)
+	}
+}
+
+// Leases shows how far a shard was read, and what keeps it from being read; a watch
+// sees the renewals, and ends with Ctrl-C.
+func TestInfraLeases(t *testing.T) {
+	t.Parallel()
+	r := newResourceTest(t, "kcl-infra")
+	r.infra(0, "create", "--shards", "1", "--seed-leases", "TRIM_HORIZON")
+	var at []string
+	for range 3 {
+		out, err := r.kinesis.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &r.name, PartitionKey: aws.String("k"), Data: []byte("x")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = append(at, *out.SequenceNumber)
+	}
+	const first = "shardId-000000000000"
+	set := func(checkpoint string) infraLease {
+		t.Helper()
+		if err := r.setLease(t.Context(), first, "SET checkpoint = :c", map[string]ddb.AttributeValue{":c": &ddb.AttributeValueMemberS{Value: checkpoint}}); err != nil {
+			t.Fatal(err)
+		}
+		return r.leases().Shards[0]
+	}
+	none := set("LATEST")
+	if none.LagSeconds != nil || !none.Arrival.IsZero() || !slices.Equal(none.BlockedBy, []string{"no worker has it", "there is no leader"}) {
+		t.Errorf("at LATEST: %+v", none)
+	}
+	oldest, middle, newest := set("TRIM_HORIZON"), set(at[1]), set(at[2])
+	for _, l := range []infraLease{oldest, middle, newest} {
+		if l.LagSeconds == nil || time.Since(l.Arrival) > patience || l.Expired {
+			t.Errorf("%+v", l)
+		}
+	}
+	if newest.LagSeconds != nil && *newest.LagSeconds != 0 || oldest.Arrival.After(middle.Arrival) {
+		t.Errorf("oldest %+v\nnewest %+v", oldest, newest)
+	}
+	if stray := set("17"); !strings.Contains(stray.Problem, "before its first sequence number") || stray.LagSeconds != nil {
+		t.Errorf("a checkpoint of another stream: %+v", stray)
+	}
+
+	set(at[1])
+	r.split(r.name)
+	r.ownLease(first, "w")
+	r.report("w", time.Second)
+	shards := r.leases().Shards
+	children := []string{"shardId-000000000001", "shardId-000000000002"}
+	if len(shards) != 3 || shards[0].State != "closed" || !slices.Equal(shards[0].Children, children) || len(shards[0].BlockedBy) != 0 {
+		t.Fatalf("%+v", shards)
+	}
+	for _, child := range shards[1:] {
+		if !slices.Equal(child.Parents, []string{first}) || child.BlockedBy[0] != "parent "+first+" is not read to its end" {
+			t.Errorf("%+v", child)
+		}
+	}
+
+	end := r.renew(first)
+	defer end()
+	c := exec.CommandContext(t.Context(), r.binary, "leases", "--application", r.name, "-s", r.name, "--watch")
+	c.Env = r.env
+	stdout, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	c.Stderr = &errs
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	looks := 0
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		fmt.Fprintln(&text, lines.Text())
+		if strings.HasPrefix(lines.Text(), first) {
+			looks++
+		}
+		if looks == 2 {
+			if err := c.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.Wait(); err != nil || errs.Len() > 0 {
+		t.Errorf("%v, stderr %s", err, &errs)
+	}
+	r.wants(text.String(), "\n\n20", " <") // two blocks, and a renewal between them
+}
+
 // The first leases are those that KCL's own classes write, of one stream and of
 // several, one of which has been resharded.
 func TestInfraSeedsWhatKCLWrites(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
+	t.Run("kcl3", func(t *testing.T) { seedsWhatKCLWrites(t, "kcl3", bootstrap.DaemonLock()) })
+	t.Run("kcl3.5", func(t *testing.T) {
+		testenv.Nightly(t)
+		text, err := os.ReadFile("testdata/kcl-3.5.1.lock")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lock, err := bootstrap.ParseLock("kcl-3.5.1.lock", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seedsWhatKCLWrites(t, "kcl3.5", lock)
+	})
+}
+
+func seedsWhatKCLWrites(t *testing.T, layout string, lock *bootstrap.Lock) {
 	r := newResourceTest(t, "kcl-infra")
+	r.name = strings.ReplaceAll(r.name, "/", ".")
 	java := testenv.JDK(t)
 	program, err := filepath.Abs("testdata/FirstSync.java")
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	fetched, err := bootstrap.Fetch(t.Context(), lock, bootstrap.FetchOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,8 +688,8 @@ func TestInfraSeedsWhatKCLWrites(t *testing.T) {
 		for _, position := range []string{"TRIM_HORIZON", "LATEST"} {
 			ours, theirs := fmt.Sprint(r.name, ".ours", i, position), fmt.Sprint(r.name, ".theirs", i, position)
 			applications[ours] = theirs
-			r.run(0, "", append([]string{"create", "--application", ours, "--seed-leases", position}, names...)...)
-			r.run(0, "", append([]string{"create", "--application", theirs}, names...)...)
+			r.run(0, "", append([]string{"create", "--layout", layout, "--application", ours, "--seed-leases", position}, names...)...)
+			r.run(0, "", append([]string{"create", "--layout", layout, "--application", theirs}, names...)...)
 			fmt.Fprintln(&input, theirs, position+described)
 		}
 	}
@@ -436,12 +728,13 @@ func TestInfraSeveralStreams(t *testing.T) {
 		t.Errorf("made %d things:\n%s", n, out)
 	}
 	s := r.status("-p", file)
-	if len(s.Streams) != 2 || len(s.Shards) != 2 || len(s.Others) != 0 || s.Leases != 2 {
-		t.Fatalf("status %+v", s)
+	l := r.leases("-p", file)
+	if len(s.Streams) != 2 || len(l.Shards) != 2 || len(l.Others) != 0 || s.Leases.Total != 2 {
+		t.Fatalf("status %+v, leases %+v", s, l)
 	}
 	for i, want := range []string{"TRIM_HORIZON", "LATEST"} {
 		id := s.Streams[i].Identifier
-		if lease := s.Shards[i]; lease.Checkpoint != want || lease.Stream != id || lease.State != "open" || strings.Count(id, ":") != 2 {
+		if lease := l.Shards[i]; lease.Checkpoint != want || lease.Stream != id || lease.State != "open" || strings.Count(id, ":") != 2 {
 			t.Errorf("lease %+v of stream %+v", lease, s.Streams[i])
 		}
 		r.wants(out, "made    lease "+id+":shardId-000000000000 at "+want)
@@ -472,11 +765,13 @@ func TestInfraSeveralStreams(t *testing.T) {
 	if n := strings.Count(out, "made    lease"); n != 2 {
 		t.Errorf("made %d leases:\n%s", n, out)
 	}
-	if s := r.status("-p", file); s.Leases != 4 || len(s.Shards) != 3 || len(s.Others) != 1 || s.Others[0].Stream != secondID || s.Others[0].Checkpoint != "LATEST" {
-		t.Errorf("status %+v", s)
+	if l := r.leases("-p", file); len(l.Shards) != 3 || len(l.Others) != 1 || l.Others[0].Stream != secondID || l.Others[0].Checkpoint != "LATEST" {
+		t.Errorf("leases %+v", l)
 	}
 	out, _ = r.infra(0, "status", "-p", file)
-	r.wants(out, "stream    "+orders, "of stream "+refunds, "\nStream "+firstID+"\nSHARD ", "\nOf a stream that was not named: "+secondID+"\nSHARD ")
+	r.wants(out, "stream    "+orders, "of stream "+refunds, " 4 leases,", "1 lease of streams that were not named")
+	out, _ = r.infra(0, "leases", "-p", file)
+	r.wants(out, "\nStream "+firstID+"\nSHARD ", "\nOf a stream that was not named: "+secondID+"\nSHARD ")
 
 	// Its leases go only when they are asked for, and nobody holds them.
 	_, errs = r.infra(1, "delete", "-p", file, "--yes", "--leases-of", orders)
@@ -491,7 +786,7 @@ func TestInfraSeveralStreams(t *testing.T) {
 	end()
 	out, errs = r.infra(0, "delete", "-p", file, "--yes", "--force", "--leases-of", secondID)
 	r.wants(out, "deleted lease "+secondID+":shardId-000000000000")
-	if s := r.status("-p", file); s.Leases != 3 || len(s.Others) != 0 || strings.Contains(errs, "watching") {
+	if s := r.status("-p", file); s.Leases.Total != 3 || s.Leases.Others != 0 || strings.Contains(errs, "watching") {
 		t.Errorf("status %+v after %s", s, errs)
 	}
 	out, _ = r.infra(0, "delete", "-p", file, "--yes", "--leases-of", returns)
@@ -556,7 +851,7 @@ func TestInfraStreamOfAnotherAccount(t *testing.T) {
 	if n := strings.Count(out, "made    lease"); n != 4 {
 		t.Errorf("made %d leases:\n%s", n, out)
 	}
-	if s := r.status("-p", file); len(s.Shards) != 4 || s.Streams[1].ARN != arn || s.Streams[1].OpenShards != 3 {
+	if s := r.status("-p", file); s.Leases.Total != 4 || s.Streams[1].ARN != arn || s.Streams[1].OpenShards != 3 {
 		t.Errorf("status %+v", s)
 	}
 	// Named alone its leases are those of one stream.

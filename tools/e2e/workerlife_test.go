@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -297,10 +298,9 @@ func (a *application) leasesAreFree() {
 // ownedBy checks whether leases have an owner whose name begins so.
 func (a *application) ownedBy(worker string, want bool) {
 	a.t.Helper()
-	status := a.run("kcl-infra", "status", "--application", a.name, "--stream-name", a.name)
-	_, shards, _ := strings.Cut(status, "OWNER")
-	if got := strings.Contains(shards, " "+worker); got != want {
-		a.t.Errorf("leases owned by %s: %v, want %v:\n%s", worker, got, want, status)
+	leases := a.leases()
+	if got := slices.ContainsFunc(leases, func(l infraLease) bool { return strings.HasPrefix(l.Owner, worker) }); got != want {
+		a.t.Errorf("leases owned by %s: %v, want %v:\n%+v", worker, got, want, leases)
 	}
 }
 

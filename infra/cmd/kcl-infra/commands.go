@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -30,9 +29,12 @@ func indexFlags(help string) int { return strings.Index(help, "\nExample") }
 
 const createHelp = `Usage: kcl-infra create [flags]
 
-Makes the streams and the three tables of the application, on demand, where they
-are not there, and waits until they are ready. What is there is left as it is. A
-stream that is named by its ARN is never made: it must be there.
+Makes the streams and the tables of the application, on demand, where they are not
+there, and waits until they are ready. What is there is left as it is. A stream that
+is named by its ARN is never made: it must be there.
+
+LAYOUT is which tables KCL uses, by its version: kcl2 (the lease table, without the
+index of KCL 3), kcl3 (three tables, KCL 3.0 to 3.4) or kcl3.5 (one table for all).
 
 With --seed-leases it also writes the first lease of every shard, as the first
 worker would: that cuts a minute from the application's first start. It refuses
@@ -57,6 +59,7 @@ func create(ctx context.Context, c *console, args []string) error {
 	flags := pflag.NewFlagSet("create", pflag.ContinueOnError)
 	t.addFlags(flags)
 	shards := flags.Int("shards", 2, "`number` of shards of a stream that is made")
+	layoutName := flags.String("layout", "", "`LAYOUT` of the tables (default: the one that is there, else "+kcl.DefaultLayout.String()+", as the daemon of kcl-bootstrap makes)")
 	seed := flags.String("seed-leases", "", "write first leases at `POSITION`")
 	timestamp := flags.Int64("timestamp", 0, "`seconds` since the epoch, with AT_TIMESTAMP (initialPositionInStreamExtended)")
 	if err := t.parse(c, flags, args, createHelp); err != nil {
@@ -64,6 +67,13 @@ func create(ctx context.Context, c *console, args []string) error {
 	}
 	if *shards < 1 || *shards > maxShards {
 		return usagef("--shards %d is not between 1 and %d", *shards, maxShards)
+	}
+	var layout kcl.Layout
+	if flags.Changed("layout") {
+		var err error
+		if layout, err = kcl.ParseLayout(*layoutName); err != nil {
+			return usagef("--layout: %w", err)
+		}
 	}
 	seeds := flags.Changed("seed-leases")
 	if seeds {
@@ -77,7 +87,7 @@ func create(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	made, err := app.Create(ctx, *shards, seeds)
+	made, err := app.Create(ctx, *shards, layout, seeds)
 	if len(made) > 0 {
 		fresh := 0
 		for _, m := range made {
@@ -136,10 +146,12 @@ func (t *target) setPositions(seed string, timestamp int64) error {
 
 const statusHelp = `Usage: kcl-infra status [flags]
 
-Shows the streams, the tables, the workers, and the lease and checkpoint of each
-shard. It changes nothing. What is not there is "missing". Leases of streams that
-were not named come last: the application does not read them any more, or by another
-configuration.
+Shows the streams, the tables, the workers, how many shards nobody reads, and the
+checkpoints that the stream cannot have. kcl-infra leases shows each shard. It changes
+nothing. What is not there is "missing".
+
+It says in which layout the tables are, by the version of KCL that made them, and how
+far an application is on its way from one to the next.
 
 Flags:
 
@@ -173,7 +185,7 @@ func status(ctx context.Context, c *console, args []string) error {
 
 const deleteHelp = `Usage: kcl-infra delete [flags]
 
-Removes the three tables of the application and its fan-out consumers, and with
+Removes the tables of the application and its fan-out consumers, and with
 --stream the streams and all their records, and waits until they are gone. It asks
 before, and refuses a table that is not KCL's and an application that runs or ran
 within the last minute. Checkpoints are lost. A stream that is named by its ARN is
@@ -245,8 +257,8 @@ type deletion interface {
 	Do(ctx context.Context, done func(what string)) error
 }
 
-func isTerminal(r io.Reader) bool {
-	f, ok := r.(*os.File)
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
 }
 
@@ -278,6 +290,9 @@ const policyHelp = `Usage: kcl-infra iam-policy [flags]
 Prints the least IAM policy that the application's workers run with, in POLLING
 and in FANOUT. It needs no credentials and calls nothing.
 
+--layout says which tables, as kcl-infra status does. An application on its way from
+one layout to the next needs both: --layout kcl2,kcl3 or --layout kcl3,kcl3.5.
+
 A stream of another account, which is named by its ARN, is read only if its owner
 allows it too. With --resource-policies it prints the policies that the owner puts on
 the stream and on its fan-out consumer: a JSON object by the ARN of each. They admit
@@ -297,6 +312,7 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 	flags := pflag.NewFlagSet("iam-policy", pflag.ContinueOnError)
 	t.addFlags(flags)
 	account := flags.String("account", "", "`number` of the AWS account (default: any account)")
+	layoutNames := flags.StringSlice("layout", []string{kcl.DefaultLayout.String()}, "`LAYOUT` of the tables: kcl2, kcl3 or kcl3.5")
 	resourcePolicies := flags.Bool("resource-policies", false, "print what the owners of other accounts' streams put on them")
 	if err := t.parse(c, flags, args, policyHelp); err != nil {
 		return err
@@ -313,6 +329,13 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	consumer := policy.Consumer{Region: cfg.Region, Account: *account, Streams: t.streams, Application: t.application}
+	for _, name := range *layoutNames {
+		layout, err := kcl.ParseLayout(name)
+		if err != nil {
+			return usagef("--layout: %w", err)
+		}
+		consumer.Layouts = append(consumer.Layouts, layout)
+	}
 	foreign := slices.DeleteFunc(slices.Clone(t.streams), func(s kcl.Stream) bool { return !consumer.Foreign(s) })
 	if *resourcePolicies && len(foreign) == 0 {
 		return usagef("--resource-policies, but no stream is named by an ARN of another account than --account")

@@ -1,5 +1,5 @@
 // Kcl-infra makes, shows and removes the AWS resources of an application of the
-// Kinesis Client Library 3: its streams, the three DynamoDB tables, the fan-out
+// Kinesis Client Library 2 or 3: its streams, the DynamoDB tables, the fan-out
 // consumers; and it writes the IAM policies that the consumer needs.
 //
 // What it made or found goes to standard output, progress and errors to standard

@@ -28,11 +28,12 @@ func main() {
 
 const help = `Usage: kcl-infra COMMAND [flags]
 
-Manages the AWS resources of an application of the Kinesis Client Library 3.
+Manages the AWS resources of an application of the Kinesis Client Library 2 or 3.
 
 Commands:
   create      make the streams and the application's tables, where they are not there
-  status      show the streams, the tables, the leases and their checkpoints
+  status      show the streams, the tables and the workers, and what is wrong
+  leases      show each shard: who reads it, how far, and what blocks it
   delete      remove the application's tables and its fan-out consumers
   iam-policy  print the least IAM policy that the consumer runs with
 
@@ -57,10 +58,10 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // run is the whole command but for the signals; it returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	commands := map[string]func(context.Context, *console, []string) error{
-		"create": create, "status": status, "delete": remove, "iam-policy": iamPolicy,
+		"create": create, "status": status, "leases": leases, "delete": remove, "iam-policy": iamPolicy,
 	}
 	if len(args) == 0 {
-		fmt.Fprintln(stderr, "kcl-infra: which command? create, status, delete or iam-policy; see kcl-infra --help")
+		fmt.Fprintln(stderr, "kcl-infra: which command? create, status, leases, delete or iam-policy; see kcl-infra --help")
 		return 2
 	}
 	if args[0] == "--help" || args[0] == "-h" || args[0] == "help" {
@@ -69,7 +70,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	command, ok := commands[args[0]]
 	if !ok {
-		fmt.Fprintf(stderr, "kcl-infra: unknown command %q: create, status, delete or iam-policy; see kcl-infra --help\n", args[0])
+		fmt.Fprintf(stderr, "kcl-infra: unknown command %q: create, status, leases, delete or iam-policy; see kcl-infra --help\n", args[0])
 		return 2
 	}
 	log := logrus.New()

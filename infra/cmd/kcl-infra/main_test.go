@@ -120,7 +120,9 @@ func TestBadInput(t *testing.T) {
 		{"configured with a time", nil, "create --seed-leases CONFIGURED --timestamp 5 -p " + several, 2, "takes no --timestamp"},
 		{"leases and streams", nil, "delete --stream --leases-of a", 2, "not with --stream"},
 		{"resource policies of the own streams", nil, "iam-policy --account 123456789012 --resource-policies -s " + arn, 2, "no stream is named by an ARN of another account"},
-		{"region", nil, "status --region US", 2, `"US"`},
+		{"layout", nil, "create --layout kcl4", 2, `"kcl4" is none of kcl2, kcl3, kcl3.5`},
+		{"layouts", nil, "iam-policy --account 123456789012 --layout kcl3,4", 2, `"4" is none of`},
+		{"region", nil, "leases --region US", 2, `"US"`},
 		{"kinesis endpoint", nil, "status --kinesis-endpoint localhost", 2, `"localhost"`},
 		{"dynamodb endpoint", nil, "status --dynamodb-endpoint localhost", 2, `"localhost"`},
 		{"position", nil, "create --seed-leases OLDEST", 2, `"OLDEST"`},
@@ -158,7 +160,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"--help", "create --help", "status -h", "delete --help", "iam-policy --help"} {
+	for _, args := range []string{"--help", "create --help", "status -h", "leases --help", "delete --help", "iam-policy --help"} {
 		stdout, stderr, status := command(t, nil, strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.Contains(stdout, "\nExample") {
 			t.Errorf("%s: status %d, stderr %q, stdout %s", args, status, stderr, stdout)

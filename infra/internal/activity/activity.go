@@ -4,8 +4,8 @@
 // A lease holds a counter that its owner raises at each renewal, every third of
 // failoverTimeMillis (3.3 s by default), and no time. So there are two signs:
 //
-//   - A worker of KCL 3 writes the time of its clock into the worker metrics
-//     table, every 30 seconds by default. One that wrote within the last 90
+//   - A worker of KCL 3 reports: it writes the time of its clock into a row of its
+//     own, every 30 seconds by default. One that wrote within the last 90
 //     seconds may have renewed a lease within the last minute.
 //   - Where leases or the leader lock have an owner without such a recent entry,
 //     the owner may be dead, slow to report, or a KCL 2 that does not report:
@@ -35,11 +35,9 @@ const (
 
 // Snapshot is what the tables of an application held at one time.
 type Snapshot struct {
-	// Leases are the items of the lease table.
-	Leases []kcl.Item
-	// Workers are the items of the worker metrics table.
-	Workers []kcl.Item
-	// Leader is the leader lock in the coordinator's table, nil without one.
+	// Leases, and the last report of each worker.
+	Leases, Workers []kcl.Item
+	// Leader is the leader lock, nil without one.
 	Leader kcl.Item
 }
 
@@ -64,7 +62,7 @@ func (s Snapshot) owners() map[string]bool {
 func (s Snapshot) Reported(now time.Time) string {
 	for _, worker := range s.Workers {
 		if age := now.Sub(time.Unix(kcl.Int(worker, kcl.LastUpdate), 0)); age < Recent {
-			return fmt.Sprintf("worker %s reported %d s ago", kcl.Text(worker, kcl.WorkerID), max(0, int(age.Seconds())))
+			return fmt.Sprintf("worker %s reported %d s ago", kcl.WorkerOf(worker), max(0, int(age.Seconds())))
 		}
 	}
 	return ""
@@ -75,7 +73,7 @@ func (s Snapshot) Reported(now time.Time) string {
 func (s Snapshot) Watch() time.Duration {
 	reported := map[string]bool{}
 	for _, worker := range s.Workers {
-		reported[kcl.Text(worker, kcl.WorkerID)] = true
+		reported[kcl.WorkerOf(worker)] = true
 	}
 	watch := time.Duration(0)
 	for owner := range s.owners() {
@@ -108,10 +106,10 @@ func Change(before, after Snapshot) string {
 	}
 	updates := map[string]string{}
 	for _, worker := range before.Workers {
-		updates[kcl.Text(worker, kcl.WorkerID)] = kcl.Text(worker, kcl.LastUpdate)
+		updates[kcl.WorkerOf(worker)] = kcl.Text(worker, kcl.LastUpdate)
 	}
 	for _, worker := range after.Workers {
-		if id := kcl.Text(worker, kcl.WorkerID); updates[id] != kcl.Text(worker, kcl.LastUpdate) {
+		if id := kcl.WorkerOf(worker); updates[id] != kcl.Text(worker, kcl.LastUpdate) {
 			return fmt.Sprintf("worker %s reported just now", id)
 		}
 	}

@@ -101,7 +101,7 @@ var maxHashKey = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 128), big.NewI
 // one of a single stream. Of several streams KCL lists the shards of a position for
 // the first alone, and all shards for the others. At AT_TIMESTAMP it then begins with
 // the oldest, and finds nothing in them: here each stream is like the first.
-func FirstLeases(shards []kinesis.Shard, at Position, stream string) ([]Item, error) {
+func FirstLeases(shards []kinesis.Shard, at Position, stream string, layout Layout) ([]Item, error) {
 	if err := checkHashRange(shards); err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func FirstLeases(shards []kinesis.Shard, at Position, stream string) ([]Item, er
 	})
 	var leases []Item
 	for _, s := range shards {
-		leases = append(leases, firstLease(s, at, stream))
+		leases = append(leases, firstLease(s, at, stream, layout))
 	}
 	return leases, nil
 }
@@ -159,7 +159,7 @@ func number(s *string) *big.Int {
 	return big.NewInt(-1)
 }
 
-func firstLease(s kinesis.Shard, at Position, stream string) Item {
+func firstLease(s kinesis.Shard, at Position, stream string, layout Layout) Item {
 	lease := Item{
 		LeaseKey:      &ddb.AttributeValueMemberS{Value: *s.ShardId},
 		LeaseCounter:  &ddb.AttributeValueMemberN{Value: "0"},
@@ -182,6 +182,9 @@ func firstLease(s kinesis.Shard, at Position, stream string) Item {
 		lease[LeaseKey] = &ddb.AttributeValueMemberS{Value: stream + ":" + *s.ShardId}
 		lease[StreamID] = &ddb.AttributeValueMemberS{Value: stream}
 		lease[ShardID] = &ddb.AttributeValueMemberS{Value: *s.ShardId}
+	}
+	if layout == KCL35 {
+		lease[EntityType] = &ddb.AttributeValueMemberS{Value: string(KindLease)}
 	}
 	return lease
 }
@@ -244,6 +247,7 @@ func difference(want, got Item) string {
 	for name := range maps.Keys(got) {
 		names[name] = true
 	}
+	delete(names, EntityType) // which version wrote it
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if !reflect.DeepEqual(canonical(want[name]), canonical(got[name])) {
 			return "differs in " + name

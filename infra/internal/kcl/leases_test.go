@@ -84,7 +84,7 @@ func TestFirstLeasesAreKCLs(t *testing.T) {
 	if err := json.Unmarshal(text, &want); err != nil {
 		t.Fatal(err)
 	}
-	leases, err := FirstLeases(twoShards(), Position{Kind: TrimHorizon}, "")
+	leases, err := FirstLeases(twoShards(), Position{Kind: TrimHorizon}, "", KCL3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestFirstLeasesOfAReshardedStream(t *testing.T) {
 	}
 	slices.Reverse(shards)
 	for _, at := range []Position{{Kind: Latest}, {Kind: AtTimestamp, Time: time.Unix(1700000000, 0)}} {
-		leases, err := FirstLeases(shards, at, "")
+		leases, err := FirstLeases(shards, at, "", KCL3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestFirstLeasesNeedAllHashKeys(t *testing.T) {
 		{"no range", []kinesis.Shard{{ShardId: aws.String("a")}}},
 	}
 	for _, tt := range tests {
-		if leases, err := FirstLeases(tt.shards, Position{Kind: Latest}, ""); !errors.Is(err, ErrIncompleteShards) || leases != nil {
+		if leases, err := FirstLeases(tt.shards, Position{Kind: Latest}, "", KCL3); !errors.Is(err, ErrIncompleteShards) || leases != nil {
 			t.Errorf("%s: %v, %v", tt.name, leases, err)
 		}
 	}
@@ -146,7 +146,7 @@ func TestFirstLeasesProperty(t *testing.T) {
 			start = new(big.Int).Add(end, big.NewInt(1))
 		}
 		random.Shuffle(n, func(i, j int) { shards[i], shards[j] = shards[j], shards[i] })
-		leases, err := FirstLeases(shards, Position{Kind: TrimHorizon}, "")
+		leases, err := FirstLeases(shards, Position{Kind: TrimHorizon}, "", KCL3)
 		if err != nil || len(leases) != n {
 			t.Fatalf("seed %d: %d leases of %d shards, %v", seed, len(leases), n, err)
 		}
@@ -163,14 +163,14 @@ func TestFirstLeasesProperty(t *testing.T) {
 		if missing, err := Missing(leases, there); err != nil || !reflect.DeepEqual(missing, leases[k:]) {
 			t.Fatalf("seed %d: after %d of %d, %d missing, %v", seed, k, n, len(missing), err)
 		}
-		if _, err := FirstLeases(shards[1:], Position{Kind: TrimHorizon}, ""); err == nil {
+		if _, err := FirstLeases(shards[1:], Position{Kind: TrimHorizon}, "", KCL3); err == nil {
 			t.Fatalf("seed %d: a shard is missing and nobody sees it", seed)
 		}
 	}
 }
 
 func TestMissingRefuses(t *testing.T) {
-	wanted, err := FirstLeases(twoShards(), Position{Kind: TrimHorizon}, "")
+	wanted, err := FirstLeases(twoShards(), Position{Kind: TrimHorizon}, "", KCL3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestMissingRefuses(t *testing.T) {
 }
 
 func TestMissingTakesASetInAnyOrder(t *testing.T) {
-	wanted, err := FirstLeases([]kinesis.Shard{shard("c", "0", last, "1", "b", "a")}, Position{Kind: Latest}, "")
+	wanted, err := FirstLeases([]kinesis.Shard{shard("c", "0", last, "1", "b", "a")}, Position{Kind: Latest}, "", KCL3)
 	if err != nil {
 		t.Fatal(err)
 	}

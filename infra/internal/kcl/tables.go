@@ -1,5 +1,6 @@
-// Package kcl knows what KCL 3.1.3 keeps in DynamoDB: its three tables and the
-// first lease of a shard, so that KCL takes what this module makes as its own.
+// Package kcl knows what KCL keeps in DynamoDB, by the source of 2.5.4, 3.1.3 and
+// 3.5.1: the tables of each Layout, their rows, and the first lease of a shard, so that
+// KCL takes what this module makes as its own.
 package kcl
 
 import (
@@ -18,10 +19,10 @@ const (
 	LeaseKey      = "leaseKey"
 	LeaseOwner    = "leaseOwner"
 	LeaseCounter  = "leaseCounter"
+	EntityType    = "entityType" // only of KCL 3.5
 	StateKey      = "key"
 	WorkerID      = "wid"
 	LastUpdate    = "lut" // seconds since the epoch
-	LeaderKey     = "Leader"
 	LockOwner     = "ownerName"
 	LockVersion   = "recordVersionNumber"
 	LockReleased  = "isReleased"
@@ -49,7 +50,7 @@ var validApplication = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,237}$`)
 // ValidApplication tells whether tables can be named after the application.
 func ValidApplication(name string) bool { return validApplication.MatchString(name) }
 
-// Table is one of the three tables of an application.
+// Table is a table of an application.
 type Table struct {
 	Name string
 	// Key is the only key attribute, a string.
@@ -58,8 +59,8 @@ type Table struct {
 	Index bool
 }
 
-// Tables are the tables of an application, with the names that KCL gives them
-// unless its properties say otherwise.
+// Tables are the tables that an application may have, with the names that KCL gives
+// them unless its properties say otherwise. Which it has is its Layout.
 type Tables struct {
 	Leases, CoordinatorState, WorkerMetricStats Table
 }

@@ -1,5 +1,5 @@
-// Package policy writes the IAM policies of a consumer under KCL 3.1.3: the one that
-// it runs with, and those that the owner of another account's stream puts on it. On
+// Package policy writes the IAM policies of a consumer under KCL: the one that it runs
+// with, and those that the owner of another account's stream puts on it. On
 // the latter:
 // https://docs.aws.amazon.com/streams/latest/dev/resource-based-policy-examples.html
 package policy
@@ -20,6 +20,8 @@ type Consumer struct {
 	Account     string
 	Streams     []kcl.Stream
 	Application string
+	// Layouts are those of the tables, more than one on the way from one to another.
+	Layouts []kcl.Layout
 }
 
 type document struct {
@@ -84,6 +86,22 @@ func (c Consumer) JSON() ([]byte, error) {
 	metrics := allow("Metrics", []string{"cloudwatch:PutMetricData"}, []string{"*"})
 	metrics.Condition = map[string]map[string]string{"StringEquals": {"cloudwatch:namespace": c.Application}}
 
+	// What KCL 2 does not use stays empty, and so is no statement.
+	var index, others, otherActions []string
+	leaseActions := tableActions
+	three, one := slices.Contains(c.Layouts, kcl.KCL3), slices.Contains(c.Layouts, kcl.KCL35)
+	if three || one {
+		leaseActions = slices.Concat([]string{"dynamodb:UpdateTable"}, tableActions) // to add the index
+		index = []string{table(tables.Leases) + "/index/" + kcl.OwnerIndex}
+		others = []string{table(tables.CoordinatorState), table(tables.WorkerMetricStats)}
+		otherActions = []string{"dynamodb:DescribeTable"} // KCL 3.5 ends unless it can see that they are not there
+	}
+	if three {
+		otherActions = tableActions
+	}
+	if three && one {
+		otherActions = slices.Concat([]string{"dynamodb:ConditionCheckItem"}, tableActions) // rows move while the leader lock is held
+	}
 	statements := []statement{
 		allow("Stream", []string{
 			"kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
@@ -91,9 +109,9 @@ func (c Consumer) JSON() ([]byte, error) {
 		}, own),
 		allow("StreamOfAnotherAccount", readActions, foreign),
 		allow("FanOutConsumer", fanOutActions, fanOut),
-		allow("LeaseTable", append([]string{"dynamodb:UpdateTable"}, tableActions...), []string{table(tables.Leases)}),
-		allow("LeaseIndex", []string{"dynamodb:Query"}, []string{table(tables.Leases) + "/index/" + kcl.OwnerIndex}),
-		allow("CoordinatorAndWorkerTables", tableActions, []string{table(tables.CoordinatorState), table(tables.WorkerMetricStats)}),
+		allow("LeaseTable", leaseActions, []string{table(tables.Leases)}),
+		allow("LeaseIndex", []string{"dynamodb:Query"}, index),
+		allow("CoordinatorAndWorkerTables", otherActions, others),
 		metrics,
 	}
 	return marshal(document{version, slices.DeleteFunc(statements, func(s statement) bool { return len(s.Resource) == 0 })})

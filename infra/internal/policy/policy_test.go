@@ -20,7 +20,7 @@ func several(t *testing.T) Consumer {
 	if err := shared.SetConsumer(foreign + "/consumer/billing:1764460800"); err != nil {
 		t.Fatal(err)
 	}
-	return Consumer{Region: "eu-west-1", Account: "123456789012", Application: "billing", Streams: []kcl.Stream{
+	return Consumer{Region: "eu-west-1", Account: "123456789012", Application: "billing", Layouts: []kcl.Layout{kcl.KCL3}, Streams: []kcl.Stream{
 		{Name: "orders"},
 		{Name: "returns", ARN: "arn:aws:kinesis:eu-west-1:123456789012:stream/returns"},
 		shared,
@@ -29,14 +29,20 @@ func several(t *testing.T) Consumer {
 }
 
 func TestPolicies(t *testing.T) {
-	one := Consumer{Region: "eu-west-1", Account: "123456789012", Streams: []kcl.Stream{{Name: "orders"}}, Application: "billing"}
+	in := func(layouts ...kcl.Layout) Consumer {
+		return Consumer{Region: "eu-west-1", Account: "123456789012", Streams: []kcl.Stream{{Name: "orders"}}, Application: "billing", Layouts: layouts}
+	}
+	one := in(kcl.KCL3)
 	alone := one
 	alone.Streams = []kcl.Stream{{Name: "payments", ARN: foreign}}
 	for name, of := range map[string]func() ([]byte, error){
-		"billing.json":           one.JSON,
-		"billing-several.json":   several(t).JSON,
-		"billing-foreign.json":   alone.JSON,
-		"billing-resources.json": several(t).ResourcePolicies,
+		"billing.json":            one.JSON,
+		"billing-kcl2.json":       in(kcl.KCL2).JSON,
+		"billing-kcl3.5.json":     in(kcl.KCL35).JSON,
+		"billing-on-the-way.json": in(kcl.KCL3, kcl.KCL35).JSON,
+		"billing-several.json":    several(t).JSON,
+		"billing-foreign.json":    alone.JSON,
+		"billing-resources.json":  several(t).ResourcePolicies,
 	} {
 		got, err := of()
 		if err != nil {

@@ -32,21 +32,36 @@ type Made struct {
 
 // Create makes what is not there of the streams and the tables, waits until all
 // is ready and, with seed, writes the first leases of each stream at its Position.
-// What is there and differs is found before anything is made. It returns what it
-// made so far with an error too.
-func (a *App) Create(ctx context.Context, shards int, seed bool) ([]Made, error) {
+// With NoLayout the tables are those of the layout that is there, or else of
+// DefaultLayout. What is there and differs is found before anything is made. It
+// returns what it made so far with an error too.
+func (a *App) Create(ctx context.Context, shards int, layout kcl.Layout, seed bool) ([]Made, error) {
 	f, err := a.find(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkBeforeCreate(ctx, f, seed); err != nil {
+	rows, err := a.rows(ctx)
+	if err != nil {
 		return nil, err
 	}
-	made, err := a.request(ctx, f, shards)
+	if layout, err = a.chooseLayout(layout, a.tables().Layout(f.tables, rows)); err != nil {
+		return nil, err
+	}
+	tables := a.tables().In(layout)
+	if err := a.checkBeforeCreate(f, tables); err != nil {
+		return nil, err
+	}
+	if seed {
+		if err := a.checkBeforeSeed(ctx, f, rows.Leases, layout); err != nil {
+			return nil, err
+		}
+	}
+	made, err := a.request(ctx, f, tables, shards)
 	if err != nil {
 		return made, err
 	}
-	if err := a.poll(ctx, a.notReady); err != nil {
+	ready := func(ctx context.Context) (string, error) { return a.notReady(ctx, tables) }
+	if err := a.poll(ctx, ready); err != nil {
 		return made, err
 	}
 	if !seed {
@@ -56,7 +71,7 @@ func (a *App) Create(ctx context.Context, shards int, seed bool) ([]Made, error)
 		return made, err
 	}
 	for _, s := range f.streams {
-		leases, err := a.seed(ctx, s)
+		leases, err := a.seed(ctx, s, layout)
 		made = append(made, leases...)
 		if err != nil {
 			return made, err
@@ -65,7 +80,22 @@ func (a *App) Create(ctx context.Context, shards int, seed bool) ([]Made, error)
 	return made, nil
 }
 
-func (a *App) checkBeforeCreate(ctx context.Context, f found, seed bool) error {
+// chooseLayout takes the layout that was asked for if what is there can become it as
+// KCL's own versions do.
+func (a *App) chooseLayout(asked, there kcl.Layout) (kcl.Layout, error) {
+	switch {
+	case asked == kcl.NoLayout && there == kcl.NoLayout:
+		return kcl.DefaultLayout, nil
+	case asked == kcl.NoLayout:
+		return there, nil
+	case there == kcl.NoLayout, there == kcl.KCL2, there == asked:
+		return asked, nil
+	}
+	return there, fmt.Errorf("application %s has layout %s, %s: nothing was made; leave --layout %s out, or choose another --application",
+		a.Application, there, there.About(), asked)
+}
+
+func (a *App) checkBeforeCreate(f found, tables []kcl.Table) error {
 	for _, s := range f.streams {
 		switch {
 		case s.is == nil && s.ARN != "":
@@ -74,7 +104,7 @@ func (a *App) checkBeforeCreate(ctx context.Context, f found, seed bool) error {
 			return fmt.Errorf("stream %s is being deleted: wait until it is gone, then run again", s)
 		}
 	}
-	for _, t := range a.tables().All() {
+	for _, t := range tables {
 		table := f.tables[t.Name]
 		if table == nil {
 			continue
@@ -86,20 +116,21 @@ func (a *App) checkBeforeCreate(ctx context.Context, f found, seed bool) error {
 			return fmt.Errorf("%w: choose another --application", err)
 		}
 	}
-	if !seed {
+	return nil
+}
+
+func (a *App) checkBeforeSeed(ctx context.Context, f found, leases []kcl.Item, layout kcl.Layout) error {
+	if len(leases) == 0 {
 		return nil
-	}
-	leases, err := a.scan(ctx, a.tables().Leases.Name)
-	if err != nil || len(leases) == 0 {
-		return err
 	}
 	if err := a.checkForm(leases); err != nil {
 		return err
 	}
 	for _, s := range f.streams {
+		var err error
 		switch {
 		case s.is != nil:
-			_, err = a.planLeases(ctx, s)
+			_, err = a.planLeases(ctx, s, layout)
 		case len(a.Streams) == 1:
 			err = refused(&kcl.LeaseConflictError{Lease: kcl.KeyOf(leases[0]), Why: "is of a stream that is not there"})
 		}
@@ -125,7 +156,7 @@ func (a *App) checkForm(leases []kcl.Item) error {
 }
 
 // request asks for all that is not there; it does not wait for it.
-func (a *App) request(ctx context.Context, f found, shards int) (made []Made, err error) {
+func (a *App) request(ctx context.Context, f found, tables []kcl.Table, shards int) (made []Made, err error) {
 	for _, s := range f.streams {
 		if s.is != nil {
 			open := int(aws.ToInt32(s.is.OpenShardCount))
@@ -144,27 +175,28 @@ func (a *App) request(ctx context.Context, f found, shards int) (made []Made, er
 		}
 		made = append(made, Made{err == nil, what})
 	}
-	for _, t := range a.tables().All() {
+	of := make([]Made, len(tables))
+	for i, t := range slices.Backward(tables) {
 		what := "table " + t.Name
 		if table := f.tables[t.Name]; table != nil {
 			if t.Index && kcl.IndexStatus(table) == "" {
 				what += " (without index " + kcl.OwnerIndex + ": KCL 3 adds it)"
 			}
-			made = append(made, Made{false, what})
+			of[i] = Made{false, what}
 			continue
 		}
 		a.Progress("creating %s", what)
 		_, err := a.DynamoDB.CreateTable(ctx, t.CreateInput())
 		if inUse := (*ddb.ResourceInUseException)(nil); err != nil && !errors.As(err, &inUse) {
-			return made, a.dynamoDBError("create table "+t.Name, err)
+			return append(made, of[i+1:]...), a.dynamoDBError("create table "+t.Name, err)
 		}
-		made = append(made, Made{err == nil, what})
+		of[i] = Made{err == nil, what}
 	}
-	return made, nil
+	return append(made, of...), nil
 }
 
 // notReady names what is not ACTIVE yet.
-func (a *App) notReady(ctx context.Context) (string, error) {
+func (a *App) notReady(ctx context.Context, tables []kcl.Table) (string, error) {
 	f, err := a.find(ctx)
 	if err != nil {
 		return "", err
@@ -179,7 +211,7 @@ func (a *App) notReady(ctx context.Context) (string, error) {
 			waits = append(waits, fmt.Sprintf("stream %s (%s)", s, s.is.StreamStatus))
 		}
 	}
-	for _, t := range a.tables().All() {
+	for _, t := range tables {
 		table := f.tables[t.Name]
 		switch {
 		case table == nil:
@@ -195,8 +227,8 @@ func (a *App) notReady(ctx context.Context) (string, error) {
 
 // seed writes the leases of a stream that are missing, each only if it is still
 // not there: a worker of KCL may be making its own at the same time.
-func (a *App) seed(ctx context.Context, s stream) ([]Made, error) {
-	plan, err := a.planLeases(ctx, s)
+func (a *App) seed(ctx context.Context, s stream, layout kcl.Layout) ([]Made, error) {
+	plan, err := a.planLeases(ctx, s, layout)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +260,7 @@ func (a *App) seed(ctx context.Context, s stream) ([]Made, error) {
 		made = append(made, Made{err == nil, what})
 	}
 	if contested { // by whom, and are they what was asked for?
-		if plan, err = a.planLeases(ctx, s); err == nil && plan.atWork > 0 {
+		if plan, err = a.planLeases(ctx, s, layout); err == nil && plan.atWork > 0 {
 			err = fmt.Errorf("a worker began with stream %s at the same time: kcl-infra status shows where", s)
 		}
 	}
@@ -245,11 +277,12 @@ type leasePlan struct {
 // planLeases compares the leases of a stream that are there with those that KCL's
 // first sync would make. When one of several streams is at work, the others get
 // theirs all the same: so a stream is added.
-func (a *App) planLeases(ctx context.Context, s stream) (plan leasePlan, err error) {
-	there, err := a.scan(ctx, a.tables().Leases.Name)
+func (a *App) planLeases(ctx context.Context, s stream, layout kcl.Layout) (plan leasePlan, err error) {
+	rows, err := a.rows(ctx)
 	if err != nil {
 		return plan, err
 	}
+	there := rows.Leases
 	if err := a.checkForm(there); err != nil {
 		return plan, err
 	}
@@ -262,7 +295,7 @@ func (a *App) planLeases(ctx context.Context, s stream) (plan leasePlan, err err
 		if err != nil {
 			return plan, err
 		}
-		if plan.all, err = kcl.FirstLeases(shards, s.Position, s.id); err == nil {
+		if plan.all, err = kcl.FirstLeases(shards, s.Position, s.id, layout); err == nil {
 			break
 		}
 		if try == listTries {

@@ -39,15 +39,17 @@ type consumer struct {
 	arn    *string
 }
 
-// PlanDelete looks for what to delete: the tables, the fan-out consumers that KCL
-// registered and, when withStreams is set, the streams that are named by their names.
-// Unless forced it refuses a table that is not KCL's.
+// PlanDelete looks for what to delete: the tables of every layout, the fan-out consumers
+// that KCL registered and, when withStreams is set, the streams that are named by their
+// names. Unless forced it refuses a table that is not KCL's. If one of the tables cannot
+// be deleted now none is: an application on its way to one table has rows in all three.
 func (a *App) PlanDelete(ctx context.Context, withStreams, force bool) (*Deletion, error) {
 	f, err := a.find(ctx)
 	if err != nil {
 		return nil, err
 	}
 	d := &Deletion{app: a, force: force}
+	others := false
 	for _, t := range a.tables().All() {
 		table := f.tables[t.Name]
 		if table == nil {
@@ -57,13 +59,30 @@ func (a *App) PlanDelete(ctx context.Context, withStreams, force bool) (*Deletio
 			d.deleting = append(d.deleting, t.Name)
 			continue
 		}
-		if err := t.Check(table); err != nil && !force {
-			return nil, fmt.Errorf("%w; nothing was deleted, --force deletes it all the same", err)
+		if table.TableStatus != ddb.TableStatusActive { // DynamoDB would refuse it, after others
+			return nil, fmt.Errorf("table %s is %s: nothing was deleted; wait until it is ACTIVE, then run again", t.Name, table.TableStatus)
+		}
+		if err := t.Check(table); err != nil {
+			if !force {
+				return nil, fmt.Errorf("%w; nothing was deleted, --force deletes it all the same", err)
+			}
+			others = true
 		}
 		if aws.ToBool(table.DeletionProtectionEnabled) {
 			return nil, fmt.Errorf("table %s is protected from deletion: nothing was deleted; turn that off first", t.Name)
 		}
 		d.tables = append(d.tables, t.Name)
+	}
+	if len(d.tables) > 0 && !others {
+		rows, err := a.rows(ctx)
+		if err != nil {
+			return nil, err
+		}
+		about := a.about(a.tables().Layout(f.tables, rows), rows)
+		a.Progress("application %s has layout %s", a.Application, about.layout())
+		for _, m := range about.Migrations {
+			a.Progress("%s: its tables go together", m)
+		}
 	}
 	for _, s := range f.streams {
 		if s.ConsumerARN == "" { // else KCL has registered none

@@ -28,12 +28,12 @@ type LeaseDeletion struct {
 // PlanLeaseDeletion looks for the leases of a stream, which is named by its
 // identifier in them, its name or its ARN. With reads it refuses one of App.Streams.
 func (a *App) PlanLeaseDeletion(ctx context.Context, stream string, reads, force bool) (*LeaseDeletion, error) {
-	leases, err := a.scan(ctx, a.tables().Leases.Name)
+	rows, err := a.rows(ctx)
 	if err != nil {
 		return nil, err
 	}
 	of := map[string][]kcl.Item{}
-	for _, lease := range leases {
+	for _, lease := range rows.Leases {
 		if id := kcl.StreamOf(lease); kcl.Names(stream, id) {
 			of[id] = append(of[id], lease)
 		}
@@ -44,7 +44,6 @@ func (a *App) PlanLeaseDeletion(ctx context.Context, stream string, reads, force
 	case 0:
 	case 1:
 		d.stream, d.leases = ids[0], of[ids[0]]
-		slices.SortFunc(d.leases, func(x, y kcl.Item) int { return strings.Compare(kcl.KeyOf(x), kcl.KeyOf(y)) })
 	default:
 		return nil, fmt.Errorf("%s may be each of %s: say which; nothing was deleted", stream, strings.Join(ids, ", "))
 	}

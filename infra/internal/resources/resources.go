@@ -215,23 +215,9 @@ func (a *App) listShards(ctx context.Context, s kcl.Stream, filter *kinesistypes
 	}
 }
 
-// scan reads a whole table, or some attributes of it; one that is not there, or
-// not yet, has no items.
-func (a *App) scan(ctx context.Context, table string, attributes ...string) ([]kcl.Item, error) {
+// scan reads a whole table; one that is not there, or not yet, has no rows.
+func (a *App) scan(ctx context.Context, table string) ([]kcl.Item, error) {
 	in := &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)}
-	if len(attributes) > 0 {
-		in.ExpressionAttributeNames = map[string]string{}
-		list := ""
-		for i, name := range attributes {
-			alias := fmt.Sprintf("#a%d", i) // the names may be reserved words
-			in.ExpressionAttributeNames[alias] = name
-			if i > 0 {
-				list += ", "
-			}
-			list += alias
-		}
-		in.ProjectionExpression = &list
-	}
 	var items []kcl.Item
 	pages := dynamodb.NewScanPaginator(a.DynamoDB, in)
 	for pages.HasMorePages() {
@@ -247,29 +233,23 @@ func (a *App) scan(ctx context.Context, table string, attributes ...string) ([]k
 	return items, nil
 }
 
+// rows reads all tables.
+func (a *App) rows(ctx context.Context) (kcl.Rows, error) {
+	var all []kcl.Item
+	for _, t := range a.tables().All() {
+		rows, err := a.scan(ctx, t.Name)
+		if err != nil {
+			return kcl.Rows{}, err
+		}
+		all = append(all, rows...)
+	}
+	return kcl.RowsOf(all), nil
+}
+
 // snapshot reads what tells whether the application runs.
-func (a *App) snapshot(ctx context.Context) (s activity.Snapshot, err error) {
-	t := a.tables()
-	if s.Leases, err = a.scan(ctx, t.Leases.Name); err != nil {
-		return s, err
-	}
-	if s.Workers, err = a.scan(ctx, t.WorkerMetricStats.Name, kcl.WorkerID, kcl.LastUpdate); err != nil {
-		return s, err
-	}
-	out, err := a.DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &t.CoordinatorState.Name, ConsistentRead: aws.Bool(true),
-		Key: kcl.Item{kcl.StateKey: &ddb.AttributeValueMemberS{Value: kcl.LeaderKey}},
-	})
-	if missing := (*ddb.ResourceNotFoundException)(nil); errors.As(err, &missing) {
-		return s, nil
-	}
-	if err != nil {
-		return s, a.dynamoDBError("read table "+t.CoordinatorState.Name, err)
-	}
-	if len(out.Item) > 0 {
-		s.Leader = out.Item
-	}
-	return s, nil
+func (a *App) snapshot(ctx context.Context) (activity.Snapshot, error) {
+	rows, err := a.rows(ctx)
+	return activity.Snapshot{Leases: rows.Leases, Workers: rows.Workers, Leader: rows.Leader}, err
 }
 
 // poll calls done, with growing pauses, until it returns "": what it still waits

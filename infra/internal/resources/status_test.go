@@ -4,27 +4,62 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
+)
+
+const (
+	orders   = "111111111111:orders:1764460800"
+	payments = "222222222222:payments:1764460801"
+	former   = "111111111111:orders:1764460000"
 )
 
 func TestPrint(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	s := Status{
-		Application: "app",
-		Streams:     []StreamStatus{{Name: "s", Status: "ACTIVE", OpenShards: 1, Consumer: missing}},
-		Tables: []TableStatus{
-			{Name: "app", Status: "ACTIVE", Index: missing},
-			{Name: "app-CoordinatorState", Status: "ACTIVE"},
-			{Name: "app-WorkerMetricStats", Status: missing},
-		},
-		Leader:  "w",
-		Workers: []WorkerStatus{{ID: "w", LastUpdate: now.Add(-90 * time.Second), Leases: 1}},
-		Leases:  1,
-		Shards: []ShardStatus{
-			{ShardID: "shardId-0", State: "closed", Owner: "w", Checkpoint: "4711", SubSequence: 3, LeaseCounter: 9},
-			{ShardID: "shardId-1", State: "open"},
-		},
-	}
-	const want = `RESOURCE  NAME                   STATUS
+	workers := []WorkerStatus{{ID: "w", LastUpdate: now.Add(-90 * time.Second), Leases: 1}}
+	stream := []StreamStatus{{Name: "s", Status: "ACTIVE", OpenShards: 1, Consumer: missing}}
+	const paymentsARN = "arn:aws:kinesis:us-east-1:222222222222:stream/payments"
+	for _, tt := range []struct {
+		name string
+		s    Status
+		want string
+	}{
+		{"nothing", Status{
+			About:   About{Application: "app"},
+			Streams: []StreamStatus{{Name: "s", Status: missing, Consumer: missing}},
+			Tables:  []TableStatus{{Name: "app", Status: missing}},
+		}, `
+RESOURCE  NAME  STATUS
+stream    s     missing
+table     app   missing
+consumer  app   missing
+`},
+		{"kcl2", Status{
+			About:   About{Application: "app", Layout: "kcl2"},
+			Streams: stream, Tables: []TableStatus{{Name: "app", Status: "ACTIVE", Index: missing}},
+			Leases: LeaseCounts{Total: 2, Ended: 1},
+		}, `
+RESOURCE  NAME  STATUS
+stream    s     ACTIVE  1 open shard
+table     app   ACTIVE  2 leases (1 ended)
+consumer  app   missing
+
+layout kcl2 (the lease table alone, as of KCL 2)
+`},
+		{"kcl3", Status{
+			About: About{Application: "app", Layout: "kcl3", Leader: "w", Migrations: []kcl.Migration{
+				{What: "from three tables to one", State: "PENDING", Since: now.UTC()},
+			}},
+			Streams: stream,
+			Tables: []TableStatus{
+				{Name: "app", Status: "ACTIVE", Index: missing},
+				{Name: "app-CoordinatorState", Status: "ACTIVE"},
+				{Name: "app-WorkerMetricStats", Status: missing},
+			},
+			Workers: workers, Leases: LeaseCounts{Total: 1, Blocked: 1},
+			Problems: []string{"shardId-0: it was read to its end, but is open"},
+		}, `
+RESOURCE  NAME                   STATUS
 stream    s                      ACTIVE  1 open shard
 table     app                    ACTIVE  1 lease, index missing
 table     app-CoordinatorState   ACTIVE  leader w
@@ -34,83 +69,98 @@ consumer  app                    missing
 WORKER  LEASES  LAST REPORT
 w       1       1m30s ago
 
-SHARD      STATE   CHECKPOINT  COUNTER  OWNER
-shardId-0  closed  4711/3      9        w
-shardId-1  open    no lease
-`
-	var out strings.Builder
-	if err := s.Print(&out, now); err != nil {
-		t.Fatal(err)
-	}
-	if out.String() != want {
-		t.Errorf("got\n%s", out.String())
-	}
-	s.Shards[0].Problem = "it was read to its end, but is open"
-	out.Reset()
-	if err := s.Print(&out, now); err != nil {
-		t.Fatal(err)
-	}
-	const stray = `
+layout kcl3 (three tables, as of KCL 3.0 to 3.4)
+migration from three tables to one: PENDING since 2023-11-14T22:13:20Z
+1 shard not being read: kcl-infra leases says why
+
 These are not read. If the stream was deleted and made again, stop all workers, remove the
 old leases with kcl-infra delete --application app, and start again:
 shardId-0: it was read to its end, but is open
-`
-	if out.String() != want+stray {
-		t.Errorf("got\n%s", out.String())
-	}
-}
-
-func TestPrintSeveralStreams(t *testing.T) {
-	const orders, payments, former = "111111111111:orders:1764460800", "222222222222:payments:1764460801", "111111111111:orders:1764460000"
-	s := Status{
-		Application: "app",
-		Streams: []StreamStatus{
-			{Name: "orders", Status: "ACTIVE", OpenShards: 1, Identifier: orders, Consumer: "ACTIVE"},
-			{Name: "arn:aws:kinesis:us-east-1:222222222222:stream/payments", Status: "ACTIVE", OpenShards: 1, Identifier: payments, Consumer: missing},
-			{Name: "none", Status: missing, Consumer: missing},
-		},
-		Tables: []TableStatus{{Name: "app", Status: "ACTIVE", Index: "ACTIVE"}},
-		Leases: 4,
-		Shards: []ShardStatus{
-			{Stream: orders, ShardID: "shardId-0", State: "open", Owner: "w", Checkpoint: "LATEST", LeaseCounter: 9},
-			{Stream: payments, ShardID: "shardId-0", State: "gone", Owner: "w", Checkpoint: "17", LeaseCounter: 9, Problem: "it is not there"},
-		},
-		Others: []ShardStatus{
-			{Stream: former, ShardID: "shardId-0", Checkpoint: "4711"},
-			{ShardID: "shardId-1", Checkpoint: "LATEST"},
-		},
-	}
-	const want = `RESOURCE  NAME                                                    STATUS
+`},
+		{"kcl3.5, several streams", Status{
+			About: About{Application: "app", Layout: "kcl3.5"},
+			Streams: []StreamStatus{
+				{Name: "orders", Status: "ACTIVE", OpenShards: 1, Identifier: orders, Consumer: "ACTIVE"},
+				{Name: paymentsARN, Status: missing, Consumer: missing},
+			},
+			Tables: []TableStatus{
+				{Name: "app", Status: "ACTIVE", Index: "ACTIVE"},
+				{Name: "app-CoordinatorState", Status: "ACTIVE", Former: true},
+			},
+			Workers: workers, Leases: LeaseCounts{Total: 4, Others: 2},
+			Problems: []string{payments + ":shardId-0: it is not there"},
+		}, `
+RESOURCE  NAME                                                    STATUS
 stream    orders                                                  ACTIVE  1 open shard
-stream    arn:aws:kinesis:us-east-1:222222222222:stream/payments  ACTIVE  1 open shard
-stream    none                                                    missing
-table     app                                                     ACTIVE   4 leases, index ACTIVE
+stream    arn:aws:kinesis:us-east-1:222222222222:stream/payments  missing
+table     app                                                     ACTIVE   4 leases, index ACTIVE, leader none, 1 worker
+table     app-CoordinatorState                                    ACTIVE   left of an earlier version
 consumer  app                                                     ACTIVE   of stream orders
 consumer  app                                                     missing  of stream arn:aws:kinesis:us-east-1:222222222222:stream/payments
-consumer  app                                                     missing  of stream none
 
-Stream 111111111111:orders:1764460800
-SHARD      STATE  CHECKPOINT  COUNTER  OWNER
-shardId-0  open   LATEST      9        w
+WORKER  LEASES  LAST REPORT
+w       1       1m30s ago
 
-Stream 222222222222:payments:1764460801
-SHARD      STATE  CHECKPOINT  COUNTER  OWNER
-shardId-0  gone   17          9        w
-
-Of a stream that was not named: 111111111111:orders:1764460000
-SHARD      STATE  CHECKPOINT  COUNTER  OWNER
-shardId-0  -      4711        0        none
-
-Of a stream that was not named: the only one of an earlier application
-SHARD      STATE  CHECKPOINT  COUNTER  OWNER
-shardId-1  -      LATEST      0        none
+layout kcl3.5 (one table for all, as of KCL 3.5)
+2 leases of streams that were not named: kcl-infra leases shows which
 
 These are not read. If the stream was deleted and made again, stop all workers, remove the
 old leases with kcl-infra delete --application app --leases-of STREAM, and start again:
 222222222222:payments:1764460801:shardId-0: it is not there
+`},
+	} {
+		var out strings.Builder
+		if err := tt.s.Print(&out, now); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != tt.want[1:] {
+			t.Errorf("%s:\n%s", tt.name, out.String())
+		}
+	}
+}
+
+func TestPrintLeases(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0).UTC()
+	before := func(d time.Duration) *time.Time { at := now.Add(-d); return &at }
+	lag := 192.4
+	l := Leases{
+		At: now,
+		About: About{Application: "app", Layout: "kcl3.5", Leader: "w", Migrations: []kcl.Migration{
+			{What: "from KCL 2 to 3", State: "2X", Since: now},
+		}},
+		Shards: []Shard{
+			{
+				Stream: orders, ShardID: "shardId-000000000000", State: "closed", Children: []string{"shardId-000000000001", "shardId-000000000002"},
+				Owner: "w", OwnerReported: before(12 * time.Second), RenewedWithin: 5.2, Checkpoint: "4711", SubSequence: 3,
+				Arrival: before(4 * time.Minute), LagSeconds: &lag,
+			},
+			{Stream: orders, ShardID: "shardId-000000000001", State: "open", Parents: []string{"shardId-000000000000"}, BlockedBy: []string{"parent P", "there is no leader"}},
+			{Stream: payments, ShardID: "shardId-000000000000", State: "gone", Checkpoint: "17", NotRenewedFor: 20, Owner: "v", Problem: "it is not there", LagUnknown: "no", Expired: true},
+		},
+		Others: []Shard{{Stream: former, ShardID: "shardId-000000000000", Checkpoint: "LATEST"}, {ShardID: "shardId-000000000001", Checkpoint: "LATEST"}},
+	}
+	const want = `2023-11-14T22:13:20Z  application app, layout kcl3.5 (one table for all, as of KCL 3.5), leader w
+migration from KCL 2 to 3: 2X since 2023-11-14T22:13:20Z
+
+Stream 111111111111:orders:1764460800
+SHARD                 STATE   OWNER  REPORTED  RENEWED  LAG    ARRIVED               CHECKPOINT  PARENTS  CHILDREN  NOTE
+shardId-000000000000  closed  w      12s ago   <5s      3m12s  2023-11-14T22:09:20Z  4711/3      -        1,2       -
+shardId-000000000001  open    -      -         -        -      -                     no lease    0        -         parent P; there is no leader
+
+Stream 222222222222:payments:1764460801
+SHARD                 STATE  OWNER  REPORTED  RENEWED  LAG  ARRIVED  CHECKPOINT  PARENTS  CHILDREN  NOTE
+shardId-000000000000  gone   v      -         >20s     -    -        17          -        -         not read: it is not there; the record at its checkpoint has expired, and those after it may have; lag unknown: no
+
+Of a stream that was not named: 111111111111:orders:1764460000
+SHARD                 STATE  OWNER  REPORTED  RENEWED  LAG  ARRIVED  CHECKPOINT  PARENTS  CHILDREN  NOTE
+shardId-000000000000  -      -      -         -        -    -        LATEST      -        -         -
+
+Of a stream that was not named: the only one of an earlier application
+SHARD                 STATE  OWNER  REPORTED  RENEWED  LAG  ARRIVED  CHECKPOINT  PARENTS  CHILDREN  NOTE
+shardId-000000000001  -      -      -         -        -    -        LATEST      -        -         -
 `
 	var out strings.Builder
-	if err := s.Print(&out, time.Unix(1_700_000_000, 0)); err != nil {
+	if err := l.Print(&out); err != nil {
 		t.Fatal(err)
 	}
 	if out.String() != want {
