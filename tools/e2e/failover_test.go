@@ -142,3 +142,33 @@ func (a *application) withoutProperties(names ...string) {
 		a.t.Fatal(err)
 	}
 }
+
+// A leader that is alive keeps its lock. Once it is dead, unlock releases that and its
+// leases, and the survivor reads on when it looks for the lock next, every 30 s.
+func TestUnlockAfterTheLeaderIsKilled(t *testing.T) {
+	testenv.Nightly(t)
+	t.Parallel()
+	a, leader, other := twoWorkers(t)
+	out, status := a.infra("unlock", "--yes")
+	if status != 1 || !strings.Contains(out, "worker worker-1 is the leader, it renewed the lock just now") {
+		t.Errorf("with a live leader: status %d: %s", status, out)
+	}
+	// It has renewed the lock just now, and the survivor has hardly seen that: it takes
+	// the lock itself two minutes after it has.
+	leader.kill()
+	died := time.Now()
+	a.produce(30)
+	out, status = a.infra("unlock", "--yes")
+	released := time.Now()
+	switch {
+	case status == 0 && strings.Contains(out, "released the leader lock of worker worker-1") && strings.Contains(out, "released lease shardId-"):
+	case status == 1 && strings.Contains(out, "worker worker-2 is the leader"):
+		t.Log("the survivor was faster")
+	default:
+		t.Errorf("status %d: %s", status, out)
+	}
+	t.Log(out)
+	other.awaitAll()
+	t.Logf("unlock ended %v after the leader's death", released.Sub(died))
+	a.inTime("the survivor reads on", time.Since(released), 35*time.Second)
+}

@@ -18,7 +18,6 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/connect"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/policy"
-	"github.com/seed96110120/kinesis-client-go/infra/internal/resources"
 )
 
 // maxShards is far over what AWS gives an account; its own answer says the rest.
@@ -243,7 +242,8 @@ func remove(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	if !*yes {
-		if err := confirm(ctx, c, app, what); err != nil {
+		from := fmt.Sprintf("To delete, from %s and %s", app.KinesisName(), app.DynamoDBName())
+		if err := confirm(ctx, c, from, what, "Delete", "nothing was deleted"); err != nil {
 			return err
 		}
 	}
@@ -262,13 +262,14 @@ func isTerminal(stream any) bool {
 	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
 }
 
-// confirm asks on the terminal. It does not wait for an answer after Ctrl-C.
-func confirm(ctx context.Context, c *console, app *resources.App, what []string) error {
-	fmt.Fprintf(c.stderr, "To delete, from %s and %s:\n", app.KinesisName(), app.DynamoDBName())
+// confirm shows what would be done, asks on the terminal and returns an error unless the
+// answer is yes. It does not wait for an answer after Ctrl-C.
+func confirm(ctx context.Context, c *console, title string, what []string, do, refused string) error {
+	fmt.Fprintf(c.stderr, "%s:\n", title)
 	for _, w := range what {
 		fmt.Fprintf(c.stderr, "  %s\n", w)
 	}
-	fmt.Fprint(c.stderr, "Delete these? [y/N] ")
+	fmt.Fprintf(c.stderr, "%s these? [y/N] ", do)
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(c.stdin).ReadString('\n')
@@ -279,7 +280,7 @@ func confirm(ctx context.Context, c *console, app *resources.App, what []string)
 		return ctx.Err()
 	case a := <-answer:
 		if a != "y" && a != "yes" {
-			return errors.New("nothing was deleted")
+			return errors.New(refused)
 		}
 		return nil
 	}

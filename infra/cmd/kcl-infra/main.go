@@ -35,6 +35,9 @@ Commands:
   status      show the streams, the tables and the workers, and what is wrong
   leases      show each shard: who reads it, how far, and what blocks it
   delete      remove the application's tables and its fan-out consumers
+  rewind      set the leases so that records come again
+  restore     put the leases back as they were before a rewind
+  unlock      release the leader lock and the leases of workers that are gone
   iam-policy  print the least IAM policy that the consumer runs with
 
 kcl-infra COMMAND --help shows the flags of a command.
@@ -58,10 +61,11 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // run is the whole command but for the signals; it returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	commands := map[string]func(context.Context, *console, []string) error{
-		"create": create, "status": status, "leases": leases, "delete": remove, "iam-policy": iamPolicy,
+"create": create, "status": status, "leases": leases, "delete": remove, "iam-policy": iamPolicy,
+		"rewind": rewindTo, "restore": restore, "unlock": unlock,
 	}
 	if len(args) == 0 {
-		fmt.Fprintln(stderr, "kcl-infra: which command? create, status, leases, delete or iam-policy; see kcl-infra --help")
+		fmt.Fprintln(stderr, "kcl-infra: which command? create, status, leases, delete, rewind, restore, unlock or iam-policy; see kcl-infra --help")
 		return 2
 	}
 	if args[0] == "--help" || args[0] == "-h" || args[0] == "help" {

@@ -27,6 +27,8 @@ type target struct {
 	propertiesFile   string
 	// properties is what the file says, nil without one.
 	properties *properties.File
+	// arguments is how many a command takes beside its flags.
+	arguments int
 }
 
 const exampleName = "kclgosample"
@@ -55,8 +57,8 @@ func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help str
 	} else if err != nil {
 		return usageError{err}
 	}
-	if flags.NArg() > 0 {
-		return usagef("unexpected argument %q", flags.Arg(0))
+	if flags.NArg() > t.arguments {
+		return usagef("unexpected argument %q", flags.Arg(t.arguments))
 	}
 	if err := t.parseNames(); err != nil {
 		return err

@@ -20,6 +20,7 @@
 package activity
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -68,6 +69,15 @@ func (s Snapshot) Reported(now time.Time) string {
 	return ""
 }
 
+// Quiet returns how long it takes until Reported has no sign.
+func (s Snapshot) Quiet(now time.Time) (quiet time.Duration) {
+	for _, worker := range s.Workers {
+		age := now.Sub(time.Unix(kcl.Int(worker, kcl.LastUpdate), 0))
+		quiet = max(quiet, Recent-max(0, age))
+	}
+	return quiet
+}
+
 // Watch returns how long the counters must be watched before the workers may be
 // taken for dead; 0 when nothing has an owner.
 func (s Snapshot) Watch() time.Duration {
@@ -114,4 +124,29 @@ func Change(before, after Snapshot) string {
 		}
 	}
 	return ""
+}
+
+// Alive returns the workers that renewed a lease or reported between two snapshots. Of
+// a lease that is being handed over the worker that has it still renews it.
+func Alive(before, after Snapshot) map[string]bool {
+	alive := map[string]bool{}
+	counters := map[string]string{}
+	for _, lease := range before.Leases {
+		counters[kcl.KeyOf(lease)] = kcl.Text(lease, kcl.LeaseCounter)
+	}
+	for _, lease := range after.Leases {
+		if counters[kcl.KeyOf(lease)] != kcl.Text(lease, kcl.LeaseCounter) {
+			alive[cmp.Or(kcl.Text(lease, kcl.CheckpointOwner), kcl.Text(lease, kcl.LeaseOwner))] = true
+		}
+	}
+	updates := map[string]string{}
+	for _, worker := range before.Workers {
+		updates[kcl.WorkerOf(worker)] = kcl.Text(worker, kcl.LastUpdate)
+	}
+	for _, worker := range after.Workers {
+		if id := kcl.WorkerOf(worker); updates[id] != kcl.Text(worker, kcl.LastUpdate) {
+			alive[id] = true
+		}
+	}
+	return alive
 }

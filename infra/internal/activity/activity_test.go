@@ -2,6 +2,7 @@ package activity
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,10 @@ func TestReported(t *testing.T) {
 		s := Snapshot{Workers: []kcl.Item{worker("old", 48*time.Hour), worker("w", tt.age)}}
 		if got := s.Reported(now); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.age, got, tt.want)
+		}
+		quiet := s.Quiet(now)
+		if got := s.Reported(now.Add(quiet)); (quiet > 0) != (tt.want != "") || quiet > Recent || got != "" && tt.age >= 0 {
+			t.Errorf("%v: quiet after %v: %q", tt.age, quiet, got)
 		}
 	}
 	if got := (Snapshot{}).Reported(now); got != "" {
@@ -119,5 +124,22 @@ func TestChange(t *testing.T) {
 		if got := Change(before, after); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
+	}
+}
+
+func TestAlive(t *testing.T) {
+	moving := lease("d", "new", 2)
+	moving[kcl.CheckpointOwner] = &ddb.AttributeValueMemberS{Value: "old"}
+	before := Snapshot{
+		Leases:  []kcl.Item{lease("a", "renews", 1), lease("b", "gone", 1), lease("c", "reports", 1), lease("d", "new", 1)},
+		Workers: []kcl.Item{worker("reports", time.Hour), worker("gone", time.Hour)},
+	}
+	after := Snapshot{
+		Leases:  []kcl.Item{lease("a", "renews", 2), lease("b", "gone", 1), lease("c", "reports", 1), moving},
+		Workers: []kcl.Item{worker("reports", 0), worker("gone", time.Hour)},
+	}
+	want := map[string]bool{"renews": true, "reports": true, "old": true}
+	if got := Alive(before, after); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

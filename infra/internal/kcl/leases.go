@@ -256,6 +256,11 @@ func difference(want, got Item) string {
 	return ""
 }
 
+// Equal tells whether two rows are the same.
+func Equal(a, b Item) bool {
+	return maps.EqualFunc(a, b, func(x, y ddb.AttributeValue) bool { return reflect.DeepEqual(canonical(x), canonical(y)) })
+}
+
 // canonical brings a set into one order.
 func canonical(v ddb.AttributeValue) any {
 	if set, ok := v.(*ddb.AttributeValueMemberSS); ok {
@@ -328,4 +333,10 @@ func Text(item Item, name string) string {
 func Int(item Item, name string) int64 {
 	n, _ := strconv.ParseInt(Text(item, name), 10, 64)
 	return n
+}
+
+// NewLease returns a lease that nobody has owned yet, at a checkpoint: a sequence number
+// or one of KCL's words. stream is as for FirstLeases.
+func NewLease(s kinesis.Shard, checkpoint, stream string, layout Layout) Item {
+	return firstLease(s, Position{Kind: checkpoint}, stream, layout)
 }

@@ -26,12 +26,17 @@ const (
 	LockOwner     = "ownerName"
 	LockVersion   = "recordVersionNumber"
 	LockReleased  = "isReleased"
+	LockDuration  = "leaseDuration" // milliseconds
 	OwnerIndex    = "LeaseOwnerToLeaseKeyIndex"
 	LeaseSwitches = "ownerSwitchesSinceCheckpoint"
 	Checkpoint    = "checkpoint"
 	CheckpointSub = "checkpointSubSequenceNumber"
 	// CheckpointOwner is the worker that a lease is being handed over from.
 	CheckpointOwner = "checkpointOwner"
+	// The pending checkpoint is one that a worker has prepared.
+	PendingCheckpoint    = "pendingCheckpoint"
+	PendingCheckpointSub = "pendingCheckpointSubSequenceNumber"
+	PendingState         = "pendingCheckpointState"
 	// StreamID and ShardID are only in leases of an application of several streams.
 	StreamID       = "streamName" // a stream's identifier, not its name
 	ShardID        = "shardId"

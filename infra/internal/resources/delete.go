@@ -137,21 +137,22 @@ func (d *Deletion) CheckIdle(ctx context.Context) error {
 	if sign := first.Reported(time.Now()); sign != "" {
 		return running(sign)
 	}
-	sign, err := d.app.watch(ctx, first, d.app.snapshot)
+	sign, err := d.app.watch(ctx, first, first.Watch(), watchOwners, d.app.snapshot)
 	if sign != "" {
 		return running(sign)
 	}
 	return err
 }
 
-// watch looks again and again, for as long as the owners in the first snapshot
-// demand, and returns the sign of one that is at work.
-func (a *App) watch(ctx context.Context, first activity.Snapshot, look func(context.Context) (activity.Snapshot, error)) (sign string, err error) {
-	watch := first.Watch()
+const watchOwners = "leases or the leader lock have an owner: watching for %v whether they are renewed (--force skips this)"
+
+// watch looks again and again, for some time, and returns the sign of a worker that is
+// at work. why, with the time, is shown as progress.
+func (a *App) watch(ctx context.Context, first activity.Snapshot, watch time.Duration, why string, look func(context.Context) (activity.Snapshot, error)) (sign string, err error) {
 	if watch == 0 {
 		return "", nil
 	}
-	a.Progress("leases or the leader lock have an owner: watching for %v whether they are renewed (--force skips this)", watch)
+	a.Progress(why, watch.Round(time.Second))
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for began := time.Now(); time.Since(began) < watch; {

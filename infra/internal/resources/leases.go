@@ -91,7 +91,7 @@ func (d *LeaseDeletion) CheckIdle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sign, err := d.app.watch(ctx, first, func(ctx context.Context) (activity.Snapshot, error) {
+	sign, err := d.app.watch(ctx, first, first.Watch(), watchOwners, func(ctx context.Context) (activity.Snapshot, error) {
 		s, err := look(ctx)
 		s.Workers = nil // what they report is not of this stream
 		return s, err
