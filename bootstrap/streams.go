@@ -34,21 +34,27 @@ var timeForm = compiled(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(
 
 // Streams returns the streams that the property streams names, or the one of
 // streamArn or, without that, of streamName; nil if there is none of these. The
-// errors are those of [ParseStreams], and that streams is beside another.
+// errors are those of [ParseStreams], that streams is beside another, and that
+// streamName or streamArn has more than one name or ARN, or the other's.
 func (p *Properties) Streams() ([]Stream, error) {
-	one := p.value("streamName")
+	name := "streamName"
 	if p.has("streamArn") {
-		one = p.value("streamArn")
+		name = "streamArn"
 	}
+	one := Stream{Stream: p.value(name)}
 	switch {
-	case !p.hasStreams() && javaTrim(one) == "":
+	case !p.hasStreams() && !p.has(name):
 		return nil, nil
-	case !p.hasStreams():
-		return ParseStreams(one)
-	case javaTrim(one) != "":
+	case p.hasStreams() && p.has(name):
 		return nil, errors.New("the property streams is beside streamName or streamArn; remove one of them")
+	case p.hasStreams():
+		return ParseStreams(p.value(streamsProperty))
+	case name == "streamArn" && !streamARN().MatchString(one.Stream):
+		return nil, fmt.Errorf("streamArn: %q is not the ARN of a stream; its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", one.Stream)
+	case name == "streamName" && !streamName().MatchString(one.Stream):
+		return nil, fmt.Errorf("streamName: %q is not the name of one stream; set streamArn to an ARN, and streams to several", one.Stream)
 	}
-	return ParseStreams(p.value(streamsProperty))
+	return []Stream{one}, nil
 }
 
 // hasStreams tells whether the file names streams, perhaps none, and nobody has

@@ -154,6 +154,13 @@ func TestStreams(t *testing.T) {
 		{"streams = ,", nil, nil, true},
 		{"streams = orders\nstreamName = orders", nil, nil, true},
 		{"streams = orders\nstreamArn = " + payments, nil, nil, true},
+		// streamName is one name, streamArn one ARN, as the daemon has them.
+		{"streamName = a, b", nil, nil, true},
+		{"streamName = a initialPosition=LATEST", nil, nil, true},
+		{"streamName = " + payments, nil, nil, true},
+		{"streamArn = " + payments + ", a", nil, nil, true},
+		{"streamArn = " + payments + " consumerArn=" + paymentsConsumer, nil, nil, true},
+		{"streamArn = orders", nil, nil, true},
 		{"streams = orders", map[string]string{"streams": "", "streamName": "a"}, []Stream{{Stream: "a"}}, false},
 		{"streamArn = " + payments, map[string]string{"streams": "a, b", "streamArn": ""}, []Stream{{Stream: "a"}, {Stream: "b"}}, false},
 	} {

@@ -27,6 +27,11 @@ const (
 	// maxErrors are listed, each with maxErrorText bytes.
 	maxErrors    = 20
 	maxErrorText = 1000
+	// An idle shard gets an empty batch every few seconds. One that has got none for
+	// silentAfter is not read.
+	silentAfter = time.Minute
+	// What a Java had that has died is another worker's after takenOver.
+	takenOver = 150 * time.Second
 )
 
 // A board is where everybody writes what happens, and Status, metrics and page
@@ -40,6 +45,8 @@ type board struct {
 	mu      sync.Mutex        // is locked before an entry's
 	about   Status            // what concerns no shard
 	daemons int               // that were started in this Run
+	quiet   bool              // no empty batches come
+	busy    time.Duration     // of the shards that are no longer listed
 	stream  string            // the name of the only one; empty if there are several
 	entries map[string]*entry // by lease key
 	held    []string          // the lease keys that KCL told last
@@ -59,7 +66,7 @@ func newBoard(now func() time.Time) *board {
 func (b *board) clear() {
 	b.about.Started = time.Time{}
 	b.about.Daemon = Daemon{State: DaemonNew}
-	b.daemons = 0
+	b.daemons, b.busy = 0, 0
 	b.entries = make(map[string]*entry)
 	b.held, b.errors = nil, nil
 	b.failing = make(map[string][]time.Time)
@@ -83,6 +90,13 @@ func (b *board) identify(application string, streams []string, region, workerID 
 		b.stream = b.about.Streams[0]
 		b.stream = b.stream[strings.LastIndexByte(b.stream, '/')+1:]
 	}
+}
+
+// withoutEmptyBatches says whether an idle shard gets no batches.
+func (b *board) withoutEmptyBatches(quiet bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.quiet = quiet
 }
 
 // begun says that Run has begun, and forgets the Run before.
@@ -121,7 +135,7 @@ func (b *board) daemonEnded(err error, restarts bool) {
 	b.list("", "", err)
 	b.held = nil
 	for _, e := range b.entries {
-		e.drop(b.now())
+		e.drop(b.now(), !restarts)
 	}
 }
 
@@ -140,6 +154,11 @@ func (b *board) leases(keys []string) (taken, lost []string) {
 		if e := b.entries[key]; e != nil && !slices.Contains(keys, key) {
 			lost = append(lost, key)
 			e.lost(now)
+		}
+	}
+	for key, e := range b.entries {
+		if !slices.Contains(keys, key) {
+			e.notBack()
 		}
 	}
 	b.held = slices.Clone(keys)
@@ -161,7 +180,8 @@ func (b *board) blocked(key string, blocked bool) {
 func (b *board) problem(key, operation string, causes []engine.Cause) Problem {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	text, advice := explain(operation, b.about, causes)
+	stream, _ := b.shardOf(key)
+	text, advice := explain(operation, b.about, stream, causes)
 	b.list(key, "", errors.New(text))
 	return b.entry(key).problem(b.now(), operation, text, advice)
 }
@@ -266,6 +286,7 @@ func (b *board) prune() {
 	for key, e := range b.entries {
 		if e.leftBefore(now.Add(-listedFor)) {
 			delete(b.entries, key)
+			b.busy += e.busy
 			b.batches.DeleteLabelValues(e.shard.Stream, e.shard.ShardID)
 			b.records.DeleteLabelValues(e.shard.Stream, e.shard.ShardID)
 		}
@@ -294,6 +315,7 @@ func (b *board) entry(key string) *entry {
 			batches: b.batches.WithLabelValues(stream, shardID),
 			records: b.records.WithLabelValues(stream, shardID),
 			shard:   Shard{Stream: stream, ShardID: shardID, State: ShardStarting, Since: now, MillisBehindLatest: processor.UnknownLag},
+			counted: now,
 		}
 		e.history.begin(now)
 		b.entries[key] = e
@@ -313,11 +335,22 @@ func (b *board) status() Status {
 		s.Errors = []Error{}
 	}
 	s.Shards = make([]Shard, 0, len(b.entries))
+	s.MaxMillisBehindLatest = processor.UnknownLag
+	if s.Daemon.State == DaemonReady {
+		s.MaxMillisBehindLatest = 0 // of no shards
+	}
+	busy := b.busy
 	for key, e := range b.entries {
 		shard := e.status(s.Now)
+		if millis, ours := e.behind(s.Now, b.quiet); ours {
+			s.MaxMillisBehindLatest = max(s.MaxMillisBehindLatest, millis)
+			s.SumMillisBehindLatest += millis
+		}
+		busy += e.busyTime()
 		shard.FailsRepeatedly = len(b.failing[key]) >= failsOften
 		s.Shards = append(s.Shards, shard)
 	}
+	s.BusySeconds = busy.Seconds()
 	slices.SortFunc(s.Shards, func(x, y Shard) int {
 		switch {
 		case x.Left.IsZero() && !y.Left.IsZero():
@@ -339,6 +372,63 @@ type entry struct {
 	lease   *shardBoard // the newest conversation; nil when there is none
 	shard   Shard       // without what history tells
 	history history
+	lag     int64         // as it was at lagTime, in milliseconds
+	lagTime time.Time     // zero while the shard is another worker's
+	busy    time.Duration // in which a batch was in work, until counted
+	counted time.Time
+}
+
+// lock locks the entry, and counts the time until now.
+func (e *entry) lock(now time.Time) {
+	e.mu.Lock()
+	if now.Before(e.counted) {
+		return
+	}
+	// With handle.WithMaxInFlight records are in work while no method is.
+	if e.shard.State == ShardProcessing || e.shard.State == ShardHung || e.shard.InFlight > 0 {
+		e.busy += now.Sub(e.counted)
+	}
+	e.counted = now
+}
+
+func (e *entry) busyTime() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.busy
+}
+
+// behind returns how far the shard is behind in milliseconds: what Kinesis said with
+// the last batch, and the time that has passed since then in which it was not read as
+// an idle one is. Without a batch the time counts for which the shard is this
+// worker's. It is not if ours is false.
+func (e *entry) behind(now time.Time, quiet bool) (millis int64, ours bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lagTime.IsZero() || !e.shard.Left.IsZero() && now.Sub(e.shard.Left) > takenOver {
+		return 0, false
+	}
+	since := now.Sub(e.lagTime)
+	read := !e.shard.BatchTime.IsZero() && now.Sub(e.shard.BatchTime) < silentAfter
+	if e.shard.State == ShardIdle && e.shard.Problem == nil && (quiet || read && e.lagTime.Equal(e.shard.BatchTime)) {
+		since = 0
+	}
+	return e.lag + max(since, 0).Milliseconds(), true
+}
+
+// ours says that the shard is this worker's. Nothing of it may have been read yet.
+func (e *entry) ours(now time.Time) {
+	if e.lagTime.IsZero() {
+		e.lag, e.lagTime = 0, now
+	}
+}
+
+// notBack says that a shard that Java had when it ended has not come back.
+func (e *entry) notBack() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.shard.Left.IsZero() {
+		e.lagTime = time.Time{}
+	}
 }
 
 // set changes the state.
@@ -350,10 +440,11 @@ func (e *entry) set(state ShardState, now time.Time) {
 }
 
 func (e *entry) begin(lease *shardBoard, now time.Time) {
-	e.mu.Lock()
+	e.lock(now)
 	defer e.mu.Unlock()
 	e.lease = lease
 	e.set(ShardStarting, now)
+	e.ours(now)
 	e.shard.Left = time.Time{}
 	e.shard.InFlight, e.shard.MillisBehindLatest = 0, processor.UnknownLag
 	e.shard.BatchTime = time.Time{}
@@ -362,9 +453,10 @@ func (e *entry) begin(lease *shardBoard, now time.Time) {
 
 // taken: the conversation may have begun before this was told.
 func (e *entry) taken(now time.Time) {
-	e.mu.Lock()
+	e.lock(now)
 	defer e.mu.Unlock()
 	e.shard.LeasesTaken++
+	e.ours(now)
 	if e.lease == nil {
 		e.set(ShardStarting, now)
 		e.shard.Left = time.Time{}
@@ -374,11 +466,12 @@ func (e *entry) taken(now time.Time) {
 // lost: a conversation that goes on will be told. The lease of a shard that has
 // ended is not lost, it is done with.
 func (e *entry) lost(now time.Time) {
-	e.mu.Lock()
+	e.lock(now)
 	defer e.mu.Unlock()
 	if e.shard.State != ShardEnded {
 		e.shard.LeasesLost++
 	}
+	e.lagTime = time.Time{}
 	if e.lease == nil || e.lease.over {
 		e.leave(now)
 	}
@@ -386,7 +479,7 @@ func (e *entry) lost(now time.Time) {
 
 // await is the state of a shard without a conversation.
 func (e *entry) await(state ShardState, now time.Time) {
-	e.mu.Lock()
+	e.lock(now)
 	defer e.mu.Unlock()
 	if e.lease == nil && e.shard.Left.IsZero() {
 		e.set(state, now)
@@ -394,7 +487,7 @@ func (e *entry) await(state ShardState, now time.Time) {
 }
 
 func (e *entry) problem(now time.Time, operation, text, advice string) Problem {
-	e.mu.Lock()
+	e.lock(now)
 	defer e.mu.Unlock()
 	if e.shard.Errors == nil {
 		e.shard.Errors = make(map[string]int64)
@@ -411,11 +504,15 @@ func (e *entry) problem(now time.Time, operation, text, advice string) Problem {
 	return *p
 }
 
-// drop ends what the shard has, but for a processor that does not return.
-func (e *entry) drop(now time.Time) {
-	e.mu.Lock()
+// drop ends what the shard has, but for a processor that does not return. Unless it
+// is for good, the shard is not read until there is another Java.
+func (e *entry) drop(now time.Time, forGood bool) {
+	e.lock(now)
 	defer e.mu.Unlock()
 	e.leave(now)
+	if forGood {
+		e.lagTime = time.Time{}
+	}
 }
 
 func (e *entry) leave(now time.Time) {
@@ -439,7 +536,7 @@ func (e *entry) leftBefore(t time.Time) bool {
 }
 
 func (e *entry) status(now time.Time) Shard {
-	e.mu.Lock()
+	e.lock(now)
 	defer e.mu.Unlock()
 	s := e.shard
 	s.Errors = maps.Clone(s.Errors)
@@ -463,7 +560,7 @@ type shardBoard struct {
 // write calls f with the entry locked, now as its time.
 func (s *shardBoard) write(f func(e *entry, now time.Time)) {
 	now := s.board.now()
-	s.entry.mu.Lock()
+	s.entry.lock(now)
 	defer s.entry.mu.Unlock()
 	f(s.entry, now)
 }
@@ -474,6 +571,9 @@ func (s *shardBoard) state(state ShardState) {
 	s.write(func(e *entry, now time.Time) {
 		if e.lease == s && !s.over {
 			e.set(state, now)
+			if state == ShardLost || state == ShardEnded {
+				e.lagTime = time.Time{}
+			}
 		}
 	})
 }
@@ -509,6 +609,9 @@ func (s *shardBoard) batchReceived(records int, bytes int64, millis int64) {
 			return
 		}
 		e.shard.MillisBehindLatest, e.shard.BatchTime = millis, now
+		if millis != processor.UnknownLag {
+			e.lag, e.lagTime = millis, now
+		}
 		e.history.add(now, records, millis)
 	})
 }

@@ -60,6 +60,9 @@
 //     TestStreamMadeAnew in tools/e2e).
 //   - The shards of a worker that died are read again within 20 s by the leader
 //     (TestFailover in tools/e2e).
+//   - The lag of a shard that is not read grows, whatever keeps it from being read
+//     (TestLagOfAWorker); the queries and the KEDA configuration of METRICS.md do what
+//     it says (TestScaling in tools/e2e).
 //   - Neither log, metrics nor page have a record's data.
 //
 // # How it works

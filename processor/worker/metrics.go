@@ -67,6 +67,13 @@ var (
 	restartsDesc = desc("daemon_restarts_total",
 		"Times that the daemon was started again.")
 
+	maxLagDesc = desc("worker_max_millis_behind_latest",
+		"The greatest lag of this worker's shards, in milliseconds; of one that is not read it grows; absent while KCL takes no leases and there are none.")
+	sumLagDesc = desc("worker_sum_millis_behind_latest",
+		"The sum of the lags of this worker's shards, in milliseconds; absent as the greatest is.")
+	busyDesc = desc("worker_busy_seconds_total",
+		"Time in which a batch was in work, from its delivery until all of it was finished, summed over the shards.")
+
 	lagDesc = desc("shard_millis_behind_latest",
 		"How far the last batch was behind the tip of the shard, in milliseconds, as Kinesis says it; absent while it is not known.",
 		streamLabel, shardLabel)
@@ -108,7 +115,7 @@ var (
 		streamLabel, shardLabel, "state")
 
 	descs = []*prometheus.Desc{
-		infoDesc, startDesc, upDesc, readyDesc, restartsDesc,
+		infoDesc, startDesc, upDesc, readyDesc, restartsDesc, maxLagDesc, sumLagDesc, busyDesc,
 		lagDesc, recordsDesc, bytesDesc, inFlightDesc, checkpointAgeDesc,
 		retriesDesc, deadLettersDesc, failuresDesc, failsRepeatedlyDesc, takenDesc, lostDesc, errorsDesc, stateDesc,
 	}
@@ -140,6 +147,11 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	gauge(upDesc, number(s.Daemon.PID != 0))
 	gauge(readyDesc, number(s.Daemon.State == DaemonReady))
 	counter(restartsDesc, float64(s.Daemon.Restarts))
+	if s.MaxMillisBehindLatest != processor.UnknownLag {
+		gauge(maxLagDesc, float64(s.MaxMillisBehindLatest))
+		gauge(sumLagDesc, float64(s.SumMillisBehindLatest))
+	}
+	counter(busyDesc, s.BusySeconds)
 	for _, shard := range s.Shards {
 		stream, id := shard.Stream, shard.ShardID
 		if shard.Left.IsZero() {

@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
 //go:embed page
@@ -80,7 +78,6 @@ type page struct {
 	Groups     [][]row
 	// Waiting says what is being waited for; empty while there are shards.
 	Waiting string
-	Lag     int64 // the greatest of Held, processor.UnknownLag if none is known
 	Trend   string
 	Rate    float64 // of all of Held
 	Flight  int
@@ -115,7 +112,6 @@ func newPage(s Status) page {
 		Status:     s,
 		Several:    s.several(),
 		DaemonKind: daemonKind(s.Daemon.State),
-		Lag:        processor.UnknownLag,
 	}
 	switch {
 	case p.Several:
@@ -150,7 +146,6 @@ func newPage(s Status) page {
 		}
 		p.Groups[len(p.Groups)-1] = append(p.Groups[len(p.Groups)-1], r)
 		p.Held = append(p.Held, r)
-		p.Lag = max(p.Lag, shard.MillisBehindLatest)
 		p.Rate += shard.RecordsPerSecond
 		p.Flight += shard.InFlight
 	}
@@ -160,7 +155,7 @@ func newPage(s Status) page {
 	// The lag of a shard that left is no longer this worker's.
 	held := total(s.Shards[:len(p.Held)])
 	p.LagSpark, p.RateSpark = lagSpark(held, s.Now), rateSpark(total(s.Shards), s.Now)
-	p.Trend = trend(held, p.Lag)
+	p.Trend = trend(held, p.MaxMillisBehindLatest)
 	for _, e := range s.Errors {
 		p.Errors = append(p.Errors, failure{e, s.name(e.Stream, e.ShardID), s.Now.Sub(e.Time)})
 	}

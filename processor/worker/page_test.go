@@ -59,25 +59,27 @@ func TestPageOfShards(t *testing.T) {
 	check(t, "the head", text(t, b, "<header>", "<section"), "stream | daemon ready for 1 min 16 s | Application | app | Worker | worker-1 | Region | us-east-1"+
 		" | Up | 1 min 26 s | Restarts of the daemon | 0 | Java | pid 4711"+
 		" | shardId-000000000001 fails again and again: 3 times or more within the last hour. Nothing behind the last checkpoint is passed over. The last errors say why.")
-	check(t, "the sums", text(t, b, `<section class="tiles"`, "</section>"), `aria-label="All shards"> | Greatest lag | 1 min 30 s | `+"\u00a0"+` | Records per second | 0 | 3,001 so far | Shards | 3 | Records in flight | 1,234`)
+	check(t, "the sums", text(t, b, `<section class="tiles"`, "</section>"), `aria-label="All shards"> | Greatest lag | 2 min 46 s | `+"\u00a0"+` | Records per second | 0 | 3,001 so far | Shards | 3 | Records in flight | 1,234`)
 	check(t, "the shards", text(t, b, "<tbody", "</tbody>"), `role="rowgroup"> | shardId-000000000000 | idle | 0 ms | 0 | 0 | none yet | 0`+
 		` | shardId-000000000001 | failed 1 min | unknown | 0 | 0 | none yet | 3 again and again 1 retry`+
 		` | shardId-000000000012 | processing 1 min | 1 min 30 s | 0 | 1,234 | 1 min ago 4965/3 | 0`)
 	check(t, "the errors", text(t, b, `<ol class="errors"`, "</ol>"), `aria-labelledby="errors"> | 1 min ago | · shardId-000000000001 | tried again: not yet`+
 		` | 1 min ago | · shardId-000000000001 · 3 times | cannot store`)
 	check(t, "those that left", text(t, b, `<ul class="left"`, "</ul>"), `aria-labelledby="left"> | shardId-000000000002 ended 1 min ago · 0 records`)
-	check(t, "the title", text(t, b, "<title>", "</title>"), "1 min 30 s behind · stream")
+	check(t, "the title", text(t, b, "<title>", "</title>"), "2 min 46 s behind · stream")
 }
 
 // The lag of a shard that another worker has now is not fallen.
 func TestPageOfAShardThatLeft(t *testing.T) {
 	b, c := testBoard()
 	stays, leaves := b.shard("a"), b.shard("b")
+	stays.state(ShardIdle)
 	for range 20 {
 		stays.batchReceived(10, 1, 5000)
 		leaves.batchReceived(10, 1, 900_000)
 		c.seconds(1)
 	}
+	leaves.state(ShardLost)
 	leaves.left()
 	c.seconds(6)
 	got := text(t, b, `<section class="tiles"`, "</section>")

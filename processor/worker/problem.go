@@ -9,16 +9,16 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 )
 
-// explain says in a line what KCL met, and what to do about it. causes are
-// outermost first: the innermost that is known says most.
-func explain(operation string, about Status, causes []engine.Cause) (text, advice string) {
+// explain says in a line what KCL met, and what to do about it. stream is as Shard
+// has it; causes are outermost first: the innermost that is known says most.
+func explain(operation string, about Status, stream string, causes []engine.Cause) (text, advice string) {
 	if len(causes) == 0 {
 		return operation + " failed", "the log of KCL may say why"
 	}
 	cause := causes[len(causes)-1]
 	advice = "KCL goes on trying; its log says more"
 	for _, c := range slices.Backward(causes) {
-		if a := adviceOn(c, operation, about); a != "" {
+		if a := adviceOn(c, operation, about, stream); a != "" {
 			cause, advice = c, a
 			break
 		}
@@ -40,17 +40,19 @@ var serviceDetails = regexp.MustCompile(`\s*\((Service|SDK Attempt Count): [^()]
 var deniedAction = regexp.MustCompile(`not authorized to perform: (\w+:\w+)`)
 
 // madeAnew is the advice on a checkpoint that the stream cannot have. Where there
-// are several streams a lease's key has the time at which its stream was made.
-func madeAnew(about Status) string {
-	const text = "the stream cannot have this checkpoint: kcl-infra status shows all such; if it was made anew under its old name, "
+// are several streams only this one's leases may go, and the workers take the new
+// stream for another one, for a lease's key has the time at which its stream was made.
+func madeAnew(about Status, stream string) string {
+	advice := "the stream cannot have this checkpoint: kcl-infra status shows all such; if it was made anew under its old name, " +
+		"stop all workers, remove the old leases with: kcl-infra delete --application " + about.Application
 	if about.several() {
-		return text + "start all workers again: they take it for another stream, and begin at its initial position"
+		advice += " --leases-of " + stream
 	}
-	return text + "stop all workers, remove the old leases with: kcl-infra delete --application " + about.Application
+	return advice
 }
 
 // adviceOn returns nothing for a cause that is not known.
-func adviceOn(c engine.Cause, operation string, about Status) string {
+func adviceOn(c engine.Cause, operation string, about Status, stream string) string {
 	switch name := simpleName(c.Class); name {
 	case "AccessDeniedException", "KmsAccessDeniedException":
 		action := "kinesis:" + operation
@@ -85,10 +87,10 @@ func adviceOn(c engine.Cause, operation string, about Status) string {
 		if operation == "ShardEnd" {
 			return "its fan-out consumer was deleted, perhaps: see aws kinesis list-stream-consumers, and start the worker again to register it; until then the shard is tried again"
 		}
-		return madeAnew(about)
+		return madeAnew(about, stream)
 	case "InvalidArgumentException":
 		if operation == "Initialize" || strings.Contains(c.Message, "StartingSequenceNumber") {
-			return madeAnew(about)
+			return madeAnew(about, stream)
 		}
 	case "ResourceInUseException":
 		return "another subscription of this consumer is open: give each application a consumer of its own (ConsumerName)"

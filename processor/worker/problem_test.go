@@ -60,7 +60,7 @@ func TestExplain(t *testing.T) {
 		"another invalid argument": {"GetRecords", []engine.Cause{{Class: model + "InvalidArgumentException"}}, "GetRecords: InvalidArgumentException", "KCL goes on trying"},
 		"no network":               {"GetRecords", []engine.Cause{{Class: "java.net.UnknownHostException", Message: "h"}}, "GetRecords: UnknownHostException: h", "endpoint"},
 	} {
-		text, advice := explain(c.operation, Status{Application: "app"}, c.causes)
+		text, advice := explain(c.operation, Status{Application: "app", Streams: []string{"orders"}}, "orders", c.causes)
 		if text != c.text || !strings.Contains(advice, c.advice) {
 			t.Errorf("%s: %q, %q", name, text, advice)
 		}

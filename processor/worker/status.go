@@ -21,6 +21,17 @@ type Status struct {
 	Now     time.Time `json:"now"`
 	Started time.Time `json:"started,omitzero"`
 	Daemon  Daemon    `json:"daemon"`
+	// MaxMillisBehindLatest is the greatest lag of the shards that are this worker's, in
+	// milliseconds, and SumMillisBehindLatest the sum of their lags. Of a shard that
+	// is not read (blocked, starting, failed, hung, with a Problem or a batch in work)
+	// it is what the last batch said and the time since; without such a batch, the time
+	// for which the shard is this worker's. Without a shard the greatest is 0, and
+	// processor.UnknownLag (-1) while KCL does not take leases.
+	MaxMillisBehindLatest int64 `json:"maxMillisBehindLatest"`
+	SumMillisBehindLatest int64 `json:"sumMillisBehindLatest"`
+	// BusySeconds is the time since Started in which a batch was in work, from its
+	// delivery until all of it was finished; of several shards the sum.
+	BusySeconds float64 `json:"busySeconds"`
 	// Shards are those that this worker has, by stream and ID, and then those that
 	// it had in the last 10 minutes.
 	Shards []Shard `json:"shards"`

@@ -173,7 +173,7 @@ func TestBoardOfSeveralStreams(t *testing.T) {
 	check(t, "the errors", text(t, b, `<ol class="errors"`, "</ol>"), `aria-labelledby="errors"> | 1.0 s ago | · `+other+":shard-0 | GetRecords: AccessDeniedException"+
 		" | 1.0 s ago | · "+other+":shard-1 | planted | 1.0 s ago | · "+first+":shard-0 · 3 times | planted")
 	check(t, "those that left", text(t, b, `<ul class="left"`, "</ul>"), `aria-labelledby="left"> | `+first+":shard-1 lost 1.0 s ago · 0 records")
-	check(t, "the title", text(t, b, "<title>", "</title>"), "ready · app")
+	check(t, "the title", text(t, b, "<title>", "</title>"), "1.0 s behind · app")
 	_, _, body = request(t, newHandler(b), "GET", "/")
 	for _, key := range []string{first + ":shard-0", first + ":shard-1", other + ":shard-0", other + ":shard-1"} {
 		if n := strings.Count(body, `id="`+key+`"`); n != 1 {
@@ -191,12 +191,25 @@ func TestBoardOfSeveralStreams(t *testing.T) {
 	}
 }
 
-// Of several streams none's leases are to be removed because one was made anew.
+// Where one of several streams was made anew, the leases of the others stay; of one
+// stream alone there are no others.
 func TestExplainStreamMadeAnew(t *testing.T) {
-	about := Status{Application: "app", Streams: []string{"orders", "bills"}}
-	_, advice := explain("Initialize", about, []engine.Cause{{Class: "x.OpenShardException"}})
-	if !strings.Contains(advice, "start all workers again") || strings.Contains(advice, "delete") {
-		t.Error(advice)
+	const key = "111122223333:orders:1700:shard-0"
+	for _, c := range []struct {
+		streams   []string
+		key, want string
+	}{
+		{[]string{"orders", "bills"}, key, "remove the old leases with: kcl-infra delete --application app --leases-of 111122223333:orders:1700"},
+		{[]string{"orders"}, "shard-0", "remove the old leases with: kcl-infra delete --application app"},
+	} {
+		b, _ := testBoard()
+		b.identify("app", c.streams, "us-east-1", "worker-1")
+		for operation, class := range map[string]string{"Initialize": "OpenShardException", "GetRecords": "InvalidArgumentException"} {
+			advice := b.problem(c.key, operation, []engine.Cause{{Class: "x." + class, Message: "StartingSequenceNumber"}}).Advice
+			if !strings.HasSuffix(advice, c.want) {
+				t.Errorf("%v: %s", c.streams, advice)
+			}
+		}
 	}
 }
 

@@ -212,6 +212,9 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	region, _ := properties.Get("regionName")
 	workerID, _ := properties.Get("workerId")
 	w.board.identify(application, names, region, workerID)
+	empty, _ := properties.Get("callProcessRecordsEvenForEmptyRecordList")
+	// Check has seen that it is one of these, or one of those for false.
+	w.board.withoutEmptyBatches(!slices.Contains([]string{"true", "yes", "y", "on", "1"}, strings.ToLower(empty)))
 
 	p.command = bootstrap.Command{
 		Properties: file, Overrides: overrides, JavaOptions: c.JavaOptions, ClassPath: c.ClassPath,

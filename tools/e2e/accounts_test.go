@@ -381,6 +381,9 @@ func (k *accountsTest) application(name, streams string, settings ...stack.Setti
 // configure is application without tables and leases.
 func (k *accountsTest) configure(name, streams string, settings ...stack.Setting) *application {
 	k.t.Helper()
+	// The tables outlive the test, with KCL's lock of a leader that was killed: with
+	// the port of its Kinesis the name is that of this run.
+	name += "-" + k.server.URL()[strings.LastIndex(k.server.URL(), ":")+1:]
 	settings = append(slices.Clone(settings), stack.Setting{Name: "streamName"}) // the sample's is not there
 	if streams != "" {
 		settings = append(settings, stack.Setting{Name: "streams", Value: streams})

@@ -109,12 +109,14 @@ func (a *application) startEngine(variables ...string) *workerProcess {
 func TestVersionsOfKCL(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
-	for version, of := range map[string]struct{ credentials, layout string }{
-		"2.5.4": {"AWSCredentialsProvider", "kcl2"},
-		"3.5.1": {"AwsCredentialsProvider", "kcl3.5"},
+	for _, of := range []struct{ version, credentials, layout, migration string }{
+		{"2.5.4", "AWSCredentialsProvider", "kcl2", ""},
+		{"3.5.1", "AwsCredentialsProvider", "kcl3.5", ""},
+		{"3.5.1", "AwsCredentialsProvider", "kcl3", "INIT"}, // an application that 3.0 to 3.4 began
 	} {
-		t.Run(version, func(t *testing.T) {
+		t.Run(of.version+" "+of.layout, func(t *testing.T) {
 			t.Parallel()
+			version := of.version
 			lock, err := filepath.Abs(filepath.Join("testdata", "kcl-"+version+".lock"))
 			if err != nil {
 				t.Fatal(err)
@@ -136,7 +138,7 @@ func TestVersionsOfKCL(t *testing.T) {
 			if !strings.Contains(e.read(), "kcl="+version) {
 				t.Errorf("it was not KCL %s", version)
 			}
-			a.readByInfra(e, of.layout)
+			a.readByInfra(e, of.layout, of.migration)
 			e.stop()
 			a.ownedBy("worker", false)
 		})
@@ -145,21 +147,24 @@ func TestVersionsOfKCL(t *testing.T) {
 
 // readByInfra checks that kcl-infra reads the tables of a running worker: those of
 // KCL 2 have leases alone.
-func (a *application) readByInfra(e *workerProcess, layout string) {
+func (a *application) readByInfra(e *workerProcess, layout, migration string) {
 	a.t.Helper()
 	var s infraStatus
-	e.await("a report", func() bool {
+	e.await("a report, and a migration", func() bool {
 		s = infraStatus{}
 		if err := json.Unmarshal([]byte(a.kclInfra("status", "--json")), &s); err != nil {
 			a.t.Fatal(err)
 		}
-		return len(s.Workers) == 1 || layout == "kcl2"
+		return (len(s.Workers) == 1 || layout == "kcl2") && (len(s.Migrations) == 1 || migration == "")
 	})
-	leader := "worker-1"
-	if layout == "kcl2" {
+	leader, tables := "worker-1", 1
+	switch layout {
+	case "kcl2":
 		leader = ""
+	case "kcl3":
+		tables = 3
 	}
-	if s.Layout != layout || len(s.Tables) != 1 || s.Leases.Total != 4 || s.Leases.Owned != 4 || s.Leases.Blocked != 0 || s.Leader != leader || len(s.Migrations) != 0 {
+	if s.Layout != layout || len(s.Tables) != tables || s.Leases.Total != 4 || s.Leases.Owned != 4 || s.Leases.Blocked != 0 || s.Leader != leader || len(s.Migrations) > 0 && s.Migrations[0].State != migration {
 		a.t.Errorf("status %+v", s)
 	}
 	for _, l := range a.leases() {

@@ -171,4 +171,15 @@ func TestUnlockAfterTheLeaderIsKilled(t *testing.T) {
 	other.awaitAll()
 	t.Logf("unlock ended %v after the leader's death", released.Sub(died))
 	a.inTime("the survivor reads on", time.Since(released), 35*time.Second)
+
+	// When nobody is left, the next worker reads at once, not after two minutes.
+	other.kill()
+	out, status = a.infra("unlock", "--yes")
+	if status != 0 || !strings.Contains(out, "released the leader lock of worker worker-2") {
+		t.Errorf("status %d: %s", status, out)
+	}
+	a.produce(30)
+	started := time.Now()
+	a.startWorker("worker-3").awaitAll()
+	a.inTime("another worker reads", time.Since(started), 15*time.Second)
 }

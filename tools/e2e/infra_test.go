@@ -251,8 +251,12 @@ func TestInfraCreateStatusDelete(t *testing.T) {
 	r.wants(out, "with 3 shards (not 4: left as it is)")
 
 	s := r.status()
-	if s.Streams[0].Status != "ACTIVE" || s.Streams[0].OpenShards != 3 || s.Leases.Total != 3 || s.Leases.Blocked != 3 || s.Tables[0].Index != "ACTIVE" || s.Layout != "kcl3" {
+	if s.Streams[0].Status != "ACTIVE" || s.Streams[0].OpenShards != 3 || s.Leases.Total != 3 || s.Leases.Blocked != 3 || s.Tables[0].Index != "ACTIVE" {
 		t.Errorf("status %+v", s)
+	}
+	// The default is what the daemon makes: a version that is not here is to be looked at.
+	if want := map[string]string{"3.1.3": "kcl3"}[bootstrap.DaemonVersion]; s.Layout != want {
+		t.Errorf("layout %s; KCL %s makes %q", s.Layout, bootstrap.DaemonVersion, want)
 	}
 	shards := r.leases().Shards
 	if len(shards) != 3 {
@@ -742,6 +746,16 @@ func TestInfraSeveralStreams(t *testing.T) {
 	firstID, secondID := s.Streams[0].Identifier, s.Streams[1].Identifier
 	out, _ = r.infra(0, "create", "-p", file, "--shards", "1", "--seed-leases", "configured")
 	r.wants(out, "nothing to do")
+
+	const shard = "shardId-000000000000"
+	_, errs = r.infra(1, "rewind", "-p", file, "--to", "TRIM_HORIZON", "--dry-run", "--shard", shard)
+	r.wants(errs, "several streams have a shard "+shard)
+	out, _ = r.infra(0, "rewind", "-p", file, "--to", "TRIM_HORIZON", "--dry-run", "--shard", secondID+":"+shard)
+	r.wants(out, "lease "+secondID+":"+shard+"\n  before  checkpoint=LATEST ", "\n  after   checkpoint=TRIM_HORIZON ")
+	out, _ = r.infra(0, "rewind", "-p", file, "--to", "LATEST", "--dry-run")
+	r.wants(out, "lease "+firstID+":"+shard+"\n  before  checkpoint=TRIM_HORIZON ")
+	_, errs = r.infra(1, "rewind", "-s", orders, "--to", "LATEST", "--dry-run")
+	r.wants(errs, "has no leases of stream "+orders)
 
 	// The other form is refused, each way, before anything is made.
 	_, errs = r.infra(1, "create", "-s", refunds, "--seed-leases", "LATEST")

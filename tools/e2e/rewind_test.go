@@ -4,7 +4,10 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/md5"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -26,6 +29,7 @@ import (
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
@@ -41,6 +45,9 @@ type rewinding struct {
 	records map[sample.Key]keyed
 	batches int
 }
+
+// aggregate is the key of records that hold two, as the Kinesis Producer Library's do.
+const aggregate = -1
 
 // put puts batches of 500 records, of as many keys.
 func (r *rewinding) put(batches int) {
@@ -76,6 +83,34 @@ func (r *rewinding) put(batches int) {
 	}
 }
 
+// putAggregates puts an aggregated record into each open shard.
+func (r *rewinding) putAggregates() {
+	r.t.Helper()
+	client := r.kinesis()
+	shards, err := client.ListShards(r.t.Context(), &kinesis.ListShardsInput{StreamName: &r.name})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, shard := range shards.Shards {
+		if shard.SequenceNumberRange.EndingSequenceNumber != nil {
+			continue
+		}
+		// The tables of keys and of explicit hash keys, and two records with the first of each.
+		hash := *shard.HashKeyRange.StartingHashKey
+		message := []byte("\x0a\x01k\x12" + string(rune(len(hash))) + hash + strings.Repeat("\x1a\x09\x08\x00\x10\x00\x1a\x03abc", 2))
+		sum := md5.Sum(message)
+		out, err := client.PutRecord(r.t.Context(), &kinesis.PutRecordInput{
+			StreamName: &r.name, PartitionKey: aws.String("k"), ExplicitHashKey: &hash, Data: slices.Concat([]byte("\xf3\x89\x9a\xc2"), message, sum[:]),
+		})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		id := sample.Key{ShardID: *out.ShardId, SequenceNumber: *out.SequenceNumber}
+		r.records[id] = keyed{aggregate, r.batches, time.Now()}
+		r.sent = append(r.sent, id)
+	}
+}
+
 // now is a time between two batches: records arrive at whole milliseconds.
 func (r *rewinding) now() time.Time {
 	time.Sleep(5 * time.Millisecond)
@@ -83,7 +118,7 @@ func (r *rewinding) now() time.Time {
 	return time.Now()
 }
 
-// read checks that what has been noted is these records, each once, those of each key
+// readExactly checks that what has been noted is these records, each once, those of each key
 // in order; and forgets it.
 func (r *rewinding) readExactly(want map[sample.Key]bool) {
 	r.t.Helper()
@@ -94,12 +129,12 @@ func (r *rewinding) readExactly(want map[sample.Key]bool) {
 		id := sample.Key{ShardID: shard, SequenceNumber: sequence}
 		record := r.records[id]
 		switch {
-		case got[id]:
+		case got[id] && record.key != aggregate:
 			twice++
 		case !want[id]:
 			foreign++
 		}
-		if n, seen := last[record.key]; seen && n >= record.n {
+		if n, seen := last[record.key]; seen && n >= record.n && record.key != aggregate {
 			disordered++
 		}
 		got[id], last[record.key] = true, record.n
@@ -183,11 +218,21 @@ type killer struct {
 }
 
 func newKiller(t *testing.T) *killer {
+	k := &killer{victim: make(chan *os.Process)}
+	k.url = losesAnswers(t, func() bool {
+		(<-k.victim).Kill()
+		return true
+	})
+	return k
+}
+
+// losesAnswers returns the endpoint of a DynamoDB that does each write, and does not
+// answer where lose says so.
+func losesAnswers(t *testing.T, lose func() bool) (endpoint string) {
 	dynamoDB, err := url.Parse(local(t).DynamoDBURL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &killer{victim: make(chan *os.Process)}
 	proxy := httputil.NewSingleHostReverseProxy(dynamoDB)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		_, operation, _ := strings.Cut(req.Header.Get("X-Amz-Target"), ".")
@@ -195,13 +240,17 @@ func newKiller(t *testing.T) *killer {
 			proxy.ServeHTTP(w, req)
 			return
 		}
-		proxy.ServeHTTP(httptest.NewRecorder(), req)
-		(<-k.victim).Kill()
-		panic(http.ErrAbortHandler)
+		answer := httptest.NewRecorder()
+		proxy.ServeHTTP(answer, req)
+		if lose() {
+			panic(http.ErrAbortHandler)
+		}
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		w.Write(answer.Body.Bytes())
 	}))
 	t.Cleanup(server.Close)
-	k.url = server.URL
-	return k
+	return server.URL
 }
 
 // run runs kcl-infra, and reports whether it was killed.
@@ -234,13 +283,24 @@ func (k *killer) run(a *application, args ...string) bool {
 func TestRewindOverReshards(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
-	r := &rewinding{application: newApplication(t, 3), records: map[sample.Key]keyed{}}
+	rewindOverReshards(t, "POLLING")
+}
+
+func TestRewindOverReshardsWithFanOut(t *testing.T) {
+	testenv.Nightly(t)
+	t.Parallel()
+	rewindOverReshards(t, "FANOUT")
+}
+
+func rewindOverReshards(t *testing.T, mode string) {
+	r := &rewinding{application: newApplication(t, 3, stack.Setting{Name: "retrievalMode", Value: mode}), records: map[sample.Key]keyed{}}
 	w := r.startWorker("worker-1")
 	r.put(3)
 	early := r.now()
 	r.put(2)
 	r.split(0)
 	r.put(4)
+	r.putAggregates() // the last before the time
 	middle := r.now()
 	r.put(5)
 	r.merge(1, 2)
@@ -256,7 +316,9 @@ func TestRewindOverReshards(t *testing.T) {
 	r.wereStoppedLongAgo()
 
 	before := r.leaseRows()
-	t.Log(r.must(append(to, "--dry-run")...))
+	if out := r.must(append(to, "--dry-run")...); strings.Count(out, "checkpointSubSequenceNumber=2147483647") != 4 {
+		t.Errorf("not behind the four aggregated records: %s", out)
+	}
 	if !reflect.DeepEqual(r.leaseRows(), before) {
 		t.Fatal("--dry-run has changed leases")
 	}
@@ -313,4 +375,169 @@ func TestRewindOverReshards(t *testing.T) {
 	w.await("what is new", func() bool { return r.noted() >= 500 })
 	w.stopInTime()
 	r.readExactly(r.since(now))
+}
+
+// rewind and restore know the tables of each version of KCL.
+func TestInfraRewindsEachLayout(t *testing.T) {
+	t.Parallel()
+	for _, layout := range []string{"kcl2", "kcl3", "kcl3.5"} {
+		t.Run(layout, func(t *testing.T) {
+			t.Parallel()
+			r := newResourceTest(t, "kcl-infra")
+			r.name = strings.ReplaceAll(r.name, "/", ".")
+			r.infra(0, "create", "--shards", "1", "--layout", layout, "--seed-leases", "TRIM_HORIZON")
+			put := func() (sequence string) {
+				t.Helper()
+				for range 3 {
+					out, err := r.kinesis.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &r.name, PartitionKey: aws.String("k"), Data: []byte("x")})
+					if err != nil {
+						t.Fatal(err)
+					}
+					sequence = *out.SequenceNumber
+				}
+				return sequence
+			}
+			const parent, child, other = "shardId-000000000000", "shardId-000000000001", "shardId-000000000002"
+			before := put()
+			time.Sleep(5 * time.Millisecond) // records arrive at whole milliseconds
+			middle := time.Now()
+			time.Sleep(5 * time.Millisecond)
+			put()
+			r.split(r.name)
+			last := put()
+			at := func(lease, checkpoint string) {
+				t.Helper()
+				set, values := "SET checkpoint = :c, checkpointSubSequenceNumber = :n, leaseCounter = :n", map[string]ddb.AttributeValue{
+					":c": &ddb.AttributeValueMemberS{Value: checkpoint}, ":n": &ddb.AttributeValueMemberN{Value: "0"},
+				}
+				if layout == "kcl3.5" {
+					set += ", entityType = :e"
+					values[":e"] = &ddb.AttributeValueMemberS{Value: "LEASE"}
+				}
+				if err := r.setLease(t.Context(), lease, set, values); err != nil {
+					t.Fatal(err)
+				}
+			}
+			at(parent, "SHARD_END")
+			at(child, last)
+			at(other, last)
+			rows := r.leaseTable(r.name)
+
+			backup := filepath.Join(t.TempDir(), "backup")
+			to := []string{"--to", middle.Format(time.RFC3339Nano), "--backup", backup, "--yes"}
+			r.ownLease(child, "w")
+			end := r.renew(child)
+			_, errs := r.infra(1, "rewind", to...)
+			end()
+			r.wants(errs, "the application is running", "worker w renewed lease "+child, "nothing was changed")
+			if _, err := os.Stat(backup); err == nil {
+				t.Error("there is a backup of a rewind that was refused")
+			}
+			at(child, last)
+			if err := r.setLease(t.Context(), child, "REMOVE leaseOwner", nil); err != nil {
+				t.Fatal(err)
+			}
+			_, errs = r.infra(2, "rewind", to[:4]...)
+			r.wants(errs, "would change 3 leases", "--yes")
+			if layout == "kcl3" {
+				r.report("w", 80*time.Second) // it waits until that is old
+			}
+			// Each write is done twice: the answer to the first is lost.
+			direct, writes := r.env, 0
+			r.env = append(slices.Clone(r.env), "AWS_ENDPOINT_URL_DYNAMODB="+losesAnswers(t, func() bool {
+				writes++
+				return writes%2 == 1
+			}))
+			out, errs := r.infra(0, "rewind", to...)
+			r.env = direct
+			if layout == "kcl3" {
+				r.wants(errs, "workers were at work: watching for")
+			}
+			if writes != 2*3 {
+				t.Errorf("%d writes", writes)
+			}
+			r.wants(out, "changed lease "+parent+": SHARD_END -> "+before, "changed lease "+child+": "+last+" -> none", "changed lease "+other+": "+last+" -> none")
+			got := r.leaseTable(r.name)
+			if len(got) != len(rows)-2 || !reflect.DeepEqual(got[parent]["checkpoint"], &ddb.AttributeValueMemberS{Value: before}) {
+				t.Errorf("rewound to %v", got)
+			}
+			// A lease that is gone is made again as KCL makes it.
+			r.infra(0, "restore", "--dry-run", backup)
+			r.infra(0, "restore", "--yes", backup)
+			if got := r.leaseTable(r.name); !reflect.DeepEqual(got, rows) {
+				t.Errorf("restored to %v, want %v", got, rows)
+			}
+			_, err := r.dynamoDB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+				TableName: &r.name, Key: map[string]ddb.AttributeValue{"leaseKey": &ddb.AttributeValueMemberS{Value: parent}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.infra(0, "rewind", "--to", "TRIM_HORIZON", "--backup", backup+"2", "--yes")
+			made := r.leaseTable(r.name)[parent]
+			if (made["entityType"] != nil) != (layout == "kcl3.5") || !reflect.DeepEqual(made["checkpoint"], &ddb.AttributeValueMemberS{Value: "TRIM_HORIZON"}) {
+				t.Errorf("made %v", made)
+			}
+			r.infra(0, "restore", "--yes", backup+"2")
+		})
+	}
+}
+
+// unlock knows them too: it releases what a worker holds that is gone, and refuses with
+// a live leader.
+func TestInfraUnlocksEachLayout(t *testing.T) {
+	testenv.Long(t)
+	t.Parallel()
+	for _, tt := range []struct{ layout, fixture, lockTable, lockKey string }{
+		{"kcl2", "kcl-2.5.4", "", ""},
+		{"kcl3", "kcl-3.1.3", "-CoordinatorState", "key"},
+		{"kcl3.5", "kcl-3.5.1", "", "leaseKey"},
+	} {
+		t.Run(tt.layout, func(t *testing.T) {
+			if tt.layout == "kcl2" {
+				testenv.Nightly(t) // its workers do not report: it takes a minute
+			}
+			t.Parallel()
+			r := newResourceTest(t, "kcl-infra")
+			r.name = strings.ReplaceAll(r.name, "/", ".")
+			r.infra(0, "create", "--shards", "1", "--layout", tt.layout)
+			r.putRows(tt.fixture, time.Hour)
+			if tt.lockKey != "" {
+				lock := func(set, value string) error {
+					_, err := r.dynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+						TableName:                 aws.String(r.name + tt.lockTable),
+						Key:                       map[string]ddb.AttributeValue{tt.lockKey: &ddb.AttributeValueMemberS{Value: "Leader"}},
+						UpdateExpression:          aws.String("SET " + set + " = :v"),
+						ExpressionAttributeValues: map[string]ddb.AttributeValue{":v": &ddb.AttributeValueMemberS{Value: value}},
+					})
+					return err
+				}
+				renewed := make(chan error)
+				go func() {
+					time.Sleep(2 * time.Second) // as KCL does every 30 s
+					renewed <- lock("recordVersionNumber", "another")
+				}()
+				_, errs := r.infra(1, "unlock", "--yes")
+				r.wants(errs, "watching for 2m0s", "worker worker-1 is the leader", "nothing was changed")
+				if err := errors.Join(<-renewed, lock("leaseDuration", "1000")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out, errs := r.infra(0, "unlock", "--yes")
+			r.wants(out, "released lease shardId-000000000000 of worker worker-1")
+			if (tt.lockKey != "") != strings.Contains(out, "released the leader lock of worker worker-1") {
+				t.Errorf("released %s", out)
+			}
+			if tt.layout != "kcl2" {
+				r.wants(errs, "watched 10 of 12 s; workers at work: none")
+			}
+			for key, row := range r.leaseTable(r.name) {
+				if row["leaseOwner"] != nil || key == "Leader" {
+					t.Errorf("left: %v", row)
+				}
+			}
+			out, _ = r.infra(0, "unlock", "--yes")
+			r.wants(out, "nothing to release")
+		})
+	}
 }

@@ -34,10 +34,10 @@ Commands:
   create      make the streams and the application's tables, where they are not there
   status      show the streams, the tables and the workers, and what is wrong
   leases      show each shard: who reads it, how far, and what blocks it
-  delete      remove the application's tables and its fan-out consumers
   rewind      set the leases so that records come again
   restore     put the leases back as they were before a rewind
   unlock      release the leader lock and the leases of workers that are gone
+  delete      remove the application's tables and its fan-out consumers
   iam-policy  print the least IAM policy that the consumer runs with
 
 kcl-infra COMMAND --help shows the flags of a command.
@@ -61,11 +61,11 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // run is the whole command but for the signals; it returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	commands := map[string]func(context.Context, *console, []string) error{
-"create": create, "status": status, "leases": leases, "delete": remove, "iam-policy": iamPolicy,
-		"rewind": rewindTo, "restore": restore, "unlock": unlock,
+		"create": create, "status": status, "leases": leases, "rewind": rewindTo, "restore": restore, "unlock": unlock,
+		"delete": remove, "iam-policy": iamPolicy,
 	}
 	if len(args) == 0 {
-		fmt.Fprintln(stderr, "kcl-infra: which command? create, status, leases, delete, rewind, restore, unlock or iam-policy; see kcl-infra --help")
+		fmt.Fprintln(stderr, "kcl-infra: which command? create, status, leases, rewind, restore, unlock, delete or iam-policy; see kcl-infra --help")
 		return 2
 	}
 	if args[0] == "--help" || args[0] == "-h" || args[0] == "help" {
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	command, ok := commands[args[0]]
 	if !ok {
-		fmt.Fprintf(stderr, "kcl-infra: unknown command %q: create, status, leases, delete or iam-policy; see kcl-infra --help\n", args[0])
+		fmt.Fprintf(stderr, "kcl-infra: unknown command %q: create, status, leases, rewind, restore, unlock, delete or iam-policy; see kcl-infra --help\n", args[0])
 		return 2
 	}
 	log := logrus.New()

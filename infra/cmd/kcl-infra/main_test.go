@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/infra/internal/rewind"
 )
 
 // The test binary is the command itself when this is set: to the time that a
@@ -87,6 +89,10 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	backup := filepath.Join(t.TempDir(), "backup")
+	if err := (rewind.Backup{Application: "app"}).Write(backup); err != nil {
+		t.Fatal(err)
+	}
 	several := filepath.Join(t.TempDir(), "several.properties")
 	text = "applicationName = app\nstreams = a initialPosition=LATEST, b\ninitialPositionInStream = TRIM_HORIZON\n"
 	if err := os.WriteFile(several, []byte(text), 0o600); err != nil {
@@ -160,7 +166,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"--help", "create --help", "status -h", "leases --help", "delete --help", "iam-policy --help"} {
+	for _, args := range []string{"--help", "create --help", "status -h", "leases --help", "rewind --help", "restore --help", "unlock --help", "delete --help", "iam-policy --help"} {
 		stdout, stderr, status := command(t, nil, strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.Contains(stdout, "\nExample") {
 			t.Errorf("%s: status %d, stderr %q, stdout %s", args, status, stderr, stdout)

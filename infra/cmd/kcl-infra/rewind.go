@@ -130,17 +130,17 @@ func change(ctx context.Context, c *console, app *resources.App, changes *resour
 		fmt.Fprintln(c.stdout, "nothing to do: each lease is there already")
 		return nil
 	}
-	var what []string
-	for _, change := range changes.All {
-		what = append(what, change.String())
-	}
 	if !yes && !isTerminal(c.stdin) {
-		return usagef("would change %s: say --yes, there is no terminal to ask on", strings.Join(what, ", "))
+		return usagef("would change %d leases, --dry-run shows them: say --yes, there is no terminal to ask on", len(changes.All))
 	}
 	if err := changes.CheckIdle(ctx); err != nil {
 		return err
 	}
 	if !yes {
+		var what []string
+		for _, change := range changes.All {
+			what = append(what, change.String())
+		}
 		err := confirm(ctx, c, fmt.Sprintf("To change in table %s of %s", app.Application, app.DynamoDBName()), what, "Change", "nothing was changed")
 		if err != nil {
 			return err

@@ -16,9 +16,11 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/rewind"
 )
 
+// readEvery keeps within the five calls a second that AWS takes for a shard; tests read
+// more often.
+var readEvery = 200 * time.Millisecond
+
 const (
-	// readEvery keeps within the five calls a second that AWS takes for a shard.
-	readEvery = 200 * time.Millisecond
 	// atOnce is how many shards are read at the same time.
 	atOnce = 16
 	// oldest is how far back records may be.

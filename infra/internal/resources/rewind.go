@@ -42,50 +42,60 @@ func (a *App) PlanRewind(ctx context.Context, to RewindTo) (*LeaseChanges, error
 	if err != nil {
 		return nil, err
 	}
-	c := &LeaseChanges{app: a}
-	layout, matched := a.tables().Layout(f.tables, rows), 0
+	layout := a.tables().Layout(f.tables, rows)
+	plans, several := []planned{}, false
 	for _, s := range f.streams {
 		if s.is == nil {
 			return nil, fmt.Errorf("stream %s is not there: nothing was changed", s)
 		}
-		of := rewind.Stream{ID: s.id, Layout: layout, Initial: s.Position}
+		p := planned{stream: s, of: rewind.Stream{ID: s.id, Layout: layout, Initial: s.Position}}
 		for _, lease := range rows.Leases {
 			if kcl.StreamOf(lease) == s.id {
-				of.Leases = append(of.Leases, lease)
+				p.of.Leases = append(p.of.Leases, lease)
 			}
 		}
-		if len(of.Leases) == 0 {
-			return nil, fmt.Errorf("application %s has no leases of stream %s%s: nothing was changed; name the streams as the application does, and see kcl-infra status", a.Application, s, as(s.id))
+		if len(p.of.Leases) == 0 {
+			return nil, fmt.Errorf("application %s has no leases of stream %s%s: nothing was changed; name the streams as the application does, and see kcl-infra leases", a.Application, s, as(s.id))
 		}
-		if of.Shards, err = a.listShards(ctx, s.Stream, nil); err != nil {
+		if p.of.Shards, err = a.listShards(ctx, s.Stream, nil); err != nil {
 			return nil, err
 		}
-		picked := slices.Clone(of.Shards)
-		if to.Shard != "" {
-			picked = slices.DeleteFunc(picked, func(shard kinesistypes.Shard) bool {
-				return to.Shard != *shard.ShardId && to.Shard != s.id+":"+*shard.ShardId
-			})
-			if matched += len(picked); len(picked) == 0 {
-				continue
+		for _, shard := range p.of.Shards {
+			if to.Shard == "" || to.Shard == *shard.ShardId || to.Shard == s.id+":"+*shard.ShardId {
+				p.picked = append(p.picked, shard)
 			}
 		}
-		targets, err := a.look(ctx, s, picked, to)
+		if len(p.picked) > 0 {
+			several = to.Shard != "" && len(plans) > 0
+			plans = append(plans, p)
+		}
+	}
+	switch {
+	case len(plans) == 0:
+		return nil, fmt.Errorf("no stream lists a shard %s: nothing was changed", to.Shard)
+	case several:
+		return nil, fmt.Errorf("several streams have a shard %s: nothing was changed; give the key of its lease, ACCOUNT:NAME:EPOCH:SHARD", to.Shard)
+	}
+	c := &LeaseChanges{app: a}
+	for _, p := range plans {
+		targets, err := a.look(ctx, p.stream, p.picked, to)
 		if err != nil {
 			return nil, err
 		}
-		changes, err := rewind.Plan(of, targets)
+		changes, err := rewind.Plan(p.of, targets)
 		if err != nil {
 			return nil, fmt.Errorf("%w: nothing was changed", err)
 		}
 		c.All = append(c.All, changes...)
 	}
-	switch {
-	case to.Shard != "" && matched == 0:
-		return nil, fmt.Errorf("no stream has a shard %s (any more): nothing was changed", to.Shard)
-	case to.Shard != "" && matched > 1:
-		return nil, fmt.Errorf("several streams have a shard %s: nothing was changed; give the key of its lease, as kcl-infra leases shows it", to.Shard)
-	}
 	return c, nil
+}
+
+// planned is a stream and which of its shards to rewind.
+type planned struct {
+	stream stream
+	of     rewind.Stream
+	picked []kinesistypes.Shard
 }
 
 // as says how leases of a stream look like in an application of several.

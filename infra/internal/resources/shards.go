@@ -232,6 +232,7 @@ func block(shards []Shard, rows kcl.Rows, layout kcl.Layout, now time.Time) {
 	silent := func(worker string) string {
 		at, ok := reported[worker]
 		switch {
+		case rows.AsKCL2(): // then not every worker reports
 		case !ok && len(reported) > 0:
 			return "has never reported"
 		case ok && now.Sub(at) >= activity.Recent:

@@ -144,7 +144,7 @@ func (w *world) trim(before int) {
 }
 
 func TestPlan(t *testing.T) {
-	seeds := uint64(400)
+	seeds := uint64(250)
 	changed := map[string]int{}
 	for seed := range seeds {
 		w := history(seed)

@@ -1,3 +1,4 @@
+import java.lang.reflect.Method;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -30,6 +31,7 @@ import software.amazon.kinesis.metrics.NullMetricsScope;
  */
 class FirstSync {
     public static void main(String[] args) throws Exception {
+        withoutStreamIds();
         KinesisAsyncClient kinesis = at(KinesisAsyncClient.builder(), args[0], args[2]);
         DynamoDbAsyncClient dynamoDb = at(DynamoDbAsyncClient.builder(), args[1], args[2]);
         for (Scanner lines = new Scanner(System.in); lines.hasNextLine(); ) {
@@ -71,6 +73,20 @@ class FirstSync {
                             new NullMetricsScope(),
                             false,
                             leases.isLeaseTableEmpty());
+        }
+    }
+
+    /** KCL 3.5 looks for the IDs of streams, of which nobody has any yet, in a cache of the Scheduler's. */
+    private static void withoutStreamIds() throws ReflectiveOperationException {
+        String cache = "software.amazon.kinesis.coordinator.streamInfo.StreamIdCache";
+        try {
+            for (Method method : Class.forName(cache).getMethods()) {
+                if (method.getName().equals("initialize")) {
+                    method.invoke(null, null, method.getParameterTypes()[1].getField("NOT_ONBOARDED").get(null));
+                }
+            }
+        } catch (ClassNotFoundException e) {
+            // before 3.5
         }
     }
 
