@@ -383,9 +383,10 @@ func (c *checker) advise() {
 		if c.has("shutdownGraceMillis") {
 			state = "it is 0"
 		}
-		c.warn("shutdownGraceMillis", state+": the daemon stops without shutdownRequested, so no last checkpoint", fmt.Sprintf("%d is enough for most", 2*failover))
+		c.warn("shutdownGraceMillis", state+": Amazon's MultiLangDaemon then stops without shutdownRequested, so no last checkpoint; kcl-bootstrap --execute gives 10 s without --stock",
+			fmt.Sprintf("%d is enough for most", 2*failover))
 	case grace < failover:
-		c.warn("shutdownGraceMillis", fmt.Sprintf("%d is shorter than failoverTimeMillis, %d, which a graceful stop can take", grace, failover),
+		c.warn("shutdownGraceMillis", fmt.Sprintf("%d is shorter than failoverTimeMillis, %d, which a stop of Amazon's MultiLangDaemon can take", grace, failover),
 			"raise it, or records since the last checkpoint come again")
 	}
 

@@ -182,15 +182,15 @@ func TestCheckFindings(t *testing.T) {
 		},
 		{
 			"grace too short", "failoverTimeMillis = 20000",
-			[]string{"7: warning: shutdownGraceMillis: 10000 is shorter than failoverTimeMillis, 20000, which a graceful stop can take; raise it, or records since the last checkpoint come again"},
+			[]string{"7: warning: shutdownGraceMillis: 10000 is shorter than failoverTimeMillis, 20000, which a stop of Amazon's MultiLangDaemon can take; raise it, or records since the last checkpoint come again"},
 		},
 		{
 			"no grace", "-shutdownGraceMillis",
-			[]string{"warning: shutdownGraceMillis: it is not set: the daemon stops without shutdownRequested, so no last checkpoint; 20000 is enough for most"},
+			[]string{"warning: shutdownGraceMillis: it is not set: Amazon's MultiLangDaemon then stops without shutdownRequested, so no last checkpoint; kcl-bootstrap --execute gives 10 s without --stock; 20000 is enough for most"},
 		},
 		{
 			"a grace of 0", "-shutdownGraceMillis\nshutdownGraceMillis = 0",
-			[]string{"8: warning: shutdownGraceMillis: it is 0: the daemon stops without shutdownRequested, so no last checkpoint; 20000 is enough for most"},
+			[]string{"8: warning: shutdownGraceMillis: it is 0: Amazon's MultiLangDaemon then stops without shutdownRequested, so no last checkpoint; kcl-bootstrap --execute gives 10 s without --stock; 20000 is enough for most"},
 		},
 		{
 			"no position", "-initialPositionInStream",

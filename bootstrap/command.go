@@ -30,8 +30,7 @@ type Command struct {
 	// provider of the user's, at the end of the class path.
 	ClassPath []string
 	// LogConfiguration is the path of a logback.xml for the daemon. If empty,
-	// Run gives it one of this package's, from which Run then knows what the
-	// daemon is about.
+	// Run gives it one of this package's, at RunOptions.LogLevel.
 	LogConfiguration string
 
 	// Overrides are properties that take the place of those in the file. Run
@@ -43,8 +42,8 @@ type Command struct {
 	// it inherits; see ClaimWorker. Args cannot do it.
 	Worker *Worker
 
-	// Entry, if not nil, is started in the place of the daemon. Then there is no
-	// LogConfiguration, and Run knows nothing from the output.
+	// Entry, if not nil, is started in the place of the daemon. Then
+	// LogConfiguration has no effect.
 	Entry *Entry
 }
 

@@ -60,8 +60,8 @@ type RecordProcessor interface {
 	ShardEnded(ctx context.Context, in ShardEndedInput) error
 
 	// ShutdownRequested is called before the daemon stops or hands the lease
-	// over: the last opportunity to checkpoint. The property
-	// shutdownGraceMillis must be set for the daemon to send it when it stops.
+	// over: the last opportunity to checkpoint. Amazon's MultiLangDaemon sends it
+	// at a stop only where the property shutdownGraceMillis is set.
 	ShutdownRequested(ctx context.Context, in ShutdownRequestedInput) error
 }
 

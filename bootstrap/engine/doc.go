@@ -15,11 +15,13 @@
 //     control connection (TestSecondControl).
 //   - The token is in no argument, environment, log or error (TestTokenIsSecret).
 //   - A conversation has every byte after its hello (TestWhatFollowsTheHello). One
-//     that is not read holds up no event and no command (TestLargeMessage).
+//     that is not read holds up no event and no command (TestLargeMessage), and who
+//     serves it hears that Java has ended (TestDone).
 //   - Events and commands keep their order (TestEvents, TestCommands).
 //   - A Java that is silent, or does not read, is killed (TestSilentJava,
-//     TestDeafJava). One that lives is not, and hears that this process does
-//     (TestHeartbeats).
+//     TestDeafJava). One that lives is not, and hears that this process does,
+//     also while Config.Event blocks (TestHeartbeats). The events that wait then
+//     are bounded (TestQueue).
 //   - Each of several streams begins at its own position, and a stream that is known
 //     by its ARN is asked for by that alone, so never one of that name in another
 //     account (TestStreams, TestStreamByARN in tools/e2e).

@@ -58,8 +58,10 @@ type Config struct {
 	// called then.
 	Serve func(*Lease) error
 
-	// Event, if not nil, is called for each event, in order, by the goroutine
-	// that also sends the heartbeats: it must not block for long.
+	// Event, if not nil, is called for each event, in order, by one goroutine that
+	// does nothing else: a call that blocks holds up the later events alone. When
+	// thousands wait, log records are dropped and counted, and so is each event that
+	// a newer one takes the place of, such as an older Leases.
 	Event func(Event)
 
 	// Started, if not nil, is called once Java runs.
@@ -71,6 +73,7 @@ type Engine struct {
 	config   Config
 	log      *slog.Logger
 	commands *commands
+	done     chan struct{}
 
 	startTime  time.Duration // how long Java may take to connect
 	stopMargin time.Duration // how long it may take beyond StopGrace
@@ -82,7 +85,7 @@ func New(config Config) *Engine {
 		config.Silence = defaultSilence
 	}
 	e := &Engine{
-		config: config, log: config.Log, commands: &commands{news: make(chan struct{}, 1)},
+		config: config, log: config.Log, commands: &commands{news: make(chan struct{}, 1)}, done: make(chan struct{}),
 		startTime: max(time.Minute, config.Silence), stopMargin: 5 * time.Second,
 	}
 	if e.log == nil {
@@ -103,8 +106,12 @@ func (e *Engine) Evict(leaseKey string) {
 	e.commands.add(map[string]any{"command": "evict", "leaseKey": leaseKey})
 }
 
-// Run starts Java, and returns when it has ended and all calls of Serve have
-// returned, for which it waits without a limit. It may be called once.
+// Done returns a channel that is closed when Java, once started, has ended. Whoever
+// serves a conversation without reading it does not see that otherwise.
+func (e *Engine) Done() <-chan struct{} { return e.done }
+
+// Run starts Java, and returns when it has ended and all calls of Serve and Event
+// have returned, for which it waits without a limit. It may be called once.
 //
 // When ctx ends, Run stops Java in order, within StopGrace and 5 s, or at once
 // if that had nothing yet that it could have to end. It returns nil when all
@@ -135,12 +142,23 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer ours.Close()
 
 	j := newJava(e)
+	told := make(chan struct{})
+	go func() {
+		j.tell()
+		close(told)
+	}()
+	defer func() {
+		j.queue.end()
+		<-told
+	}()
 	defer close(j.over)
 	l.start(j.serve)
 	go func() {
-		j.ended <- e.command(l).Run(context.WithoutCancel(ctx), bootstrap.RunOptions{
+		err := e.command(l).Run(context.WithoutCancel(ctx), bootstrap.RunOptions{
 			Output: j.complaints, Stdin: stdin, Env: e.config.Env, Kill: j.kill, Started: e.config.Started, Log: e.log,
 		})
+		close(e.done)
+		j.ended <- err
 	}()
 	return j.run(ctx, l)
 }

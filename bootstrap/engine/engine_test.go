@@ -80,12 +80,14 @@ var javas = map[string]func(*fakeJava){
 			}
 		}
 	},
-	// lives for longer than Config.Silence, by the heartbeats that it gets.
+	// lives for longer than Config.Silence, by the heartbeats that it gets; then it
+	// has a conversation.
 	"beats": func(j *fakeJava) {
 		j.ready()
 		for n := 1; j.commands.Scan() && j.commands.Text() == `{"command":"heartbeat"}`; n++ {
 			j.say(`{"event":"heartbeat"}`)
 			if n == beats+2 {
+				j.lease(1).Close()
 				j.show("enough")
 			}
 		}
@@ -145,6 +147,13 @@ var javas = map[string]func(*fakeJava){
 	},
 	"was not told":      func(j *fakeJava) { j.ready(); os.Exit(5) },
 	"loses its control": func(j *fakeJava) { j.ready(); j.control.Close(); select {} },
+	"dies in a conversation": func(j *fakeJava) {
+		j.ready()
+		c := j.lease(1)
+		c.Write(make([]byte, 1))
+		j.show(j.command())
+		os.Exit(5)
+	},
 	// shows where the token could be seen.
 	"has a token": func(j *fakeJava) {
 		j.ready()
@@ -200,7 +209,7 @@ var allEvents = []struct {
 		`{"event":"log","level":"WARN","logger":"l","message":"m","leaseKey":"a","causes":[{"class":"X","message":""}],"dropped":2}`,
 		LogRecord{4, "l", "m", "a", []Cause{{"X", ""}}, 2},
 	},
-	{`{"event":"lost","lease":7,"leaseKey":"k","reason":"r"}`, LeaseBroken{7, "k", "r"}},
+	{`{"event":"lost","lease":7,"leaseKey":"k","reason":"two\r\nlines"}`, LeaseBroken{7, "k", "two lines"}},
 }
 
 // A conversation has both directions, and ends with io.EOF; Java gets what it
@@ -260,7 +269,7 @@ func TestConversation(t *testing.T) {
 	if got := r.shown(t); got != `{"command":"stop","graceMillis":60000}` {
 		t.Errorf("asked to stop by %s", got)
 	}
-	if got, want := r.event(t), (Stopped{3, true, "one is\nleft"}); got != want {
+	if got, want := r.event(t), (Stopped{3, true, "one is left"}); got != want {
 		t.Errorf("%#v, want %#v", got, want)
 	}
 	for { // until Java has ended, and nobody listens any more
@@ -316,6 +325,24 @@ func TestLargeMessage(t *testing.T) {
 	if err := r.ended(t); err != nil {
 		t.Error(err)
 	}
+}
+
+// Who serves a conversation and does not read it hears of Java's end.
+func TestDone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "dies in a conversation")
+	r.config.Serve = func(*Lease) error {
+		select {
+		case <-r.Done():
+			t.Error("Java has ended too early")
+		default:
+		}
+		r.Read("a")
+		<-r.Done()
+		return nil
+	}
+	r.start(t)
+	exited(t, r.ended(t), bootstrap.ExitError{Code: 5, Reason: statuses[5]})
 }
 
 // Events come in order, and a line that is none is passed over.
@@ -389,11 +416,18 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// Both sides hear from each other, and Java is not killed.
+// Both sides hear from each other, and Java is not killed, though nobody takes the
+// events.
 func TestHeartbeats(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "beats")
 	r.config.Silence = 2 * time.Second
+	beaten := make(chan struct{})
+	r.config.Serve = func(*Lease) error { close(beaten); return nil }
+	r.config.Event = func(e Event) {
+		<-beaten
+		r.events <- e
+	}
 	r.start(t)
 	if got := r.shown(t); got != "enough" {
 		t.Errorf("%q", got)

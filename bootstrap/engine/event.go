@@ -53,7 +53,7 @@ type LogRecord struct {
 	Message  string
 	LeaseKey string // empty if it concerns no lease
 	Causes   []Cause
-	// Dropped is how many records Java has dropped before this one.
+	// Dropped is how many records were dropped before this one.
 	Dropped int
 }
 
@@ -67,7 +67,7 @@ type Failed struct{ Causes []Cause }
 type LeaseBroken struct {
 	Lease    int64
 	LeaseKey string
-	Reason   string
+	Reason   string // one line
 }
 
 // Stopped is an Event: Java has stopped as it was asked to, and ends.
@@ -76,7 +76,7 @@ type Stopped struct {
 	Released int
 	// Complete says that all conversations had ended and all leases were given up.
 	Complete bool
-	// reasonOf says why it is not complete.
+	// Reason says why it is not complete, in one line.
 	Reason string
 }
 
@@ -202,9 +202,9 @@ func parseEvent(line []byte) (Event, error) {
 		if m.Lease <= 0 {
 			return nil, errors.New("a conversation without its number")
 		}
-		event, ofLease = LeaseBroken{m.Lease, m.LeaseKey, m.Reason}, true
+		event, ofLease = LeaseBroken{m.Lease, m.LeaseKey, oneLine(m.Reason)}, true
 	case "stopped":
-		event = Stopped{m.Released, m.Complete, m.Reason}
+		event = Stopped{m.Released, m.Complete, oneLine(m.Reason)}
 	default:
 		return nil, errors.New("an unknown event")
 	}

@@ -48,10 +48,17 @@ func FuzzParseEvent(f *testing.F) {
 		if (event == nil) == (err == nil) {
 			t.Fatalf("%#v, %v", event, err)
 		}
-		if e, ok := event.(Failed); ok {
-			if got := reasonOf(e.Causes); strings.ContainsAny(got, "\r\n") || utf8.RuneCountInString(got) > 300 {
-				t.Errorf("reason %q", got)
-			}
+		reason := ""
+		switch e := event.(type) {
+		case Failed:
+			reason = reasonOf(e.Causes)
+		case LeaseBroken:
+			reason = e.Reason
+		case Stopped:
+			reason = e.Reason
+		}
+		if strings.ContainsAny(reason, "\r\n") || utf8.RuneCountInString(reason) > 300 {
+			t.Errorf("reason %q", reason)
 		}
 	})
 }

@@ -39,6 +39,8 @@ type java struct {
 	kill     chan struct{}
 	over     chan struct{}
 
+	queue *queue // for Config.Event
+
 	// All below belongs to the goroutine of Run.
 	control   *conn // nil: not yet, or not any more
 	connected bool
@@ -57,7 +59,7 @@ func newJava(e *Engine) *java {
 	return &java{
 		Engine: e, complaints: &complaints{log: e.log},
 		controls: make(chan *conn), events: make(chan Event), ended: make(chan error, 1),
-		kill: make(chan struct{}), over: make(chan struct{}),
+		kill: make(chan struct{}), over: make(chan struct{}), queue: newQueue(),
 	}
 }
 
@@ -193,8 +195,8 @@ func (j *java) end(why string) {
 		return
 	}
 	j.killed = why
-	j.log.Debug("killing Java", "reason", why)
 	close(j.kill)
+	j.log.Debug("killed Java", "reason", why)
 }
 
 // handle takes an event.
@@ -216,9 +218,16 @@ func (j *java) handle(event Event) {
 		j.reason = reasonOf(event.Causes)
 	case Stopped:
 		j.complete = event.Complete
-		j.reason = cmp.Or(j.reason, oneLine(event.Reason))
+		j.reason = cmp.Or(j.reason, event.Reason)
 	}
 	if j.config.Event != nil {
+		j.queue.add(event)
+	}
+}
+
+// tell calls Config.Event, in a goroutine of its own.
+func (j *java) tell() {
+	for event, ok := j.queue.next(); ok; event, ok = j.queue.next() {
 		j.config.Event(event)
 	}
 }

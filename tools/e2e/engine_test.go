@@ -141,6 +141,15 @@ func TestVersionsOfKCL(t *testing.T) {
 			a.readByInfra(e, of.layout, of.migration)
 			e.stop()
 			a.ownedBy("worker", false)
+
+			// All of it again; kcl-infra waits until the worker's last report is old.
+			a.kclInfra("rewind", "--to", "TRIM_HORIZON", "--yes")
+			e = a.startEngine(engineLockEnv + "=" + lock)
+			e.await("each record again", func() bool { return a.noted() >= 2*len(a.sent) })
+			e.stop()
+			if n := a.noted(); n != 2*len(a.sent) {
+				t.Errorf("%d records noted, want each of %d twice", n, len(a.sent))
+			}
 		})
 	}
 }

@@ -200,16 +200,6 @@ func (a *application) infra(args ...string) (output string, status int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// must is infra with status 0.
-func (a *application) must(args ...string) string {
-	a.t.Helper()
-	out, status := a.infra(args...)
-	if status != 0 {
-		a.t.Fatalf("%v: status %d: %s", args, status, out)
-	}
-	return out
-}
-
 // A killer stands between kcl-infra and DynamoDB. It kills the process that it is given
 // when its first write is done.
 type killer struct {
@@ -316,7 +306,7 @@ func rewindOverReshards(t *testing.T, mode string) {
 	r.wereStoppedLongAgo()
 
 	before := r.leaseRows()
-	if out := r.must(append(to, "--dry-run")...); strings.Count(out, "checkpointSubSequenceNumber=2147483647") != 4 {
+	if out := r.kclInfra(to[0], append(to[1:], "--dry-run")...); strings.Count(out, "checkpointSubSequenceNumber=2147483647") != 4 {
 		t.Errorf("not behind the four aggregated records: %s", out)
 	}
 	if !reflect.DeepEqual(r.leaseRows(), before) {
@@ -335,14 +325,14 @@ func rewindOverReshards(t *testing.T, mode string) {
 	if out, status := r.infra(append(to, "--backup", "backup-0")...); !strings.Contains(out, "nothing to do: each lease is there already\n") {
 		t.Fatalf("status %d: %s", status, out)
 	}
-	t.Log(r.must("restore", "backup-0", "--yes"))
+	r.kclInfra("restore", "backup-0", "--yes")
 	if !reflect.DeepEqual(r.leaseRows(), before) {
 		t.Errorf("restored to %v, want %v", r.leaseRows(), before)
 	}
 	if out, status := r.infra(append(to, "--backup", "backup-0")...); status != 1 || !strings.Contains(out, "backup-0") || !reflect.DeepEqual(r.leaseRows(), before) {
 		t.Errorf("over a backup that is there: status %d: %s", status, out)
 	}
-	r.must(append(to, "--backup", "backup")...)
+	r.kclInfra(to[0], append(to[1:], "--backup", "backup")...)
 	if !reflect.DeepEqual(r.leaseRows(), after) {
 		t.Errorf("rewound to %v, want %v", r.leaseRows(), after)
 	}
@@ -358,14 +348,14 @@ func rewindOverReshards(t *testing.T, mode string) {
 
 	// Taken back.
 	before = r.leaseRows()
-	r.must("rewind", "--to", early.Format(time.RFC3339Nano), "--yes", "--backup", "early")
+	r.kclInfra("rewind", "--to", early.Format(time.RFC3339Nano), "--yes", "--backup", "early")
 	if reflect.DeepEqual(r.leaseRows(), before) {
 		t.Error("nothing was rewound")
 	}
 	if out, status := r.infra("restore", "backup", "--yes"); status != 1 || !strings.Contains(out, "--force") {
 		t.Errorf("of a backup before that: status %d: %s", status, out)
 	}
-	r.must("restore", "early", "--yes")
+	r.kclInfra("restore", "early", "--yes")
 	if !reflect.DeepEqual(r.leaseRows(), before) {
 		t.Errorf("restored to %v, want %v", r.leaseRows(), before)
 	}
@@ -512,12 +502,23 @@ func TestInfraUnlocksEachLayout(t *testing.T) {
 					})
 					return err
 				}
-				renewed := make(chan error)
+				done, renewed := make(chan struct{}), make(chan error)
 				go func() {
-					time.Sleep(2 * time.Second) // as KCL does every 30 s
-					renewed <- lock("recordVersionNumber", "another")
+					for n := 0; ; n++ {
+						select {
+						case <-done:
+							renewed <- nil
+							return
+						case <-time.After(time.Second): // KCL does every 30 s
+						}
+						if err := lock("recordVersionNumber", fmt.Sprint(n)); err != nil {
+							renewed <- err
+							return
+						}
+					}
 				}()
 				_, errs := r.infra(1, "unlock", "--yes")
+				close(done)
 				r.wants(errs, "watching for 2m0s", "worker worker-1 is the leader", "nothing was changed")
 				if err := errors.Join(<-renewed, lock("leaseDuration", "1000")); err != nil {
 					t.Fatal(err)
@@ -529,7 +530,7 @@ func TestInfraUnlocksEachLayout(t *testing.T) {
 				t.Errorf("released %s", out)
 			}
 			if tt.layout != "kcl2" {
-				r.wants(errs, "watched 10 of 12 s; workers at work: none")
+				r.wants(errs, " of 12 s; workers at work: none")
 			}
 			for key, row := range r.leaseTable(r.name) {
 				if row["leaseOwner"] != nil || key == "Leader" {

@@ -160,6 +160,11 @@ func entry(what, socket string) {
 	for id := 1; ; id++ {
 		lease, answers := dial(fmt.Sprintf(`"connection":"lease","lease":%d,"leaseKey":"s-1","shardId":"s-1","stream":"stream"`, id))
 		fmt.Fprintln(lease, `{"action":"initialize"}`)
+		if what == "dies" {
+			lease.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			lease.Write(make([]byte, 4<<20)) // which the child does not read
+			os.Exit(5)
+		}
 		answers.Scan()
 		if strings.Contains(command(), "stop") {
 			fmt.Fprintln(lease, `{"action":"leaseLost"}`)
@@ -818,6 +823,17 @@ func TestKillsChildren(t *testing.T) {
 		if err := syscall.Kill(pid, 0); err == nil {
 			t.Error("the child is still there")
 		}
+	}
+}
+
+// A child that reads nothing does not keep the command from seeing that Java has
+// ended.
+func TestJavaDies(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	s := b.start(t, "dies", "--set", "executableName=env "+childVariable+"=hangs "+b.self)
+	if status := s.end(); status != 5 || !s.saw("kcl-bootstrap: killing a record processor that did not leave") {
+		t.Errorf("status %d, want 5: %q", status, s.seen)
 	}
 }
 

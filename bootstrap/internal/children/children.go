@@ -30,7 +30,8 @@ type Config struct {
 	StopTimeout time.Duration
 	// Stderr gets what children write to their standard error, and to their
 	// standard output beside the messages, in whole lines. It is written to by
-	// several goroutines.
+	// several goroutines. One that blocks holds up the children that write, but no
+	// kill: then a write may still go on when Run returns.
 	Stderr io.Writer
 }
 
@@ -77,7 +78,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 	}
 	e := engine.New(config)
-	h.read = e.Read
+	h.read, h.gone = e.Read, e.Done()
 	err := e.Run(ctx)
 	close(ended)
 	<-watched
@@ -94,11 +95,13 @@ func Run(ctx context.Context, c Config) error {
 // A host has the children of one Java.
 type host struct {
 	config Config
-	ctx    context.Context // ends with a stop, and with Java
+	ctx    context.Context // ends with a stop, and with Run
 	kill   <-chan struct{}
 	log    *slog.Logger
 	read   func(leaseKey string) // as Engine.Read
+	gone   <-chan struct{}       // as Engine.Done
 	leave  time.Duration         // how long a child may take to leave at the end of its input
+	killed func(*child) bool     // tells, within killTime, whether all of a killed child has gone
 
 	mu        sync.Mutex
 	shards    map[string]*shard  // by lease key: those with a session or a failure
@@ -115,7 +118,7 @@ type shard struct {
 
 func newHost(ctx context.Context, c Config, kill <-chan struct{}) *host {
 	h := &host{
-		config: c, ctx: ctx, kill: kill, log: c.Engine.Log, leave: 5 * time.Second,
+		config: c, ctx: ctx, kill: kill, log: c.Engine.Log, leave: 5 * time.Second, killed: (*child).killed,
 		shards: make(map[string]*shard), sessions: make(map[int64]*session),
 	}
 	if h.log == nil {
@@ -126,12 +129,17 @@ func newHost(ctx context.Context, c Config, kill <-chan struct{}) *host {
 
 // serve serves a conversation. Its error says that the child has failed.
 func (h *host) serve(lease *engine.Lease, c conversation) error {
-	s := &session{host: h, lease: lease, c: c, ended: make(chan struct{})}
+	s := &session{host: h, lease: lease, c: c, cut: make(chan struct{}), ended: make(chan struct{})}
 	before := h.claim(s)
 	if before != nil {
 		<-before.ended // no two children work on a shard
 	}
-	err := s.run()
+	var err error
+	if before != nil && h.survived() { // in a stop, or Java has gone
+		err = bootstrap.ErrSurvivors
+	} else {
+		err = s.run()
+	}
 	close(s.ended)
 	time.AfterFunc(time.Minute, func() { h.drop(s) })
 	if err != nil {
@@ -186,24 +194,30 @@ func (h *host) event(e engine.Event) {
 			}
 		}
 	case engine.LeaseBroken:
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		s := h.sessions[e.Lease]
-		switch {
-		case s == nil: // the connection could not be made
-			h.log.Warn("KCL could not begin with a shard, trying again", "shard", e.LeaseKey, "reason", e.Reason)
+		if !h.broken(e) { // the connection could not be made
 			time.AfterFunc(time.Second, func() { h.read(e.LeaseKey) })
-		case !s.failed: // else it was the end of the child that broke it
-			s.broken = true
-			if h.shards[e.LeaseKey] == nil {
-				h.shards[e.LeaseKey] = s.shard
-			}
-			go func() {
-				<-s.ended
-				h.again(s, errors.New("KCL broke the conversation off: "+e.Reason))
-			}()
+			h.log.Warn("KCL could not begin with a shard, trying again", "shard", e.LeaseKey, "reason", e.Reason)
 		}
 	}
+}
+
+// broken ends a session that KCL found broken. It returns false if there is none.
+func (h *host) broken(e engine.LeaseBroken) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.sessions[e.Lease]
+	if s != nil && !s.failed && !s.broken { // else it was the end of the child that broke it
+		s.broken = true
+		close(s.cut)
+		if h.shards[e.LeaseKey] == nil {
+			h.shards[e.LeaseKey] = s.shard
+		}
+		go func() {
+			<-s.ended
+			h.again(s, errors.New("KCL broke the conversation off: "+e.Reason))
+		}()
+	}
+	return s != nil
 }
 
 // again has KCL read the shard of a session that has failed again, after a while.
@@ -211,7 +225,7 @@ func (h *host) again(s *session, failure error) {
 	key := s.lease.LeaseKey
 	h.mu.Lock()
 	overtaken := s.shard.newest != s // which sees to the shard now
-	stopping := h.ctx.Err() != nil
+	stopping := h.over()
 	var delay time.Duration
 	if !overtaken && !stopping {
 		delay = s.shard.backoff.Next(s.worked)
@@ -220,7 +234,7 @@ func (h *host) again(s *session, failure error) {
 	log := h.log.With("stream", s.lease.Stream, "shard", s.lease.ShardID, "reason", failure)
 	switch {
 	case stopping:
-		log.Warn("a record processor has failed in the stop")
+		log.Warn("a record processor has failed at the end")
 		return
 	case overtaken:
 		// The shard that is held back now is the newer conversation's, which ends
@@ -237,6 +251,9 @@ func (h *host) again(s *session, failure error) {
 	case <-h.ctx.Done():
 	}
 }
+
+// over tells whether no shard is to be read again.
+func (h *host) over() bool { return h.ctx.Err() != nil || await(h.gone, 0) }
 
 func (h *host) survived() bool {
 	h.mu.Lock()

@@ -32,7 +32,7 @@ func newFakeHost(t *testing.T) *fakeHost {
 // begin begins a session.
 func (h *fakeHost) begin(key string) *session {
 	h.last++
-	s := &session{host: h.host, lease: &engine.Lease{ID: h.last, LeaseKey: key}, ended: make(chan struct{})}
+	s := &session{host: h.host, lease: &engine.Lease{ID: h.last, LeaseKey: key}, cut: make(chan struct{}), ended: make(chan struct{})}
 	h.claim(s)
 	return s
 }

@@ -3,11 +3,17 @@
 package children
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 )
 
 const (
@@ -159,6 +165,116 @@ func TestJavaEnds(t *testing.T) {
 	j.Close()
 	if err := j.ended(); err != nil || !gone(pid) || !strings.Contains(r.stderr.String(), "end of input") {
 		t.Errorf("%v, %s", err, r.stderr)
+	}
+	if r.sessions[j.id].worked <= 0 {
+		t.Error("it is not known how long it worked, for the next wait")
+	}
+}
+
+// Who does not read what the children and this process write keeps no child alive.
+func TestPausedOutput(t *testing.T) {
+	t.Parallel()
+	for _, kill := range []bool{false, true} {
+		t.Run(fmt.Sprint(kill), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, "is noisy", 0)
+			paused := &pausedWriter{text: r.stderr, blocked: make(chan struct{}), resumed: make(chan struct{})}
+			t.Cleanup(func() { close(paused.resumed) })
+			r.config.Stderr = paused
+			r.log = slog.New(slog.NewTextHandler(paused, nil))
+			j := r.lease("key")
+			j.say(initialize)
+			<-paused.blocked
+			if kill {
+				close(r.kill)
+			} else {
+				j.Close()
+			}
+			if err := j.ended(); err != nil || !gone(r.stderr.number(t, "pid", 1)) {
+				t.Errorf("%v, or it is still there", err)
+			}
+		})
+	}
+}
+
+// A pausedWriter takes one line.
+type pausedWriter struct {
+	*text
+	first, second    sync.Once
+	blocked, resumed chan struct{}
+}
+
+func (w *pausedWriter) Write(p []byte) (n int, err error) {
+	w.first.Do(func() { n, err = w.text.Write(p) })
+	if n == 0 {
+		w.second.Do(func() { close(w.blocked) })
+		<-w.resumed
+	}
+	return len(p), err
+}
+
+// A conversation whose end is not seen, as the child reads nothing, ends with Java,
+// and when KCL finds it broken.
+func TestFrozenChild(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*rig, int64){
+		"Java has gone": func(r *rig, _ int64) { close(r.gone) },
+		"broken": func(r *rig, id int64) {
+			for range 2 {
+				r.event(engine.LeaseBroken{Lease: id, LeaseKey: "key"})
+			}
+		},
+	} {
+		r := newRig(t, "freezes", 0)
+		j := r.lease("key")
+		j.asks(initialize, status)
+		j.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		if n, err := j.Write(make([]byte, 4<<20)); err == nil {
+			t.Errorf("%s: it has read %d bytes", name, n)
+		}
+		j.Close()
+		end(r, j.id)
+		if err := j.ended(); err != nil || !gone(r.stderr.number(t, "pid", 1)) {
+			t.Errorf("%s: %v, or it is still there", name, err)
+		}
+		r.stop()
+	}
+}
+
+// A child that not even SIGKILL ends holds up a stop, and another start of Java,
+// no longer than that takes. No other child begins with its shard.
+func TestSurvivor(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*rig){
+		"Java has gone": func(r *rig) { close(r.gone) },
+		"stop":          func(r *rig) { r.stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, "answers", 0)
+			tried := make(chan struct{})
+			tries := 0
+			r.killed = func(c *child) bool {
+				(*child).killed(c) // for the test to leave nothing
+				if tries++; tries == 2 {
+					close(tried)
+					end(r)
+				}
+				return false
+			}
+			first := r.lease("key")
+			first.say(initialize)
+			r.stderr.number(t, "pid", 1)
+			first.Close()
+			second := r.lease("key")
+			<-tried
+			if err := first.ended(); err != nil || !r.survived() {
+				t.Errorf("%v, or a survivor was not seen", err)
+			}
+			if err := second.ended(); !errors.Is(err, bootstrap.ErrSurvivors) || strings.Count(r.stderr.String(), "pid ") != 1 {
+				t.Errorf("there were two children of the shard: %v", err)
+			}
+		})
 	}
 }
 

@@ -84,6 +84,7 @@ var roles = map[string]func(next func() string){
 		next()
 		select {}
 	},
+	"freezes":           func(next func() string) { next(); fmt.Println(status); select {} },
 	"closes its output": func(next func() string) { next(); os.Stdout.Close(); select {} },
 	"closes its input":  func(func() string) { os.Stdin.Close(); select {} },
 	"stays": func(next func() string) {
@@ -126,6 +127,7 @@ type rig struct {
 	t      *testing.T
 	stop   context.CancelFunc
 	kill   chan struct{}
+	gone   chan struct{}
 	stderr *text
 	reads  chan string
 }
@@ -136,11 +138,11 @@ func newRig(t *testing.T, role string, timeout time.Duration) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, kill: make(chan struct{}), stderr: newText(), reads: make(chan string, 9)}
+	r := &rig{t: t, kill: make(chan struct{}), gone: make(chan struct{}), stderr: newText(), reads: make(chan string, 9)}
 	ctx, cancel := context.WithCancel(t.Context())
 	r.stop = cancel
 	r.host = newHost(ctx, Config{Program: []string{self, role, "a"}, Timeout: timeout, Stderr: r.stderr}, r.kill)
-	r.leave = 100 * time.Millisecond
+	r.leave, r.host.gone = 100*time.Millisecond, r.gone
 	r.read = func(key string) { r.reads <- key }
 	return r
 }
@@ -148,6 +150,7 @@ func newRig(t *testing.T, role string, timeout time.Duration) *rig {
 // A java is Java's side of a conversation.
 type java struct {
 	net.Conn
+	id     int64
 	t      *testing.T
 	lines  *bufio.Reader
 	failed chan struct{}
@@ -184,7 +187,8 @@ func (r *rig) lease(key string) *java {
 	j := &java{Conn: theirs, t: r.t, lines: bufio.NewReader(theirs), failed: make(chan struct{}), served: make(chan error, 1)}
 	ids.Lock()
 	ids.last++
-	lease := &engine.Lease{ID: ids.last, LeaseKey: key, ShardID: "shard", Stream: "orders", StreamARN: "arn"}
+	j.id = ids.last
+	lease := &engine.Lease{ID: j.id, LeaseKey: key, ShardID: "shard", Stream: "orders", StreamARN: "arn"}
 	ids.Unlock()
 	r.t.Cleanup(func() { theirs.Close() })
 	go func() {

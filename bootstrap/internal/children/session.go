@@ -33,6 +33,7 @@ type session struct {
 	host  *host
 	lease *engine.Lease
 	c     conversation
+	cut   chan struct{} // closed when KCL found the conversation broken
 	ended chan struct{}
 
 	// host.mu guards these.
@@ -59,10 +60,10 @@ func (s *session) run() error {
 	if err == nil {
 		err = s.follow(child)
 	}
+	s.host.mu.Lock()
+	s.failed, s.worked = err != nil, time.Since(began)
+	s.host.mu.Unlock()
 	if err != nil {
-		s.host.mu.Lock()
-		s.failed, s.worked = true, time.Since(began)
-		s.host.mu.Unlock()
 		s.c.Fail()
 	}
 	if child != nil {
@@ -167,6 +168,11 @@ func (s *session) follow(c *child) error {
 			}
 		case <-c.messages.late:
 			return fmt.Errorf("it has not answered within %v (timeoutInSeconds)", s.host.config.Timeout)
+		// Of a conversation that a child does not read the end is not seen.
+		case <-s.cut:
+			return nil
+		case <-s.host.gone:
+			return nil
 		case <-s.host.kill:
 			return nil
 		}
@@ -185,12 +191,12 @@ func (c *child) how(what string) error {
 func (s *session) end(c *child, failed bool) {
 	log := s.host.log.With("stream", s.lease.Stream, "shard", s.lease.ShardID)
 	if !failed {
-		c.stdin.Close()
+		go c.stdin.Close() // on Windows it waits for a write that the child holds up
 		select {
 		case <-c.exited:
 		case <-s.host.kill:
 		case <-time.After(s.host.leave):
-			log.Warn("killing a record processor that did not leave at the end of its input")
+			soon(func() { log.Warn("killing a record processor that did not leave at the end of its input") })
 		}
 	}
 	c.messages.stop()
@@ -198,11 +204,13 @@ func (s *session) end(c *child, failed bool) {
 		c.group.Kill()
 	}
 	c.stdin.Close()
-	for told := false; !await(c.exited, killTime) || !c.group.End(0, nil, slog.New(slog.DiscardHandler)); told = true {
+	for told := false; !s.host.killed(c); told = true {
 		if !told {
-			log.Error("processes of a record processor are still there after SIGKILL: the shard is not read until they have gone")
+			soon(func() {
+				log.Error("processes of a record processor are still there after SIGKILL: the shard is not read until they have gone")
+			})
 		}
-		if s.host.ctx.Err() != nil {
+		if s.host.over() {
 			s.host.mu.Lock()
 			s.host.survivors = true
 			s.host.mu.Unlock()
@@ -210,13 +218,27 @@ func (s *session) end(c *child, failed bool) {
 		}
 	}
 	c.group.Close()
+	soon(func() { c.said.Wait(); <-c.out })
 	// What has left the group may hold the pipes.
-	said := make(chan struct{})
-	go func() { c.said.Wait(); <-c.out; close(said) }()
-	await(said, settleTime)
 	c.stdout.Close()
 	c.stderr.Close()
-	<-said
+	soon(func() { c.said.Wait(); <-c.out })
+}
+
+// soon returns when a function has, or after settleTime: whoever reads what this
+// process writes may have paused.
+func soon(f func()) {
+	done := make(chan struct{})
+	go func() {
+		f()
+		close(done)
+	}()
+	await(done, settleTime)
+}
+
+// killed tells whether all of a child that was killed has gone.
+func (c *child) killed() bool {
+	return await(c.exited, killTime) && c.group.End(0, nil, slog.New(slog.DiscardHandler))
 }
 
 // await tells whether a channel is closed in time.
