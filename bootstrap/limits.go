@@ -125,6 +125,9 @@ func (c *checker) regions() {
 	arn("fanoutConfig.consumerArn", consumerARN(), c.value("fanoutConfig.consumerArn"), "it")
 	for _, s := range c.several() {
 		arn(streamsProperty, streamARN(), s.Stream, s.Stream)
+		if !s.byARN() { // else the two are in one region
+			arn(streamsProperty, consumerARN(), s.ConsumerARN, s.Stream+": consumerArn")
+		}
 	}
 }
 
@@ -158,28 +161,31 @@ func (k *Keys) meantRegion(value string) string {
 
 // oneStream looks for two names of which one silently holds.
 func (c *checker) oneStream() {
-	name := c.value("streamName")
-	if m := streamARN().FindStringSubmatch(c.value("streamArn")); m != nil && c.has("streamName") && m[2] != name {
-		c.warn("streamName", fmt.Sprintf("streamArn names another stream, %s, which is read", m[2]), "remove one")
+	s := Stream{Stream: c.value("streamName")}
+	if m := streamARN().FindStringSubmatch(c.value("streamArn")); m != nil {
+		if c.has("streamName") && m[2] != s.Stream {
+			c.warn("streamName", fmt.Sprintf("streamArn names another stream, %s, which is read", m[2]), "remove one")
+		}
+		s.Stream = m[0]
 	}
-	m := consumerARN().FindStringSubmatch(c.value("fanoutConfig.consumerArn"))
-	if arn := streamARN().FindStringSubmatch(c.value("streamArn")); arn != nil {
-		name = arn[2]
+	const property = "fanoutConfig.consumerArn"
+	arn := c.value(property)
+	if s.ofConsumer(arn) == "" {
+		return // a finding of limits
 	}
 	several := c.several()
 	switch {
-	case m == nil:
 	case len(several) > 1:
-		c.error("fanoutConfig.consumerArn", "it is a consumer of one stream, and there are several", "set consumerArn beside each stream, in streams")
+		c.error(property, "it is a consumer of one stream, and there are several", "set consumerArn beside each stream, in streams")
 		return
 	case len(several) == 1 && several[0].ConsumerARN != "":
-		c.error("fanoutConfig.consumerArn", "it is beside the consumerArn in streams", "remove one")
+		c.error(property, "it is beside the consumerArn in streams", "remove one")
 		return
 	case len(several) == 1:
-		name = several[0].name()
+		s = several[0]
 	}
-	if m != nil && m[2] != name {
-		c.error("fanoutConfig.consumerArn", fmt.Sprintf("it is a consumer of stream %s, not of %s", m[2], name), "name a consumer of the stream that is read")
+	if of := s.ofConsumer(arn); of != s.Stream {
+		c.error(property, fmt.Sprintf("it is a consumer of stream %s, not of %s", of, s.Stream), "name a consumer of the stream that is read")
 	}
 }
 

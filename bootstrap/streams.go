@@ -138,9 +138,9 @@ func (e streamErrors) Unwrap() []error { return e }
 // check looks at the name or ARN.
 func (s *Stream) check() error {
 	switch {
-	case strings.HasPrefix(s.Stream, "arn:") && !streamARN().MatchString(s.Stream):
+	case s.byARN() && !streamARN().MatchString(s.Stream):
 		return fmt.Errorf("%q is not the ARN of a stream; its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", s.Stream)
-	case !strings.HasPrefix(s.Stream, "arn:") && !streamName().MatchString(s.Stream):
+	case !s.byARN() && !streamName().MatchString(s.Stream):
 		return fmt.Errorf("%q cannot name a stream; use 1 to 128 of a-z A-Z 0-9 _ . -, or an ARN", s.Stream)
 	}
 	return nil
@@ -165,17 +165,31 @@ func (s *Stream) setPosition(text string) error {
 }
 
 func (s *Stream) setConsumer(arn string) error {
+	switch s.ofConsumer(arn) {
+	case "":
+		return fmt.Errorf("consumerArn=%s is not the ARN of a consumer; its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:SECONDS", arn)
+	case s.Stream:
+		s.ConsumerARN = arn
+		return nil
+	}
+	return fmt.Errorf("consumerArn=%s is of another stream; name a consumer of this one", arn)
+}
+
+// ofConsumer returns the stream of a consumer's ARN, by its ARN if s has one and
+// else by its name; "" if it is no consumer's ARN. Another account may have a stream
+// of the same name, which a name does not tell: the entry asks Kinesis.
+func (s *Stream) ofConsumer(arn string) string {
 	m := consumerARN().FindStringSubmatch(arn)
-	of, _, _ := strings.Cut(arn, "/consumer/")
 	switch {
 	case m == nil:
-		return fmt.Errorf("consumerArn=%s is not the ARN of a consumer; its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:SECONDS", arn)
-	case of != s.Stream && m[2] != s.Stream:
-		return fmt.Errorf("consumerArn=%s is of another stream; name a consumer of this one", arn)
+		return ""
+	case s.byARN():
+		return arn[:strings.LastIndex(arn, "/consumer/")] // a stream may be named consumer
 	}
-	s.ConsumerARN = arn
-	return nil
+	return m[2]
 }
+
+func (s *Stream) byARN() bool { return strings.HasPrefix(s.Stream, "arn:") }
 
 // name returns the stream's name, also of an ARN.
 func (s *Stream) name() string { return s.Stream[strings.LastIndexByte(s.Stream, '/')+1:] }

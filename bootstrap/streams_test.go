@@ -43,6 +43,11 @@ func TestParseStreams(t *testing.T) {
 			"",
 		},
 		{"payments consumerArn=" + paymentsConsumer, []Stream{{Stream: "payments", ConsumerARN: paymentsConsumer}}, ""},
+		{
+			strings.ReplaceAll(payments+" consumerArn="+paymentsConsumer, "payments", "consumer"),
+			[]Stream{{Stream: strings.ReplaceAll(payments, "payments", "consumer"), ConsumerARN: strings.ReplaceAll(paymentsConsumer, "payments", "consumer")}},
+			"",
+		},
 		// The entry finds out whether these are the same.
 		{"payments, " + payments, []Stream{{Stream: "payments"}, {Stream: payments}}, ""},
 
@@ -78,6 +83,8 @@ func TestParseStreams(t *testing.T) {
 		{"a consumerArn=app", nil, "a: consumerArn=app is not the ARN of a consumer"},
 		{"a consumerArn=" + paymentsConsumer, nil, "a: consumerArn=" + paymentsConsumer + " is of another stream"},
 		{strings.ReplaceAll(payments, "2222", "3333") + " consumerArn=" + paymentsConsumer, nil, "is of another stream"},
+		{strings.ReplaceAll(payments, "us-east-1", "us-east-2") + " consumerArn=" + paymentsConsumer, nil, "is of another stream"},
+		{payments + "s consumerArn=" + paymentsConsumer, nil, "is of another stream"},
 		{"a/b, c d, c initialPosition=x, ", nil, "a/b|c: \"d\"|c is there twice|initialPosition=x|stream 4 is empty"},
 	} {
 		got, err := ParseStreams(tt.value)
@@ -176,6 +183,7 @@ func TestStreams(t *testing.T) {
 
 func TestCheckStreams(t *testing.T) {
 	base := withChange(minimal(t), "-streamName")
+	others := strings.ReplaceAll(payments, "2222", "3333") // another account's of that name
 	for _, tt := range []struct {
 		lines string // from line 8 on
 		want  []string
@@ -203,7 +211,20 @@ func TestCheckStreams(t *testing.T) {
 			"streams = a, " + strings.Replace(payments, "us-east-1", "eu-west-1", 1),
 			[]string{"8: error: streams: arn:aws:kinesis:eu-west-1:222222222222:stream/payments is in eu-west-1, but the region is us-east-1, where AWS finds no such stream; set regionName to eu-west-1"},
 		},
+		{
+			"streams = payments consumerArn=" + strings.Replace(paymentsConsumer, "us-east-1", "eu-west-1", 1),
+			[]string{"8: error: streams: payments: consumerArn is in eu-west-1, but the region is us-east-1, where AWS finds no such stream; set regionName to eu-west-1"},
+		},
 		{"streams = payments\nretrievalMode = FANOUT\nfanoutConfig.consumerArn = " + paymentsConsumer, nil},
+		{"streams = " + payments + "\nfanoutConfig.consumerArn = " + paymentsConsumer, nil},
+		{
+			"streams = " + others + "\nfanoutConfig.consumerArn = " + paymentsConsumer,
+			[]string{"9: error: fanoutConfig.consumerArn: it is a consumer of stream " + payments + ", not of " + others + "; name a consumer of the stream that is read"},
+		},
+		{
+			"streamArn = " + others + "\nfanoutConfig.consumerArn = " + paymentsConsumer,
+			[]string{"9: error: fanoutConfig.consumerArn: it is a consumer of stream " + payments + ", not of " + others + "; name a consumer of the stream that is read"},
+		},
 		{
 			"streams = orders\nfanoutConfig.consumerArn = " + paymentsConsumer,
 			[]string{"9: error: fanoutConfig.consumerArn: it is a consumer of stream payments, not of orders; name a consumer of the stream that is read"},

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"strings"
+	"sync"
 
 	logrusslog "github.com/sirupsen/logrus/hooks/slog"
 	"github.com/spf13/pflag"
@@ -31,7 +32,8 @@ cannot be written is tried again alone, from its last checkpoint.
       --stream STREAM     the stream to read: its name, or its ARN for one of
                           another account; may be repeated, for several
       --application NAME  the application, whose workers share the streams
-      --region REGION     the region of the streams and of the tables
+      --region REGION     the region of the streams and of the tables (default:
+                          that of an ARN, else the properties')
       --set KEY=VALUE     any other property in the place of the file's; may be
                           repeated
       --dir DIR           folder of the shard files, made when missing (default
@@ -103,8 +105,17 @@ func (f *runFlags) check(set *pflag.FlagSet) error {
 		}
 	}
 	for _, stream := range f.streams {
-		if strings.TrimSpace(stream) == "" {
-			return errors.New("--stream is empty")
+		if strings.Contains(stream, ",") {
+			return fmt.Errorf("--stream %q is a list: repeat --stream for each of several", stream)
+		}
+		all, err := bootstrap.ParseStreams(stream)
+		switch {
+		case err != nil:
+			return fmt.Errorf("--stream: %w", err)
+		case all[0] != bootstrap.Stream{Stream: stream}:
+			return fmt.Errorf("--stream %q is more than a name or an ARN: settings go behind it in --set streams=STREAMS", stream)
+		case f.region != "" && region(stream) != "" && region(stream) != f.region:
+			return fmt.Errorf("--region %s: %s is in %s, and so must all streams be; use --region %[3]s", f.region, stream, region(stream))
 		}
 	}
 	for _, name := range []string{"properties", "application", "region", "worker-id", "http"} {
@@ -121,6 +132,14 @@ func (f *runFlags) check(set *pflag.FlagSet) error {
 	return nil
 }
 
+// region returns that of a stream's ARN, "" for a name.
+func region(stream string) string {
+	if parts := strings.Split(stream, ":"); len(parts) > 3 {
+		return parts[3]
+	}
+	return ""
+}
+
 // config is the worker's configuration.
 func (f *runFlags) config() worker.Config {
 	c := worker.Config{
@@ -135,6 +154,9 @@ func (f *runFlags) config() worker.Config {
 	}
 	for _, stream := range f.streams {
 		c.Streams = append(c.Streams, worker.Stream{Stream: stream})
+		if in := region(stream); in != "" && f.properties == "" && c.Region == "" {
+			c.Region = in // not the sample's own
+		}
 	}
 	if f.workerID != auto {
 		c.WorkerID = f.workerID
@@ -153,6 +175,9 @@ func (f *runFlags) config() worker.Config {
 	}
 	if set["streams"] != "" || set["streamArn"] != "" {
 		delete(c.Properties, "streamName") // the sample's own
+	}
+	if set["regionName"] != "" {
+		c.Region = f.region
 	}
 	maps.Copy(c.Properties, set)
 	return c
@@ -210,11 +235,13 @@ func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
 	c.Log = slog.New(console{Handler: log})
 	c.Options = []processor.Option{processor.WithLogger(slog.New(log))}
 	c.Fetch.Progress = tellDownload()
+	var first sync.Once // until a shard comes nothing is made
 	w := worker.New(c, func(worker.ShardInfo) (processor.RecordProcessor, error) {
+		first.Do(func() { say("the shard files are in %s", f.dir) })
 		return &consumer{dir: f.dir, log: logger}, nil
 	})
 
-	say("the shard files are in %s, the log is %s", f.dir, f.log)
+	say("the log is %s", f.log)
 	go tellRecords(ctx, w.Status)
 	quiet := context.AfterFunc(ctx, func() { say("asked to stop; another signal after a second ends it at once") })
 	defer quiet()

@@ -45,18 +45,22 @@ func TestSampleSettings(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
+	const arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/a"
 	for _, tc := range []struct {
 		args []string
 		want string // of the fields that this is about
 	}{
-		{nil, "file= stream= stream.p=kclgosample application= id= state= jars="},
-		{[]string{"-c", "j"}, "file= stream= stream.p=kclgosample application= id= state= jars=j"},
-		{[]string{"--stream", "s", "--application", "a"}, "file= stream=s stream.p=kclgosample application=a id= state= jars="},
-		{[]string{"--stream", "s", "--stream", "arn:x"}, "file= stream=s,arn:x stream.p=kclgosample application= id= state= jars="},
-		{[]string{"--set", "streams = s, t"}, "file= stream= stream.p= application= id= state= jars="},
-		{[]string{"-p", "f"}, "file=f stream= stream.p= application= id= state= jars="},
-		{[]string{"--set", "streamName = s", "--worker-id", "w"}, "file= stream= stream.p=s application= id=w state= jars="},
-		{[]string{"-p", "f", "--set", "streamName=s=t", "--worker-id", "auto", "--state-dir", "d"}, "file=f stream= stream.p=s=t application= id= state=d jars="},
+		{nil, "file= stream= stream.p=kclgosample application= region= id= state= jars="},
+		{[]string{"-c", "j"}, "file= stream= stream.p=kclgosample application= region= id= state= jars=j"},
+		{[]string{"--stream", "s", "--application", "a"}, "file= stream=s stream.p=kclgosample application=a region= id= state= jars="},
+		{[]string{"--stream", "s", "--stream", arn}, "file= stream=s," + arn + " stream.p=kclgosample application= region=eu-west-1 id= state= jars="},
+		{[]string{"--stream", "s", "--stream", arn, "--region", "eu-west-1"}, "file= stream=s," + arn + " stream.p=kclgosample application= region=eu-west-1 id= state= jars="},
+		{[]string{"--stream", arn, "--set", "regionName=us-east-2"}, "file= stream=" + arn + " stream.p=kclgosample application= region= id= state= jars="},
+		{[]string{"--stream", arn, "-p", "f"}, "file=f stream=" + arn + " stream.p= application= region= id= state= jars="},
+		{[]string{"--set", "streams = s, t"}, "file= stream= stream.p= application= region= id= state= jars="},
+		{[]string{"-p", "f"}, "file=f stream= stream.p= application= region= id= state= jars="},
+		{[]string{"--set", "streamName = s", "--worker-id", "w"}, "file= stream= stream.p=s application= region= id=w state= jars="},
+		{[]string{"-p", "f", "--set", "streamName=s=t", "--worker-id", "auto", "--state-dir", "d"}, "file=f stream= stream.p=s=t application= region= id= state=d jars="},
 	} {
 		var f runFlags
 		set := pflag.NewFlagSet("run", pflag.ContinueOnError)
@@ -72,8 +76,8 @@ func TestConfig(t *testing.T) {
 		for _, s := range c.Streams {
 			streams = append(streams, s.Stream)
 		}
-		got := fmt.Sprintf("file=%s stream=%s stream.p=%s application=%s id=%s state=%s jars=%s",
-			c.PropertiesFile, strings.Join(streams, ","), c.Properties["streamName"], c.Application, c.WorkerID, c.StateDir, c.Fetch.CacheDir)
+		got := fmt.Sprintf("file=%s stream=%s stream.p=%s application=%s region=%s id=%s state=%s jars=%s",
+			c.PropertiesFile, strings.Join(streams, ","), c.Properties["streamName"], c.Application, c.Region, c.WorkerID, c.StateDir, c.Fetch.CacheDir)
 		if got != tc.want {
 			t.Errorf("%q:\ngot  %s\nwant %s", tc.args, got, tc.want)
 		}
@@ -176,6 +180,9 @@ func TestRunWithAWrongProperty(t *testing.T) {
 	cmd.Stderr = &stderr
 	cmd.Run()
 	last := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+	if strings.Contains(stderr.String(), "shard files") {
+		t.Errorf("told of files that are not made:\n%s", &stderr)
+	}
 	if cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(last[len(last)-1], "consumer-sample: "+file+":3: error: maxRecord:") {
 		t.Errorf("status %d, stderr:\n%s", cmd.ProcessState.ExitCode(), &stderr)
 	}

@@ -80,8 +80,8 @@ type Config struct {
 	// when it is not there (fanoutConfig.consumerName). Default: Application.
 	ConsumerName string
 	// ConsumerARN is that of one which exists (fanoutConfig.consumerArn), for the one
-	// stream that is read. A stream of another account needs it where that account
-	// does not allow to register one; with several streams see [Stream].
+	// stream that is read. A stream of another account needs it, for its owner alone
+	// can register one; with several streams see [Stream].
 	ConsumerARN string
 	// MaxRecords is the most records of a batch with Polling, 1 to 10,000
 	// (maxRecords). Default: 10,000.
@@ -107,7 +107,9 @@ type Config struct {
 	// for a start waits for it; the daemon's own is 20 s.
 	LeaseAssignmentInterval time.Duration
 	// MaxLeases is the most shards that this worker takes (maxLeasesForWorker).
-	// Default: no limit.
+	// Default: no limit. Leases of streams that are read no more count too, though
+	// nobody reads their shards: delete them (kcl-infra delete --leases-of), or
+	// shards that are read may find no worker.
 	MaxLeases int
 	// Table is the name of the lease table (tableName). Default: Application.
 	Table string
@@ -195,7 +197,9 @@ type Stream struct {
 	InitialTimestamp time.Time
 	// ConsumerARN is that of a fan-out consumer of this stream that exists, for
 	// FanOut. Default: one with the name of Config.ConsumerName is found or
-	// registered, which an account that is not the worker's must allow.
+	// registered. A stream of another account needs it, for its owner alone can
+	// register one: without it Run fails, and consumers that were registered by then
+	// at streams of the worker's account stay, which AWS charges for.
 	ConsumerARN string
 }
 

@@ -48,18 +48,20 @@ type doer func(*http.Request) (*http.Response, error)
 
 func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
 
-// do sends a request and keeps the body of the answer.
+// do sends a request and keeps the body of the answer. It reads all of it first:
+// version 1.28.8 of smithy-go now and then cuts a connection of HTTP/1.1 in the
+// middle of an answer that came at once.
 func (s *tableSession) do(r *http.Request) (*http.Response, error) {
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return nil, err
 	}
+	defer resp.Body.Close()
 	s.last.Reset()
-	body := resp.Body
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.TeeReader(body, &s.last), body}
+	if _, err := s.last.ReadFrom(resp.Body); err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(s.last.Bytes()))
 	return resp, nil
 }
 

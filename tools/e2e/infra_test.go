@@ -759,11 +759,11 @@ func TestInfraSeveralStreams(t *testing.T) {
 
 	// The other form is refused, each way, before anything is made.
 	_, errs = r.infra(1, "create", "-s", refunds, "--seed-leases", "LATEST")
-	r.wants(errs, "application of several streams", "--application")
+	r.wants(errs, "application of several streams", "--application", "AT_TIMESTAMP")
 	single := r.name + ".single"
 	r.run(0, "", "create", "--application", single, "-s", orders, "--seed-leases", "LATEST")
 	_, errs = r.run(1, "", "create", "--application", single, "-s", orders, "-s", refunds, "--seed-leases", "LATEST")
-	r.wants(errs, "application of one stream", "another --application")
+	r.wants(errs, "application of one stream", "another --application", "AT_TIMESTAMP")
 	_, errs = r.infra(1, "create", "-s", orders, "-s", s.Streams[0].ARN)
 	r.wants(errs, "are the same stream")
 	if s := r.status("-s", refunds); s.Streams[0].Status != "missing" {
@@ -803,8 +803,8 @@ func TestInfraSeveralStreams(t *testing.T) {
 	if s := r.status("-p", file); s.Leases.Total != 3 || s.Leases.Others != 0 || strings.Contains(errs, "watching") {
 		t.Errorf("status %+v after %s", s, errs)
 	}
-	out, _ = r.infra(0, "delete", "-p", file, "--yes", "--leases-of", returns)
-	r.wants(out, "nothing to delete")
+	_, errs = r.infra(1, "delete", "-p", file, "--yes", "--leases-of", returns)
+	r.wants(errs, "no leases of stream "+returns, "are of: "+firstID)
 
 	// A stream that is named by its ARN is never made or deleted.
 	arn := s.Streams[0].ARN
@@ -831,7 +831,7 @@ func TestInfraStreamOfAnotherAccount(t *testing.T) {
 	owner := kinesis.New(options)
 	arn := "arn:aws:kinesis:" + region + ":" + theirs + ":stream/" + r.name
 	_, errs := r.infra(1, "create", "-s", arn)
-	r.wants(errs, "AccessDenied", "--resource-policies")
+	r.wants(errs, "AccessDenied", "--account NUMBER --resource-policies")
 	if _, err := owner.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &r.name, ShardCount: aws.Int32(3)}); err != nil {
 		t.Fatal(err)
 	}
@@ -865,7 +865,7 @@ func TestInfraStreamOfAnotherAccount(t *testing.T) {
 	if n := strings.Count(out, "made    lease"); n != 4 {
 		t.Errorf("made %d leases:\n%s", n, out)
 	}
-	if s := r.status("-p", file); s.Leases.Total != 4 || s.Streams[1].ARN != arn || s.Streams[1].OpenShards != 3 {
+	if s := r.status("-p", file); s.Leases.Total != 4 || s.Streams[1].ARN != arn || s.Streams[1].OpenShards != 3 || s.Streams[1].Consumer != "ACTIVE" {
 		t.Errorf("status %+v", s)
 	}
 	// Named alone its leases are those of one stream.

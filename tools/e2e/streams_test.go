@@ -47,10 +47,11 @@ type streamsTest struct {
 	requests bytes.Buffer
 }
 
-func newStreamsTest(t *testing.T, lock *bootstrap.Lock) *streamsTest {
+func newStreamsTest(t *testing.T, lock *bootstrap.Lock, transition time.Duration) *streamsTest {
 	require(t)
 	s := &streamsTest{}
 	s.server = kinesislocal.New(t, func(c *kinesislocal.Config) {
+		c.TransitionDelay = transition
 		c.Log = slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	s.application = newApplicationAt(t, s.server.URL(), 1)
@@ -296,7 +297,7 @@ func TestStreamsOfVersions(t *testing.T) {
 }
 
 func testStreams(t *testing.T, lock *bootstrap.Lock) {
-	s := newStreamsTest(t, lock)
+	s := newStreamsTest(t, lock, 0)
 	several := s.name + "-several"
 	s.application.run("kcl-infra", "create", "--application", several, "--stream-name", "orders", "--shards", "2")
 	for _, name := range []string{"payments", "clicks", "added"} {
@@ -352,7 +353,8 @@ func testStreams(t *testing.T, lock *bootstrap.Lock) {
 	})
 	r.await("a warning of the other", func() bool {
 		return slices.ContainsFunc(r.warnings, func(w string) bool {
-			return strings.HasPrefix(w, "com.github.seed96110120.kinesis.Streams: ") && strings.Contains(w, strings.TrimSuffix(clicks, ":shardId-000000000000")+" ")
+			return strings.HasPrefix(w, "com.github.seed96110120.kinesis.Streams: ") && strings.Contains(w, strings.TrimSuffix(clicks, ":shardId-000000000000")+" ") &&
+				strings.Contains(w, "count against maxLeasesForWorker")
 		})
 	})
 	r.mu.Lock()
@@ -400,18 +402,29 @@ func (s *streamsTest) onlyARNs(some string, but ...string) {
 }
 
 // A stream by its ARN has the leases of the stream by its name, and is asked for
-// by the ARN alone.
+// by the ARN alone. Its consumer may be CREATING for longer than KCL waits for it.
 func TestStreamByARN(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	for _, mode := range []string{"POLLING", "FANOUT"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			s := newStreamsTest(t, bootstrap.DaemonLock())
+			properties := map[string]string{"streamName": "", "retrievalMode": mode}
+			var transition time.Duration
+			if mode == "FANOUT" {
+				transition = 2 * time.Second
+				properties["fanoutConfig.maxDescribeStreamConsumerRetries"], properties["fanoutConfig.retryBackoffMillis"] = "1", "1"
+			}
+			s := newStreamsTest(t, bootstrap.DaemonLock(), transition)
+			properties["streamArn"] = arnPrefix + s.name
 			s.put(s.name, "record", 5)
 			s.asked()
-			r := s.start(t, map[string]string{"streamName": "", "streamArn": arnPrefix + s.name, "retrievalMode": mode})
+			r := s.start(t, properties)
 			r.await("the records", func() bool { return r.records[s.name+": record"] == 5 })
+			again := func(w string) bool { return strings.Contains(w, "is not found or registered: trying again") }
+			if got := slices.ContainsFunc(r.warnings, again); got != (mode == "FANOUT") {
+				t.Errorf("the warnings %q", r.warnings)
+			}
 			want := leaseOf{firstShard, s.name, arnPrefix + s.name}
 			if got := r.leases[firstShard]; got != want || len(r.leases) != 1 {
 				t.Errorf("the leases %+v", r.leases)
@@ -426,7 +439,7 @@ func TestStreamByARN(t *testing.T) {
 func TestStreamsRefused(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
-	s := newStreamsTest(t, bootstrap.DaemonLock())
+	s := newStreamsTest(t, bootstrap.DaemonLock(), 0)
 	several := s.name + "-several"
 	s.application.run("kcl-infra", "create", "--application", several, "--stream-name", "orders", "--shards", "1")
 	if _, err := s.tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &several, Item: map[string]ddb.AttributeValue{
@@ -450,6 +463,7 @@ func TestStreamsRefused(t *testing.T) {
 	}`)}); err != nil {
 		t.Fatal(err)
 	}
+	consumer := strings.TrimSuffix(shared, "shared") + "orders/consumer/c:1" // of another account's stream of that name
 	for _, tt := range []struct{ name, application, mode, streams, want string }{
 		{
 			"one to several", s.name, "POLLING", "orders, " + s.name,
@@ -475,12 +489,34 @@ func TestStreamsRefused(t *testing.T) {
 			"no consumer", several, "FANOUT", "orders, " + shared,
 			"the consumer " + several + " is not found or registered: AccessDeniedException; set consumerArn: a consumer of another account's stream is registered there",
 		},
+		{
+			"another's consumer", several, "FANOUT", "orders consumerArn=" + consumer,
+			"the consumer " + consumer + " is not one of the stream that is read, " + arnPrefix + "orders; set consumerArn",
+		},
+		{
+			"another's consumer, of several", several, "FANOUT", "orders consumerArn=" + consumer + ", " + s.name,
+			"the consumer " + consumer + " is not one of the stream that is read, " + arnPrefix + "orders; set consumerArn",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := s.start(t, map[string]string{"streamName": "", "applicationName": tt.application, "retrievalMode": tt.mode, "streams": tt.streams})
 			if got := r.ended(); !strings.Contains(got, tt.want) {
 				t.Errorf("%s, want %s", got, tt.want)
+			}
+		})
+	}
+	for streams, want := range map[string]string{
+		"":                  "the consumer " + consumer + " is not one of the stream that is read, " + arnPrefix + "orders; set consumerArn",
+		"orders, " + s.name: "fanoutConfig.consumerArn is a consumer of one stream, and there are several; set consumerArn beside each stream, in streams",
+	} {
+		t.Run("consumer of the file, streams "+streams, func(t *testing.T) {
+			t.Parallel()
+			r := s.start(t, map[string]string{
+				"streamName": "orders", "applicationName": several, "retrievalMode": "FANOUT", "streams": streams, "fanoutConfig.consumerArn": consumer,
+			})
+			if got := r.ended(); !strings.Contains(got, want) {
+				t.Errorf("%s, want %s", got, want)
 			}
 		})
 	}

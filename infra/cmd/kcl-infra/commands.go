@@ -213,8 +213,11 @@ func remove(ctx context.Context, c *console, args []string) error {
 	if err := t.parse(c, flags, args, deleteHelp); err != nil {
 		return err
 	}
-	if flags.Changed("leases-of") && *stream {
+	switch {
+	case flags.Changed("leases-of") && *stream:
 		return usagef("--leases-of removes leases alone, not with --stream")
+	case flags.Changed("leases-of") && *leasesOf == "":
+		return usagef("--leases-of names no stream")
 	}
 	app, err := open(ctx, c, &t)
 	if err != nil {
@@ -319,6 +322,8 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	switch {
+	case !flags.Changed("account") && *resourcePolicies:
+		return usagef("--resource-policies needs --account, the account that reads the streams")
 	case !flags.Changed("account"):
 		*account = "*"
 		c.log.Warn("no --account: the policy names the resources of any account")

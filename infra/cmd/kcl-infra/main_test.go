@@ -126,6 +126,8 @@ func TestBadInput(t *testing.T) {
 		{"configured with a time", nil, "create --seed-leases CONFIGURED --timestamp 5 -p " + several, 2, "takes no --timestamp"},
 		{"leases and streams", nil, "delete --stream --leases-of a", 2, "not with --stream"},
 		{"resource policies of the own streams", nil, "iam-policy --account 123456789012 --resource-policies -s " + arn, 2, "no stream is named by an ARN of another account"},
+		{"resource policies for nobody", nil, "iam-policy --resource-policies -s " + arn, 2, "--resource-policies needs --account"},
+		{"leases of nothing", nil, "delete --yes --leases-of=", 2, "--leases-of names no stream"},
 		{"layout", nil, "create --layout kcl4", 2, `"kcl4" is none of kcl2, kcl3, kcl3.5`},
 		{"layouts", nil, "iam-policy --account 123456789012 --layout kcl3,4", 2, `"4" is none of`},
 		{"region", nil, "leases --region US", 2, `"US"`},

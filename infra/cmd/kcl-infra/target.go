@@ -119,8 +119,8 @@ func names(streams []kcl.Stream) []string {
 // oneRegion takes the region from the streams where nothing else says it.
 func (t *target) oneRegion() error {
 	for _, s := range t.streams {
-		if t.region = cmp.Or(t.region, s.Region()); s.ARN != "" && s.Region() != t.region {
-			return usagef("stream %s is not in region %s: KCL reads all streams in one region", s, t.region)
+		if t.region = cmp.Or(t.region, s.Region()); s.Region() != "" && s.Region() != t.region {
+			return usagef("stream %s or its consumer is not in region %s: KCL reads all streams in one region", s, t.region)
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ type Stream struct {
 
 var (
 	streamName  = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
-	streamARN   = regexp.MustCompile(`^arn:aws[^:]*:kinesis:([-a-z0-9]+):([0-9]{12}):stream/([a-zA-Z0-9_.-]{1,128})$`)
+	streamARN   = regexp.MustCompile(`^arn:aws[^:]*:kinesis:[-a-z0-9]+:[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128})$`)
 	consumerARN = regexp.MustCompile(`^(arn:aws[^:]*:kinesis:[-a-z0-9]+:[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128}))/consumer/[a-zA-Z0-9_.-]{1,128}:[0-9]+$`)
 )
 
@@ -33,7 +33,7 @@ func ParseStream(s string) (Stream, error) {
 		if m == nil {
 			return Stream{}, fmt.Errorf("%q is not the ARN of a stream: arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", s)
 		}
-		return Stream{Name: m[3], ARN: s}, nil
+		return Stream{Name: m[1], ARN: s}, nil
 	}
 	if !streamName.MatchString(s) {
 		return Stream{}, fmt.Errorf("stream name %q is none that AWS takes: 1 to 128 letters, digits, and _ . -, or an ARN", s)
@@ -47,7 +47,8 @@ func (s *Stream) SetConsumer(arn string) error {
 	if m == nil {
 		return fmt.Errorf("%q is not the ARN of a consumer: arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:SECONDS", arn)
 	}
-	if s.ARN != m[1] && s.String() != m[2] {
+	// Another account may have a stream of that name: that is for Kinesis to tell.
+	if s.String() != m[1] && s.String() != m[2] {
 		return fmt.Errorf("consumer %s is of another stream", arn)
 	}
 	s.ConsumerARN = arn
@@ -57,15 +58,15 @@ func (s *Stream) SetConsumer(arn string) error {
 // String returns the stream as its user named it.
 func (s Stream) String() string { return cmp.Or(s.ARN, s.Name) }
 
-// Region is that of the ARN, empty for a stream that is named by its name.
-func (s Stream) Region() string { return s.part(1) }
+// Region is that of the stream's ARN or of its consumer's, empty without both.
+func (s Stream) Region() string { return part(cmp.Or(s.ARN, s.ConsumerARN), 3) }
 
 // Account is that of the ARN, empty for a stream that is named by its name.
-func (s Stream) Account() string { return s.part(2) }
+func (s Stream) Account() string { return part(s.ARN, 4) }
 
-func (s Stream) part(i int) string {
-	if m := streamARN.FindStringSubmatch(s.ARN); m != nil {
-		return m[i]
+func part(arn string, i int) string {
+	if parts := strings.Split(arn, ":"); i < len(parts) {
+		return parts[i]
 	}
 	return ""
 }

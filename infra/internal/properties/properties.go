@@ -67,9 +67,14 @@ func parse(text []byte) (*File, error) {
 	if f.Streams, err = streams(p); err != nil {
 		return nil, err
 	}
+	if arn := get("fanoutConfig.consumerArn"); arn != "" && len(f.Streams) == 1 {
+		if err := f.Streams[0].SetConsumer(arn); err != nil {
+			return nil, fmt.Errorf("fanoutConfig.consumerArn: %w", err)
+		}
+	}
 	for _, s := range f.Streams {
-		if f.Region = cmp.Or(f.Region, s.Region()); s.ARN != "" && s.Region() != f.Region {
-			return nil, fmt.Errorf("stream %s is not in region %s: KCL reads all streams in one region", s, f.Region)
+		if f.Region = cmp.Or(f.Region, s.Region()); s.Region() != "" && s.Region() != f.Region {
+			return nil, fmt.Errorf("stream %s or its consumer is not in region %s: KCL reads all streams in one region", s, f.Region)
 		}
 	}
 	for property, usual := range map[string]string{

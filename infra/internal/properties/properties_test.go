@@ -41,6 +41,10 @@ func TestParse(t *testing.T) {
 				{Name: "other", ARN: "arn:aws:kinesis:eu-west-1:123456789012:stream/other"},
 			}},
 		},
+		{
+			"a consumer of the one stream", ids + "fanoutConfig.consumerArn = arn:aws:kinesis:eu-west-1:123456789012:stream/s/consumer/c:1",
+			File{Application: "app", Position: latest, Streams: []kcl.Stream{{Name: "s", ConsumerARN: "arn:aws:kinesis:eu-west-1:123456789012:stream/s/consumer/c:1"}}},
+		},
 		{"the usual table names", ids + "tableName = app\ncoordinatorStateTableName = app-CoordinatorState", File{Application: "app", Streams: s, Position: latest}},
 	}
 	for _, tt := range tests {
@@ -68,8 +72,10 @@ func TestParseRefuses(t *testing.T) {
 		{"streamName = arn:aws:kinesis:us-east-1:123456789012:stream/a", "a name goes to streamName"},
 		{"streams = a\nstreamName = a", "streams is beside streamName"},
 		{"streams = a\nstreamArn = arn:aws:kinesis:us-east-1:123456789012:stream/a", "streams is beside streamArn"},
+		{"streamName = a\nfanoutConfig.consumerArn = arn:aws:kinesis:us-east-1:123456789012:stream/b/consumer/c:1", "fanoutConfig.consumerArn: consumer"},
 		{"streams =", "streams: it names no stream"},
 		{"streams = a, b c", "streams: stream b:"},
+		{"regionName = us-east-2\nstreams = a consumerArn=arn:aws:kinesis:us-east-1:123456789012:stream/a/consumer/c:1", "is not in region us-east-2"},
 		{"regionName = us-east-2\nstreams = a, arn:aws:kinesis:us-east-1:123456789012:stream/a", "is not in region us-east-2"},
 		{"streams = arn:aws:kinesis:us-east-2:123456789012:stream/a, arn:aws:kinesis:us-east-1:123456789012:stream/a", "is not in region us-east-2"},
 	}

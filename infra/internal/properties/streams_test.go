@@ -38,6 +38,9 @@ func TestParseStreams(t *testing.T) {
 		{"orders initialPosition=1764460800", []kcl.Stream{with(orders, at(1764460800), "")}},
 		{payments + " consumerArn=" + reader + " initialPosition=LATEST", []kcl.Stream{with(byARN, kcl.Position{Kind: kcl.Latest}, reader)}},
 		{"payments consumerArn=" + reader, []kcl.Stream{with(kcl.Stream{Name: "payments"}, kcl.Position{}, reader)}},
+		{strings.ReplaceAll(payments+" consumerArn="+reader, "payments", "consumer"), []kcl.Stream{{
+			Name: "consumer", ARN: strings.ReplaceAll(payments, "payments", "consumer"), ConsumerARN: strings.ReplaceAll(reader, "payments", "consumer"),
+		}}},
 		// The same or not: only AWS can tell.
 		{"payments," + payments, []kcl.Stream{{Name: "payments"}, byARN}},
 		{"arn:aws-us-gov:kinesis:us-gov-west-1:222222222222:stream/a", []kcl.Stream{{Name: "a", ARN: "arn:aws-us-gov:kinesis:us-gov-west-1:222222222222:stream/a"}}},
@@ -82,6 +85,8 @@ func TestParseStreams(t *testing.T) {
 		"orders initialPosition=1969-12-31T23:59:59Z":                           "1969",
 		"orders initialPosition=253402300800":                                   "253402300800",
 		strings.ReplaceAll(payments, "2222", "3333") + " consumerArn=" + reader: "of another stream",
+		strings.ReplaceAll(payments, "us-east-1", "us-east-2") + " consumerArn=" + reader: "of another stream",
+		payments + "s consumerArn=" + reader:                                              "of another stream",
 	} {
 		if got, err := parseStreams(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %+v, %v", in, got, err)

@@ -141,15 +141,18 @@ func (a *App) checkBeforeSeed(ctx context.Context, f found, leases []kcl.Item, l
 	return nil
 }
 
+// beginAnew is what to do where leases of the other form are in the way.
+const beginAnew = "choose another --application, which begins anew: at AT_TIMESTAMP, a time at which this one was still at work"
+
 // checkForm refuses leases that KCL would not take for those of this many streams.
 func (a *App) checkForm(leases []kcl.Item) error {
 	several := len(a.Streams) > 1
 	for _, lease := range leases {
 		switch stream := kcl.StreamOf(lease); {
 		case several && stream == "":
-			return fmt.Errorf("no leases were seeded: lease %s is of an application of one stream, and KCL does not go on from it with several: choose another --application", kcl.KeyOf(lease))
+			return fmt.Errorf("no leases were seeded: lease %s is of an application of one stream, and KCL does not go on from it with several: %s", kcl.KeyOf(lease), beginAnew)
 		case !several && stream != "":
-			return fmt.Errorf("no leases were seeded: lease %s is of an application of several streams: name all of them, or choose another --application", kcl.KeyOf(lease))
+			return fmt.Errorf("no leases were seeded: lease %s is of an application of several streams: name all of them, or %s", kcl.KeyOf(lease), beginAnew)
 		}
 	}
 	return nil

@@ -59,11 +59,18 @@ func (f *fanOut) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if state == "DELETING" { // gone when somebody looks next
 			f.consumer = ""
 		}
-		if state == "" || in.ConsumerName != "app" || in.StreamARN != streamARN {
+		if f.owned && in.ConsumerARN != "" {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"__type":"AccessDeniedException","message":"not yours"}`)
+			return
+		}
+		if state == "" || in.ConsumerARN != consumerARN && (in.ConsumerName != "app" || in.StreamARN != streamARN) {
 			missing()
 			return
 		}
 		fmt.Fprintf(w, `{"ConsumerDescription":{"ConsumerName":"app","ConsumerARN":%q,"ConsumerStatus":%q,"ConsumerCreationTimestamp":1,"StreamARN":%q}}`, consumerARN, state, streamARN)
+	case "ListShards":
+		fmt.Fprint(w, `{"Shards":[]}`)
 	case "DeregisterStreamConsumer":
 		if f.owned {
 			w.WriteHeader(http.StatusBadRequest)
@@ -148,6 +155,56 @@ func TestDeleteByARN(t *testing.T) {
 		err = plan.Do(t.Context(), func(string) {})
 		if !slices.Equal(service.calls, tt.calls) || (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
 			t.Errorf("%s: called %q, %v", tt.name, service.calls, err)
+		}
+	}
+}
+
+// Status looks at the consumer that is configured, not at one that KCL never registers.
+func TestStatusOfAConsumer(t *testing.T) {
+	const other = streamARN + "/consumer/other:1"
+	for _, tt := range []struct {
+		name, configured string
+		owned            bool
+		want, wantName   string
+	}{
+		{"registered by KCL", "", false, "ACTIVE", "app"},
+		{"configured", consumerARN, false, "ACTIVE", consumerARN},
+		{"configured, not there", other, false, missing, other},
+		{"configured, not to be seen", other, true, unknown, other},
+	} {
+		service := &fanOut{consumer: "ACTIVE", stream: true, owned: tt.owned}
+		app := appAt(t, service, kcl.Stream{Name: "orders", ARN: streamARN, ConsumerARN: tt.configured})
+		c, err := app.Status(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		if got := c.Streams[0]; got.Consumer != tt.want || got.ConsumerName != tt.wantName {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+}
+
+// A stream that has no leases, as a misspelt one, is an error that says what is there.
+func TestLeaseDeletionOfNoStream(t *testing.T) {
+	for _, tt := range []struct{ name, rows, want string }{
+		{"no table", "", "are of: none"},
+		{"several streams", `{"leaseKey":{"S":"1:b:2:s"},"streamName":{"S":"1:b:2"},"checkpoint":{"S":"LATEST"}},{"leaseKey":{"S":"1:a:2:s"},"streamName":{"S":"1:a:2"},"checkpoint":{"S":"LATEST"}}`, "are of: 1:a:2, 1:b:2"},
+		{"one", `{"leaseKey":{"S":"shardId-0"},"checkpoint":{"S":"LATEST"}}`, "are of: an application of one stream"},
+	} {
+		rows := tt.rows
+		service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+			var in struct{ TableName string }
+			if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.TableName != "app" || rows == "" {
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprint(w, `{"__type":"ResourceNotFoundException","message":"not there"}`)
+				return
+			}
+			fmt.Fprintf(w, `{"Items":[%s]}`, rows)
+		})
+		_, err := appAt(t, service).PlanLeaseDeletion(t.Context(), "bogus", false, true)
+		if err == nil || !strings.Contains(err.Error(), "no leases of stream bogus") || !strings.HasSuffix(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,28 +27,34 @@ type LeaseDeletion struct {
 }
 
 // PlanLeaseDeletion looks for the leases of a stream, which is named by its
-// identifier in them, its name or its ARN. With reads it refuses one of App.Streams.
+// identifier in them, its name or its ARN. Without such leases it is an error. With
+// reads it refuses one of App.Streams.
 func (a *App) PlanLeaseDeletion(ctx context.Context, stream string, reads, force bool) (*LeaseDeletion, error) {
 	rows, err := a.rows(ctx)
 	if err != nil {
 		return nil, err
 	}
 	of := map[string][]kcl.Item{}
+	has := map[string]bool{} // by identifier, or what stands for it
 	for _, lease := range rows.Leases {
-		if id := kcl.StreamOf(lease); kcl.Names(stream, id) {
+		id := kcl.StreamOf(lease)
+		if id != "" && kcl.Names(stream, id) {
 			of[id] = append(of[id], lease)
 		}
+		has[cmp.Or(id, "an application of one stream")] = true
 	}
 	d := &LeaseDeletion{app: a, force: force}
 	ids := slices.Sorted(maps.Keys(of))
 	switch len(ids) {
 	case 0:
+		there := cmp.Or(strings.Join(slices.Sorted(maps.Keys(has)), ", "), "none")
+		return nil, fmt.Errorf("application %s has no leases of stream %s, nothing was deleted; those that it has are of: %s", a.Application, stream, there)
 	case 1:
 		d.stream, d.leases = ids[0], of[ids[0]]
 	default:
 		return nil, fmt.Errorf("%s may be each of %s: say which; nothing was deleted", stream, strings.Join(ids, ", "))
 	}
-	if !reads || d.stream == "" {
+	if !reads {
 		return d, nil
 	}
 	f, err := a.find(ctx)

@@ -3,6 +3,7 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,7 +143,7 @@ func (a *App) describeStream(ctx context.Context, s kcl.Stream, options ...func(
 	}
 	err = a.kinesisError("describe stream "+s.String(), err)
 	if s.ARN != "" && denied(err) {
-		err = fmt.Errorf("%w; if it is of another account, its owner has to allow this: kcl-infra iam-policy --resource-policies prints how", err)
+		err = fmt.Errorf("%w; if it is of another account, its owner has to allow this: kcl-infra iam-policy --account NUMBER --resource-policies, with your own account, prints how", err)
 	}
 	if err != nil {
 		return nil, err
@@ -166,21 +167,27 @@ func (a *App) describeTable(ctx context.Context, name string, options ...func(*d
 	return out.Table, nil
 }
 
-// consumer returns the fan-out consumer that KCL registers, under the
-// application's name; nil without one, and where the owner of another account's
-// stream tells nobody.
+// consumer returns the stream's fan-out consumer: the one that is configured, or else
+// that which KCL registers, under the application's name. It is nil without one, and
+// unless it is configured also where the owner of another account's stream tells nobody.
 func (a *App) consumer(ctx context.Context, s stream) (*kinesistypes.ConsumerDescription, error) {
 	if s.is == nil || s.is.StreamARN == nil {
 		return nil, nil
 	}
-	out, err := a.Kinesis.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{
-		StreamARN: s.is.StreamARN, ConsumerName: &a.Application,
-	})
+	name := cmp.Or(s.ConsumerARN, a.Application)
+	in := &kinesis.DescribeStreamConsumerInput{StreamARN: s.is.StreamARN, ConsumerName: &name}
+	if s.ConsumerARN != "" {
+		in = &kinesis.DescribeStreamConsumerInput{ConsumerARN: &name}
+	}
+	out, err := a.Kinesis.DescribeStreamConsumer(ctx, in)
+	if s.ConsumerARN != "" && denied(err) {
+		return &kinesistypes.ConsumerDescription{ConsumerStatus: unknown}, nil
+	}
 	if missing := (*kinesistypes.ResourceNotFoundException)(nil); errors.As(err, &missing) || noSuchOperation(err) || s.ARN != "" && denied(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, a.kinesisError("describe consumer "+a.Application+" of stream "+s.String(), err)
+		return nil, a.kinesisError("describe consumer "+name+" of stream "+s.String(), err)
 	}
 	return out.ConsumerDescription, nil
 }

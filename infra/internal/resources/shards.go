@@ -56,6 +56,9 @@ type Shard struct {
 
 	// BlockedBy says why nobody reads the shard now.
 	BlockedBy []string `json:"blockedBy,omitempty"`
+	// OtherForm says of one of Others that its lease is of an application of several
+	// streams where one was named, or of one where several were.
+	OtherForm bool `json:"otherForm,omitempty"`
 	// Problem says why the stream cannot have this checkpoint: it was probably
 	// deleted and made again, or the shard was not read before its records expired.
 	Problem string `json:"problem,omitempty"`
@@ -135,7 +138,8 @@ func join(streams []listed, rows kcl.Rows, layout kcl.Layout, now time.Time) (j 
 		key := shardKey{kcl.StreamOf(lease), kcl.ShardOf(lease)}
 		leases[key] = lease
 		if !slices.ContainsFunc(streams, func(of listed) bool { return of.has(key.stream, len(streams)) }) {
-			j.others = append(j.others, withLease(Shard{Stream: key.stream, ShardID: key.id}, lease))
+			other := Shard{Stream: key.stream, ShardID: key.id, OtherForm: (key.stream == "") != (len(streams) == 1)}
+			j.others = append(j.others, withLease(other, lease))
 		}
 	}
 	for _, of := range streams {

@@ -124,8 +124,8 @@ func TestWhatBlocksAShard(t *testing.T) {
 func TestLeasesWithoutAShard(t *testing.T) {
 	is := &kinesistypes.StreamDescriptionSummary{}
 	several := func(id, shard, checkpoint string) kcl.Item {
-		l := lease(id+":"+shard, "", checkpoint)
-		l[kcl.StreamID], l[kcl.ShardID] = &ddb.AttributeValueMemberS{Value: id}, &ddb.AttributeValueMemberS{Value: shard}
+		l := leaseOf(id, shard)
+		l[kcl.Checkpoint] = &ddb.AttributeValueMemberS{Value: checkpoint}
 		return l
 	}
 	one := []listed{{stream: stream{Stream: kcl.Stream{Name: "s"}, is: is}, shards: []kinesistypes.Shard{shard("1", "")}}}

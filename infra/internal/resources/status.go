@@ -18,6 +18,9 @@ import (
 // missing is the status of what is not there.
 const missing = "missing"
 
+// unknown is the status of a consumer that its owner does not let us describe.
+const unknown = "unknown"
+
 // Status is what there is of an application. Its JSON form is the output of
 // kcl-infra status --json.
 type Status struct {
@@ -49,6 +52,9 @@ type LeaseCounts struct {
 	Blocked int `json:"blocked"`
 	// Others are leases of streams that were not named.
 	Others int `json:"others"`
+	// OtherForm are leases of an application of several streams where one was named,
+	// of one where several were.
+	OtherForm int `json:"otherForm"`
 }
 
 // StreamStatus is the status of a stream, "missing" when it is not there.
@@ -60,9 +66,11 @@ type StreamStatus struct {
 	ARN        string `json:"arn,omitempty"`
 	// Identifier is what the leases of an application of several streams call it.
 	Identifier string `json:"identifier,omitempty"`
-	// Consumer is the status of the fan-out consumer that KCL registers, "missing"
-	// without one.
-	Consumer string `json:"consumer"`
+	// Consumer is the status of the fan-out consumer, "missing" when it is not there,
+	// "unknown" where its owner does not let us look. ConsumerName is the application's
+	// name, under which KCL registers it, or the ARN that is configured.
+	Consumer     string `json:"consumer"`
+	ConsumerName string `json:"consumerName"`
 }
 
 // TableStatus is the status of a table, "missing" when it is not there.
@@ -92,7 +100,7 @@ func (a *App) Status(ctx context.Context) (*Status, error) {
 	}
 	s := &Status{About: v.About, Tables: a.tableStatus(v), Workers: workerStatus(v.rows), Leases: countLeases(v)}
 	for _, named := range v.streams {
-		row := StreamStatus{Name: named.String(), Status: missing, Identifier: named.id, Consumer: missing}
+		row := StreamStatus{Name: named.String(), Status: missing, Identifier: named.id, Consumer: missing, ConsumerName: cmp.Or(named.ConsumerARN, a.Application)}
 		if named.is != nil {
 			row.Status = string(named.is.StreamStatus)
 			row.OpenShards = int(aws.ToInt32(named.is.OpenShardCount))
@@ -160,7 +168,14 @@ func workerStatus(rows kcl.Rows) []WorkerStatus {
 }
 
 func countLeases(v view) LeaseCounts {
-	n := LeaseCounts{Total: len(v.rows.Leases), Others: len(v.others)}
+	n := LeaseCounts{Total: len(v.rows.Leases)}
+	for _, s := range v.others {
+		if s.OtherForm {
+			n.OtherForm++
+		} else {
+			n.Others++
+		}
+	}
 	for _, s := range v.shards {
 		switch {
 		case s.ended():
@@ -202,10 +217,10 @@ func (s *Status) Print(w io.Writer, now time.Time) error {
 	}
 	for _, stream := range s.Streams {
 		about := ""
-		if len(s.Streams) > 1 {
+		if len(s.Streams) > 1 && stream.ConsumerName == s.Application { // an ARN has it
 			about = "of stream " + stream.Name
 		}
-		row("consumer", s.Application, stream.Consumer, about)
+		row("consumer", stream.ConsumerName, stream.Consumer, about)
 	}
 
 	if len(s.Workers) > 0 {
@@ -257,6 +272,9 @@ func (s *Status) printState(w io.Writer) error {
 	if s.Leases.Others > 0 {
 		text += count(s.Leases.Others, "lease") + " of streams that were not named: kcl-infra leases shows which\n"
 	}
+	if s.Leases.OtherForm > 0 {
+		text += count(s.Leases.OtherForm, "lease") + " " + otherForm(len(s.Streams) == 1) + "\n" + otherFormAdvice
+	}
 	if len(s.Problems) > 0 {
 		which := ""
 		if len(s.Streams) > 1 {
@@ -277,6 +295,17 @@ func (a About) layout() string {
 	}
 	return fmt.Sprintf("%s (%s)", layout, layout.About())
 }
+
+// otherForm says of what application leases are that are not of the form that goes
+// with the streams, one or several.
+func otherForm(one bool) string {
+	if one {
+		return "of an application of several streams, and one was named"
+	}
+	return "of an application of one stream, and several were named"
+}
+
+const otherFormAdvice = "KCL does not read leases of the other form: name the streams of that application, or choose another --application\n"
 
 func count(n int, what string) string {
 	if n != 1 {

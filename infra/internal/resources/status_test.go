@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
@@ -17,7 +19,7 @@ const (
 func TestPrint(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	workers := []WorkerStatus{{ID: "w", LastUpdate: now.Add(-90 * time.Second), Leases: 1}}
-	stream := []StreamStatus{{Name: "s", Status: "ACTIVE", OpenShards: 1, Consumer: missing}}
+	stream := []StreamStatus{{Name: "s", Status: "ACTIVE", OpenShards: 1, Consumer: missing, ConsumerName: "app"}}
 	const paymentsARN = "arn:aws:kinesis:us-east-1:222222222222:stream/payments"
 	for _, tt := range []struct {
 		name string
@@ -26,7 +28,7 @@ func TestPrint(t *testing.T) {
 	}{
 		{"nothing", Status{
 			About:   About{Application: "app"},
-			Streams: []StreamStatus{{Name: "s", Status: missing, Consumer: missing}},
+			Streams: []StreamStatus{{Name: "s", Status: missing, Consumer: missing, ConsumerName: "app"}},
 			Tables:  []TableStatus{{Name: "app", Status: missing}},
 		}, `
 RESOURCE  NAME  STATUS
@@ -80,29 +82,31 @@ shardId-0: it was read to its end, but is open
 		{"kcl3.5, several streams", Status{
 			About: About{Application: "app", Layout: "kcl3.5"},
 			Streams: []StreamStatus{
-				{Name: "orders", Status: "ACTIVE", OpenShards: 1, Identifier: orders, Consumer: "ACTIVE"},
-				{Name: paymentsARN, Status: missing, Consumer: missing},
+				{Name: "orders", Status: "ACTIVE", OpenShards: 1, Identifier: orders, Consumer: "ACTIVE", ConsumerName: "app"},
+				{Name: paymentsARN, Status: missing, Consumer: missing, ConsumerName: paymentsARN + "/consumer/app:1"},
 			},
 			Tables: []TableStatus{
 				{Name: "app", Status: "ACTIVE", Index: "ACTIVE"},
 				{Name: "app-CoordinatorState", Status: "ACTIVE", Former: true},
 			},
-			Workers: workers, Leases: LeaseCounts{Total: 4, Others: 2},
+			Workers: workers, Leases: LeaseCounts{Total: 5, Others: 2, OtherForm: 1},
 			Problems: []string{payments + ":shardId-0: it is not there"},
 		}, `
-RESOURCE  NAME                                                    STATUS
-stream    orders                                                  ACTIVE  1 open shard
-stream    arn:aws:kinesis:us-east-1:222222222222:stream/payments  missing
-table     app                                                     ACTIVE   4 leases, index ACTIVE, leader none, 1 worker
-table     app-CoordinatorState                                    ACTIVE   left of an earlier version
-consumer  app                                                     ACTIVE   of stream orders
-consumer  app                                                     missing  of stream arn:aws:kinesis:us-east-1:222222222222:stream/payments
+RESOURCE  NAME                                                                   STATUS
+stream    orders                                                                 ACTIVE  1 open shard
+stream    arn:aws:kinesis:us-east-1:222222222222:stream/payments                 missing
+table     app                                                                    ACTIVE  5 leases, index ACTIVE, leader none, 1 worker
+table     app-CoordinatorState                                                   ACTIVE  left of an earlier version
+consumer  app                                                                    ACTIVE  of stream orders
+consumer  arn:aws:kinesis:us-east-1:222222222222:stream/payments/consumer/app:1  missing
 
 WORKER  LEASES  LAST REPORT
 w       1       1m30s ago
 
 layout kcl3.5 (one table for all, as of KCL 3.5)
 2 leases of streams that were not named: kcl-infra leases shows which
+1 lease of an application of one stream, and several were named
+KCL does not read leases of the other form: name the streams of that application, or choose another --application
 
 These are not read. If the stream was deleted and made again, stop all workers, remove the
 old leases with kcl-infra delete --application app --leases-of STREAM, and start again:
@@ -137,7 +141,7 @@ func TestPrintLeases(t *testing.T) {
 			{Stream: orders, ShardID: "shardId-000000000001", State: "open", Parents: []string{"shardId-000000000000"}, BlockedBy: []string{"parent P", "there is no leader"}},
 			{Stream: payments, ShardID: "shardId-000000000000", State: "gone", Checkpoint: "17", NotRenewedFor: 20, Owner: "v", Problem: "it is not there", LagUnknown: "no", Expired: true},
 		},
-		Others: []Shard{{Stream: former, ShardID: "shardId-000000000000", Checkpoint: "LATEST"}, {ShardID: "shardId-000000000001", Checkpoint: "LATEST"}},
+		Others: []Shard{{Stream: former, ShardID: "shardId-000000000000", Checkpoint: "LATEST"}, {ShardID: "shardId-000000000001", Checkpoint: "LATEST", OtherForm: true}},
 	}
 	const want = `2023-11-14T22:13:20Z  application app, layout kcl3.5 (one table for all, as of KCL 3.5), leader w
 migration from KCL 2 to 3: 2X since 2023-11-14T22:13:20Z
@@ -155,9 +159,11 @@ Of a stream that was not named: 111111111111:orders:1764460000
 SHARD                 STATE  OWNER  REPORTED  RENEWED  LAG  ARRIVED  CHECKPOINT  PARENTS  CHILDREN  NOTE
 shardId-000000000000  -      -      -         -        -    -        LATEST      -        -         -
 
-Of a stream that was not named: the only one of an earlier application
+Leases of an application of one stream, and several were named
 SHARD                 STATE  OWNER  REPORTED  RENEWED  LAG  ARRIVED  CHECKPOINT  PARENTS  CHILDREN  NOTE
 shardId-000000000001  -      -      -         -        -    -        LATEST      -        -         -
+
+KCL does not read leases of the other form: name the streams of that application, or choose another --application
 `
 	var out strings.Builder
 	if err := l.Print(&out); err != nil {
@@ -166,4 +172,49 @@ shardId-000000000001  -      -      -         -        -    -        LATEST     
 	if out.String() != want {
 		t.Errorf("got\n%s", out.String())
 	}
+}
+
+// Leases of the other form are not called those of a stream that was not named: it may
+// have been.
+func TestLeasesOfTheOtherForm(t *testing.T) {
+	for _, tt := range []struct {
+		streams       []listed
+		others        []kcl.Item
+		status, table string
+	}{
+		{
+			[]listed{{stream: stream{Stream: kcl.Stream{Name: "orders"}}}},
+			[]kcl.Item{leaseOf(orders, "shardId-000000000000"), leaseOf(payments, "shardId-000000000000")},
+			"2 leases of an application of several streams, and one was named\n" + otherFormAdvice,
+			"Leases of an application of several streams, and one was named: " + orders + "\n",
+		},
+		{
+			[]listed{{stream: stream{Stream: kcl.Stream{Name: "orders"}, id: orders}}, {stream: stream{Stream: kcl.Stream{Name: "payments"}, id: payments}}},
+			[]kcl.Item{lease("shardId-000000000000", "", "LATEST")},
+			"1 lease of an application of one stream, and several were named\n" + otherFormAdvice,
+			"Leases of an application of one stream, and several were named\n",
+		},
+	} {
+		v := view{rows: kcl.RowsOf(tt.others)}
+		v.joined = join(tt.streams, v.rows, kcl.KCL3, time.Now())
+		var status, table strings.Builder
+		s := Status{Streams: make([]StreamStatus, len(tt.streams)), Leases: countLeases(v)}
+		if err := s.Print(&status, time.Now()); err != nil || !strings.HasSuffix(status.String(), tt.status) {
+			t.Errorf("%v, status:\n%s", err, &status)
+		}
+		l := Leases{Others: v.others}
+		if err := l.Print(&table); err != nil || !strings.Contains(table.String(), tt.table) || !strings.HasSuffix(table.String(), "\n\n"+otherFormAdvice) {
+			t.Errorf("%v, leases:\n%s", err, &table)
+		}
+		if strings.Contains(status.String()+table.String(), "was not named") {
+			t.Errorf("it was named:\n%s%s", &status, &table)
+		}
+	}
+}
+
+// leaseOf is one of an application of several streams.
+func leaseOf(id, shard string) kcl.Item {
+	l := lease(id+":"+shard, "", "LATEST")
+	l[kcl.StreamID], l[kcl.ShardID] = &ddb.AttributeValueMemberS{Value: id}, &ddb.AttributeValueMemberS{Value: shard}
+	return l
 }

@@ -1,7 +1,6 @@
 package resources
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -119,9 +118,17 @@ func (l *Leases) Print(w io.Writer) error {
 		rows(heading, shards)
 	}
 	for stream, shards := range byStream(l.Others) {
-		rows("Of a stream that was not named: "+cmp.Or(stream, "the only one of an earlier application"), shards)
+		heading := "Of a stream that was not named: " + stream
+		if one := stream != ""; shards[0].OtherForm {
+			heading = strings.TrimSuffix("Leases "+otherForm(one)+": "+stream, ": ")
+		}
+		rows(heading, shards)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || !slices.ContainsFunc(l.Others, func(s Shard) bool { return s.OtherForm }) {
+		return err
+	}
+	_, err := io.WriteString(w, "\n"+otherFormAdvice)
+	return err
 }
 
 // byStream gives the streams one after the other with their shards.

@@ -2,7 +2,6 @@ package com.github.seed96110120.kinesis;
 
 import java.util.Map;
 import java.util.function.Consumer;
-import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.services.dynamodb.model.AttributeValue;
 import software.amazon.awssdk.services.dynamodb.model.ResourceNotFoundException;
 import software.amazon.kinesis.leases.Lease;
@@ -45,10 +44,7 @@ final class LeaseForm {
             try {
                 leases.listLeases();
             } catch (Exception e) {
-                Throwable t = e;
-                while (!(t instanceof AwsServiceException) && t.getCause() != null) {
-                    t = t.getCause();
-                }
+                Throwable t = Streams.cause(e);
                 if (other == null && !(t instanceof ResourceNotFoundException)) { // then there is no table yet
                     if (attempt == ATTEMPTS || !Streams.passes(t)) {
                         throw new IllegalStateException(e);

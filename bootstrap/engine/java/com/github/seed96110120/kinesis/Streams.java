@@ -10,14 +10,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import software.amazon.awssdk.arns.Arn;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
+import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
 import software.amazon.awssdk.services.kinesis.model.DescribeStreamSummaryRequest;
 import software.amazon.awssdk.services.kinesis.model.DescribeStreamSummaryResponse;
@@ -63,6 +67,9 @@ final class Streams {
         }
         List<StreamConfig> configs = new ArrayList<>();
         if (list.isEmpty()) {
+            if (config.retrievalSpecificConfig() instanceof FanOutConfig fanOut && fanOut.consumerArn() != null) {
+                confirm(fanOut, named.streamIdentifier(), fanOut.consumerArn());
+            }
             configs.add(named);
             return new Streams(configs, false);
         }
@@ -120,14 +127,13 @@ final class Streams {
     private void configure(RetrievalConfig config) throws Exception {
         StreamConfig first = all.values().iterator().next();
         if (config.retrievalSpecificConfig() instanceof FanOutConfig fanOut) {
-            for (StreamConfig stream : all.values()) {
-                // KCL would look for the consumer of the stream of that name in the own account.
-                if (stream.consumerArn() == null && fanOut.consumerArn() == null) {
-                    stream.streamIdentifier().streamArnOptional().ifPresent(arn -> stream.consumerArn(consumer(fanOut, arn)));
-                }
+            if (several && fanOut.consumerArn() != null) {
+                throw new IllegalArgumentException("fanoutConfig.consumerArn is a consumer of one stream, and there are several;"
+                        + " set consumerArn beside each stream, in streams");
             }
+            setConsumers(fanOut);
             if (several) {
-                fanOut.streamName(null).consumerArn(null);
+                fanOut.streamName(null);
             } else if (first.consumerArn() != null) {
                 fanOut.consumerArn(first.consumerArn());
             }
@@ -140,6 +146,50 @@ final class Streams {
             }
         }
         config.streamTracker(several ? new Several() : new SingleStreamTracker(first.streamIdentifier(), first));
+    }
+
+    /** Finds, registers or confirms the consumers of all streams, at once: each takes KCL a second at least. */
+    private void setConsumers(FanOutConfig config) throws Exception {
+        ExecutorService threads = Executors.newCachedThreadPool(work -> Control.daemon("consumers", work));
+        try {
+            List<Future<?>> calls = new ArrayList<>();
+            for (StreamConfig stream : all.values()) {
+                calls.add(threads.submit(() -> {
+                    setConsumer(config, stream);
+                    return null;
+                }));
+            }
+            for (Future<?> call : calls) {
+                call.get();
+            }
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof Exception cause ? cause : e;
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    private static void setConsumer(FanOutConfig config, StreamConfig stream) throws Exception {
+        StreamIdentifier id = stream.streamIdentifier();
+        String consumer = stream.consumerArn() != null ? stream.consumerArn() : config.consumerArn();
+        if (consumer != null) {
+            confirm(config, id, consumer);
+        } else if (id.streamArnOptional().isPresent()) {
+            // KCL would look for the consumer of the stream of that name in the own account.
+            stream.consumerArn(register(config, id.streamArnOptional().get()));
+        }
+    }
+
+    /** Throws if a consumer is not one of the stream, but perhaps of one of that name in another account. */
+    private static void confirm(FanOutConfig config, StreamIdentifier stream, String consumer) throws Exception {
+        if (stream.streamArnOptional().isEmpty()) {
+            stream = describe(config.kinesisClient(), stream.streamName());
+        }
+        String arn = stream.streamArnOptional().get().toString();
+        if (!consumer.startsWith(arn + "/consumer/")) {
+            throw new IllegalArgumentException("the consumer " + consumer + " is not one of the stream that is read, " + arn
+                    + "; set consumerArn to one of this stream, or name the other stream by its ARN");
+        }
     }
 
     /** KCL 2 knows ARNs, and forgets them when it polls: it would read a stream of that name. */
@@ -213,7 +263,8 @@ final class Streams {
                 read.add(lease);
             } else if (warned.add(stream)) {
                 LOG.warn("leases of the stream {} were dealt out to this worker, which does not read it: it is not in streams,"
-                        + " or was made anew since; they are kept unread. If no worker will read it, delete them", stream);
+                        + " or was made anew since; they are kept unread, and count against maxLeasesForWorker."
+                        + " If no worker will read it, delete them: kcl-infra delete --leases-of", stream);
             }
         }
         return read;
@@ -227,29 +278,43 @@ final class Streams {
         } else {
             request.streamName(stream);
         }
+        StreamDescriptionSummary is = attempt("stream " + stream + ": DescribeStreamSummary",
+                "allow it, in another account's stream by its resource policy (see kcl-infra iam-policy)",
+                () -> client.describeStreamSummary(request.build())
+                        .get(CALL_SECONDS, TimeUnit.SECONDS)
+                        .streamDescriptionSummary());
+        if (isArn(stream) && !stream.equals(is.streamARN())) {
+            throw new IllegalStateException("Kinesis was asked for " + stream + " and described " + is.streamARN());
+        }
+        return StreamIdentifier.multiStreamInstance(
+                Arn.fromString(is.streamARN()), is.streamCreationTimestamp().getEpochSecond());
+    }
+
+    /** Calls Kinesis until it answers, or fails as it would again; denied is what to do when it denies. */
+    private static <T> T attempt(String what, String denied, Callable<T> call) throws InterruptedException {
         for (int attempt = 1; ; attempt++) {
             Throwable t;
             try {
-                StreamDescriptionSummary is = client.describeStreamSummary(request.build())
-                        .get(CALL_SECONDS, TimeUnit.SECONDS)
-                        .streamDescriptionSummary();
-                if (isArn(stream) && !stream.equals(is.streamARN())) {
-                    throw new IllegalStateException("Kinesis was asked for " + stream + " and described " + is.streamARN());
-                }
-                return StreamIdentifier.multiStreamInstance(
-                        Arn.fromString(is.streamARN()), is.streamCreationTimestamp().getEpochSecond());
-            } catch (ExecutionException e) {
-                t = e.getCause();
-            } catch (TimeoutException e) {
-                t = e;
+                return call.call();
+            } catch (InterruptedException e) {
+                throw e;
+            } catch (Exception e) {
+                t = cause(e);
             }
             if (attempt == ATTEMPTS || !passes(t)) {
-                throw refused("stream " + stream + ": DescribeStreamSummary", t,
-                        "allow it, in another account's stream by its resource policy (see kcl-infra iam-policy)");
+                throw refused(what, t, denied);
             }
-            LOG.warn("the stream {} cannot be described, trying again", stream, t);
+            LOG.warn("{}: trying again", what, t);
             Control.sleep(BACKOFF_MILLIS);
         }
+    }
+
+    /** Returns what the AWS SDK has thrown, and else the innermost cause. */
+    static Throwable cause(Throwable t) {
+        while (!(t instanceof SdkException) && t.getCause() != null) {
+            t = t.getCause();
+        }
+        return t;
     }
 
     /** Tells whether a failure may pass by itself: not an answer that would be the same again. */
@@ -280,9 +345,10 @@ final class Streams {
 
     /**
      * Returns the ARN of a stream's consumer, registered by KCL's own class. It asks for the ARN of
-     * the stream by the name, and gets the answer here.
+     * the stream by the name, and gets the answer here. It gives up after some ten seconds: a new
+     * consumer may be CREATING for longer.
      */
-    private static String consumer(FanOutConfig config, Arn stream) {
+    private static String register(FanOutConfig config, Arn stream) throws InterruptedException {
         CompletableFuture<DescribeStreamSummaryResponse> known = CompletableFuture.completedFuture(
                 DescribeStreamSummaryResponse.builder()
                         .streamDescriptionSummary(is -> is.streamARN(stream.toString()))
@@ -291,23 +357,16 @@ final class Streams {
         KinesisAsyncClient client = Retrieval.proxy(KinesisAsyncClient.class, real, (method, args) ->
                 method.getName().equals("describeStreamSummary") ? known : method.invoke(real, args));
         String name = config.consumerName() != null ? config.consumerName() : config.applicationName();
-        try {
-            return new FanOutConsumerRegistration(
-                            client,
-                            stream.toString(),
-                            name,
-                            config.maxDescribeStreamSummaryRetries(),
-                            config.maxDescribeStreamConsumerRetries(),
-                            config.registerStreamConsumerRetries(),
-                            config.retryBackoffMillis())
-                    .getOrCreateStreamConsumerArn();
-        } catch (Exception e) {
-            Throwable t = e;
-            while (!(t instanceof AwsServiceException) && t.getCause() != null) {
-                t = t.getCause();
-            }
-            throw refused("stream " + stream + ": the consumer " + name + " is not found or registered", t,
-                    "set consumerArn: a consumer of another account's stream is registered there");
-        }
+        return attempt("stream " + stream + ": the consumer " + name + " is not found or registered",
+                "set consumerArn: a consumer of another account's stream is registered there",
+                () -> new FanOutConsumerRegistration(
+                                client,
+                                stream.toString(),
+                                name,
+                                config.maxDescribeStreamSummaryRetries(),
+                                config.maxDescribeStreamConsumerRetries(),
+                                config.registerStreamConsumerRetries(),
+                                config.retryBackoffMillis())
+                        .getOrCreateStreamConsumerArn());
     }
 }
