@@ -226,6 +226,9 @@ func (c *checker) names() {
 		} else if !ok {
 			suggestion := "remove it, or comment it out"
 			if meant := c.keys.meant(name); meant != "" {
+				if strings.EqualFold(name, "stream") {
+					meant = "streamName or streams"
+				}
 				suggestion = "did you mean " + meant + "?"
 			}
 			c.error(name, "the daemon knows no such property", suggestion)

@@ -22,7 +22,7 @@ var ErrNoJava = errors.New("no Java")
 // it); if path is empty, in the folder that JAVA_HOME names; if that is not set,
 // in PATH. A path or a JAVA_HOME that is wrong is an error, not passed over.
 func FindJava(path string) (string, error) {
-	const install = "install Java 8 or later (17 is good), or point to it with --java or JAVA_HOME"
+	const install = "install Java 17 or later, or point to it with --java or JAVA_HOME"
 	name := "java"
 	if runtime.GOOS == "windows" {
 		name = "java.exe"

@@ -53,7 +53,7 @@ func TestFindJava(t *testing.T) {
 			if got != tt.want || (err == nil) != (tt.err == "") {
 				t.Fatalf("%q, %v, want %q", got, err, tt.want)
 			}
-			if err != nil && (!errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), "install Java")) {
+			if err != nil && (!errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), "install Java 17 or later, ")) {
 				t.Errorf("%v, want %q", err, tt.err)
 			}
 		})

@@ -30,6 +30,9 @@ const (
 	lastTime        = 253402300799 // of the year 9999, in seconds since 1970
 )
 
+// spaced is white space before or behind a =, unless the value is missing.
+var spaced = compiled(`[ \t\r\n\f]=|=[ \t\r\n\f]+[^ \t\r\n\f]`)
+
 var timeForm = compiled(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$`)
 
 // Streams returns the streams that the property streams names, or the one of
@@ -97,6 +100,10 @@ func ParseStreams(value string) ([]Stream, error) {
 			errs = append(errs, fmt.Errorf("%s is there twice; remove one", s.Stream))
 		}
 		seen[s.Stream] = true
+		if spaced().MatchString(element) {
+			errs = append(errs, fmt.Errorf("%s: no spaces stand around the = of a setting; write key=value", s.Stream))
+			continue
+		}
 		set := make(map[string]bool)
 		for _, setting := range words[1:] {
 			key, text, ok := strings.Cut(setting, "=")

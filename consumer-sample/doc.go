@@ -3,9 +3,9 @@
 // each, and checkpoints what is synced to disk.
 //
 // "consumer-sample run" is a program that people start: it runs KCL and serves all
-// shards (run.go, by processor/worker). Without run the MultiLangDaemon starts it,
-// once for each shard (child.go); see sample.properties. What it does with the
-// records is the same (consumer.go).
+// shards (run.go, by processor/worker). Without run kcl-bootstrap starts it, once for
+// each shard (child.go); see sample.properties. What it does with the records is the
+// same (consumer.go).
 //
 // # Guarantees
 //

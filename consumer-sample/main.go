@@ -16,13 +16,13 @@ Writes the records of each shard to a file, one line of JSON each.
 With run it is a program that you start: it runs Amazon's KCL and serves all
 shards in this process; see consumer-sample run --help.
 
-Without run it is a record processor that the MultiLangDaemon starts, once for
-each shard: name it in a properties file and run the daemon.
+Without run it is a record processor that kcl-bootstrap starts, once for each
+shard: name it in a properties file.
 
   executableName = consumer-sample --dir data
   $ kcl-bootstrap -e -p sample.properties
 
-Flags (the daemon splits executableName at spaces: no spaces in values):
+Flags (executableName is split at spaces: no spaces in values):
       --dir DIR   folder of the shard files, made when missing (default "data");
                   with several streams each has a folder in it
       --log FILE  log file, appended to (default "application.log")

@@ -54,7 +54,7 @@ func runMain(p RecordProcessor, opts []Option) (status int) {
 		return 1
 	}
 	if isTerminal(os.Stdin) {
-		fmt.Fprintf(os.Stderr, "%s: this is a record processor: the MultiLangDaemon starts it; name it as executableName in a properties file and run kcl-bootstrap -e -p FILE\n", os.Args[0])
+		fmt.Fprintf(os.Stderr, "%s: this is a record processor: kcl-bootstrap starts it; name it as executableName in a properties file and run kcl-bootstrap -e -p FILE\n", os.Args[0])
 		return 2
 	}
 	in, out, err := takeStdio()

@@ -64,7 +64,8 @@ type Config struct {
 	// a newer one takes the place of, such as an older Leases.
 	Event func(Event)
 
-	// Started, if not nil, is called once Java runs.
+	// Started, if not nil, is called once Java runs. No event is told before it has
+	// returned.
 	Started func(pid int)
 }
 
@@ -142,10 +143,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer ours.Close()
 
 	j := newJava(e)
-	told := make(chan struct{})
+	started, told := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(told)
+		select {
+		case <-started:
+		case <-e.done: // it was not started
+		}
 		j.tell()
-		close(told)
 	}()
 	defer func() {
 		j.queue.end()
@@ -155,7 +160,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	l.start(j.serve)
 	go func() {
 		err := e.command(l).Run(context.WithoutCancel(ctx), bootstrap.RunOptions{
-			Output: j.complaints, Stdin: stdin, Env: e.config.Env, Kill: j.kill, Started: e.config.Started, Log: e.log,
+			Output: j.complaints, Stdin: stdin, Env: e.config.Env, Kill: j.kill, Log: e.log,
+			Started: func(pid int) {
+				if e.config.Started != nil {
+					e.config.Started(pid)
+				}
+				close(started)
+			},
 		})
 		close(e.done)
 		j.ended <- err

@@ -18,6 +18,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -221,7 +222,7 @@ func TestConversation(t *testing.T) {
 	r.config.LogLevel = -1
 	r.config.Command.JavaOptions = []string{"-Xmx1g"}
 	returns := make(chan struct{})
-	ended := make(chan error, 1)
+	answered, ended := make(chan struct{}), make(chan error, 1)
 	r.config.Serve = func(l *Lease) error {
 		if l.ID != 7 || l.LeaseKey != "key-7" || l.ShardID != "shard-7" || l.Stream != "orders" || l.StreamARN != "arn:orders" {
 			t.Errorf("the lease is %+v", l)
@@ -232,13 +233,25 @@ func TestConversation(t *testing.T) {
 			t.Errorf("%q, %v", line, err)
 		}
 		fmt.Fprintln(l, "answer")
+		close(answered)
 		_, err = in.ReadByte()
 		ended <- err
 		<-returns
 		return nil
 	}
 	pids := make(chan int, 1)
-	r.config.Started = func(pid int) { pids <- pid }
+	var known atomic.Bool
+	r.config.Started = func(pid int) {
+		<-answered // Java has told its state long since
+		pids <- pid
+		known.Store(true)
+	}
+	r.config.Event = func(e Event) {
+		if !known.Load() {
+			t.Errorf("told of %v before Started has returned", e)
+		}
+		r.events <- e
+	}
 	r.start(t)
 	if got := r.event(t); got != Initializing {
 		t.Errorf("%v first", got)

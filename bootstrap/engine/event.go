@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
@@ -22,7 +23,8 @@ const (
 )
 
 // Leases is an Event: the set of leases that Java holds has changed, and is now
-// this one.
+// this one. A lease whose shard had been read to its end before Java got it is not in
+// it: no conversation about it begins.
 type Leases struct{ LeaseKeys []string }
 
 // Task is an Event: KCL has done a task for a shard, such as
@@ -104,6 +106,10 @@ type Cause struct {
 	Message string `json:"message"`
 }
 
+// plain are the classes that say nothing beside a message: whoever throws one has
+// put all into that.
+var plain = []string{"java.lang.IllegalArgumentException", "java.lang.IllegalStateException", "java.lang.RuntimeException"}
+
 // reasonOf returns, in one line of at most 300 characters, the innermost cause
 // that says something: the outer ones often say only that there is an inner one,
 // and the innermost may have no message. The causes are the outermost first.
@@ -112,6 +118,9 @@ func reasonOf(causes []Cause) string {
 		c := causes[i]
 		// Java's exception that has only a cause takes the cause's name for message.
 		if c.Message != "" && (i == len(causes)-1 || c.Message != causes[i+1].Class) {
+			if slices.Contains(plain, c.Class) {
+				return oneLine(c.Message)
+			}
 			return oneLine(c.Class + ": " + c.Message)
 		}
 	}

@@ -76,6 +76,12 @@ func TestReason(t *testing.T) {
 		{[]Cause{{"Outer", sdk + ": Unable to load"}, {sdk, "Unable to\n load"}}, sdk + ": Unable to load"},
 		{[]Cause{{"Outer", "while it\tstarted"}, {"Middle", "Inner"}, {"Inner", ""}}, "Outer: while it started"},
 		{[]Cause{{"Outer", "Inner"}, {"Inner", ""}}, "Inner"},
+		{[]Cause{{"java.lang.IllegalStateException", "two forms"}}, "two forms"},
+		{[]Cause{{"Outer", "x"}, {"java.lang.IllegalArgumentException", "no\nsuch"}}, "no such"},
+		{[]Cause{{"java.lang.RuntimeException", "while it started"}, {"X", ""}}, "while it started"},
+		{[]Cause{{"java.lang.RuntimeException", sdk + ": Unable"}, {sdk, "Unable"}}, sdk + ": Unable"},
+		{[]Cause{{"java.lang.RuntimeException", ""}}, "java.lang.RuntimeException"},
+		{[]Cause{{"java.lang.IllegalMonitorStateException", "why"}}, "java.lang.IllegalMonitorStateException: why"},
 		{[]Cause{{"X", long}}, "X: " + long[:2*294] + "..."},
 	} {
 		if got := reasonOf(tt.causes); got != tt.want {

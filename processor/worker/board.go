@@ -165,7 +165,8 @@ func (b *board) leases(keys []string) (taken, lost []string) {
 	return taken, lost
 }
 
-// blocked says whether a shard waits for its parents to be read to their ends.
+// blocked says whether a shard waits for its parents to be read to their ends. KCL
+// tells that of one which was dealt out at its end, too: the board has none of it.
 func (b *board) blocked(key string, blocked bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -173,7 +174,9 @@ func (b *board) blocked(key string, blocked bool) {
 	if blocked {
 		state = ShardBlocked
 	}
-	b.entry(key).await(state, b.now())
+	if e := b.entries[key]; e != nil {
+		e.await(state, b.now())
+	}
 }
 
 // problem notes what keeps KCL from reading a shard, and returns it.

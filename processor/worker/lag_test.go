@@ -62,7 +62,13 @@ func TestLagOfAWorker(t *testing.T) {
 		"lost, and not told":     {func(x steps) { x.leases(nil) }, "0 0"},
 		"lost while it was hung": {func(x steps) { x.s.failed(errPlanted); x.s.hung(); x.leases(nil) }, "0 0"},
 		"lost and taken again":   {func(x steps) { x.s.state(ShardLost); x.s.left(); x.leases(nil); x.leases([]string{"a"}) }, "7000 7000"},
-		"ended":                  {func(x steps) { x.s.state(ShardEnded); x.s.left() }, "0 0"},
+		"another at its end": {func(x steps) {
+			x.blocked("b", false)
+			x.pass(time.Hour)
+			x.s.batchReceived(0, 0, 0)
+			x.s.state(ShardIdle)
+		}, "0 0"},
+		"ended": {func(x steps) { x.s.state(ShardEnded); x.s.left() }, "0 0"},
 
 		"Java has died":                   {func(x steps) { x.daemonEnded(errPlanted, true); x.s.left() }, "12000 12000"},
 		"Java has died with a hung one":   {func(x steps) { x.s.failed(errPlanted); x.s.hung(); x.daemonEnded(errPlanted, true) }, "12000 12000"},

@@ -321,6 +321,7 @@ func TestShardThatFailsAgainAndAgain(t *testing.T) {
 				}}
 			})
 			stop := start(t, w)
+			log.await("daemon ready")
 			if line := log.await("a shard fails again and again"); !strings.Contains(line, "shardId=shard-1 failures=3") {
 				t.Error(line)
 			}

@@ -15,7 +15,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// What ours are compared with, from npm, PyPI and crates.io. Nothing of it is part
+// What ours are compared with, from npm, PyPI and Cargo. Nothing of it is part
 // of the project.
 const (
 	kinesisLocalVersion = "0.6.2"

@@ -59,6 +59,14 @@ func TestStreamMadeAnew(t *testing.T) {
 				return false
 			}
 			w.await("the open shard that has ended", func() bool { return shown(firstShard, "OpenShardException") })
+			w.await("its lease, which has a lag", func() bool {
+				for _, s := range statusOf(t, port).Shards {
+					if s.ShardID == firstShard {
+						return s.LeasesTaken == 1
+					}
+				}
+				return false
+			})
 			w.await("the checkpoint of another", func() bool { return shown(*shardID(1), operation+": InvalidArgumentException") })
 			if took := time.Since(ready); took > 30*time.Second {
 				t.Errorf("shown after %v", took)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,10 +105,15 @@ func (a *application) leases() []infraLease {
 	return l.Shards
 }
 
-// kinesis returns a client of the local Kinesis.
+// kinesis returns a client of the local Kinesis, by HTTP/2: with HTTP/1.1 version
+// 1.28.8 of smithy-go now and then cuts an answer that came at once, and puts the
+// records again.
 func (a *application) kinesis() *kinesis.Client {
 	a.t.Helper()
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
 	return kinesis.New(kinesis.Options{
+		HTTPClient:   &http.Client{Transport: &http.Transport{Protocols: &protocols}},
 		BaseEndpoint: aws.String(local(a.t).KinesisURL()), Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})

@@ -751,7 +751,7 @@ func TestInfraSeveralStreams(t *testing.T) {
 	_, errs = r.infra(1, "rewind", "-p", file, "--to", "TRIM_HORIZON", "--dry-run", "--shard", shard)
 	r.wants(errs, "several streams have a shard "+shard)
 	out, _ = r.infra(0, "rewind", "-p", file, "--to", "TRIM_HORIZON", "--dry-run", "--shard", secondID+":"+shard)
-	r.wants(out, "lease "+secondID+":"+shard+"\n  before  checkpoint=LATEST ", "\n  after   checkpoint=TRIM_HORIZON ")
+	r.wants(out, "of stream "+orders+" and "+returns, "lease "+secondID+":"+shard+"\n  before  checkpoint=LATEST ", "\n  after   checkpoint=TRIM_HORIZON ")
 	out, _ = r.infra(0, "rewind", "-p", file, "--to", "LATEST", "--dry-run")
 	r.wants(out, "lease "+firstID+":"+shard+"\n  before  checkpoint=TRIM_HORIZON ")
 	_, errs = r.infra(1, "rewind", "-s", orders, "--to", "LATEST", "--dry-run")

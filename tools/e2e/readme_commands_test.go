@@ -134,7 +134,8 @@ var howREADMEIsTyped = map[string]howTyped{
 	"LONG_TESTS=1 go test -count=1 -timeout 30m work": {not: true, why: "this test is one of them"},
 	"bash .ci/run":                                    {not: true, why: "this test is a part of it"},
 	"kcl-infra create":                                {not: true, why: "says which command is meant, with the flags above it"},
-	"kcl-bootstrap new":                               {not: true, why: "says which command is meant, with its argument above it"},
+	"kcl-bootstrap new":                               {not: true, why: "says which command is meant, with its argument below it"},
+	"kcl-bootstrap --execute":                         {not: true, why: "says which command is meant; it needs a properties file"},
 
 	"go run ./tools/cmd/kcl-local -p consumer-sample/sample.properties": {
 		until: func(_ *newcomer, out string) bool {

@@ -58,7 +58,8 @@ func TestWorkerServesAllShards(t *testing.T) {
 	w.stopInTime()
 }
 
-// A split and a merge are followed, and after them a stop is in time too.
+// A split and a merge are followed, and after them a stop is in time too. To the next
+// worker the parents' leases are dealt out as well, at their ends: they are not told.
 func TestWorkerStopsAfterReshard(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -79,6 +80,17 @@ func TestWorkerStopsAfterReshard(t *testing.T) {
 			if n := a.count("initialize"); n != 4+3 {
 				t.Errorf("%d processors began, want 7: some during the stop", n)
 			}
+			next := a.startWorker("next")
+			next.await("the children again", func() bool { return a.count("initialize") == 4+3+4 })
+			next.await("the leases", func() bool { return strings.Contains(next.read(), "leases changed") })
+			for line := range strings.Lines(next.read()) {
+				for _, parent := range []int{0, 2, 3} {
+					if strings.Contains(line, "leases changed") && strings.Contains(line, fmt.Sprintf("shardId-%012d", parent)) {
+						t.Errorf("told of a shard that had ended: %s", line)
+					}
+				}
+			}
+			next.stopInTime()
 		})
 	}
 }

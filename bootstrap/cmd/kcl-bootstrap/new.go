@@ -104,7 +104,7 @@ func (c *command) new(ctx context.Context, args []string) int {
 // newSummary tells what is there now and what to type.
 func newSummary(dir string, p scaffold.Project, made []scaffold.File) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "made %s, which reads the stream %s in %s:\n", p.Name(), p.StreamName(), p.Region)
+	fmt.Fprintf(&b, "made %s, which reads the stream %s in %s:\n", p.Name(), p.Stream, p.Region)
 	width := 0
 	for _, f := range made {
 		width = max(width, len(f.Name))

@@ -51,7 +51,7 @@ next:
 		},
 		{
 			[]string{"--stream=arn:aws:kinesis:ap-south-1:123456789012:stream/s", "--application=app", "by/arn"},
-			[]string{"made arn, which reads the stream s in ap-south-1:\n"},
+			[]string{"made arn, which reads the stream arn:aws:kinesis:ap-south-1:123456789012:stream/s in ap-south-1:\n"},
 			map[string]string{"main.go": "\"arn:aws:kinesis:ap-south-1:123456789012:stream/s\",\n"},
 		},
 		{

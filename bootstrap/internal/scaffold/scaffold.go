@@ -100,7 +100,7 @@ var (
 	majorSuffix = regexp.MustCompile(`^v[2-9][0-9]*$`)
 	programName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 	streamName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
-	streamARN   = regexp.MustCompile(`^arn:aws[^:]*:kinesis:([a-z0-9-]+):[0-9]{12}:stream/([A-Za-z0-9_.-]{1,128})$`)
+	streamARN   = regexp.MustCompile(`^arn:aws[^:]*:kinesis:([a-z0-9-]+):([0-9]{12}):stream/([A-Za-z0-9_.-]{1,128})$`)
 	notDNS      = regexp.MustCompile(`[^a-z0-9]+`)
 	tableName   = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,237}$`)
 	regionName  = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
@@ -139,16 +139,22 @@ func (p Project) ByARN() bool { return p.StreamRegion() != "" }
 
 // StreamName is the stream's name, also where its ARN is given.
 func (p Project) StreamName() string {
-	if arn := streamARN.FindStringSubmatch(p.Stream); arn != nil {
-		return arn[2]
+	if name := p.ofARN(3); name != "" {
+		return name
 	}
 	return p.Stream
 }
 
 // StreamRegion is the region of the stream's ARN; empty where its name is given.
-func (p Project) StreamRegion() string {
+func (p Project) StreamRegion() string { return p.ofARN(1) }
+
+// StreamAccount is the account of the stream's ARN; empty where its name is given.
+func (p Project) StreamAccount() string { return p.ofARN(2) }
+
+// ofARN is a group of streamARN.
+func (p Project) ofARN(group int) string {
 	if arn := streamARN.FindStringSubmatch(p.Stream); arn != nil {
-		return arn[1]
+		return arn[group]
 	}
 	return ""
 }

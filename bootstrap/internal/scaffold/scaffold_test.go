@@ -108,6 +108,47 @@ func testCreate(t *testing.T, p Project) {
 	}
 }
 
+// Where the stream is named by its ARN, no command takes the stream of that name in
+// the reader's own account: the name alone is for the local producer, which is of the
+// stream's account.
+func TestARNIsWhatIsTyped(t *testing.T) {
+	const arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/payments"
+	for form, p := range forms("orders") {
+		p.Stream = arn
+		dir := t.TempDir()
+		if _, err := Create(t.Context(), dir, p); err != nil {
+			t.Fatal(err)
+		}
+		readme := read(t, dir, "README.md")
+		typed := 0
+		for line := range strings.Lines(readme) {
+			switch command := strings.TrimSpace(line); {
+			case strings.Contains(command, "--stream-name "):
+				typed++
+				if !strings.Contains(command, "--stream-name "+arn+" --region eu-west-1") {
+					t.Errorf("%s: %s", form, command)
+				}
+			case strings.Contains(command, `{Stream: "payments"}`):
+				t.Errorf("%s: %s", form, command)
+			}
+		}
+		if typed == 0 {
+			t.Errorf("%s: no command of kcl-infra:\n%s", form, readme)
+		}
+		local := "\n    export AWS_ACCESS_KEY_ID=111122223333\n    producer --stream payments --region eu-west-1 --records 100\n    "
+		if p.Children {
+			local += "kcl-bootstrap -e -p sample.local.properties --set regionName=eu-west-1\n"
+		} else {
+			local += "go run .\n"
+		}
+		for _, want := range []string{local, "`payments`\nof account 111122223333", "If ACCOUNT is not 111122223333, the stream's owner must allow it too", "`--resource-policies`"} {
+			if !strings.Contains(readme, want) {
+				t.Errorf("%s: no %q in:\n%s", form, want, readme)
+			}
+		}
+	}
+}
+
 // Kubernetes takes the name of any program: as a label and as the beginning of a
 // pod's name, both of 63 characters at most.
 func TestKubernetes(t *testing.T) {

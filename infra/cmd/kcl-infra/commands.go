@@ -295,7 +295,8 @@ Prints the least IAM policy that the application's workers run with, in POLLING
 and in FANOUT. It needs no credentials and calls nothing.
 
 --layout says which tables, as kcl-infra status does. An application on its way from
-one layout to the next needs both: --layout kcl2,kcl3 or --layout kcl3,kcl3.5.
+one layout to the next needs both: --layout kcl2,kcl3 or --layout kcl3,kcl3.5. To
+kcl3.5 it is on its way until the two tables are deleted that status calls left.
 
 A stream of another account, which is named by its ARN, is read only if its owner
 allows it too. With --resource-policies it prints the policies that the owner puts on

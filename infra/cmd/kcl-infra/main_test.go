@@ -145,6 +145,8 @@ func TestBadInput(t *testing.T) {
 		{"missing properties", nil, "create -p no-such-file", 1, "no-such-file"},
 		{"account", nil, "iam-policy --account 12", 2, `"12"`},
 		{"no credentials", nil, "create", 1, "no AWS credentials"},
+		{"rewind of no stream", credentials, "rewind --to LATEST --application app", 2, "which stream?"},
+		{"restore asks for no stream", credentials, "restore " + backup + " --kinesis-endpoint " + dead + " --dynamodb-endpoint " + noStreams, 1, "application app has no lease table"},
 		{"dead kinesis", credentials, "create --kinesis-endpoint " + dead, 1, "kinesis at " + dead},
 		{"dead dynamodb", credentials, "create --kinesis-endpoint " + noStreams + " --dynamodb-endpoint " + dead, 1, "dynamodb at " + dead},
 		{"mute kinesis", impatient, "status --kinesis-endpoint " + mute, 1, "kinesis at " + mute},

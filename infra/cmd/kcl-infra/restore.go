@@ -43,7 +43,7 @@ func restore(ctx context.Context, c *console, args []string) error {
 	if named && t.application != backup.Application {
 		return usagef("%s is of application %s, not of %s: nothing was changed", flags.Arg(0), backup.Application, t.application)
 	}
-	t.application = backup.Application
+	t.application, t.streams = backup.Application, nil // the rows say all
 	app, err := open(ctx, c, &t)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func restore(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	if *dryRun {
-		return show(c.stdout, changes.All)
+		return show(c.stdout, app, changes.All)
 	}
 	return change(ctx, c, app, changes, *yes, func() error { return nil })
 }

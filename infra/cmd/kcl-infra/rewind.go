@@ -27,6 +27,10 @@ from the record with a sequence number on. What is before does not come again, a
 records of each key come in their order, over splits and merges too. What the
 application has not read yet comes as it would have; LATEST alone skips it.
 
+Name the stream that the application reads: it refuses leases whose records that stream
+cannot have had. A stream that was made anew is read from TRIM_HORIZON on; with --shard
+that also gives up the lease of a shard that the stream does not have any more.
+
 It refuses while the application runs: stop all workers first, it waits up to 90
 seconds until that is sure. Before the first change it writes the leases into a backup
 file, which kcl-infra restore puts back. A run that was interrupted can be repeated.
@@ -58,6 +62,9 @@ func rewindTo(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return usagef("--to %w", err)
 	}
+	if !flags.Changed("stream-name") && (t.properties == nil || len(t.properties.Streams) == 0) {
+		return usagef("which stream? name the one that the application reads, by --stream-name or --properties")
+	}
 	app, err := open(ctx, c, &t)
 	if err != nil {
 		return err
@@ -73,7 +80,7 @@ func rewindTo(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	if *dryRun {
-		return show(c.stdout, changes.All)
+		return show(c.stdout, app, changes.All)
 	}
 	file := rewind.Backup{Application: t.application, To: *text, Time: now.UTC(), Changes: changes.All}
 	if *backup == "" {
@@ -141,7 +148,7 @@ func change(ctx context.Context, c *console, app *resources.App, changes *resour
 		for _, change := range changes.All {
 			what = append(what, change.String())
 		}
-		err := confirm(ctx, c, fmt.Sprintf("To change in table %s of %s", app.Application, app.DynamoDBName()), what, "Change", "nothing was changed")
+		err := confirm(ctx, c, "To change in "+where(app), what, "Change", "nothing was changed")
 		if err != nil {
 			return err
 		}
@@ -152,9 +159,20 @@ func change(ctx context.Context, c *console, app *resources.App, changes *resour
 	return changes.Do(ctx, func(change rewind.Change) { fmt.Fprintf(c.stdout, "changed %s\n", change) })
 }
 
+// where says of which table the leases are, and of which streams.
+func where(app *resources.App) string {
+	text := fmt.Sprintf("table %s of %s", app.Application, app.DynamoDBName())
+	for i, s := range app.Streams {
+		text += []string{", of stream ", " and "}[min(i, 1)] + s.String()
+	}
+	return text
+}
+
 // show prints each row before and after.
-func show(w io.Writer, changes []rewind.Change) error {
-	if len(changes) == 0 {
+func show(w io.Writer, app *resources.App, changes []rewind.Change) error {
+	if len(changes) > 0 {
+		fmt.Fprintln(w, where(app))
+	} else {
 		fmt.Fprintln(w, "nothing to do: each lease is there already")
 	}
 	for _, change := range changes {

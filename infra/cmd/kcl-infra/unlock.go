@@ -11,10 +11,14 @@ import (
 const unlockHelp = `Usage: kcl-infra unlock [flags]
 
 Releases what workers hold that are gone: the leader lock, without which nobody deals
-out leases, and leases. It watches the lock for its own lease duration, two minutes
-with KCL, and refuses as soon as a leader renews it. Then it deletes the lock, and takes
-the owner off the leases of workers that neither renewed a lease nor reported in that
-time. Workers that are at work keep theirs, and look for the lock every 30 seconds.
+out leases, and leases. It watches the lock and all leases for two minutes, or for the
+lock's own lease duration if that is longer, and refuses as soon as a leader renews the
+lock. Then it deletes the lock, and takes the owner off the leases of workers that
+neither renewed a lease nor reported in that time. Workers that are at work keep theirs,
+and look for the lock every 30 seconds.
+
+A worker of KCL 2 does not report, and renews its leases every third of
+failoverTimeMillis: stop it first if that is set above five minutes.
 
 Flags:
 

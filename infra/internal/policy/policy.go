@@ -94,7 +94,7 @@ func (c Consumer) JSON() ([]byte, error) {
 		leaseActions = slices.Concat([]string{"dynamodb:UpdateTable"}, tableActions) // to add the index
 		index = []string{table(tables.Leases) + "/index/" + kcl.OwnerIndex}
 		others = []string{table(tables.CoordinatorState), table(tables.WorkerMetricStats)}
-		otherActions = []string{"dynamodb:DescribeTable"} // KCL 3.5 ends unless it can see that they are not there
+		otherActions = []string{"dynamodb:DescribeTable"} // KCL 3.5 ends unless it can see that they are not there; while they are, it needs KCL3 too
 	}
 	if three {
 		otherActions = tableActions

@@ -43,7 +43,7 @@ func TestParse(t *testing.T) {
 		},
 		{
 			"a consumer of the one stream", ids + "fanoutConfig.consumerArn = arn:aws:kinesis:eu-west-1:123456789012:stream/s/consumer/c:1",
-			File{Application: "app", Position: latest, Streams: []kcl.Stream{{Name: "s", ConsumerARN: "arn:aws:kinesis:eu-west-1:123456789012:stream/s/consumer/c:1"}}},
+			File{Application: "app", Region: "eu-west-1", Position: latest, Streams: []kcl.Stream{{Name: "s", ConsumerARN: "arn:aws:kinesis:eu-west-1:123456789012:stream/s/consumer/c:1"}}},
 		},
 		{"the usual table names", ids + "tableName = app\ncoordinatorStateTableName = app-CoordinatorState", File{Application: "app", Streams: s, Position: latest}},
 	}

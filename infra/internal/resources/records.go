@@ -3,6 +3,7 @@ package resources
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"sync"
@@ -79,6 +80,10 @@ func (r *shardReader) first(ctx context.Context, from kinesis.GetShardIteratorIn
 	return first, err
 }
 
+func trimHorizon() kinesis.GetShardIteratorInput {
+	return kinesis.GetShardIteratorInput{ShardIteratorType: kinesistypes.ShardIteratorTypeTrimHorizon}
+}
+
 func atTime(t time.Time) kinesis.GetShardIteratorInput {
 	return kinesis.GetShardIteratorInput{ShardIteratorType: kinesistypes.ShardIteratorTypeAtTimestamp, Timestamp: &t}
 }
@@ -93,7 +98,7 @@ func (r *shardReader) before(ctx context.Context, next *kinesistypes.Record, hig
 	earlier := func(record *kinesistypes.Record) bool {
 		return record != nil && (next == nil || sequence(record).Cmp(sequence(next)) < 0)
 	}
-	low, err := r.first(ctx, kinesis.GetShardIteratorInput{ShardIteratorType: kinesistypes.ShardIteratorTypeTrimHorizon}, high)
+	low, err := r.first(ctx, trimHorizon(), high)
 	if err != nil || !earlier(low) {
 		return nil, err
 	}
@@ -126,8 +131,12 @@ func (r *shardReader) before(ctx context.Context, next *kinesistypes.Record, hig
 		if apart <= near {
 			break
 		}
+		known, until := low, high
 		if err := closer(high.Add(-apart / 2)); err != nil {
 			return nil, err
+		}
+		if high.Equal(until) && sequence(low).Cmp(sequence(known)) <= 0 {
+			break // a Kinesis that takes whole seconds alone comes no closer
 		}
 	}
 	err = r.read(ctx, atSequence(*low.SequenceNumber), 10_000, func(records []kinesistypes.Record, behind time.Duration) bool {
@@ -140,6 +149,21 @@ func (r *shardReader) before(ctx context.Context, next *kinesistypes.Record, hig
 		return time.Now().Add(-behind - slack).Before(high)
 	})
 	return low, err
+}
+
+// has tells whether the shard has the record at a checkpoint, or may have had it.
+func (r *shardReader) has(ctx context.Context, checkpoint string) (bool, error) {
+	until := time.Now().Add(slack)
+	record, err := r.first(ctx, atSequence(checkpoint), until)
+	if none := (*kinesistypes.InvalidArgumentException)(nil); errors.As(err, &none) {
+		return false, nil // AWS knows by the number that it is of another shard
+	}
+	if err != nil || record != nil && isAt(*record, checkpoint) {
+		return err == nil, err
+	}
+	left, err := r.first(ctx, trimHorizon(), until)
+	at, _ := new(big.Int).SetString(checkpoint, 10)
+	return left == nil || sequence(left).Cmp(at) > 0, err
 }
 
 func sequence(record *kinesistypes.Record) *big.Int {
@@ -160,12 +184,14 @@ func (a *App) target(ctx context.Context, s stream, shard kinesistypes.Shard, at
 	if first == nil && shard.SequenceNumberRange != nil && shard.SequenceNumberRange.EndingSequenceNumber != nil {
 		return rewind.Target{Over: true}, nil
 	}
-	return r.target(ctx, first, at)
+	return r.target(ctx, first, at, at)
 }
 
-func (r *shardReader) target(ctx context.Context, first *kinesistypes.Record, at time.Time) (rewind.Target, error) {
+// target returns the place before the first record that is meant, nil for the end of the
+// shard. The records from at on are meant; no other record has come since high.
+func (r *shardReader) target(ctx context.Context, first *kinesistypes.Record, at, high time.Time) (rewind.Target, error) {
 	t := rewind.Target{At: rewind.Checkpoint{Sequence: kcl.TrimHorizon}, Time: at}
-	before, err := r.before(ctx, first, at)
+	before, err := r.before(ctx, first, high)
 	if before != nil {
 		t.At = rewind.Checkpoint{Sequence: *before.SequenceNumber}
 		if bytes.HasPrefix(before.Data, aggregated) {
@@ -184,22 +210,11 @@ func (a *App) targets(ctx context.Context, s stream, shards []kinesistypes.Shard
 	targets := map[string]rewind.Target{}
 	for next := rewind.Next(shards, targets); len(next) > 0; next = rewind.Next(shards, targets) {
 		a.Progress("looking for the records of %d shards of stream %s", len(next), s)
-		ctx, cancel := context.WithCancelCause(ctx)
-		var wait sync.WaitGroup
-		free, found := make(chan struct{}, atOnce), make([]rewind.Target, len(next))
-		for i, shard := range next {
-			wait.Go(func() {
-				free <- struct{}{}
-				defer func() { <-free }()
-				var err error
-				if found[i], err = a.target(ctx, s, shard, at); err != nil {
-					cancel(err) // the first error stays
-				}
-			})
-		}
-		wait.Wait()
-		err := context.Cause(ctx)
-		cancel(nil)
+		found := make([]rewind.Target, len(next))
+		err := each(ctx, len(next), func(ctx context.Context, i int) (err error) {
+			found[i], err = a.target(ctx, s, next[i], at)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -208,6 +223,25 @@ func (a *App) targets(ctx context.Context, s stream, shards []kinesistypes.Shard
 		}
 	}
 	return targets, nil
+}
+
+// each calls do for each number below n, for some at once, until one fails.
+func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wait sync.WaitGroup
+	free := make(chan struct{}, atOnce)
+	for i := range n {
+		wait.Go(func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			if err := do(ctx, i); err != nil {
+				cancel(err) // the first error stays
+			}
+		})
+	}
+	wait.Wait()
+	return context.Cause(ctx)
 }
 
 // sequenceTarget returns the place of a record in a shard.
@@ -220,5 +254,6 @@ func (a *App) sequenceTarget(ctx context.Context, s stream, shard kinesistypes.S
 	if first == nil || *first.SequenceNumber != at {
 		return rewind.Target{}, fmt.Errorf("shard %s of stream %s has no record %s: it is older than what the stream keeps, or of another shard", *shard.ShardId, s, at)
 	}
-	return r.target(ctx, first, first.ApproximateArrivalTimestamp.Add(time.Millisecond))
+	arrival := *first.ApproximateArrivalTimestamp
+	return r.target(ctx, first, arrival, arrival.Add(time.Millisecond))
 }

@@ -21,11 +21,13 @@ import (
 // sparseShard is a shard as AWS has them: where there are few records a page may be
 // empty, though others come.
 type sparseShard struct {
-	times  []time.Time // of the records; the nth has the sequence number 100 + n
-	closed bool
-	now    time.Time
-	empty  time.Duration // how far an empty page goes
-	calls  int
+	times   []time.Time // of the records; the nth has the sequence number 100 + n
+	closed  bool
+	expired int  // the first so many
+	whole   bool // it takes whole seconds alone, and rounds down
+	now     time.Time
+	empty   time.Duration // how far an empty page goes
+	calls   int
 }
 
 func (s *sparseShard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,23 +45,29 @@ func (s *sparseShard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	iterator := func(at time.Time, next int) string { return fmt.Sprint(at.UnixMilli(), " ", next) }
 	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "GetShardIterator") {
 		at := s.now.Add(-oldest)
-		next := 0
+		next := s.expired
 		switch in.ShardIteratorType {
 		case "AT_TIMESTAMP":
 			at = time.UnixMilli(int64(in.Timestamp * 1000))
+			if s.whole {
+				at = at.Truncate(time.Second)
+			}
 			next = slices.IndexFunc(s.times, func(t time.Time) bool { return !t.Before(at) })
 			if next < 0 {
 				next = len(s.times)
 			}
 		case "AT_SEQUENCE_NUMBER":
 			n, _ := strconv.Atoi(in.StartingSequenceNumber)
-			next = n - 100
-			at = s.times[next]
+			next = max(n-100, s.expired)
+			at = s.times[min(next, len(s.times)-1)]
 		}
 		fmt.Fprintf(w, `{"ShardIterator":%q}`, iterator(at, next))
 		return
 	}
-	s.calls++
+	if s.calls++; s.calls > 1000 {
+		http.Error(w, `{"__type":"InvalidArgumentException","message":"for ever"}`, http.StatusBadRequest)
+		return
+	}
 	var milli int64
 	var next int
 	fmt.Sscan(in.ShardIterator, &milli, &next)
@@ -147,7 +155,7 @@ func TestTarget(t *testing.T) {
 		}
 		for i, record := range shard.times {
 			got, err := app.sequenceTarget(t.Context(), s, listed, fmt.Sprint(100+i))
-			if expected := want(i, record.Add(time.Millisecond)); err != nil || got.At != expected.At || !got.Time.Equal(expected.Time) {
+			if expected := want(i, record); err != nil || got.At != expected.At || !got.Time.Equal(expected.Time) {
 				t.Fatalf("seed %d, record %d: %+v, %v, want %+v", seed, i, got, err, expected)
 			}
 		}
@@ -155,5 +163,18 @@ func TestTarget(t *testing.T) {
 	t.Logf("at most %d calls of GetRecords", most)
 	if most > 60 {
 		t.Errorf("%d calls of GetRecords for one shard", most)
+	}
+}
+
+// A Kinesis that rounds times down to whole seconds gives the same record again and again.
+func TestTargetWithWholeSeconds(t *testing.T) {
+	defer func(every time.Duration) { readEvery = every }(readEvery)
+	readEvery = 0
+	began := time.Now().Truncate(time.Second).Add(-time.Hour)
+	shard := &sparseShard{times: []time.Time{began, began.Add(1900 * time.Millisecond)}, whole: true, now: time.Now(), empty: oldest}
+	listed := kinesistypes.Shard{ShardId: aws.String("shardId-000000000000")}
+	got, err := appAt(t, shard).sequenceTarget(t.Context(), stream{Stream: kcl.Stream{Name: "orders"}}, listed, "101")
+	if err != nil || got.At != (rewind.Checkpoint{Sequence: "100", Sub: rewind.WholeRecord}) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -89,14 +89,16 @@ type found struct {
 	tables  map[string]*ddb.TableDescription // by name; nil: not there
 }
 
-// Reach calls each service once, which has this long to answer, so that one that
+// Reach calls each service that it is to use once, which has this long to answer, so that one that
 // nobody answers is known soon.
 func (a *App) Reach(ctx context.Context, answer time.Duration) error {
 	const attempts = 2
-	first, cancel := context.WithTimeout(ctx, answer)
-	defer cancel()
-	if _, err := a.describeStream(first, a.Streams[0], func(o *kinesis.Options) { o.RetryMaxAttempts = attempts }); err != nil {
-		return err
+	if len(a.Streams) > 0 {
+		first, cancel := context.WithTimeout(ctx, answer)
+		defer cancel()
+		if _, err := a.describeStream(first, a.Streams[0], func(o *kinesis.Options) { o.RetryMaxAttempts = attempts }); err != nil {
+			return err
+		}
 	}
 	second, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()

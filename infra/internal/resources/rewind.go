@@ -61,11 +61,16 @@ func (a *App) PlanRewind(ctx context.Context, to RewindTo) (*LeaseChanges, error
 			return nil, err
 		}
 		for _, shard := range p.of.Shards {
-			if to.Shard == "" || to.Shard == *shard.ShardId || to.Shard == s.id+":"+*shard.ShardId {
+			if to.Shard == "" || to.names(s.id, *shard.ShardId) {
 				p.picked = append(p.picked, shard)
 			}
 		}
-		if len(p.picked) > 0 {
+		for _, lease := range p.of.Leases {
+			if len(p.picked) == 0 && to.names(s.id, kcl.ShardOf(lease)) && kcl.Stray(lease, nil) != "" {
+				p.gone = lease
+			}
+		}
+		if len(p.picked) > 0 || p.gone != nil {
 			several = to.Shard != "" && len(plans) > 0
 			plans = append(plans, p)
 		}
@@ -78,6 +83,17 @@ func (a *App) PlanRewind(ctx context.Context, to RewindTo) (*LeaseChanges, error
 	}
 	c := &LeaseChanges{app: a}
 	for _, p := range plans {
+		switch {
+		case to.Word == kcl.TrimHorizon && p.gone != nil:
+			c.All = append(c.All, p.of.Forget(p.gone)...)
+			continue
+		case p.gone != nil:
+			return nil, fmt.Errorf("stream %s does not have shard %s: nothing was changed; rewind --to %s gives its lease up", p.stream, kcl.ShardOf(p.gone), kcl.TrimHorizon)
+		case to.Word != kcl.TrimHorizon:
+			if err := a.checkPlaces(ctx, p); err != nil {
+				return nil, err
+			}
+		}
 		targets, err := a.look(ctx, p.stream, p.picked, to)
 		if err != nil {
 			return nil, err
@@ -96,6 +112,47 @@ type planned struct {
 	stream stream
 	of     rewind.Stream
 	picked []kinesistypes.Shard
+	gone   kcl.Item // the lease of the one to rewind, which the stream does not list
+}
+
+// names tells whether to is of this shard alone.
+func (to RewindTo) names(stream, shard string) bool {
+	return to.Shard == shard || to.Shard == stream+":"+shard
+}
+
+// checkPlaces refuses leases that are not of the stream: a single-stream application's
+// leases do not say which it reads.
+func (a *App) checkPlaces(ctx context.Context, p planned) error {
+	foreign := func(lease kcl.Item, why, remedy string) error {
+		return fmt.Errorf("lease %s is at %s, which stream %s does not have%s: nothing was changed; is --stream-name right? if the stream was made anew, rewind --to %s%s",
+			kcl.KeyOf(lease), kcl.Text(lease, kcl.Checkpoint), p.stream, why, kcl.TrimHorizon, remedy)
+	}
+	listed := map[string]*kinesistypes.Shard{}
+	for i, shard := range p.of.Shards {
+		listed[*shard.ShardId] = &p.of.Shards[i]
+	}
+	var leases []kcl.Item // at records
+	for _, lease := range p.of.Leases {
+		shard := listed[kcl.ShardOf(lease)]
+		if why := kcl.Stray(lease, shard); why != "" {
+			remedy := ""
+			if shard == nil {
+				remedy = " --shard " + kcl.KeyOf(lease)
+			}
+			return foreign(lease, " ("+why+")", remedy)
+		}
+		if at := kcl.Text(lease, kcl.Checkpoint); shard != nil && at != "" && strings.Trim(at, "0123456789") == "" {
+			leases = append(leases, lease)
+		}
+	}
+	return each(ctx, len(leases), func(ctx context.Context, i int) error {
+		lease := leases[i]
+		r := &shardReader{app: a, stream: p.stream.Stream, shard: *listed[kcl.ShardOf(lease)]}
+		if has, err := r.has(ctx, kcl.Text(lease, kcl.Checkpoint)); has || err != nil {
+			return err
+		}
+		return foreign(lease, "", "")
+	})
 }
 
 // as says how leases of a stream look like in an application of several.
@@ -123,7 +180,7 @@ func (a *App) leaseRows(ctx context.Context, f found) (rows kcl.Rows, err error)
 func (a *App) look(ctx context.Context, s stream, shards []kinesistypes.Shard, to RewindTo) (map[string]rewind.Target, error) {
 	switch {
 	case to.Word == kcl.Latest && to.Shard != "" && shards[0].SequenceNumberRange.EndingSequenceNumber != nil:
-		return nil, fmt.Errorf("shard %s is closed, nothing comes at %s: nothing was changed", *shards[0].ShardId, to.Word)
+		return nil, fmt.Errorf("shard %s is closed, and KCL begins such a shard at no %s: nothing was changed; rewind all shards to it, without --shard, or have the handler pass the records over", *shards[0].ShardId, to.Word)
 	case to.Word != "":
 		return rewind.Everywhere(shards, to.Word), nil
 	case to.Sequence != "":

@@ -210,6 +210,9 @@ func (s *Status) Print(w io.Writer, now time.Time) error {
 			about = t.Problem
 		case t.Former:
 			about = "left of an earlier version"
+			if s.Layout == kcl.KCL35.String() {
+				about += "; until it is deleted the role needs kcl3 too"
+			}
 		case t.Status != missing:
 			about = s.contents(i)
 		}

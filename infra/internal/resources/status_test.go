@@ -96,7 +96,7 @@ RESOURCE  NAME                                                                  
 stream    orders                                                                 ACTIVE  1 open shard
 stream    arn:aws:kinesis:us-east-1:222222222222:stream/payments                 missing
 table     app                                                                    ACTIVE  5 leases, index ACTIVE, leader none, 1 worker
-table     app-CoordinatorState                                                   ACTIVE  left of an earlier version
+table     app-CoordinatorState                                                   ACTIVE  left of an earlier version; until it is deleted the role needs kcl3 too
 consumer  app                                                                    ACTIVE  of stream orders
 consumer  arn:aws:kinesis:us-east-1:222222222222:stream/payments/consumer/app:1  missing
 

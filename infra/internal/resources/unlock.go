@@ -17,7 +17,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// lockDuration is KCL's own, for a lock that does not say.
+// lockDuration is KCL's own. Leases are watched as long, with a lock or without.
 const lockDuration = 2 * time.Minute
 
 // Unlock is what workers that are gone hold.
@@ -33,21 +33,32 @@ type freeing struct {
 	owners []string
 }
 
+// watchTime returns how long a worker may be at work without a sign of it: a worker
+// that reports late, or a KCL 2, may renew its leases less often than package activity
+// waits for where it can run again. It is 0 when nothing has an owner.
+func watchTime(first activity.Snapshot) time.Duration {
+	watch := first.Watch()
+	if watch > 0 {
+		watch = max(watch, lockDuration, time.Duration(kcl.Int(first.Leader, kcl.LockDuration))*time.Millisecond)
+	}
+	return watch
+}
+
 // PlanUnlock watches the leader lock for its own lease duration, and the leases. It
 // returns an error that wraps ErrRunning as soon as the lock is renewed.
 func (a *App) PlanUnlock(ctx context.Context) (*Unlock, error) {
-	rows, err := a.rows(ctx)
+	leases := a.tables().Leases.Name
+	table, err := a.describeTable(ctx, leases)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.leaseRows(ctx, found{tables: map[string]*ddb.TableDescription{leases: table}})
 	if err != nil {
 		return nil, err
 	}
 	first := activity.Snapshot{Leases: rows.Leases, Workers: rows.Workers, Leader: rows.Leader}
-	watch, leader := first.Watch(), rows.LeaderOf()
-	if leader != "" {
-		duration := time.Duration(kcl.Int(rows.Leader, kcl.LockDuration)) * time.Millisecond
-		if duration <= 0 {
-			duration = lockDuration
-		}
-		watch = max(watch, duration)
+	watch := watchTime(first)
+	if leader := rows.LeaderOf(); leader != "" {
 		a.Progress("worker %s holds the leader lock: watching for %v whether it renews it", leader, watch)
 	} else if watch > 0 {
 		a.Progress("nobody holds the leader lock: watching for %v whether leases are renewed", watch)

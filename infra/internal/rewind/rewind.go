@@ -135,7 +135,8 @@ func Everywhere(shards []kinesis.Shard, word string) map[string]Target {
 // Plan returns what has to change so that all records from the targets on, and none
 // before them, come again, those of each key in their order. A lease that has not come to
 // its target yet stays where it is: nothing is skipped, except with LATEST. A shard
-// without a target stays as it is, unless an ancestor is set back.
+// without a target stays as it is, unless an ancestor is set back. LATEST is no target for
+// a shard that waits for an ancestor.
 //
 // The changes are in the order to make them. Planned again after some of them, the rest
 // is the same, and when the application has been started in between nothing is lost.
@@ -146,7 +147,7 @@ func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 		before[kcl.ShardOf(lease)] = lease
 	}
 	after := maps.Clone(before)
-	waits := map[string]bool{} // for an ancestor to be read to its end
+	waits := map[string]string{} // for this ancestor to be read to its end
 	for _, shard := range shards {
 		id := *shard.ShardId
 		ready := true // KCL may have made its lease already
@@ -155,14 +156,21 @@ func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 				continue
 			}
 			lease := after[parent]
-			waits[id] = waits[id] || waits[parent] || lease != nil && place(lease).Sequence != kcl.ShardEnd
+			switch {
+			case waits[parent] != "":
+				waits[id] = waits[parent]
+			case lease != nil && place(lease).Sequence != kcl.ShardEnd:
+				waits[id] = parent
+			}
 			ready = ready && lease != nil
 		}
 		target, wanted := targets[id]
 		switch {
-		case waits[id] && before[id] != nil && !(ready && place(before[id]).Sequence == kcl.TrimHorizon):
+		case waits[id] != "" && wanted && target.At.Sequence == kcl.Latest:
+			return nil, fmt.Errorf("shard %s comes after its parent %s, which is not read to its end: let a worker read that first, or rewind all shards to %s, without --shard", id, waits[id], kcl.Latest)
+		case waits[id] != "" && before[id] != nil && !(ready && place(before[id]).Sequence == kcl.TrimHorizon):
 			delete(after, id)
-		case !waits[id] && wanted:
+		case waits[id] == "" && wanted:
 			lease, err := s.move(shard, before[id], target)
 			if err != nil {
 				return nil, err
@@ -174,13 +182,13 @@ func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 	}
 	for _, shard := range shards {
 		merged := parents(shard)
-		if !waits[*shard.ShardId] || len(merged) < 2 {
+		if waits[*shard.ShardId] == "" || len(merged) < 2 {
 			continue
 		}
 		for _, parent := range merged {
 			of, there := listed[parent]
 			switch {
-			case after[parent] != nil || waits[parent]:
+			case after[parent] != nil || waits[parent] != "":
 			case !there:
 				return nil, fmt.Errorf("shard %s was merged with %s, which the stream does not list any more, and would never end: choose a later time", *shard.ShardId, parent)
 			default:
@@ -200,6 +208,30 @@ func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 		}
 	}
 	return append(set, deleted...), nil
+}
+
+// Forget returns what has to change to give up a lease whose shard the stream does not
+// list. Its children are read from the oldest on; what the shard had is lost already. The
+// changes are in the order to make them.
+func (s Stream) Forget(lease kcl.Item) (changes []Change) {
+	id, leased, parent := kcl.ShardOf(lease), map[string]bool{}, false
+	for _, other := range s.Leases {
+		leased[kcl.ShardOf(other)] = true
+	}
+	for _, shard := range parentsFirst(s.Shards) {
+		of := parents(shard)
+		if !slices.Contains(of, id) {
+			continue
+		}
+		parent = true
+		if !leased[*shard.ShardId] && !slices.ContainsFunc(of, func(p string) bool { return p != id && leased[p] }) {
+			changes = append(changes, Change{nil, kcl.NewLease(shard, kcl.TrimHorizon, s.ID, s.Layout)})
+		}
+	}
+	if parent { // the partner of a merge waits for a lease
+		return append(changes, Change{lease, set(lease, Checkpoint{Sequence: kcl.ShardEnd})})
+	}
+	return append(changes, Change{lease, nil})
 }
 
 // move returns the lease of a shard that waits for no parent, nil for none.

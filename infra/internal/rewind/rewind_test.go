@@ -293,3 +293,36 @@ func TestPlanOfOneLease(t *testing.T) {
 		}
 	}
 }
+
+// What a shard has cannot be passed over before its parent is read: KCL makes its lease then,
+// and begins with the oldest.
+func TestLatestOfAChild(t *testing.T) {
+	parent := &shard{id: "shardId-000000000000", high: hashes, start: 100, end: 200}
+	child := &shard{id: "shardId-000000000001", high: hashes / 2, start: 201, end: 300, parents: []*shard{parent}}
+	grandchild := &shard{id: "shardId-000000000002", high: hashes / 2, start: 301, parents: []*shard{child}}
+	s := Stream{Shards: []kinesis.Shard{parent.kinesis(), child.kinesis(), grandchild.kinesis()}}
+	for _, tt := range []struct{ parent, child, grandchild, want string }{
+		{"150", "", "", parent.id},
+		{"150", kcl.TrimHorizon, "", parent.id},
+		{kcl.ShardEnd, "250", "", child.id},
+		{kcl.ShardEnd, "250", "310", child.id},
+		{kcl.ShardEnd, kcl.ShardEnd, "310", ""},
+		{"", kcl.ShardEnd, kcl.TrimHorizon, ""},
+	} {
+		s.Leases = nil
+		for i, at := range []string{tt.parent, tt.child, tt.grandchild} {
+			if at != "" {
+				s.Leases = append(s.Leases, kcl.NewLease(s.Shards[i], at, "", kcl.KCL3))
+			}
+		}
+		changes, err := Plan(s, Everywhere(s.Shards[2:], kcl.Latest))
+		switch {
+		case tt.want != "":
+			if err == nil || !strings.Contains(err.Error(), "parent "+tt.want+", which is not read to its end") {
+				t.Errorf("%v: %v, %v", tt, changes, err)
+			}
+		case err != nil || len(changes) != 1 || changes[0].Key() != grandchild.id || place(changes[0].After).Sequence != kcl.Latest:
+			t.Errorf("%v: %v, %v", tt, changes, err)
+		}
+	}
+}

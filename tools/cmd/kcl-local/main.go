@@ -24,7 +24,7 @@ const usage = `usage: kcl-local [flags]
 
 Runs Kinesis and DynamoDB, those of tools/localaws, in memory until Ctrl-C, for
 this machine only. The lines that lead AWS clients to them go to standard output,
-all else to standard error.
+all else to standard error. An access key of 12 digits is the account's number.
 
 flags:
 %s

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"slices"
 
@@ -153,6 +155,22 @@ func batchWriteItem(c *call, in *batchWriteItemInput) (*batchWriteItemOutput, er
 	}, nil
 }
 
+// inOrder returns a request with the members of its objects sorted: SDKs write
+// those of a map in any order, and the request is the same.
+func inOrder(body []byte) []byte {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var request any
+	if d.Decode(&request) != nil {
+		return body // it was read already
+	}
+	sorted, err := json.Marshal(request)
+	if err != nil {
+		return body
+	}
+	return sorted
+}
+
 func transactWriteItems(c *call, in *transactWriteItemsInput) (*transactWriteItemsOutput, error) {
 	if err := checkActions("transactItems", len(in.TransactItems)); err != nil {
 		return nil, err
@@ -208,7 +226,7 @@ func transactWriteItems(c *call, in *transactWriteItemsInput) (*transactWriteIte
 		write.CheckOnly = item.ConditionCheck != nil
 		writes = append(writes, write)
 	}
-	done, again, err := c.service.Transact(writes, value(in.ClientRequestToken, ""), c.body)
+	done, again, err := c.service.Transact(writes, value(in.ClientRequestToken, ""), inOrder(c.body))
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package com.github.seed96110120.kinesis;
 
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
@@ -38,6 +39,7 @@ final class Ends {
     private final Listener listener;
 
     private final AtomicBoolean looking = new AtomicBoolean();
+    private final Set<String> wrong = ConcurrentHashMap.newKeySet(); // keys, of shards that are open
     private long looked = System.nanoTime() - AGAIN_NANOS; // the scheduler's thread alone
 
     Ends(Scheduler scheduler, Streams streams, Listener listener) {
@@ -74,11 +76,20 @@ final class Ends {
                 return; // ListShards: KCL itself tells of that
             }
             for (ShardInfo lease : leases) {
+                String key = ShardInfo.getLeaseKey(lease);
                 if (open.contains(lease.shardId())) {
-                    listener.told(ShardInfo.getLeaseKey(lease), "Initialize", new OpenShardException());
+                    wrong.add(key);
+                    listener.told(key, "Initialize", new OpenShardException());
+                } else {
+                    wrong.remove(key);
                 }
             }
         });
+    }
+
+    /** Tells whether a lease is at its end, and its shard was found open. */
+    boolean isOpen(String leaseKey) {
+        return wrong.contains(leaseKey);
     }
 
     /** Throws if the shard is open, or if that cannot be found out. */

@@ -472,17 +472,25 @@ final class Engine {
         @Override
         public List<ShardInfo> prioritize(List<ShardInfo> dealt) {
             List<ShardInfo> all = streams.read(dealt);
+            Set<String> keys = new TreeSet<>();
             Set<String> now = new TreeSet<>();
-            all.forEach(shard -> now.add(ShardInfo.getLeaseKey(shard)));
+            for (ShardInfo shard : all) {
+                String key = ShardInfo.getLeaseKey(shard);
+                keys.add(key);
+                // One that is dealt out at its end is not read: there is nothing to tell of it.
+                if (!shard.isCompleted() || before.contains(key) || ends.isOpen(key)) {
+                    now.add(key);
+                }
+            }
             if (!now.equals(before)) {
-                ArrayNode keys = Control.MAPPER.createArrayNode();
-                now.forEach(keys::add);
-                control.send(Control.event("leases").set("leaseKeys", keys));
+                ArrayNode told = Control.MAPPER.createArrayNode();
+                now.forEach(told::add);
+                control.send(Control.event("leases").set("leaseKeys", told));
                 before = now;
             }
             ends.look(all);
-            held.keySet().retainAll(now); // a lease that comes back begins afresh
-            tasks.last.keySet().retainAll(now);
+            held.keySet().retainAll(keys); // a lease that comes back begins afresh
+            tasks.last.keySet().retainAll(keys);
             List<ShardInfo> read = new ArrayList<>();
             for (ShardInfo shard : order.prioritize(all)) {
                 if (mayRead(shard)) {
