@@ -258,7 +258,12 @@ func (a *App) rows(ctx context.Context) (kcl.Rows, error) {
 // snapshot reads what tells whether the application runs.
 func (a *App) snapshot(ctx context.Context) (activity.Snapshot, error) {
 	rows, err := a.rows(ctx)
-	return activity.Snapshot{Leases: rows.Leases, Workers: rows.Workers, Leader: rows.Leader}, err
+	return snapshotOf(rows), err
+}
+
+// snapshotOf returns the rows that tell whether workers are running.
+func snapshotOf(rows kcl.Rows) activity.Snapshot {
+	return activity.Snapshot{Leases: rows.Leases, Workers: rows.Workers, Leader: rows.Leader}
 }
 
 // poll calls done, with growing pauses, until it returns "": what it still waits

@@ -56,7 +56,7 @@ func (a *App) PlanUnlock(ctx context.Context) (*Unlock, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := activity.Snapshot{Leases: rows.Leases, Workers: rows.Workers, Leader: rows.Leader}
+	first := snapshotOf(rows)
 	watch := watchTime(first)
 	if leader := rows.LeaderOf(); leader != "" {
 		a.Progress("worker %s holds the leader lock: watching for %v whether it renews it", leader, watch)
@@ -75,7 +75,7 @@ func (a *App) PlanUnlock(ctx context.Context) (*Unlock, error) {
 		if rows, err = a.rows(ctx); err != nil {
 			return nil, err
 		}
-		now := activity.Snapshot{Leases: rows.Leases, Workers: rows.Workers, Leader: rows.Leader}
+		now := snapshotOf(rows)
 		if is := rows.LeaderOf(); is != "" && kcl.Text(rows.Leader, kcl.LockVersion) != kcl.Text(first.Leader, kcl.LockVersion) {
 			return nil, fmt.Errorf("%w: worker %s is the leader, it renewed the lock just now; nothing was changed: the leader deals out the leases of workers that are gone itself", ErrRunning, is)
 		}
