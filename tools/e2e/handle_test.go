@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -219,17 +217,9 @@ func TestPoisonRecord(t *testing.T) {
 // and again, and kcl-infra leases would use up the shards' reads.
 func (a *application) checkpoints() map[string]string {
 	a.t.Helper()
-	client := dynamodb.New(dynamodb.Options{
-		BaseEndpoint: aws.String(local(a.t).DynamoDBURL()), Region: region,
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})
-	out, err := client.Scan(a.t.Context(), &dynamodb.ScanInput{TableName: &a.name, ConsistentRead: aws.Bool(true)})
-	if err != nil {
-		a.t.Fatal(err)
-	}
 	of := map[string]string{}
-	for _, lease := range out.Items {
-		of[lease["leaseKey"].(*ddb.AttributeValueMemberS).Value] = lease["checkpoint"].(*ddb.AttributeValueMemberS).Value
+	for key, lease := range a.leaseRows() {
+		of[key] = lease["checkpoint"].(*ddb.AttributeValueMemberS).Value
 	}
 	return of
 }

@@ -186,12 +186,18 @@ func (a *application) wereStoppedLongAgo() {
 	}
 }
 
+// infraCommand is a command of kcl-infra for the application and its stream.
+func (a *application) infraCommand(args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(a.t.Context(), sample.Command(shared.bin, "kcl-infra"), append(args, "--application", a.name, "-s", a.name)...)
+	cmd.Dir, cmd.Env = a.dir, a.environ
+	return cmd
+}
+
 // infra runs a command of kcl-infra for the application, and returns what it printed
 // and its status.
 func (a *application) infra(args ...string) (output string, status int) {
 	a.t.Helper()
-	cmd := exec.CommandContext(a.t.Context(), sample.Command(shared.bin, "kcl-infra"), append(args, "--application", a.name, "-s", a.name)...)
-	cmd.Dir, cmd.Env = a.dir, a.environ
+	cmd := a.infraCommand(args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
 		a.t.Fatal(err)
@@ -245,9 +251,9 @@ func losesAnswers(t *testing.T, lose func() bool) (endpoint string) {
 // run runs kcl-infra, and reports whether it was killed.
 func (k *killer) run(a *application, args ...string) bool {
 	a.t.Helper()
-	cmd := exec.CommandContext(a.t.Context(), sample.Command(shared.bin, "kcl-infra"), append(args, "--application", a.name, "-s", a.name)...)
+	cmd := a.infraCommand(args...)
 	var out bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr = a.dir, &out, &out
+	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Env = append(slices.Clone(a.environ), "AWS_ENDPOINT_URL_DYNAMODB="+k.url)
 	if err := cmd.Start(); err != nil {
 		a.t.Fatal(err)
