@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -24,9 +26,11 @@ import (
 type cache struct {
 	dir  string
 	root *os.Root
+	seen sync.Map // the folders in it that trustWay has looked at
 }
 
-// openCache opens the folder, and makes it when write is true.
+// openCache opens the folder, and makes it when write is true. One in which others
+// could replace files is an error.
 func openCache(dir string, write bool) (*cache, error) {
 	if write {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -37,7 +41,29 @@ func openCache(dir string, write bool) (*cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the folder for the jars: %w; %s", err, nameFolder())
 	}
+	if err := checkFolder(dir); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("cannot trust the folder for the jars: %w; %s", err, nameFolder())
+	}
 	return &cache{dir: dir, root: root}, nil
+}
+
+// trustWay tells whether nobody else can replace a file in the cache, as checkFolder
+// does for the cache itself.
+func (c *cache) trustWay(name string) error {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if _, seen := c.seen.LoadOrStore(dir, true); seen {
+			return nil // and with it those above
+		}
+		info, err := c.root.Stat(dir)
+		if err != nil {
+			return err
+		}
+		if err := trusted(filepath.Join(c.dir, filepath.FromSlash(dir)), info, true); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *cache) close() { c.root.Close() }
@@ -88,10 +114,21 @@ func (c *cache) verify(ctx context.Context, a Artifact) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%w: it is no regular file", ErrNotVerified)
 	}
-	if info.Size() != a.Size {
-		return fmt.Errorf("%w: it has %d bytes, not %d", ErrNotVerified, info.Size(), a.Size)
+	if err := c.trustWay(a.Path()); err != nil {
+		return err
 	}
-	f, err := c.root.Open(a.Path())
+	if err := trusted(filepath.Join(c.dir, filepath.FromSlash(a.Path())), info, false); err != nil {
+		return err
+	}
+	return c.verifyContent(ctx, a.Path(), info, a.Size, a.SHA256)
+}
+
+// verifyContent tells whether a regular file has this content.
+func (c *cache) verifyContent(ctx context.Context, name string, info fs.FileInfo, size int64, sum [sha256.Size]byte) error {
+	if info.Size() != size {
+		return fmt.Errorf("%w: it has %d bytes, not %d", ErrNotVerified, info.Size(), size)
+	}
+	f, err := c.root.Open(name)
 	if err != nil {
 		return err
 	}
@@ -100,8 +137,8 @@ func (c *cache) verify(ctx context.Context, a Artifact) error {
 	if _, err := io.Copy(hash, contextReader{ctx, f}); err != nil {
 		return err
 	}
-	if got := [sha256.Size]byte(hash.Sum(nil)); got != a.SHA256 {
-		return fmt.Errorf("%w: its SHA-256 is %x, not %x", ErrNotVerified, got, a.SHA256)
+	if got := [sha256.Size]byte(hash.Sum(nil)); got != sum {
+		return fmt.Errorf("%w: its SHA-256 is %x, not %x", ErrNotVerified, got, sum)
 	}
 	return nil
 }
@@ -134,7 +171,7 @@ func (c *cache) clear(a Artifact) error {
 		if !part && entry != path.Base(name) {
 			continue
 		}
-		if err := c.root.Remove(path.Join(path.Dir(name), entry)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := c.root.RemoveAll(path.Join(path.Dir(name), entry)); err != nil {
 			return err
 		}
 	}

@@ -39,11 +39,20 @@ var defaultLimits = limits{
 // A dialer opens a connection.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-func newClient(l limits, dial dialer, s *source) *http.Client {
+// A client gets what a source has.
+type client struct {
+	http   *http.Client
+	source *source
+	limits limits
+	log    *slog.Logger
+}
+
+func (f *fetcher) newClient(s *source) *client {
+	l, dial := f.limits, f.dial
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: l.connect}).DialContext
 	}
-	return &http.Client{Transport: authorizer{source: s, next: &http.Transport{
+	return &client{source: s, limits: l, log: f.log, http: &http.Client{Transport: authorizer{source: s, next: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dial,
 		TLSHandshakeTimeout:   l.tls,
@@ -52,14 +61,14 @@ func newClient(l limits, dial dialer, s *source) *http.Client {
 		MaxIdleConnsPerHost:   workers,
 		// The file's own bytes are wanted.
 		DisableCompression: true,
-	}}}
+	}}}}
 }
+
+func (c *client) close() { c.http.CloseIdleConnections() }
 
 // A download gets one file.
 type download struct {
-	client   *http.Client
-	limits   limits
-	log      *slog.Logger
+	*client
 	artifact Artifact
 	url      *url.URL
 	cache    *cache
@@ -79,21 +88,21 @@ type diskError struct{ err error }
 func (e *diskError) Error() string { return e.err.Error() }
 func (e *diskError) Unwrap() error { return e.err }
 
-// run tries until the file is there or there is no hope.
-func (d *download) run(ctx context.Context) error {
+// retry calls do until it succeeds or there is no hope. what names it in the log.
+func (c *client) retry(ctx context.Context, what string, do func(context.Context) error) error {
 	for try := 1; ; try++ {
-		err := d.once(ctx)
+		err := do(ctx)
 		var again retryable
 		if err == nil || !errors.As(err, &again) || ctx.Err() != nil {
 			return err
 		}
-		if try == d.limits.tries {
+		if try == c.limits.tries {
 			return fmt.Errorf("%w (tried %d times)", err, try)
 		}
 		// Half fixed, half random: the workers must not return in step.
-		wait := d.limits.backoff << (try - 1)
+		wait := c.limits.backoff << (try - 1)
 		wait = wait/2 + rand.N(wait/2+1)
-		d.log.Debug("trying again", "artifact", d.artifact.String(), "try", try+1, "after", wait, "error", err)
+		c.log.Debug("trying again", "artifact", what, "try", try+1, "after", wait, "error", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -102,27 +111,49 @@ func (d *download) run(ctx context.Context) error {
 	}
 }
 
-func (d *download) once(ctx context.Context) (err error) {
+// get asks for u, and calls use with the answer if its status is good. The body of
+// it fails with errStalled when it stands still.
+func (c *client) get(ctx context.Context, u *url.URL, use func(resp *http.Response, body io.Reader) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("User-Agent", "kcl-bootstrap")
-	resp, err := d.client.Do(req)
+	resp, err := c.http.Do(req)
 	if err != nil {
-		return requestError(err)
+		return requestError(err, c.source.kind)
 	}
 	defer resp.Body.Close()
-	if err := checkStatus(resp); err != nil {
+	if err := checkStatus(resp, c.source.kind); err != nil {
 		return err
 	}
-	hint := "is this repository a true copy of Maven Central?"
+	body := &stallReader{
+		ctx: ctx, r: resp.Body, timeout: c.limits.stall,
+		timer: time.AfterFunc(c.limits.stall, func() { cancel(errStalled) }),
+	}
+	defer body.timer.Stop()
+	return use(resp, body)
+}
+
+// isWebPage tells what a server says of its answer, which may be wrong.
+func isWebPage(resp *http.Response) bool {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	webPage := kind == "text/html"
+	return kind == "text/html"
+}
+
+// run tries until the file is there or there is no hope.
+func (d *download) run(ctx context.Context) error {
+	return d.retry(ctx, d.artifact.String(), func(ctx context.Context) error { return d.get(ctx, d.url, d.save) })
+}
+
+// save verifies what an answer brings, and puts it into the cache.
+func (d *download) save(resp *http.Response, body io.Reader) (err error) {
+	hint := fmt.Sprintf("is this %s a true copy of %s?", d.source.kind.what, d.source.kind.of)
+	webPage := isWebPage(resp)
 	if webPage {
-		hint = "it is a web page: does a proxy or a log-in page stand before the repository?"
+		hint = fmt.Sprintf("it is a web page: does a proxy or a log-in page stand before the %s?", d.source.kind.what)
 	}
 	if n := resp.ContentLength; n >= 0 && n != d.artifact.Size {
 		return fmt.Errorf("%w: it has %d bytes, not %d; %s", ErrNotVerified, n, d.artifact.Size, hint)
@@ -140,25 +171,20 @@ func (d *download) once(ctx context.Context) (err error) {
 		}
 	}()
 
-	// One byte more than the size tells a file that is too long.
-	body := &stallReader{
-		r:       io.LimitReader(resp.Body, d.artifact.Size+1),
-		timer:   time.AfterFunc(d.limits.stall, func() { cancel(errStalled) }),
-		timeout: d.limits.stall,
-		read: func(n int) {
-			counted += int64(n)
-			d.progress.add(0, int64(n))
-		},
-	}
-	defer body.timer.Stop()
 	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(diskWriter{part}, hash), body)
+	count := writerFunc(func(p []byte) (int, error) {
+		counted += int64(len(p))
+		d.progress.add(0, int64(len(p)))
+		return len(p), nil
+	})
+	// One byte more than the size tells a file that is too long.
+	n, err := io.Copy(io.MultiWriter(count, diskWriter{part}, hash), io.LimitReader(body, d.artifact.Size+1))
 	var onDisk *diskError
 	switch {
 	case errors.As(err, &onDisk):
 		return err
-	case errors.Is(context.Cause(ctx), errStalled):
-		return retryable{fmt.Errorf("%w for %v after %d of %d bytes", errStalled, d.limits.stall, n, d.artifact.Size)}
+	case errors.Is(err, errStalled):
+		return retryable{fmt.Errorf("%w after %d of %d bytes", err, n, d.artifact.Size)}
 	case err != nil:
 		return retryable{fmt.Errorf("the download broke off after %d of %d bytes: %w", n, d.artifact.Size, err)}
 	case n < d.artifact.Size && webPage:
@@ -180,7 +206,7 @@ func (d *download) once(ctx context.Context) (err error) {
 
 // requestError makes the text of a failed request short, and says whether it
 // is worth another try.
-func requestError(err error) error {
+func requestError(err error, kind sourceKind) error {
 	// url.Error repeats method and URL, which the caller names anyway.
 	var reason *url.Error
 	if errors.As(err, &reason) {
@@ -197,21 +223,21 @@ func requestError(err error) error {
 	if op == nil || op.Op != "dial" {
 		return retryable{err}
 	}
-	err = fmt.Errorf("%w; is the network up, or is a proxy (HTTPS_PROXY) or another repository (--repo) needed?", err)
+	err = fmt.Errorf("%w; is the network up, or is a proxy (HTTPS_PROXY) or another %s (%s) needed?", err, kind.what, kind.flag)
 	if op.Timeout() {
 		return err // it took its time already
 	}
 	return retryable{err}
 }
 
-func checkStatus(resp *http.Response) error {
+func checkStatus(resp *http.Response, kind sourceKind) error {
 	status := fmt.Sprintf("status %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK:
 	case code == http.StatusNotFound, code == http.StatusGone:
-		return fmt.Errorf("%s; does this repository mirror Maven Central?", status)
+		return fmt.Errorf("%s; does this %s mirror %s?", status, kind.what, kind.of)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
-		return fmt.Errorf("%s; the repository or a proxy wants other credentials", status)
+		return fmt.Errorf("%s; the %s or a proxy wants other credentials", status, kind.what)
 	case code >= 500, code == http.StatusRequestTimeout, code == http.StatusTooManyRequests:
 		return retryable{errors.New(status)}
 	default:
@@ -220,22 +246,30 @@ func checkStatus(resp *http.Response) error {
 	return nil
 }
 
-// A stallReader sets its timer anew with each read that brings something.
+// A stallReader sets its timer anew with each read that brings something. Its
+// context ends of errStalled when the timer has run down.
 type stallReader struct {
+	ctx     context.Context
 	r       io.Reader
 	timer   *time.Timer
 	timeout time.Duration
-	read    func(int)
 }
 
 func (s *stallReader) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	if n > 0 {
 		s.timer.Reset(s.timeout)
-		s.read(n)
+	}
+	if err != nil && errors.Is(context.Cause(s.ctx), errStalled) {
+		err = fmt.Errorf("%w for %v", errStalled, s.timeout)
 	}
 	return n, err
 }
+
+// A writerFunc is a function as a writer.
+type writerFunc func(p []byte) (int, error)
+
+func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
 
 // A diskWriter marks its errors.
 type diskWriter struct{ w io.Writer }

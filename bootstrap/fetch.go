@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -145,18 +146,13 @@ func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {
 	if lock == nil || len(lock.Artifacts) == 0 {
 		return nil, errors.New("cannot fetch an empty lock")
 	}
-	source, err := parseSource(f.options.Repository)
+	source, err := parseRepository(f.options.Repository)
 	if err != nil {
 		return nil, err
 	}
-	dir := f.options.CacheDir
-	if dir == "" {
-		if dir, err = DefaultCacheDir(); err != nil {
-			return nil, err
-		}
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, cannotWrite(err)
+	dir, err := f.dir()
+	if err != nil {
+		return nil, err
 	}
 	cache, err := openCache(dir, !f.options.Offline)
 	if f.options.Offline && errors.Is(err, os.ErrNotExist) {
@@ -211,6 +207,19 @@ func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {
 	return fetched, nil
 }
 
+// dir is the absolute path of the cache.
+func (f *fetcher) dir() (dir string, err error) {
+	if dir = f.options.CacheDir; dir == "" {
+		if dir, err = DefaultCacheDir(); err != nil {
+			return "", err
+		}
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", cannotWrite(err)
+	}
+	return dir, nil
+}
+
 func missingOffline(lock *Lock, dir string, missing []Artifact) error {
 	return fmt.Errorf("%w: %d of the %d files of %s are not in %s or are broken there, first %s; fetch them while there is a network",
 		ErrOffline, len(missing), len(lock.Artifacts), lock.Name, dir, missing[0].Coordinate)
@@ -228,6 +237,8 @@ func (f *fetcher) verify(ctx context.Context, cache *cache, artifacts []Artifact
 			good[i] = true
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.As(err, new(*untrustedError)):
+			return fmt.Errorf("cannot trust a file in the cache: %w", err)
 		case errors.Is(err, ErrNotVerified):
 			f.log.Info("a file in the cache is broken", "file", file, "error", err)
 		default:
@@ -245,38 +256,35 @@ func (f *fetcher) verify(ctx context.Context, cache *cache, artifacts []Artifact
 
 // download gets files into the cache, several at a time.
 func (f *fetcher) download(ctx context.Context, source *source, cache *cache, artifacts []Artifact) error {
-	client := newClient(f.limits, f.dial, source)
-	defer client.CloseIdleConnections()
-	progress := &progressCounter{report: f.options.Progress}
-	for _, a := range artifacts {
-		progress.now.TotalFiles++
-		progress.now.TotalBytes += a.Size
-	}
-	progress.add(0, 0)
+	client := f.newClient(source)
+	defer client.close()
+	progress := f.newProgress(artifacts...)
 	return inParallel(ctx, workers, len(artifacts), func(ctx context.Context, i int) error {
 		a := artifacts[i]
 		d := download{
 			client:   client,
-			limits:   f.limits,
-			log:      f.log,
 			artifact: a,
 			url:      source.root.JoinPath(a.Path()),
 			cache:    cache,
 			progress: progress,
 		}
-		err := d.run(ctx)
-		if err != nil && ctx.Err() != nil {
-			return context.Cause(ctx) // not this file's fault
-		}
-		var onDisk *diskError
-		if errors.As(err, &onDisk) {
-			return cannotWrite(onDisk.err)
-		}
-		if err != nil {
-			return &ArtifactError{Artifact: a.Coordinate, URL: d.url.String(), Err: err}
-		}
-		return nil
+		return artifactError(ctx, a, d.url, d.run(ctx))
 	})
+}
+
+// artifactError returns the error of a file that does not come from u.
+func artifactError(ctx context.Context, a Artifact, u *url.URL, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx) // not this file's fault
+	}
+	var onDisk *diskError
+	if errors.As(err, &onDisk) {
+		return cannotWrite(onDisk.err)
+	}
+	if err != nil {
+		return &ArtifactError{Artifact: a.Coordinate, URL: redact(u), Err: err}
+	}
+	return nil
 }
 
 // progressCounter makes Progress from what many downloads tell.
@@ -284,6 +292,17 @@ type progressCounter struct {
 	mu     sync.Mutex
 	now    Progress
 	report func(Progress)
+}
+
+// newProgress begins to count files that are to come.
+func (f *fetcher) newProgress(artifacts ...Artifact) *progressCounter {
+	p := &progressCounter{report: f.options.Progress}
+	for _, a := range artifacts {
+		p.now.TotalFiles++
+		p.now.TotalBytes += a.Size
+	}
+	p.add(0, 0)
+	return p
 }
 
 func (p *progressCounter) add(files int, bytes int64) {

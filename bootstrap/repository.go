@@ -45,37 +45,32 @@ func mavenCentral() string {
 	return "https://" + host + "/maven2"
 }
 
-// A source is a Maven repository and what it wants of its users.
+// A source is a server of files and what it wants of its users.
 type source struct {
+	kind          sourceKind
 	root          *url.URL // without user and password
 	authorization string   // the header of this name, or empty
 }
 
-// parseSource checks the URL of a repository and finds the credentials for it:
-// those in the URL, else those in the environment.
-func parseSource(repository string) (*source, error) {
+// A sourceKind has the words for a source in messages.
+type sourceKind struct {
+	what string // it is
+	of   string // what is public of its kind
+	flag string // that names it
+}
+
+// A repository is where the jars come from.
+var repositoryKind = sourceKind{what: "repository", of: "Maven Central", flag: "--repo"}
+
+// parseRepository checks the URL of a Maven repository and finds the credentials for
+// it: those in the URL, else those in the environment.
+func parseRepository(repository string) (*source, error) {
 	if repository == "" {
 		repository = DefaultRepository()
 	}
-	u, err := url.Parse(repository)
-	switch {
-	case err != nil:
-		// url.Error repeats the URL, which may hold a password.
-		var reason *url.Error
-		if errors.As(err, &reason) {
-			err = reason.Err
-		}
-		return nil, fmt.Errorf("the repository is not a URL: %w", err)
-	case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.RawQuery != "", u.Fragment != "":
-		return nil, fmt.Errorf("the repository %s is not of the form https://HOST/PATH", redact(u))
-	}
-	s := &source{root: u}
-	user := u.User
-	u.User = nil
-	if user != nil {
-		password, _ := user.Password()
-		s.authorization = basic(user.Username(), password)
-		return s, nil
+	s, err := parseSource(repositoryKind, repository)
+	if err != nil || s.authorization != "" {
+		return s, err
 	}
 	if s.authorization, err = authorizationFromEnv(); err != nil {
 		return nil, err
@@ -83,6 +78,29 @@ func parseSource(repository string) (*source, error) {
 	if s.authorization != "" && repository == mavenCentral() {
 		return nil, fmt.Errorf("there are credentials in the environment (%s or %s), but no repository that they are for: name it with --repo or %s",
 			usernameEnv, tokenEnv, RepositoryEnv)
+	}
+	return s, nil
+}
+
+// parseSource checks the URL of a source and takes the credentials out of it.
+func parseSource(kind sourceKind, text string) (*source, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		// url.Error repeats the URL, which may hold a password.
+		var reason *url.Error
+		if errors.As(err, &reason) {
+			err = reason.Err
+		}
+		return nil, fmt.Errorf("the %s is not a URL: %w", kind.what, err)
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.RawQuery != "", u.Fragment != "":
+		return nil, fmt.Errorf("the %s %s is not of the form https://HOST/PATH", kind.what, redact(u))
+	}
+	s := &source{kind: kind, root: u}
+	if user := u.User; user != nil {
+		password, _ := user.Password()
+		s.authorization = basic(user.Username(), password)
+		u.User = nil
 	}
 	return s, nil
 }
