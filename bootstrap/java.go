@@ -17,10 +17,45 @@ import (
 // ErrNoJava is the error of FindJava when there is none.
 var ErrNoJava = errors.New("no Java")
 
+// ErrOldJava is the error of FindJavaOf when Java is too old.
+var ErrOldJava = errors.New("too old a Java")
+
+// A replaceableError is of a search for Java that nobody has said the place for.
+type replaceableError struct{ error }
+
+func (e replaceableError) Unwrap() error { return e.error }
+
+// CanFetchJava reports whether an error of FindJava or FindJavaOf is one that
+// FetchJava mends: neither a path nor JAVA_HOME was given, and PATH has no Java that
+// will do.
+func CanFetchJava(err error) bool { return errors.As(err, new(replaceableError)) }
+
+// FindJavaOf returns what FindJava does, if it is of this version or a later one.
+func FindJavaOf(path string, least int) (string, error) {
+	java, err := FindJava(path)
+	if err != nil {
+		return "", err
+	}
+	version, err := JavaVersion(java)
+	if err == nil && version < least {
+		err = fmt.Errorf("%w: %s is version %d, and %d or later is needed; install that, or point to it with --java or JAVA_HOME",
+			ErrOldJava, java, version, least)
+	}
+	if err != nil && path == "" && os.Getenv("JAVA_HOME") == "" {
+		err = replaceableError{err}
+	}
+	if err != nil {
+		return "", err
+	}
+	return java, nil
+}
+
 // FindJava returns the absolute path of the java command: at path, which may
 // be the command itself or the folder of a Java installation (with bin/java in
 // it); if path is empty, in the folder that JAVA_HOME names; if that is not set,
-// in PATH. A path or a JAVA_HOME that is wrong is an error, not passed over.
+// in PATH. A path or a JAVA_HOME that is wrong is an error, not passed over. So is
+// what PATH has as java and does not tell a version: macOS has such a command for
+// those who have no Java.
 func FindJava(path string) (string, error) {
 	const install = "install Java 17 or later, or point to it with --java or JAVA_HOME"
 	name := "java"
@@ -47,9 +82,16 @@ func FindJava(path string) (string, error) {
 		return find("JAVA_HOME", filepath.Join(home, "bin", name))
 	}
 	if err := lookExecutable(name); err != nil {
-		return "", fmt.Errorf("%w: JAVA_HOME is not set and PATH has no %s; %s", ErrNoJava, name, install)
+		return "", replaceableError{fmt.Errorf("%w: JAVA_HOME is not set and PATH has no %s; %s", ErrNoJava, name, install)}
 	}
-	return find("PATH", name)
+	java, err := find("PATH", name)
+	if err != nil {
+		return "", err
+	}
+	if _, err := JavaVersion(java); err != nil {
+		return "", replaceableError{fmt.Errorf("%w: PATH: %w; %s", ErrNoJava, err, install)}
+	}
+	return java, nil
 }
 
 // JavaVersion returns the version of a java command, such as 8 or 17. It reads

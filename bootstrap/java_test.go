@@ -16,6 +16,9 @@ func TestFindJava(t *testing.T) {
 		t.Fatal(err)
 	}
 	java := filepath.FromSlash(executable(t, bin, "java"))
+	release(t, home, "17.0.1")
+	stub := t.TempDir() // what macOS has
+	executable(t, stub, "java")
 	empty := t.TempDir()
 	t.Chdir(empty)
 	if err := os.Mkdir("java", 0o755); err != nil { // must not be taken for one
@@ -39,6 +42,7 @@ func TestFindJava(t *testing.T) {
 		{"JAVA_HOME is wrong", "", empty, bin, "", "JAVA_HOME: "},
 		{"PATH", "", "", bin, java, ""},
 		{"nowhere", "", "", empty, "", "JAVA_HOME is not set and PATH has no java"},
+		{"no Java in PATH", "", "", stub, "", "PATH: cannot tell the version of " + stub},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.name == "flag: a name in PATH" {
@@ -56,7 +60,47 @@ func TestFindJava(t *testing.T) {
 			if err != nil && (!errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), "install Java 17 or later, ")) {
 				t.Errorf("%v, want %q", err, tt.err)
 			}
+			// One that nobody has said the place for can be fetched.
+			if can := CanFetchJava(err); can != (err != nil && tt.path == "" && tt.home == "") {
+				t.Errorf("%v: can be fetched: %v", err, can)
+			}
 		})
+	}
+}
+
+func release(t *testing.T, home, version string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(home, "release"), []byte("JAVA_VERSION=\""+version+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// One that is too old is replaced where nobody has named it.
+func TestFindJavaOf(t *testing.T) {
+	home := t.TempDir()
+	bin := filepath.Join(home, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	executable(t, bin, "java")
+	release(t, home, "11.0.1")
+	for _, tt := range []struct {
+		path, home, search string
+		can                bool
+	}{
+		{home, "", "", false},
+		{"", home, "", false},
+		{"", "", bin, true},
+	} {
+		t.Setenv("JAVA_HOME", tt.home)
+		t.Setenv("PATH", tt.search)
+		_, err := FindJavaOf(tt.path, 17)
+		if !errors.Is(err, ErrOldJava) || CanFetchJava(err) != tt.can {
+			t.Errorf("%+v: %v, can be fetched: %v", tt, err, CanFetchJava(err))
+		}
+		if _, err := FindJavaOf(tt.path, 11); err != nil {
+			t.Errorf("%+v: %v", tt, err)
+		}
 	}
 }
 

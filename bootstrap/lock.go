@@ -87,6 +87,30 @@ const maxArtifactSize = 4 << 30
 func ParseLock(name string, text []byte) (*Lock, error) {
 	lock := &Lock{Name: name}
 	seen := make(map[string]int)
+	err := lockLines(name, text, func(line int, fields []string) error {
+		a, err := parseArtifact(fields)
+		if err != nil {
+			return err
+		}
+		// Lower case: on the file systems of Windows and macOS two paths
+		// that differ in case are one file.
+		key := strings.ToLower(a.Path())
+		if first, ok := seen[key]; ok {
+			return fmt.Errorf("%s is on line %d already", a.Coordinate, first)
+		}
+		seen[key] = line
+		lock.Artifacts = append(lock.Artifacts, a)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lock, nil
+}
+
+// lockLines calls take with the fields of each line that has some; there must be one.
+func lockLines(name string, text []byte, take func(line int, fields []string) error) error {
+	empty := true
 	for i, line := range strings.Split(string(text), "\n") {
 		fields := strings.Fields(line)
 		for j, f := range fields {
@@ -98,23 +122,15 @@ func ParseLock(name string, text []byte) (*Lock, error) {
 		if len(fields) == 0 {
 			continue
 		}
-		a, err := parseArtifact(fields)
-		if err != nil {
-			return nil, fmt.Errorf("lock of %s, line %d: %w", name, i+1, err)
+		empty = false
+		if err := take(i+1, fields); err != nil {
+			return fmt.Errorf("lock of %s, line %d: %w", name, i+1, err)
 		}
-		// Lower case: on the file systems of Windows and macOS two paths
-		// that differ in case are one file.
-		key := strings.ToLower(a.Path())
-		if first, ok := seen[key]; ok {
-			return nil, fmt.Errorf("lock of %s, line %d: %s is on line %d already", name, i+1, a.Coordinate, first)
-		}
-		seen[key] = i + 1
-		lock.Artifacts = append(lock.Artifacts, a)
 	}
-	if len(lock.Artifacts) == 0 {
-		return nil, fmt.Errorf("lock of %s: it names no file", name)
+	if empty {
+		return fmt.Errorf("lock of %s: it names no file", name)
 	}
-	return lock, nil
+	return nil
 }
 
 func parseArtifact(fields []string) (Artifact, error) {
@@ -127,11 +143,9 @@ func parseArtifact(fields []string) (Artifact, error) {
 		return a, err
 	}
 	a.Coordinate = c
-	sum, err := hex.DecodeString(fields[1])
-	if err != nil || len(sum) != len(a.SHA256) || strings.ToLower(fields[1]) != fields[1] {
-		return a, fmt.Errorf("%s: the SHA-256 is not 64 lower-case hexadecimal digits", c)
+	if a.SHA256, err = parseSum(fields[1]); err != nil {
+		return a, fmt.Errorf("%s: %w", c, err)
 	}
-	copy(a.SHA256[:], sum)
 	// ParseUint takes neither a sign nor an underscore in base 10.
 	size, err := strconv.ParseUint(fields[2], 10, 63)
 	if err != nil || size == 0 || size > maxArtifactSize {
@@ -139,6 +153,14 @@ func parseArtifact(fields []string) (Artifact, error) {
 	}
 	a.Size = int64(size)
 	return a, nil
+}
+
+func parseSum(text string) (sum [32]byte, err error) {
+	decoded, err := hex.DecodeString(text)
+	if err != nil || len(decoded) != len(sum) || strings.ToLower(text) != text {
+		return sum, errors.New("the SHA-256 is not 64 lower-case hexadecimal digits")
+	}
+	return [32]byte(decoded), nil
 }
 
 func parseCoordinate(text string) (Coordinate, error) {

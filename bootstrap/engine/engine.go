@@ -213,23 +213,12 @@ func (e *UnlinkedError) Error() string {
 	return oneLine(fmt.Sprintf("KCL %s has no %s, which a worker needs; kcl-bootstrap --stock runs that version", e.KCL, e.Member))
 }
 
-// ErrOldJava is the error of FindJava when Java is too old.
-var ErrOldJava = errors.New("too old a Java")
-
 // FindJava returns the path of the java command, as [bootstrap.FindJava] does, if
 // it is of version 17 or later: older ones have no Unix sockets.
 func FindJava(path string) (string, error) {
-	java, err := bootstrap.FindJava(path)
-	if err != nil {
-		return "", err
+	java, err := bootstrap.FindJavaOf(path, leastJava)
+	if errors.Is(err, bootstrap.ErrOldJava) {
+		err = fmt.Errorf("%w (kcl-bootstrap --stock runs with Java 8 too)", err)
 	}
-	version, err := bootstrap.JavaVersion(java)
-	if err != nil {
-		return "", err
-	}
-	if version < leastJava {
-		return "", fmt.Errorf("%w: %s is version %d, and %d or later is needed; install that, or point to it with JAVA_HOME (kcl-bootstrap --stock runs with Java 8 too)",
-			ErrOldJava, java, version, leastJava)
-	}
-	return java, nil
+	return java, err
 }

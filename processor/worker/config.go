@@ -163,14 +163,19 @@ type Config struct {
 	// until it has returned. Default: 1 min.
 	ReturnGrace time.Duration
 
-	// Java is the java command or a Java installation, of version 17 or later; see
-	// bootstrap.FindJava.
+	// Java is the java command or a Java installation, of version 17 or later.
+	// Default: that of JAVA_HOME, else java in PATH, else, where PATH has none or an
+	// older one, Java 25, which is fetched into the jars' folder (45 MB, 71 MB
+	// unpacked) and verified there at each start; see bootstrap.FetchJava.
 	Java string
+	// NoFetchJava makes it an error that there is no Java, or too old a one.
+	NoFetchJava bool
 	// JavaOptions are options of Java's own. Default: none.
 	JavaOptions []string
 	// ClassPath are further jars and folders for the daemon.
 	ClassPath []string
-	// Fetch says where the daemon's jars come from and are kept.
+	// Fetch says where the daemon's jars, and a Java that is fetched, come from and are
+	// kept.
 	Fetch bootstrap.FetchOptions
 
 	// HTTP is the address, HOST:PORT, at which Handler is served while Run

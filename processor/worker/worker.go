@@ -219,8 +219,10 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	p.command = bootstrap.Command{
 		Properties: file, Overrides: overrides, JavaOptions: c.JavaOptions, ClassPath: c.ClassPath,
 	}
-	if p.command.Java, err = engine.FindJava(c.Java); err != nil {
-		return p, err
+	var noJava error
+	p.command.Java, noJava = engine.FindJava(c.Java)
+	if noJava != nil && (c.NoFetchJava || !bootstrap.CanFetchJava(noJava)) {
+		return p, noJava
 	}
 	if err := properties.CheckEndpoints(ctx, c.JavaOptions...); err != nil {
 		return p, err
@@ -228,6 +230,11 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	fetch := c.Fetch
 	if fetch.Log == nil {
 		fetch.Log = w.log
+	}
+	if noJava != nil {
+		if p.command.Java, err = bootstrap.FetchJava(ctx, nil, fetch); err != nil {
+			return p, fmt.Errorf("%w; %w", noJava, err)
+		}
 	}
 	fetched, err := bootstrap.Fetch(ctx, w.lock, fetch)
 	if err != nil {

