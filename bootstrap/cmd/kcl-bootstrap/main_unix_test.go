@@ -33,9 +33,10 @@ import (
 // The tests run this binary again: as kcl-bootstrap with a small lock, under
 // the name java as the daemon, and as the daemon's record processor.
 const (
-	lockVariable  = "KCL_BOOTSTRAP_TEST_LOCK"
-	javaVariable  = "KCL_BOOTSTRAP_TEST_JAVA" // what Java does
-	childVariable = "KCL_BOOTSTRAP_TEST_CHILD"
+	lockVariable     = "KCL_BOOTSTRAP_TEST_LOCK"
+	javaLockVariable = "KCL_BOOTSTRAP_TEST_JAVA_LOCK"
+	javaVariable     = "KCL_BOOTSTRAP_TEST_JAVA" // what Java does
+	childVariable    = "KCL_BOOTSTRAP_TEST_CHILD"
 )
 
 func TestMain(m *testing.M) {
@@ -50,7 +51,13 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		os.Exit(realMain(lock, bootstrap.DefaultJavaLock()))
+		java := bootstrap.DefaultJavaLock()
+		if text := os.Getenv(javaLockVariable); text != "" {
+			if java, err = bootstrap.ParseJavaLock("Java 25", []byte(text)); err != nil {
+				panic(err)
+			}
+		}
+		os.Exit(realMain(lock, java))
 	}
 	// Most tests wait more than they work. The command line's -parallel counts.
 	if err := flag.Set("test.parallel", "8"); err != nil {
