@@ -10,7 +10,8 @@
 //     looks whether somebody answers at the endpoints that it names.
 //     Properties.Streams says which streams it names; ParseStreams and FormatStreams
 //     read and write the property for several.
-//   - FindJava finds the java command, and JavaVersion tells which it is.
+//   - FindJava finds the java command, and JavaVersion tells which it is. FetchJava
+//     brings one into the cache, where there is none.
 //   - Fetch brings the files of a Lock from a Maven repository into a cache and
 //     verifies each of them, at each call. DaemonLock is the daemon's own lock,
 //     DaemonFullLock that with the Glue Schema Registry; ParseLock reads one for
@@ -46,8 +47,17 @@
 //   - Nothing is written outside the cache, whatever coordinates and symbolic
 //     links say (TestParseLockErrors, TestFetchLinkForAFile,
 //     TestFetchLinkOutOfTheCache).
+//   - FetchJava returns only a folder in which each file has at that moment the hash
+//     that follows from its lock, and in which no other file is, whatever the index
+//     sends and whatever has become of the folder (TestFetchJavaFaults,
+//     TestFetchJavaBadWheels, TestFetchJavaRepairs, TestFetchJavaLinksAndModes); also
+//     after a kill, and with two at once (TestFetchJavaKilled,
+//     TestFetchJavaTwoProcesses).
+//   - A cache in which others can replace files is refused (TestTrust,
+//     TestTrustInTheCache, TestFetchJavaTrust).
 //   - Credentials go to the repository's scheme, host and port alone, and into
-//     no error (TestFetchRedirectedCredentials, TestFetchErrorsHaveNoCredentials).
+//     no error (TestFetchRedirectedCredentials, TestFetchErrorsHaveNoCredentials,
+//     TestFetchJavaCredentials).
 //   - The class path of the jars is exactly the lock's, sorted
 //     (TestStrayFilesAreNotOnTheClassPath).
 //   - The daemon gets one SIGTERM when ctx ends, and nothing outside its process

@@ -84,7 +84,11 @@ func tellDownload() func(bootstrap.Progress) {
 	return func(p bootstrap.Progress) {
 		if time.Since(last) >= time.Second {
 			last = time.Now()
-			say("fetching %d of %d jars, %.1f of %.1f MB", p.Files, p.TotalFiles, float64(p.Bytes)/1e6, float64(p.TotalBytes)/1e6)
+			what := "Java"
+			if p.TotalFiles > 1 {
+				what = fmt.Sprintf("%d of %d jars", p.Files, p.TotalFiles)
+			}
+			say("fetching %s, %.1f of %.1f MB", what, float64(p.Bytes)/1e6, float64(p.TotalBytes)/1e6)
 		}
 	}
 }

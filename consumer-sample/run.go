@@ -24,8 +24,9 @@ const runHelp = `Usage: consumer-sample run [flags]
 Reads streams and writes the records of each shard to a file, one line of JSON
 each. All shards that this worker takes are served in this process. It fetches
 Amazon's KCL and the jars it needs once, checks the configuration and runs it in
-Java, 17 or later, which is started again when it ends by itself. A shard that
-cannot be written is tried again alone, from its last checkpoint.
+Java, 17 or later, which is fetched where there is none, and started again when it
+ends by itself. A shard that cannot be written is tried again alone, from its last
+checkpoint.
 
   -p, --properties FILE   the application's properties file (default: the
                           sample's own, stream kclgosample in us-east-1)
@@ -45,10 +46,10 @@ cannot be written is tried again alone, from its last checkpoint.
                           --state-dir
       --state-dir DIR     a folder on a local disk for the locks of auto
   -j, --java PATH         the java command, or a Java installation (default: that
-                          of JAVA_HOME, else java in PATH)
+                          of JAVA_HOME, else java in PATH, else a fetched one)
   -c, --jar-path DIR      where the jars are kept (default: the folder
                           kcl-bootstrap/maven in the user's cache folder)
-      --offline           fail where a jar is missing; fetch nothing
+      --offline           fail where a jar, or Java, is missing; fetch nothing
   -h, --help              print this text
 
 Examples:

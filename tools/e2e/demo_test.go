@@ -108,6 +108,42 @@ func demoOfAFile(t *testing.T, args ...string) {
 	}
 }
 
+// The README's quick start: a machine with git and Go alone, and nothing fetched yet.
+func TestDemoWithoutJava(t *testing.T) {
+	testenv.Nightly(t)
+	require(t)
+	path, cache := t.TempDir(), t.TempDir()
+	for _, name := range []string{"git", "go"} {
+		command, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(command, filepath.Join(path, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	built, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{nil, {"--worker"}} {
+		cmd, _ := demo(t, append(args, "--records", "500")...)
+		// Variables of this process that another Java would come from are empty.
+		cmd.Env = append(cmd.Env, "PATH="+path, "JAVA_HOME=", "XDG_CACHE_HOME="+cache, "GOCACHE="+strings.TrimSpace(string(built)))
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, &stderr)
+		}
+		if m := lastLine.FindStringSubmatch(stdout.String()); m == nil || m[1] != "500" || m[2] != "500" {
+			t.Errorf("%q: %s", args, &stdout)
+		}
+		if fetched := strings.Contains(stderr.String(), "kcl-bootstrap: fetching Java "); fetched != (args == nil) {
+			t.Errorf("%q: Java is fetched once: %v\n%s", args, fetched, &stderr)
+		}
+	}
+}
+
 // Ctrl-C at any moment leaves no process and no file behind.
 func TestDemoInterrupted(t *testing.T) {
 	testenv.Long(t)

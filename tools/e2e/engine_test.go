@@ -85,7 +85,11 @@ func runEngine() {
 
 // engineConfig returns one with Java, the jars of the lock, and the properties.
 func engineConfig(ctx context.Context, lock *bootstrap.Lock, properties string) (c engine.Config, err error) {
-	if c.Command.Java, err = engine.FindJava(""); err != nil {
+	c.Command.Java, err = engine.FindJava("")
+	if bootstrap.CanFetchJava(err) {
+		c.Command.Java, err = bootstrap.FetchJava(ctx, nil, bootstrap.FetchOptions{})
+	}
+	if err != nil {
 		return c, err
 	}
 	fetched, err := bootstrap.Fetch(ctx, lock, bootstrap.FetchOptions{})

@@ -51,8 +51,8 @@ func TestNewProject(t *testing.T) {
 		return fmt.Sprintf(`{"time":1700000000000,"sensor":"sensor-%d","reading":%[1]d}`, line)
 	})
 
-	// The steps of the Dockerfile, with the folders of this machine. Its jars are
-	// there already; they are all that is needed, for there is no other place.
+	// The steps of the Dockerfile, with the folders of this machine. Its jars and Java
+	// are there already; they are all that is needed, for there is no other place.
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,8 @@ func TestNewProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	container := n.deployment().Spec.Template.Spec.Containers[0]
-	inPod := []string{"XDG_CACHE_HOME=" + image, "KCL_MAVEN_REPO=http://127.0.0.1:1", "HTTP_ADDR=127.0.0.1:0"}
+	// The image has no other Java than the one that came with them.
+	inPod := []string{"XDG_CACHE_HOME=" + image, "PATH=" + image, "JAVA_HOME=", "KCL_MAVEN_REPO=http://127.0.0.1:1", "KCL_JAVA_INDEX=http://127.0.0.1:1", "HTTP_ADDR=127.0.0.1:0"}
 	for _, e := range container.Env {
 		if e.ValueFrom != nil {
 			e.Value = "orders-5d4f9c7b6-x2x4z"

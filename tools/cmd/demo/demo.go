@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
@@ -53,9 +52,10 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 		return nil, err
 	}
 	fetch := []string{"fetch"}
-	if _, err := engine.FindJava(""); bootstrap.CanFetchJava(err) {
+	switch _, err := bootstrap.FindJavaOf("", 17); {
+	case bootstrap.CanFetchJava(err):
 		fetch = append(fetch, "--java")
-	} else if err != nil {
+	case errors.Is(err, bootstrap.ErrNoJava):
 		return nil, err
 	}
 	temp, err := os.MkdirTemp("", "kcl-demo-")

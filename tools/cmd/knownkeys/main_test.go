@@ -15,7 +15,7 @@ import (
 func long(t *testing.T) {
 	t.Helper()
 	testenv.Long(t)
-	testenv.Java(t)
+	testenv.JDK(t)
 }
 
 // The keys that bootstrap carries are those that the daemon's classes have.
