@@ -39,6 +39,9 @@ func runDaemon(ctx context.Context, file string) error {
 		return err
 	}
 	java, err := bootstrap.FindJava("")
+	if bootstrap.CanFetchJava(err) {
+		java, err = bootstrap.FetchJava(ctx, bootstrap.DefaultJavaLock(), bootstrap.FetchOptions{})
+	}
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -464,4 +465,46 @@ func TestParseJavaLockErrors(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
+}
+
+// Whatever is unpacked, its files are where the manifest has them, and nowhere else.
+func FuzzUnpack(f *testing.F) {
+	f.Add(madeUp().Content)
+	f.Add(testwheel.New(testPlatform, testwheel.Files(10), func(entries []*zip.FileHeader) []*zip.FileHeader {
+		return append(entries, &zip.FileHeader{Name: "made_up/java/../../x"})
+	}).Content)
+	f.Fuzz(func(t *testing.T, wheel []byte) {
+		dir := t.TempDir()
+		cache, err := openCache(filepath.Join(dir, "cache"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cache.close()
+		text, err := cache.unpack(t.Context(), bytes.NewReader(wheel), int64(len(wheel)), "to")
+		made := make(map[string]bool)
+		fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				made[name] = true
+			}
+			return nil
+		})
+		for name := range made {
+			if !strings.HasPrefix(name, "cache/to/") {
+				t.Errorf("made %s", name)
+			}
+		}
+		if err != nil {
+			return
+		}
+		files, err := parseManifest(text)
+		if err != nil || len(files) != len(made) {
+			t.Fatalf("%d files of %d in the manifest, %v", len(made), len(files), err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(filepath.Join(dir, "cache", "to", filepath.FromSlash(file.name)))
+			if err != nil || int64(len(content)) != file.size || sha256.Sum256(content) != file.sum {
+				t.Errorf("%s is not as the manifest has it: %v", file.name, err)
+			}
+		}
+	})
 }

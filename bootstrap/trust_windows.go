@@ -2,7 +2,6 @@ package bootstrap
 
 import "io/fs"
 
-// trusted returns nil: what a user makes below the profile, where the cache is by
-// default, others cannot write to on Windows, and of a folder that is named elsewhere
-// its maker has decided.
+// trusted returns nil. Below the profile, where the cache is by default, others cannot
+// write on Windows; who may elsewhere is a matter of access lists, which are not read.
 func trusted(string, fs.FileInfo, bool) error { return nil }
