@@ -728,6 +728,11 @@ func TestConfigurationErrors(t *testing.T) {
 		"a bad value": {func(c *Config) { c.InitialPosition = "FIRST" }, []string{"worker.Config: error: initialPositionInStream"}},
 		"no file":     {func(c *Config) { c.PropertiesFile = "no such file" }, []string{"no such file does not exist"}},
 		"no java":     {func(c *Config) { c.Java = "no/such/java" }, []string{"no Java"}},
+		"none anywhere, and none shall be fetched": {func(c *Config) { c.Java, c.NoFetchJava = "", true }, []string{"no Java: JAVA_HOME is not set"}},
+		"none anywhere, and none can be fetched": {
+			func(c *Config) { c.Java, c.Fetch.JavaIndex = "", "nonsense" },
+			[]string{"no Java: JAVA_HOME is not set", "the package index nonsense is not of the form"},
+		},
 		"a bad option": {
 			func(c *Config) { c.Options = []processor.Option{processor.WithCheckpointRetries(-1)} },
 			[]string{"Config.Options", "WithCheckpointRetries"},
@@ -737,6 +742,8 @@ func TestConfigurationErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, "serves")
+			t.Setenv("PATH", t.TempDir())
+			t.Setenv("JAVA_HOME", "")
 			c.change(&r.config)
 			err := r.worker(func(string) processor.RecordProcessor { return nil }).Run(t.Context())
 			for _, want := range c.want {
