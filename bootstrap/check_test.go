@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 // minimal are properties that are right, and about which there is nothing to
@@ -586,6 +587,42 @@ func TestEditDistance(t *testing.T) {
 			t.Errorf("%q %q: %d, want %d", tt.b, tt.a, got, tt.want)
 		}
 	}
+}
+
+// Whatever a file says, and is set beside it, each finding is a line, and what passes
+// has streams of one form.
+func FuzzCheck(f *testing.F) {
+	f.Add("applicationName = a\\u001b[2J\nstreamName = ../../etc\nregionName = \\u202e", "workerId", "w\n1")
+	f.Add("streams = a\\nb, arn:aws:kinesis:us-east-1:1:stream/\\u0000", "executableName", "x\x00y")
+	f.Add("applicationName = "+strings.Repeat("a", 300)+"\nkinesisEndpoint = http://[::1%25\nfailoverTimeMillis = "+strings.Repeat("9", 99), "dynamoDBEndpoint", "\xff")
+	f.Add("shutdownGraceMillis = 1e9\ninitialPositionInStreamExtended = -1\nAwsCredentialsProvider = a|b\\r", "a\rb", "")
+	keys, file := DaemonKeys(), filepath.Join(f.TempDir(), "f")
+	f.Fuzz(func(t *testing.T, text, name, value string) {
+		if len(text)+len(name)+len(value) > 500 {
+			t.Skip() // it takes long, and says nothing else
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := ReadProperties(file)
+		var warnings []Finding
+		if err == nil {
+			p.Set(name, value)
+			warnings, err = p.Check(keys)
+		}
+		var wrong *ConfigError
+		switch {
+		case errors.As(err, &wrong):
+			warnings = append(warnings, wrong.Findings...)
+		case err != nil:
+			t.Errorf("%v", err)
+		}
+		for _, finding := range warnings {
+			if text := finding.String(); text == "" || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%q", text)
+			}
+		}
+	})
 }
 
 func FuzzParseKeys(f *testing.F) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/javaproperties"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lines"
 )
 
 // Properties is the content of the daemon's properties file. Set aside, it is
@@ -75,7 +76,7 @@ func (f Finding) String() string {
 	if f.Suggestion != "" {
 		text += "; " + f.Suggestion
 	}
-	return where + ": " + kind + ": " + text
+	return lines.Plain(where + ": " + kind + ": " + text)
 }
 
 // A ConfigError lists everything that is wrong with a properties file, at least

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
@@ -29,7 +30,7 @@ func (c console) Handle(ctx context.Context, r slog.Record) error {
 		return true
 	})
 	if own {
-		say("%s", strings.ReplaceAll(text, "\n", " | "))
+		say("%s", text)
 	}
 	return c.Handler.Handle(ctx, r)
 }
@@ -46,9 +47,15 @@ func (c console) WithGroup(name string) slog.Handler {
 
 var stderr io.Writer = os.Stderr // tests have another
 
-// say tells people something, in a line on standard error.
+// say tells people something, in a line on standard error, whatever is in it.
 func say(format string, args ...any) {
-	fmt.Fprintf(stderr, "consumer-sample: "+format+"\n", args...)
+	text := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) { // a terminal might obey it
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " | "))
+	fmt.Fprintln(stderr, "consumer-sample: "+text)
 }
 
 // tellRecords tells every few seconds how many records were written since the

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,18 @@ func TestMain(m *testing.M) {
 }
 
 const shard = "shardId-000000000000"
+
+// What is said is a line, and nothing that a terminal obeys.
+func TestSay(t *testing.T) {
+	var out bytes.Buffer
+	stderr = &out
+	defer func() { stderr = os.Stderr }()
+	log := slog.New(console{slog.NewTextHandler(io.Discard, nil)})
+	log.Warn("a shard\ncannot be read", "error", "x\x1b[2J\u009b\r\nconsumer-sample: stopped as asked")
+	if got, want := out.String(), "consumer-sample: a shard | cannot be read, error x\uFFFD[2J\uFFFD\uFFFD | consumer-sample: stopped as asked\n"; got != want {
+		t.Errorf("%q", got)
+	}
+}
 
 // process is the sample, started; the Daemon is the test's.
 type process struct {

@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -39,32 +40,49 @@ func (l *Lease) Key() string { return l.key }
 // SplitLeaseKey splits a lease's key into what KCL calls the stream identifier,
 // ACCOUNT:NAME:EPOCH, where EPOCH is when the stream was made in seconds since
 // 1970, and the shard's ID. In an application of one stream the key is the shard's
-// ID, and the identifier empty.
+// ID, and the identifier empty; so it is with a key of neither form. No two keys have
+// both the same.
 func SplitLeaseKey(key string) (streamIdentifier, shardID string) {
-	i := strings.LastIndexByte(key, ':')
-	return key[:max(i, 0)], key[i+1:]
+	if m := severalStreams.FindStringSubmatch(key); m != nil {
+		return m[1] + ":" + m[2] + ":" + m[3], m[4]
+	}
+	return "", key
 }
 
-var streamIdentifierForm = regexp.MustCompile(`^[0-9]+:[a-zA-Z0-9_.-]+:[0-9]+$`)
+// The forms that AWS and KCL have, and no longer than they. KCL reads its lease table:
+// whoever writes there could give a key that is none. No ID of a shard has upper-case
+// letters but the one in shardId-, nor is one a name that Windows has given away.
+var (
+	severalStreams = regexp.MustCompile(`^([0-9]{1,12}):([a-zA-Z0-9_.-]{1,128}):([0-9]{1,19}):([^:]*)$`)
+	shardIDForm    = regexp.MustCompile(`^(shardId-)?[a-z0-9]([a-z0-9_.-]{0,126}[a-z0-9])?$`)
+	givenAway      = regexp.MustCompile(`^(shardid-.*|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)$`)
+)
 
 // LeaseFile returns the name of a file for what is of one lease, without an
 // extension: SHARD, or in an application of several streams
-// ACCOUNT_NAME_EPOCH/SHARD, with the system's separator. No two leases have the same.
-// The error says that the key is of another form, such as one that would lead out of
-// the folder.
+// ACCOUNT_NAME_EPOCH/SHARD, with the system's separator. Behind EPOCH stands, with a
+// dot, which letters of NAME are upper-case, if any are. So no two leases have the
+// same, even where the file system takes upper and lower case for one. The error says
+// that the key is of another form, such as one that would lead out of the folder.
 func LeaseFile(key string) (string, error) {
 	stream, shardID := SplitLeaseKey(key)
-	file := shardID
-	if stream != "" {
-		file = filepath.Join(strings.ReplaceAll(stream, ":", "_"), shardID)
+	if !shardIDForm.MatchString(shardID) || givenAway.MatchString(shardID) {
+		return "", fmt.Errorf("processor: lease key %+q is no name of a file: it is neither SHARD nor ACCOUNT:NAME:EPOCH:SHARD, with an ID like shardId-000000000000", key)
 	}
-	switch {
-	case shardID == "", filepath.Base(shardID) != shardID, !filepath.IsLocal(shardID):
-		return "", fmt.Errorf("processor: lease key %q: shard ID %q is no file name", key, shardID)
-	case strings.ContainsRune(key, ':') && !streamIdentifierForm.MatchString(stream):
-		return "", fmt.Errorf("processor: lease key %q: stream identifier %q is not of the form ACCOUNT:NAME:EPOCH", key, stream)
+	if stream == "" {
+		return shardID, nil
 	}
-	return file, nil
+	var upper big.Int
+	for i, c := range strings.Split(stream, ":")[1] {
+		if 'A' <= c && c <= 'Z' {
+			upper.SetBit(&upper, i, 1)
+		}
+	}
+	stream = strings.ReplaceAll(stream, ":", "_")
+	if upper.Sign() != 0 {
+		stream += "." + upper.Text(16)
+	}
+	return filepath.Join(stream, shardID), nil
 }
 
 // Context is cancelled, with a cause (context.Cause), when the lease is lost

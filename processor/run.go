@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/protocol"
@@ -235,6 +236,9 @@ func (r *runner) receive(m protocol.Message) error {
 	}
 	switch m := m.(type) {
 	case protocol.Initialize:
+		if strings.ContainsFunc(m.ShardID, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return errors.New("the daemon sent a shard ID that none is") // it would be in errors and logs
+		}
 		r.begin(m.ShardID)
 		in := InitializeInput{Lease: r.lease, Position: m.Position}
 		r.call(action, func() error {

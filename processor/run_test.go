@@ -555,6 +555,8 @@ func TestDaemonOutOfTurn(t *testing.T) {
 		"initialize twice":          {initialize, initialize},
 		"records after the end":     {initialize, protocol.LeaseLost{}, batch("1")},
 		"a checkpoint nobody asked": {initialize, protocol.Checkpoint{}},
+		"a shard of two lines":      {protocol.Initialize{ShardID: "s\nprocessor: done"}},
+		"a shard for a terminal":    {protocol.Initialize{ShardID: "\x1b[2J"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := play(t, funcs{})
@@ -562,7 +564,7 @@ func TestDaemonOutOfTurn(t *testing.T) {
 			for _, m := range messages[:last] {
 				d.Do(m)
 			}
-			if err := d.Begin(messages[last]).Wait(); err == nil || !strings.Contains(err.Error(), "the daemon") {
+			if err := d.Begin(messages[last]).Wait(); err == nil || !strings.Contains(err.Error(), "the daemon") || strings.ContainsAny(err.Error(), "\n\x1b") {
 				t.Errorf("Run: %v", err)
 			}
 		})

@@ -196,11 +196,20 @@ func TestMalformed(t *testing.T) {
 		{`{"action":"checkpoint","sequenceNumber":"-1"}`, "(checkpoint)"},
 		{`{"action":"shutdown"}`, `no "reason"`},
 		{`{"action":"status"}`, `no "responseFor"`},
+		{`{"action":"shardEnded","x":` + strings.Repeat("[", 1e6) + strings.Repeat("]", 1e6) + "}", "not JSON from byte"},
+		{strings.Repeat(`{"action":`, 1e5), "not JSON from byte"},
+		{record(`"sequenceNumber":"1","subSequenceNumber":9223372036854775808`), "a JSON number is of no use as"},
+		{record(`"sequenceNumber":"1","subSequenceNumber":1e999999999`), "a JSON number is of no use as"},
+		{record(`"sequenceNumber":"1","approximateArrivalTimestamp":` + strings.Repeat("9", 1e6)), "a JSON number is of no use as"},
+		{`{"action":"leaseLost","action":"fly"}`, `"action" is none of the protocol's`},
+		{"{\"action\":\"leaseLost\xff\"}", `"action" is none of the protocol's`},
+		{"{\"action\":\"leaseLost\x00\"}", "not JSON from byte"},
+		{"\xef\xbb\xbf" + `{"action":"leaseLost"}`, "not JSON from byte"},
 	} {
 		_, err := NewReader(strings.NewReader(tc.in + "\n")).Read()
 		var bad *MalformedError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), tc.want) || bad.Line != 1 {
-			t.Errorf("%s\n got %v\nwant ... %s", tc.in, err, tc.want)
+			t.Errorf("%.200s\n got %v\nwant ... %s", tc.in, err, tc.want)
 		}
 	}
 }

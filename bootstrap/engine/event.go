@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lines"
 )
 
 // An Event is what Java tells: one of the types of this package that say so.
@@ -133,7 +135,7 @@ func reasonOf(causes []Cause) string {
 // oneLine returns a text as one line of at most 300 characters.
 func oneLine(text string) string {
 	const most = 300
-	text = strings.Join(strings.Fields(text), " ")
+	text = lines.Plain(strings.Join(strings.Fields(text), " "))
 	if runes := []rune(text); len(runes) > most {
 		text = string(runes[:most-3]) + "..."
 	}
@@ -169,6 +171,13 @@ var levels = map[string]slog.Level{
 	"ERROR": slog.LevelError,
 }
 
+// isName tells whether a text can name a lease, a shard or a stream: AWS has only
+// ASCII in these. KCL takes from its table whatever key a lease has there, and a key
+// becomes part of errors, log lines, files and environments.
+func isName(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 // parseEvent reads a line of the control connection. Its errors repeat nothing
 // of the line.
 func parseEvent(line []byte) (Event, error) {
@@ -187,7 +196,7 @@ func parseEvent(line []byte) (Event, error) {
 		}
 		event = m.State
 	case "leases":
-		event = Leases{m.LeaseKeys}
+		event = Leases{slices.DeleteFunc(m.LeaseKeys, func(key string) bool { return !isName(key) })}
 	case "task":
 		ofLease = true
 		event = Task{m.LeaseKey, m.Task, m.OK}
@@ -201,6 +210,9 @@ func parseEvent(line []byte) (Event, error) {
 		level, ok := levels[m.Level]
 		if !ok {
 			return nil, errors.New("an unknown level")
+		}
+		if !isName(m.LeaseKey) {
+			m.LeaseKey = ""
 		}
 		event = LogRecord{level, m.Logger, m.Message, m.LeaseKey, m.Causes, m.Dropped}
 	case "failed":
@@ -217,8 +229,8 @@ func parseEvent(line []byte) (Event, error) {
 	default:
 		return nil, errors.New("an unknown event")
 	}
-	if ofLease && m.LeaseKey == "" {
-		return nil, fmt.Errorf("the event %s without a lease key", m.Event)
+	if ofLease && !isName(m.LeaseKey) {
+		return nil, fmt.Errorf("the event %s without a lease key that is one", m.Event)
 	}
 	return event, nil
 }

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,7 +17,9 @@ func TestParseEvent(t *testing.T) {
 	}
 	for line, want := range map[string]Event{
 		`{"event":"heartbeat"}`: heartbeat{},
-		`{"event":"stopped","released":3,"complete":true,"unknown":{}}`: Stopped{3, true, ""},
+		`{"event":"stopped","released":3,"complete":true,"unknown":{}}`:       Stopped{3, true, ""},
+		`{"event":"leases","leaseKeys":["a","b\nc","\u001b[2J","","d"]}`:      Leases{[]string{"a", "d"}},
+		`{"event":"log","level":"WARN","leaseKey":"\u001b[2J","message":"m"}`: LogRecord{Level: 4, Message: "m"},
 		failed: Failed{[]Cause{{"Outer", "Inner"}, {"Inner", ""}}},
 		`{"event":"unlinked","member":"m","kcl":"2.4.0"}`: unlinked{&UnlinkedError{KCL: "2.4.0", Member: "m"}},
 	} {
@@ -27,6 +31,7 @@ func TestParseEvent(t *testing.T) {
 		``, `[]`, `{}`, `null`, `{"event":"secret"}`, `{"event":"state","state":"secret"}`, `{"event":"task","task":"secret"}`,
 		`{"event":"error","operation":"secret"}`, `{"event":"recovered"}`, `{"event":"log","level":"secret"}`,
 		`{"event":"lost","reason":"secret"}`, `{"event":"lost","lease":"secret"}`, `{"event":"lost","lease":1,"reason":"secret"}`, `{"event":"lost","lease":1.5}`,
+		`{"event":"recovered","leaseKey":"secret\n"}`, `{"event":"lost","lease":1,"leaseKey":"ä secret"}`,
 		`{"event":"heartbeat"} secret`, `secret`,
 	} {
 		got, err := parseEvent([]byte(line))
@@ -49,15 +54,31 @@ func FuzzParseEvent(f *testing.F) {
 			t.Fatalf("%#v, %v", event, err)
 		}
 		reason := ""
+		var keys []string
 		switch e := event.(type) {
 		case Failed:
 			reason = reasonOf(e.Causes)
 		case LeaseBroken:
-			reason = e.Reason
+			reason, keys = e.Reason, []string{e.LeaseKey}
+		case Leases:
+			keys = e.LeaseKeys
+		case Task:
+			keys = []string{e.LeaseKey}
+		case ShardError:
+			keys = []string{e.LeaseKey}
+		case Recovered:
+			keys = []string{e.LeaseKey}
+		case LogRecord:
+			keys = []string{cmp.Or(e.LeaseKey, "none")}
 		case Stopped:
 			reason = e.Reason
 		}
-		if strings.ContainsAny(reason, "\r\n") || utf8.RuneCountInString(reason) > 300 {
+		for _, key := range keys {
+			if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+				t.Errorf("lease key %q", key)
+			}
+		}
+		if strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }) || utf8.RuneCountInString(reason) > 300 {
 			t.Errorf("reason %q", reason)
 		}
 	})

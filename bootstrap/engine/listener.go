@@ -182,7 +182,7 @@ func (l *listener) greet(c net.Conn) (hello, *bufio.Reader, error) {
 		if !l.controlled.CompareAndSwap(false, true) {
 			return hello{}, nil, errors.New("a second control connection")
 		}
-	case h.Connection != "lease" || h.Lease <= 0 || h.LeaseKey == "" || h.ShardID == "" || h.Stream == "":
+	case h.Connection != "lease" || h.Lease <= 0 || !isName(h.LeaseKey) || !isName(h.ShardID) || !isName(h.Stream) || h.StreamARN != "" && !isName(h.StreamARN):
 		return hello{}, nil, errors.New("the hello does not say what the connection is for")
 	}
 	return h, r, nil

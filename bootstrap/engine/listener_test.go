@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
@@ -71,6 +72,10 @@ func TestRefused(t *testing.T) {
 		"no key":               strings.Replace(good, "key-1", "", 1) + "\n",
 		"no shard":             strings.Replace(good, "shard-1", "", 1) + "\n",
 		"no stream":            strings.Replace(good, `"orders"`, `""`, 1) + "\n",
+		"a key of two lines":   strings.Replace(good, "key-1", `key\n1`, 1) + "\n",
+		"a shard that escapes": strings.Replace(good, "shard-1", `\u001b[2J`, 1) + "\n",
+		"a stream with NUL":    strings.Replace(good, `"orders"`, `"or\u0000ders"`, 1) + "\n",
+		"an ARN of two lines":  strings.Replace(good, "arn:orders", `arn:\u2028orders`, 1) + "\n",
 		"for something else":   strings.Replace(good, `:"lease"`, `:"else"`, 1) + "\n",
 		"an unknown member":    strings.Replace(good, "{", `{"x":1,`, 1) + "\n",
 		"something behind it":  good + "{}\n",
@@ -95,8 +100,8 @@ func TestRefused(t *testing.T) {
 	if got := <-c.served; got != "lease1  <nil>" {
 		t.Errorf("served %q", got)
 	}
-	if got := strings.Count(c.log.String(), "level=WARN"); got != 15 {
-		t.Errorf("%d warnings, want 15:\n%s", got, c.log)
+	if got := strings.Count(c.log.String(), "level=WARN"); got != 19 {
+		t.Errorf("%d warnings, want 19:\n%s", got, c.log)
 	}
 	if strings.Contains(c.log.String(), c.token[1:]) {
 		t.Errorf("the token is in the log:\n%s", c.log)
@@ -117,12 +122,73 @@ func TestSilentConnection(t *testing.T) {
 
 	c = newCaller(t, 10*time.Millisecond)
 	silent := c.dial(t)
+	trickling := c.dial(t)
+	go func() {
+		for err := error(nil); err == nil; { // until it is closed
+			_, err = trickling.Write([]byte(" "))
+			time.Sleep(time.Millisecond)
+		}
+	}()
 	closed(t, silent)
+	closed(t, trickling)
 	if listener, err := listen(nil); err != nil || listener.helloTime != 5*time.Second {
 		t.Errorf("by default %v, %v", listener.helloTime, err)
 	} else {
 		listener.close()
 	}
+}
+
+// However many strangers have begun, Java is heard.
+func TestManyConnections(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, time.Minute)
+	for range 200 {
+		io.WriteString(c.dial(t), `{"token":"`)
+	}
+	good := c.dial(t)
+	fmt.Fprintln(good, leaseHello(c.token, 2))
+	good.CloseWrite()
+	if got := <-c.served; got != "lease2  <nil>" {
+		t.Errorf("served %q", got)
+	}
+	c.hangUp()
+}
+
+// A hello is taken only with the token and with names that are some, and what is
+// refused is not repeated.
+func FuzzHello(f *testing.F) {
+	l, err := listen(slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(l.close)
+	for _, hello := range []string{leaseHello("TOKEN", 1), controlHello("TOKEN"), `{"TOKEN":"TOKEN","token":"x"}`, `{"token":["TOKEN"]}`, "[[[[", "null", ""} {
+		f.Add([]byte(hello + "\nrest"))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		text = bytes.ReplaceAll(text, []byte("TOKEN"), []byte(l.token))
+		l.controlled.Store(false)
+		ours, theirs := net.Pipe()
+		go func() {
+			theirs.Write(text)
+			theirs.Close()
+		}()
+		h, _, err := l.greet(ours)
+		ours.Close()
+		switch {
+		case err != nil && (h != hello{} || strings.Contains(err.Error(), l.token[:8])):
+			t.Errorf("%q: %+v, %v", text, h, err)
+		case err == nil && h.Token != l.token:
+			t.Errorf("%q is good", text)
+		}
+		if err == nil && h.Connection != "control" {
+			for _, name := range []string{h.LeaseKey, h.ShardID, h.Stream, h.StreamARN + "x"} {
+				if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+					t.Errorf("%+v is good", h)
+				}
+			}
+		}
+	})
 }
 
 func TestSecondControl(t *testing.T) {

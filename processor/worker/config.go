@@ -179,7 +179,9 @@ type Config struct {
 	Fetch bootstrap.FetchOptions
 
 	// HTTP is the address, HOST:PORT, at which Handler is served while Run
-	// runs; without a host, 127.0.0.1. Default: none.
+	// runs; without a host, 127.0.0.1. There, a request whose Host
+	// header is neither localhost nor an IP address gets 403: it may be of a web page
+	// elsewhere. A proxy must not pass another name on. Default: none.
 	HTTP string
 	// Log gets what the worker does and what it is told of its processors:
 	// starts and stops at Info, failures at Warn and Error, actions at Debug.

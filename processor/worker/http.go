@@ -3,13 +3,69 @@ package worker
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+// serveHTTP serves Handler at Config.HTTP, if there is one.
+func (w *Worker) serveHTTP() (stop func(), err error) {
+	if w.config.HTTP == "" {
+		return func() {}, nil
+	}
+	host, port, err := net.SplitHostPort(w.config.HTTP)
+	if err != nil {
+		return nil, fmt.Errorf("Config.HTTP: %w", err)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve the status page: %w", err)
+	}
+	server := newServer(w.Handler(), listener.Addr(), w.log)
+	go server.Serve(listener)
+	w.log.Info("status page", "url", "http://"+listener.Addr().String()+"/")
+	return func() { server.Close() }, nil
+}
+
+// newServer returns what serves at an address. What is served to this machine alone is
+// not for a web page whose name was made to lead here: a browser would show it that.
+func newServer(handler http.Handler, at net.Addr, log *slog.Logger) *http.Server {
+	served := handler
+	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+		served = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !ofThisMachine(r.Host) {
+				http.Error(w, "this is served to its own machine: ask for localhost or an IP address, or have a proxy send one of them as Host", http.StatusForbidden)
+				return
+			}
+			handler.ServeHTTP(w, r)
+		})
+	}
+	return &http.Server{
+		Handler: served, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// ofThisMachine tells whether a Host header is none that a foreign web page has.
+func ofThisMachine(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil || host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
 
 // Handler serves, with GET and HEAD, what the worker tells of itself:
 //
@@ -32,7 +88,12 @@ func newHandler(b *board) http.Handler {
 	text := func(w http.ResponseWriter, status int, line string) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(status)
-		fmt.Fprintln(w, line)
+		fmt.Fprintln(w, strings.Map(func(r rune) rune {
+			if !unicode.IsPrint(r) { // of a lease's key, or an error
+				return '\uFFFD'
+			}
+			return r
+		}, line))
 	}
 	metrics := promhttp.HandlerFor(b.registry(), promhttp.HandlerOpts{})
 	pages := map[string]http.HandlerFunc{

@@ -4,11 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+	"unicode"
 
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
@@ -180,4 +187,126 @@ func TestPageEscapes(t *testing.T) {
 	if strings.Contains(body, `""><`) || strings.Contains(body, "ZgotmplZ") {
 		t.Error("a text is out of its attribute, or replaced")
 	}
+}
+
+// A page elsewhere whose name is made to lead to 127.0.0.1 is not shown what is
+// served to this machine.
+func TestForeignHosts(t *testing.T) {
+	b, _ := busyBoard()
+	for addr, served := range map[string]map[string]bool{
+		"127.0.0.1:8080": {
+			"127.0.0.1:8080": true, "127.0.0.1": true, "[::1]:8080": true, "localhost:8080": true, "LocalHost": true, "localhost.": true,
+			"a.localhost:80": true, "10.0.0.1:8080": true, "": true,
+			"evil.example:8080": false, "127.0.0.1.evil.example": false, "localhost.evil.example:8080": false, "evillocalhost": false,
+			"evil.example:localhost": false, "127.0.0.1@evil.example": false, "localhost:1:2": false, "a b": false, "\x00": false,
+		},
+		"[::1]:8080":   {"[::1]:8080": true, "evil.example": false},
+		"10.0.0.1:80":  {"worker.example": true, "": true},
+		"0.0.0.0:8080": {"worker.example:8080": true},
+	} {
+		at, err := net.ResolveTCPAddr("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := newServer(newHandler(b), at, slog.New(slog.DiscardHandler))
+		for host, want := range served {
+			r := httptest.NewRequest("GET", "/status.json", nil)
+			r.Host = host
+			w := httptest.NewRecorder()
+			server.Handler.ServeHTTP(w, r)
+			if got := w.Code == http.StatusOK; got != want || !want && (w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "worker-1")) {
+				t.Errorf("at %s as %q: status %d", addr, host, w.Code)
+			}
+		}
+	}
+}
+
+// Who is slow, or says too much, is not listened to for ever.
+func TestServerLimits(t *testing.T) {
+	b, _ := busyBoard()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := newServer(newHandler(b), listener.Addr(), slog.New(slog.DiscardHandler))
+	for what, limit := range map[string]time.Duration{
+		"header": server.ReadHeaderTimeout, "request": server.ReadTimeout, "answer": server.WriteTimeout, "pause": server.IdleTimeout,
+	} {
+		if limit < time.Second || limit > 2*time.Minute {
+			t.Errorf("the time for a %s is %v", what, limit)
+		}
+	}
+	server.ReadHeaderTimeout = 50 * time.Millisecond
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+	const begin = "GET /status.json HTTP/1.1\r\nHost: localhost\r\n"
+	for request, status := range map[string]string{
+		begin + "\r\n": "200",
+		begin + "X: " + strings.Repeat("x", 64<<10) + "\r\n\r\n":                                          "431",
+		begin + strings.Repeat("X: x\r\n", 20_000) + "\r\n":                                               "431",
+		"GET /" + strings.Repeat("x", 64<<10) + " HTTP/1.1\r\nHost: localhost\r\n\r\n":                    "431",
+		"POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nContent-Length: 1\r\n\r\nx": "405",
+		begin: "", // and no more: slow
+	} {
+		c, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SetDeadline(time.Now().Add(30 * time.Second))
+		io.WriteString(c, request) // the server may close before all is there
+		answer := make([]byte, len("HTTP/1.1 200"))
+		_, err = io.ReadFull(c, answer)
+		c.Close()
+		if got := strings.TrimPrefix(string(answer), "HTTP/1.1 "); status != "" && got != status || status == "" && err != io.EOF {
+			t.Errorf("%.40q and so on: %q, %v, want %s", request, answer, err, status)
+		}
+	}
+}
+
+// Whatever is asked for, and whatever shards and errors are called, each answer is
+// whole: one script on the page, JSON, metrics, a line.
+func FuzzHandler(f *testing.F) {
+	f.Add("GET", "/", "localhost", "shardId-000000000000", ":shardId-000000000000", "why")
+	f.Add("POST", "/status.json?x", "[::1]:80", "1:orders:1:s", "orders:s", "<script>\n\x1b[2J")
+	f.Add("GET", "//evil.example/..", "evil.example", `"><script>`, "{{script}}", "</title>")
+	f.Add("get", "/metrics\x00", ":", "\xff", "a\nb", strings.Repeat("é", 600))
+	b, _ := testBoard()
+	h := newServer(newHandler(b), &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, slog.New(slog.DiscardHandler)).Handler
+	f.Fuzz(func(t *testing.T, method, target, host, key, other, text string) {
+		key, other = strings.ToValidUTF8(key, "?"), strings.ToValidUTF8(other, "?") // as JSON is read
+		b.begun()
+		b.identify(text, []string{"stream"}, other, text)
+		b.daemonReady()
+		b.leases([]string{key, other})
+		b.shard(key).failed(errors.New(text))
+		b.problem(other, strings.ToValidUTF8(text, "?"), []engine.Cause{{Class: text, Message: text}})
+		ask := func(method, target, host string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Method, r.Host, r.RequestURI, r.URL = method, host, target, &url.URL{Path: target}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			return w
+		}
+		w := ask(method, target, host)
+		switch to := w.Header().Get("Location"); {
+		case !slices.Contains([]int{200, 307, 403, 404, 405, 503}, w.Code):
+			t.Errorf("%s %s: status %d", method, target, w.Code)
+		case w.Code == 307 && (!strings.HasPrefix(to, "./") || strings.ContainsAny(to, "\r\n")):
+			t.Errorf("%s leads to %s", target, to)
+		}
+		page := ask("GET", "/", "localhost").Body.String()
+		if strings.Count(strings.ToLower(page), "<script") != 1 || strings.Count(page, "</html>") != 1 || strings.Contains(page, "ZgotmplZ") {
+			t.Errorf("the page is\n%s", page)
+		}
+		if w := ask("GET", "/status.json", "localhost"); !json.Valid(w.Body.Bytes()) {
+			t.Errorf("the status is %s", w.Body)
+		}
+		if w := ask("GET", "/metrics", "localhost"); w.Code != 200 {
+			t.Errorf("no metrics: %s", w.Body)
+		}
+		ready := strings.TrimSuffix(ask("GET", "/readyz", "localhost").Body.String(), "\n")
+		if !strings.HasPrefix(ready, "ready; ") || strings.ContainsFunc(ready, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q", ready)
+		}
+	})
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -267,31 +265,6 @@ func (w *Worker) findings(all []bootstrap.Finding) (own []bootstrap.Finding) {
 		}
 	}
 	return own
-}
-
-// serveHTTP serves Handler at Config.HTTP, if there is one.
-func (w *Worker) serveHTTP() (stop func(), err error) {
-	if w.config.HTTP == "" {
-		return func() {}, nil
-	}
-	host, port, err := net.SplitHostPort(w.config.HTTP)
-	if err != nil {
-		return nil, fmt.Errorf("Config.HTTP: %w", err)
-	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
-	if err != nil {
-		return nil, fmt.Errorf("cannot serve the status page: %w", err)
-	}
-	server := &http.Server{
-		Handler: w.Handler(), ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelWarn),
-	}
-	go server.Serve(listener)
-	w.log.Info("status page", "url", "http://"+listener.Addr().String()+"/")
-	return func() { server.Close() }, nil
 }
 
 // randomWorkerID makes a worker ID that nobody else has.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -552,6 +553,35 @@ func TestInfraMigration(t *testing.T) {
 	out, _ = r.infra(0, "delete", "--yes", "--force", "--stream")
 	if n := strings.Count(out, "deleted table"); n != 3 {
 		t.Errorf("deleted %d tables:\n%s", n, out)
+	}
+}
+
+// What somebody writes into the tables is text, on whatever stream it is printed.
+func TestInfraHostileRows(t *testing.T) {
+	testenv.Long(t)
+	t.Parallel()
+	r := newResourceTest(t, "kcl-infra")
+	r.infra(0, "create", "--shards", "1", "--seed-leases", "LATEST")
+	const evil = "w\x1b[2J\ndeleted all\r\u009b1A\u202e"
+	r.ownLease("shardId-000000000000", evil)
+	r.ownLease(evil, evil)
+	r.report(evil, time.Second)
+	for _, args := range [][]string{
+		{"status"},
+		{"leases"},
+		{"rewind", "--to", "TRIM_HORIZON", "--dry-run"},
+		{"rewind", "--to", "TRIM_HORIZON", "--shard", evil, "--dry-run"},
+		{"delete", "--yes"}, // refused: a worker runs
+		{"delete", "--yes", "--leases-of", "1:" + evil + ":1"},
+	} {
+		c := exec.CommandContext(t.Context(), r.binary, append(args, "--application", r.name, "-s", r.name)...)
+		c.Env = r.env
+		out, _ := c.CombinedOutput()
+		text := strings.ReplaceAll(string(out), "\n", "")
+		if !strings.Contains(text, "w\\x1b[2J") || strings.Contains(string(out), "\ndeleted all") ||
+			strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%v: %q", args, out)
+		}
 	}
 }
 

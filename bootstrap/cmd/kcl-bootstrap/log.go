@@ -26,7 +26,7 @@ func (h lineHandler) Handle(_ context.Context, r slog.Record) error {
 		tell(a)
 	}
 	r.Attrs(tell)
-	h.say("%s", oneLine(b.String()))
+	h.say("%s", b.String())
 	return nil
 }
 

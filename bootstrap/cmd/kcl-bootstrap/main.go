@@ -106,9 +106,9 @@ func (c *command) failed(err error) int {
 	return statusFailed
 }
 
-// say prints a line for people.
+// say prints a line for people, whatever is in it.
 func (c *command) say(format string, args ...any) {
-	fmt.Fprintf(c.stderr, "kcl-bootstrap: "+format+"\n", args...)
+	fmt.Fprintf(c.stderr, "kcl-bootstrap: %s\n", oneLine(fmt.Sprintf(format, args...)))
 }
 
 // describe returns an error as lines for the user; none for nil.

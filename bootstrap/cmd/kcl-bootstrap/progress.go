@@ -29,7 +29,7 @@ func (c *command) progress(name string, quiet bool) progress {
 	case term.IsTerminal(int(c.stderr.Fd())):
 		return &bar{name: name, out: c.stderr, say: c.say}
 	default:
-		return &lines{name: name, say: c.say}
+		return &logLines{name: name, say: c.say}
 	}
 }
 
@@ -38,15 +38,15 @@ type silence struct{}
 func (silence) report(bootstrap.Progress) {}
 func (silence) end()                      {}
 
-// lines are what a log file keeps: one at the start, one a second, one at the
+// logLines are what a log file keeps: one at the start, one a second, one at the
 // end.
-type lines struct {
+type logLines struct {
 	name string
 	say  func(string, ...any)
 	last time.Time
 }
 
-func (l *lines) report(p bootstrap.Progress) {
+func (l *logLines) report(p bootstrap.Progress) {
 	if done := p.Files == p.TotalFiles; !done && time.Since(l.last) < time.Second {
 		return
 	}
@@ -58,7 +58,7 @@ func (l *lines) report(p bootstrap.Progress) {
 	l.say("fetching %s: %s%.1f of %.1f MB", l.name, files, float64(p.Bytes)/mb, float64(p.TotalBytes)/mb)
 }
 
-func (*lines) end() {}
+func (*logLines) end() {}
 
 // A bar is drawn over itself; in the end a line stands in its place.
 type bar struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lines"
 )
 
 // settleTime is how long the number of shards must have stood still to be told:
@@ -119,5 +120,5 @@ func oneLine(text string) string {
 			parts = append(parts, part)
 		}
 	}
-	return strings.Join(parts, between)
+	return lines.Plain(strings.Join(parts, between))
 }

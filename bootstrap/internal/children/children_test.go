@@ -203,6 +203,22 @@ func TestLastMessage(t *testing.T) {
 	}
 }
 
+// The end of a line that is too long is no message, whatever it looks like.
+func TestToJavaOfALongLine(t *testing.T) {
+	for _, end := range []string{status2, status2 + "\n", "\n" + status2 + "\n"} {
+		var java, stray bytes.Buffer
+		m := newMessages(0)
+		text := strings.Repeat("x", 2*maxAnswer) + end
+		m.toJava(&java, &stray, strings.NewReader(text))
+		if message := end[0] == '\n'; message != (java.Len() > 0) || message != (m.owed < 0) {
+			t.Errorf("%q: Java got %q", end, java.String())
+		}
+		if got := java.Len() + stray.Len(); got < len(text) || got > len(text)+1 {
+			t.Errorf("%d bytes of %d", got, len(text))
+		}
+	}
+}
+
 // What is no message does not come to Java; what is comes as it is.
 func FuzzToJava(f *testing.F) {
 	for _, text := range []string{status2, status2 + "\r\n", "x\n" + status2, `{"action":"checkpoint","a":"ü"}`, "\n\n", `{"action":"initialize"}` + "\n", `{"action":1}`} {

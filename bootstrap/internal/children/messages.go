@@ -152,6 +152,7 @@ func actionOf(line []byte) string {
 func (m *messages) toJava(java, stray io.Writer, child io.Reader) {
 	in := bufio.NewReaderSize(child, idleSize)
 	var line []byte
+	within := false // a line that is too long
 	for {
 		part, err := in.ReadSlice('\n')
 		line = append(line, part...)
@@ -163,13 +164,13 @@ func (m *messages) toJava(java, stray io.Writer, child io.Reader) {
 			line = append(line, '\n')
 		}
 		switch action := actionOf(line); {
-		case action == "status" || action == "checkpoint":
+		case !within && (action == "status" || action == "checkpoint"):
 			m.owe(-1)
 			java.Write(line) // an error says that Java has closed, which ends toChild
-		case len(bytes.TrimSpace(line)) > 0:
+		case within || len(bytes.TrimSpace(line)) > 0:
 			stray.Write(line)
 		}
-		line = line[:0]
+		line, within = line[:0], full
 		if err != nil && !full {
 			return
 		}

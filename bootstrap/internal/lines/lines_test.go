@@ -30,3 +30,17 @@ func TestCopy(t *testing.T) {
 		t.Errorf("%d bytes were not read", r.Len())
 	}
 }
+
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                       "",
+		`a "1" of ü & \ 中`:       `a "1" of ü & \ 中`,
+		"a\r\nb\tc":              "a\uFFFD\uFFFDb\uFFFDc",
+		"\x1b]0;x\a\u009b2J\x7f": "\uFFFD]0;x\uFFFD\uFFFD2J\uFFFD",
+		"a\u202eb\u2028\x00\xff": "a\uFFFDb\uFFFD\uFFFD\uFFFD",
+	} {
+		if got := Plain(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

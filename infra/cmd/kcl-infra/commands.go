@@ -95,7 +95,7 @@ func create(ctx context.Context, c *console, args []string) error {
 				verb = "made"
 				fresh++
 			}
-			fmt.Fprintf(c.stdout, "%-8s%s\n", verb, m.What)
+			c.tell("%-8s%s", verb, m.What)
 		}
 		if fresh == 0 && err == nil {
 			fmt.Fprintln(c.stdout, "nothing to do: all was there")
@@ -239,7 +239,7 @@ func remove(ctx context.Context, c *console, args []string) error {
 		return nil
 	}
 	if !*yes && !isTerminal(c.stdin) {
-		return usagef("would delete %s: say --yes, there is no terminal to ask on", strings.Join(what, ", "))
+		return usagef("would delete %s: say --yes, there is no terminal to ask on", kcl.Plain(strings.Join(what, ", ")))
 	}
 	if err := d.CheckIdle(ctx); err != nil {
 		return err
@@ -250,7 +250,7 @@ func remove(ctx context.Context, c *console, args []string) error {
 			return err
 		}
 	}
-	return d.Do(ctx, func(what string) { fmt.Fprintf(c.stdout, "deleted %s\n", what) })
+	return d.Do(ctx, func(what string) { c.tell("deleted %s", what) })
 }
 
 // deletion is what can be deleted at once.
@@ -270,7 +270,7 @@ func isTerminal(stream any) bool {
 func confirm(ctx context.Context, c *console, title string, what []string, do, refused string) error {
 	fmt.Fprintf(c.stderr, "%s:\n", title)
 	for _, w := range what {
-		fmt.Fprintf(c.stderr, "  %s\n", w)
+		fmt.Fprintf(c.stderr, "  %s\n", kcl.Plain(w))
 	}
 	fmt.Fprintf(c.stderr, "%s these? [y/N] ", do)
 	answer := make(chan string, 1)

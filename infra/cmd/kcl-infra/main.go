@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/infra/connect"
+	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/resources"
 )
 
@@ -51,6 +52,11 @@ type console struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	log            *logrus.Logger
+}
+
+// tell prints a line of results, whatever is in it.
+func (c *console) tell(format string, args ...any) {
+	fmt.Fprintln(c.stdout, kcl.Plain(fmt.Sprintf(format, args...)))
 }
 
 // usageError is a mistake on the command line.
@@ -90,7 +96,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case ctx.Err() != nil:
 		err = errors.New("interrupted: run it again to go on, kcl-infra status shows what is there")
 	}
-	fmt.Fprintf(stderr, "kcl-infra %s: %v\n", args[0], err)
+	fmt.Fprintf(stderr, "kcl-infra %s: %s\n", args[0], kcl.Plain(err.Error()))
 	return 1
 }
 
@@ -114,7 +120,7 @@ func open(ctx context.Context, c *console, t *target) (*resources.App, error) {
 				o.BaseEndpoint = &t.dynamoDBEndpoint
 			}
 		}),
-		Application: t.application, Streams: t.streams, Progress: c.log.Infof,
+		Application: t.application, Streams: t.streams, Progress: func(format string, args ...any) { c.log.Info(kcl.Plain(fmt.Sprintf(format, args...))) },
 	}
 	return app, app.Reach(ctx, firstAnswer)
 }

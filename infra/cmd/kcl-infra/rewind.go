@@ -156,7 +156,7 @@ func change(ctx context.Context, c *console, app *resources.App, changes *resour
 	if err := before(); err != nil {
 		return err
 	}
-	return changes.Do(ctx, func(change rewind.Change) { fmt.Fprintf(c.stdout, "changed %s\n", change) })
+	return changes.Do(ctx, func(change rewind.Change) { c.tell("changed %s", change) })
 }
 
 // where says of which table the leases are, and of which streams.
@@ -176,7 +176,7 @@ func show(w io.Writer, app *resources.App, changes []rewind.Change) error {
 		fmt.Fprintln(w, "nothing to do: each lease is there already")
 	}
 	for _, change := range changes {
-		if _, err := fmt.Fprintf(w, "lease %s\n  before  %s\n  after   %s\n", change.Key(), attributes(change.Before), attributes(change.After)); err != nil {
+		if _, err := fmt.Fprintf(w, "lease %s\n  before  %s\n  after   %s\n", kcl.Plain(change.Key()), attributes(change.Before), attributes(change.After)); err != nil {
 			return err
 		}
 	}
@@ -194,7 +194,7 @@ func attributes(row kcl.Item) string {
 			value = strings.Join(set.Value, ",")
 		}
 		if name != kcl.LeaseKey {
-			list = append(list, name+"="+value)
+			list = append(list, kcl.Plain(name+"="+value))
 		}
 	}
 	return strings.Join(list, " ")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/pflag"
 )
@@ -52,12 +51,14 @@ func unlock(ctx context.Context, c *console, args []string) error {
 		fmt.Fprintln(c.stdout, "nothing to release: no worker that is gone holds anything")
 		return nil
 	case *dryRun:
-		fmt.Fprintf(c.stdout, "would release %s\n", strings.Join(what, "\nwould release "))
+		for _, w := range what {
+			c.tell("would release %s", w)
+		}
 		return nil
 	case !*yes:
 		if err := confirm(ctx, c, "To release, in "+app.DynamoDBName(), what, "Release", "nothing was released"); err != nil {
 			return err
 		}
 	}
-	return held.Do(ctx, func(what string) { fmt.Fprintf(c.stdout, "released %s\n", what) })
+	return held.Do(ctx, func(what string) { c.tell("released %s", what) })
 }

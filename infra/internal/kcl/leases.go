@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -327,6 +329,16 @@ func Text(item Item, name string) string {
 		return v.Value
 	}
 	return ""
+}
+
+// Plain returns a text for people: as it is or, where it has more than letters, digits,
+// signs and spaces, quoted as in Go. Whoever writes into a table chooses the names of
+// workers and leases: they end no line, and tell a terminal nothing.
+func Plain(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return text
+	}
+	return strconv.Quote(text)
 }
 
 // Int returns an attribute that is a number, 0 without one.

@@ -297,3 +297,21 @@ func TestParsePosition(t *testing.T) {
 		}
 	}
 }
+
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                         "",
+		`worker "1" of ü & co \ 中`: `worker "1" of ü & co \ 中`,
+		"a\nb":                     `"a\nb"`,
+		"\x1b]0;x\a\"":             `"\x1b]0;x\a\""`,
+		"a\u009b2J":                `"a\u009b2J"`,
+		"a\u202eb\u2066":           `"a\u202eb\u2066"`,
+		"a\tb\x7f":                 `"a\tb\x7f"`,
+		"\xff":                     `"\xff"`,
+		"a\u2028b":                 `"a\u2028b"`,
+	} {
+		if got := Plain(text); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}

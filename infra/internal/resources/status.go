@@ -193,7 +193,12 @@ func countLeases(v view) LeaseCounts {
 // Print writes the status for people to read.
 func (s *Status) Print(w io.Writer, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { fmt.Fprintln(table, strings.TrimRight(strings.Join(cells, "\t"), "\t")) }
+	row := func(cells ...string) {
+		for i := range cells {
+			cells[i] = kcl.Plain(cells[i])
+		}
+		fmt.Fprintln(table, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	}
 
 	row("RESOURCE", "NAME", "STATUS", "")
 	for _, stream := range s.Streams {
@@ -267,7 +272,7 @@ func (s *Status) printState(w io.Writer) error {
 		text += "\nlayout " + s.layout() + "\n"
 	}
 	for _, m := range s.Migrations {
-		text += m.String() + "\n"
+		text += kcl.Plain(m.String()) + "\n"
 	}
 	if s.Leases.Blocked > 0 {
 		text += count(s.Leases.Blocked, "shard") + " not being read: kcl-infra leases says why\n"
@@ -284,7 +289,10 @@ func (s *Status) printState(w io.Writer) error {
 			which = " --leases-of STREAM"
 		}
 		text += fmt.Sprintf("\nThese are not read. If the stream was deleted and made again, stop all workers, remove the\n"+
-			"old leases with kcl-infra delete --application %s%s, and start again:\n%s\n", s.Application, which, strings.Join(s.Problems, "\n"))
+			"old leases with kcl-infra delete --application %s%s, and start again:\n", s.Application, which)
+		for _, problem := range s.Problems {
+			text += kcl.Plain(problem) + "\n"
+		}
 	}
 	_, err := io.WriteString(w, text)
 	return err

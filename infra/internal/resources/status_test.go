@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,41 @@ old leases with kcl-infra delete --application app --leases-of STREAM, and start
 		}
 		if out.String() != tt.want[1:] {
 			t.Errorf("%s:\n%s", tt.name, out.String())
+		}
+	}
+}
+
+// Rows are of whoever may write into the tables: what they say makes no line of its own,
+// and moves no terminal's cursor.
+func TestPrintHostileRows(t *testing.T) {
+	const evil = "w\x1b[2J\n\rstream  s\u009b1A\u202e\tx"
+	status := Status{
+		About:   About{Application: "app", Layout: "kcl3", Leader: evil, Migrations: []kcl.Migration{{What: "from KCL 2 to 3", State: evil}}},
+		Streams: []StreamStatus{{Name: "s", Status: "ACTIVE", Consumer: missing, ConsumerName: "app"}},
+		Tables:  []TableStatus{{Name: "app", Status: "ACTIVE", Index: evil, Problem: evil}, {Name: "app-CoordinatorState", Status: "ACTIVE"}},
+		Workers: []WorkerStatus{{ID: evil}}, Problems: []string{evil + ": it is not there"},
+	}
+	shard := Shard{Stream: evil, ShardID: evil, State: "gone", Owner: evil, Checkpoint: evil, BlockedBy: []string{"worker " + evil}}
+	leases := Leases{About: status.About, Shards: []Shard{shard, shard}, Others: []Shard{shard, {Stream: evil + "2", ShardID: evil, OtherForm: true}}}
+	for name, tt := range map[string]struct {
+		print func(w io.Writer) error
+		lines int
+	}{
+		"status": {func(w io.Writer) error { return status.Print(w, time.Now()) }, 15},
+		"leases": {leases.Print, 17},
+	} {
+		var out strings.Builder
+		if err := tt.print(&out); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		if len(lines) != tt.lines {
+			t.Errorf("%s: %d lines, want %d:\n%q", name, len(lines), tt.lines, lines)
+		}
+		for _, line := range lines {
+			if kcl.Plain(line) != line {
+				t.Errorf("%s: %q", name, line)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/infra/internal/activity"
+	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
 // Leases is the state of each shard of an application. Its JSON form is the output of
@@ -89,11 +91,11 @@ func (w *LeaseWatch) addRenewals(shards []Shard, before, after time.Time) {
 func (l *Leases) Print(w io.Writer) error {
 	leader := ""
 	if l.Leader != "" {
-		leader = ", leader " + l.Leader
+		leader = ", leader " + kcl.Plain(l.Leader)
 	}
 	fmt.Fprintf(w, "%s  application %s, layout %s%s\n", l.At.UTC().Format(time.RFC3339), l.Application, l.layout(), leader)
 	for _, m := range l.Migrations {
-		fmt.Fprintln(w, m)
+		fmt.Fprintln(w, kcl.Plain(m.String()))
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	several := len(l.Others) > 0
@@ -103,7 +105,7 @@ func (l *Leases) Print(w io.Writer) error {
 	rows := func(heading string, shards []Shard) {
 		fmt.Fprintln(table)
 		if heading != "" {
-			fmt.Fprintln(table, heading)
+			fmt.Fprintln(table, kcl.Plain(heading))
 		}
 		fmt.Fprintln(table, "SHARD\tSTATE\tOWNER\tREPORTED\tRENEWED\tLAG\tARRIVED\tCHECKPOINT\tPARENTS\tCHILDREN\tNOTE")
 		for _, s := range shards {
@@ -177,9 +179,7 @@ func (s Shard) cells(now time.Time) []string {
 		numbers(s.Parents), numbers(s.Children), s.note(),
 	}
 	for i := range cells {
-		if cells[i] == "" {
-			cells[i] = "-"
-		}
+		cells[i] = cmp.Or(kcl.Plain(cells[i]), "-")
 	}
 	return cells
 }
