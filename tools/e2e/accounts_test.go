@@ -173,7 +173,7 @@ func TestStreamOfAnotherAccount(t *testing.T) {
 // An application of one stream does not become one of several on its tables, nor
 // the other way round: the worker ends, says what to do, and has read nothing.
 func TestWorkerRefusesLeasesOfAnotherForm(t *testing.T) {
-	testenv.Long(t)
+	testenv.Nightly(t) // TestStreamsRefused has what Java says
 	t.Parallel()
 	k := newAccountsTest(t)
 	orders, returns := k.create(kinesislocal.Account, "orders", 1), k.create(kinesislocal.Account, "returns", 1)

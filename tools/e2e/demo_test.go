@@ -149,19 +149,23 @@ func TestDemoInterrupted(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	for _, tc := range []struct {
-		step string
-		args []string
+		step    string
+		args    []string
+		nightly bool // a moment between two others
 	}{
 		{step: "building the commands"},
-		{step: "starting the local Kinesis"},
-		{step: "putting 20 records"},
+		{step: "starting the local Kinesis", nightly: true},
+		{step: "putting 20 records", nightly: true},
 		{step: "running the consumer"},
-		{step: "running the consumer", args: []string{"--worker"}},
-		{step: "stopping the daemon"},
+		{step: "running the consumer", args: []string{"--worker"}, nightly: true},
+		{step: "stopping the daemon", nightly: true},
 		{step: "stopping the daemon", args: []string{"--worker"}},
 	} {
 		step := tc.step
 		t.Run(step+strings.Join(tc.args, ""), func(t *testing.T) {
+			if tc.nightly {
+				testenv.Nightly(t)
+			}
 			t.Parallel()
 			cmd, temp := demo(t, append(tc.args, "--records", "20")...)
 			mark := "E2E_DEMO_MARK=" + filepath.Base(filepath.Dir(temp)) + t.Name()

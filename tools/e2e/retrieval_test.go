@@ -66,7 +66,7 @@ func (r *retrieval) start() *sample.Daemon {
 // A split, a merge and an update of the shard count while records are put:
 // every parent ends, once, and every record comes.
 func TestReshardUnderLoad(t *testing.T) {
-	testenv.Long(t)
+	testenv.Nightly(t)
 	t.Parallel()
 	inBothModes(t, func(r *retrieval) {
 		t := r.t
@@ -146,7 +146,7 @@ func (r *retrieval) handedOver() bool {
 
 // Whatever Kinesis answers, nothing is lost.
 func TestFaultsLoseNothing(t *testing.T) {
-	testenv.Long(t)
+	testenv.Nightly(t)
 	t.Parallel()
 	inBothModes(t, func(r *retrieval) {
 		if err := r.server.SetFaults(

@@ -23,7 +23,6 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
-	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
 // workerPropertiesEnv tells the worker of these tests, the test binary, its
@@ -290,12 +289,3 @@ func (a *application) missingFrom(leftOut string) int {
 }
 
 func (a *application) count(event string) int { return strings.Count(a.read("events.txt"), event+" ") }
-
-// kills is how often the long tests kill something in a row. Once is enough to
-// see that it works.
-func kills() int {
-	if testenv.IsLong() {
-		return 10
-	}
-	return 1
-}

@@ -34,7 +34,8 @@ func Build(ctx context.Context, root, bin string) error {
 	cmd.Dir = root
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := subprocess.Run(ctx, cmd, time.Second)
+	// When it is interrupted, go removes a folder of hundreds of files.
+	err := subprocess.Run(ctx, cmd, 10*time.Second)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
