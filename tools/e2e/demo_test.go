@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
@@ -191,7 +192,7 @@ func TestDemoInterrupted(t *testing.T) {
 			if !interrupted && !(late && err == nil && lastLine.Match(stdout.Bytes())) {
 				t.Errorf("%v\n%s%s", err, &stderr, &stdout)
 			}
-			if left := testenv.Processes(mark); len(left) > 0 {
+			if left := subprocess.Processes(mark); len(left) > 0 {
 				t.Errorf("processes are left behind: %q", left)
 			}
 			if left, _ := os.ReadDir(temp); len(left) > 0 {

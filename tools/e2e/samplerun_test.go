@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
@@ -83,7 +84,7 @@ func TestSampleRunSecondSignal(t *testing.T) {
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	a.await(nil, "nothing is left", func() bool { return len(testenv.Processes(mark)) == 0 })
+	a.await(nil, "nothing is left", func() bool { return len(subprocess.Processes(mark)) == 0 })
 	if took := time.Since(begin); took > 7*time.Second {
 		t.Errorf("the last process left %v after the signal", took)
 	}

@@ -3,17 +3,16 @@
 package testenv
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
 const (
@@ -110,22 +109,5 @@ func sweep(dir string) {
 }
 
 // RunProcesses returns the processes that the run with this folder has started,
-// as Processes does.
-func RunProcesses(dir string) map[int]string { return Processes(runEnv + "=" + dir) }
-
-// Processes returns the command lines of the processes that have a variable in
-// the environment that they were started with, NAME=VALUE, by process ID.
-func Processes(variable string) map[int]string {
-	found := map[int]string{}
-	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, name := range environs {
-		environ, err := os.ReadFile(name)
-		if err != nil || !bytes.Contains(environ, []byte(variable+"\x00")) {
-			continue
-		}
-		command, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-		found[pid] = string(bytes.ReplaceAll(command, []byte{0}, []byte{' '}))
-	}
-	return found
-}
+// as [subprocess.Processes] does.
+func RunProcesses(dir string) map[int]string { return subprocess.Processes(runEnv + "=" + dir) }

@@ -1,0 +1,257 @@
+//go:build linux
+
+// Package cluster runs the system that chaos disturbs: a local Kinesis and DynamoDB,
+// and hosts that share an application.
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws"
+)
+
+// Name is that of the stream, the application and its lease table.
+const Name = "chaos"
+
+// ConsumerEnv is in the environment of each consumer: the worker ID of a worker, Child
+// for a record processor of kcl-bootstrap.
+const (
+	ConsumerEnv = "CHAOS_CONSUMER"
+	Child       = "child"
+)
+
+// PropertiesFile is that of a host, in its folder, which is the working directory.
+const PropertiesFile = "kcl.properties"
+
+// JavaOptions make Java's start and idleness cheap; they change nothing else.
+var JavaOptions = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
+
+// A Cluster is what runs. Its methods may be called concurrently.
+type Cluster struct {
+	AWS     *localaws.Server
+	Kinesis *kinesis.Client
+	Hosts   []*Host
+
+	dynamoDB *dynamodb.Client
+	stop     context.CancelFunc
+}
+
+// Config says what runs.
+type Config struct {
+	Dir    string // of the run; each host has a folder in it
+	Bin    string // with kcl-bootstrap and kcl-infra
+	Shards int    // that the stream begins with
+	// Workers and Bootstraps are how many hosts there are of either kind.
+	Workers, Bootstraps int
+	// Consumer is the executable that consumes, of which ConsumerEnv says how.
+	Consumer string
+	// Properties are those of all hosts beside the endpoints.
+	Properties []stack.Setting
+	// Mark has a value that no other run has.
+	Mark string
+}
+
+// Start starts the services, makes stream, tables and leases, and starts the hosts.
+func Start(ctx context.Context, config Config) (*Cluster, error) {
+	server, err := localaws.Start(localaws.Config{})
+	if err != nil {
+		return nil, err
+	}
+	hosts, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c := &Cluster{
+		AWS: server, stop: stop,
+		Kinesis:  kinesis.NewFromConfig(server.AWSConfig()),
+		dynamoDB: dynamodb.NewFromConfig(server.AWSConfig()),
+	}
+	if err := c.prepare(ctx, hosts, config); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// prepare does it; the hosts' life is that of the second context.
+func (c *Cluster) prepare(ctx, hosts context.Context, config Config) error {
+	endpoints := stack.At(c.AWS.Kinesis.URL(), c.AWS.DynamoDB.URL())
+	environ := sample.Environ(endpoints.Environ(os.Environ()), config.Bin)
+	create := exec.Command(sample.Command(config.Bin, "kcl-infra"), "create",
+		"--application", Name, "--stream-name", Name, "--shards", strconv.Itoa(config.Shards), "--seed-leases", "TRIM_HORIZON")
+	create.Env = environ
+	var out bytes.Buffer
+	create.Stdout, create.Stderr = &out, &out
+	if err := subprocess.Run(ctx, create, 0); err != nil {
+		return fmt.Errorf("kcl-infra: %w: %s", err, strings.TrimSpace(out.String()))
+	}
+	for n := range config.Workers + config.Bootstraps {
+		name := fmt.Sprintf("worker-%d", n+1)
+		if n >= config.Workers {
+			name = fmt.Sprintf("bootstrap-%d", n-config.Workers+1)
+		}
+		h, err := newHost(config, name, n >= config.Workers, environ, endpoints)
+		if err != nil {
+			return err
+		}
+		c.Hosts = append(c.Hosts, h)
+		go h.supervise(hosts)
+	}
+	return nil
+}
+
+func newHost(config Config, name string, bootstrap bool, environ []string, endpoints stack.Endpoints) (*Host, error) {
+	dir := filepath.Join(config.Dir, name)
+	for _, folder := range []string{"data", "faults"} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	text := stack.PropertiesText(append([]stack.Setting{
+		{Name: "kinesisEndpoint", Value: endpoints.KinesisURL()}, {Name: "dynamoDBEndpoint", Value: endpoints.DynamoDBURL()},
+	}, config.Properties...))
+	if err := os.WriteFile(filepath.Join(dir, PropertiesFile), []byte(text), 0o644); err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(filepath.Join(dir, "host.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{
+		Name: name, Bootstrap: bootstrap, log: log, mark: "CHAOS_HOST=" + config.Mark + "-" + name,
+		gate: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	h.gate <- struct{}{}
+	h.command = func(workerID string) *exec.Cmd {
+		cmd, consumer := exec.Command(config.Consumer), workerID
+		if bootstrap {
+			consumer = Child
+			cmd = exec.Command(sample.Command(config.Bin, "kcl-bootstrap"), "-e", "-p", PropertiesFile, "--restart",
+				"--worker-id", "auto", "--state-dir", "state-"+workerID, "--log-level", "info")
+			for _, option := range JavaOptions {
+				cmd.Args = append(cmd.Args, "--java-opt", option)
+			}
+		}
+		cmd.Dir = dir
+		cmd.Env = append(append([]string{}, environ...), "AWS_ACCESS_KEY_ID="+name, ConsumerEnv+"="+consumer)
+		return cmd
+	}
+	return h, nil
+}
+
+// Stop stops all hosts as a supervisor does, and returns when they have ended.
+func (c *Cluster) Stop() {
+	c.stop()
+	for _, h := range c.Hosts {
+		<-h.done
+	}
+}
+
+// Close ends everything, at once.
+func (c *Cluster) Close() error {
+	c.stop()
+	for _, h := range c.Hosts {
+		for ended := false; !ended; {
+			h.Kill() // again, for others may have been started meanwhile
+			select {
+			case <-h.done:
+				ended = true
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		h.log.Close()
+	}
+	return c.AWS.Close()
+}
+
+// HostOf returns the host with a worker ID, nil if no host has it.
+func (c *Cluster) HostOf(workerID string) *Host {
+	var bootstrap *Host
+	for _, h := range c.Hosts {
+		if h.WorkerID() == workerID {
+			return h
+		}
+		if h.Bootstrap {
+			bootstrap = h // which has claimed an ID of its own
+		}
+	}
+	if strings.HasPrefix(workerID, "worker-") {
+		return nil // one of before a rolling restart
+	}
+	return bootstrap
+}
+
+// Leases returns the lease table.
+func (c *Cluster) Leases(ctx context.Context) (leases []journal.Lease, err error) {
+	out, err := c.dynamoDB.Scan(ctx, &dynamodb.ScanInput{TableName: aws.String(Name), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the lease table: %w", err)
+	}
+	for _, item := range out.Items {
+		leases = append(leases, journal.Lease{
+			Shard: text(item["leaseKey"]), Owner: text(item["leaseOwner"]),
+			Checkpoint: text(item["checkpoint"]), Sub: number(item["checkpointSubSequenceNumber"]), Counter: number(item["leaseCounter"]),
+		})
+	}
+	return leases, nil
+}
+
+// Leader returns the worker ID of the leader, which deals the leases out, empty without
+// one, and the version of its lock. A leader that is alive makes another each 30 s.
+func (c *Cluster) Leader(ctx context.Context) (id, version string, err error) {
+	out, err := c.dynamoDB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(Name + "-CoordinatorState"), ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{"key": &types.AttributeValueMemberS{Value: "Leader"}},
+	})
+	if err != nil {
+		return "", "", fmt.Errorf("cannot read who is the leader: %w", err)
+	}
+	if out.Item["isReleased"] != nil {
+		return "", "", nil
+	}
+	return text(out.Item["ownerName"]), text(out.Item["recordVersionNumber"]), nil
+}
+
+// OpenShards returns the shards that take records.
+func (c *Cluster) OpenShards(ctx context.Context) (open []kinesistypes.Shard, err error) {
+	out, err := c.Kinesis.ListShards(ctx, &kinesis.ListShardsInput{StreamName: aws.String(Name)})
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the shards: %w", err)
+	}
+	for _, shard := range out.Shards {
+		if shard.SequenceNumberRange.EndingSequenceNumber == nil {
+			open = append(open, shard)
+		}
+	}
+	return open, nil
+}
+
+func text(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func number(v types.AttributeValue) int64 {
+	if v, ok := v.(*types.AttributeValueMemberN); ok {
+		n, _ := strconv.ParseInt(v.Value, 10, 64)
+		return n
+	}
+	return 0
+}

@@ -1,0 +1,200 @@
+//go:build unix
+
+// Package consumer is a consumer as a user writes one: it appends each record of a
+// shard to a file, syncs that, and only then asks for a checkpoint. It does what the
+// files in the folder faults say.
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
+)
+
+// checkpointAgain is the wait after a checkpoint that DynamoDB has refused.
+const checkpointAgain = 200 * time.Millisecond
+
+// Worker serves all shards of a host in this process until ctx ends. dir is the host's
+// folder.
+func Worker(ctx context.Context, dir string, config worker.Config) error {
+	return worker.Run(ctx, config, func(worker.ShardInfo) (processor.RecordProcessor, error) {
+		return &consumer{dir: dir}, nil
+	})
+}
+
+// Child serves one shard as kcl-bootstrap --execute starts it, and ends the process.
+func Child(dir string) {
+	processor.Main(&consumer{dir: dir}, processor.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))))
+}
+
+// Fault returns the name of the file that makes the consumer of a shard panic, hang or
+// fail before its next record, as long as the file is there. One that panics removes it.
+func Fault(dir, kind, shard string) string { return filepath.Join(dir, "faults", kind+"-"+shard) }
+
+// The kinds of Fault.
+const (
+	Panic = "panic"
+	Hang  = "hang"
+	Fail  = "fail"
+)
+
+// consumer is the processor of a shard, from Initialize to its end: a session.
+type consumer struct {
+	dir, shard, session string
+	batch               int
+	last                processor.Position // the newest record that was delivered
+
+	mu   sync.Mutex // of file, which a lease that ends without a word closes
+	file *file
+}
+
+func (c *consumer) Initialize(ctx context.Context, in processor.InitializeInput) (err error) {
+	c.shard = in.Lease.ShardID()
+	c.session = fmt.Sprintf("%s-%d-%d", filepath.Base(c.dir), os.Getpid(), time.Now().UnixNano())
+	if c.file, err = open(filepath.Join(c.dir, "data"), c.shard); err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { c.close() })
+	return c.note(journal.Event{Event: journal.Initialize, Seq: in.Position.SequenceNumber, Sub: in.Position.SubSequenceNumber})
+}
+
+func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {
+	if len(in.Records) == 0 {
+		return nil
+	}
+	c.batch++
+	c.last = in.Records[len(in.Records)-1].Position()
+	lines := make([]journal.Record, 0, len(in.Records))
+	for _, r := range in.Records {
+		if err := c.obey(ctx, &lines); err != nil {
+			return err
+		}
+		number, _, _ := strings.Cut(string(r.Data), " ")
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return fmt.Errorf("the record at %v does not begin with a number", r.Position())
+		}
+		lines = append(lines, journal.Record{N: n, Key: r.PartitionKey, Seq: r.SequenceNumber, Sub: r.SubSequenceNumber, Session: c.session, Batch: c.batch})
+	}
+	if err := c.write(ctx, lines); err != nil {
+		return err
+	}
+	return c.checkpoint(ctx, in.Checkpointer, c.last)
+}
+
+// obey does what a file in the folder faults says. The lines before it are written
+// first.
+func (c *consumer) obey(ctx context.Context, lines *[]journal.Record) error {
+	told := func(kind string) bool {
+		_, err := os.Stat(Fault(c.dir, kind, c.shard))
+		return err == nil
+	}
+	panics, hangs, fails := told(Panic), told(Hang), told(Fail)
+	if !panics && !hangs && !fails {
+		return nil
+	}
+	if err := c.write(ctx, *lines); err != nil {
+		return err
+	}
+	*lines = (*lines)[:0]
+	for told(Hang) {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond): // another process removes the file
+		}
+	}
+	if panics && os.Remove(Fault(c.dir, Panic, c.shard)) == nil {
+		panic("told to")
+	}
+	if fails {
+		return errors.New("told to fail")
+	}
+	return nil
+}
+
+func (c *consumer) write(ctx context.Context, lines []journal.Record) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil {
+		return context.Cause(ctx)
+	}
+	return c.file.append(lines)
+}
+
+// checkpoint returns when KCL has made a checkpoint at the newest record, or the lease
+// has gone. A table that throttles or fails is asked again: the next batch has to wait.
+func (c *consumer) checkpoint(ctx context.Context, checkpointer *processor.Checkpointer, at processor.Position) error {
+	for {
+		asked := time.Now().UnixMilli()
+		err := checkpointer.Checkpoint(ctx)
+		e := journal.Event{Event: journal.Checkpoint, Seq: at.SequenceNumber, Sub: at.SubSequenceNumber, Asked: asked}
+		if err != nil {
+			e.Event, e.Error = journal.Refused, err.Error()
+		}
+		if noted := c.note(e); noted != nil {
+			return errors.Join(err, noted)
+		}
+		if !errors.Is(err, processor.ErrThrottled) && !errors.Is(err, processor.ErrDependency) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(checkpointAgain):
+		}
+	}
+}
+
+func (c *consumer) LeaseLost(context.Context, processor.LeaseLostInput) error {
+	return errors.Join(c.note(journal.Event{Event: journal.Lost}), c.close())
+}
+
+func (c *consumer) ShardEnded(ctx context.Context, in processor.ShardEndedInput) error {
+	if err := c.note(journal.Event{Event: journal.Ended}); err != nil {
+		return err
+	}
+	if err := c.checkpoint(ctx, in.Checkpointer, processor.Position{SequenceNumber: journal.ShardEnd}); err != nil {
+		return err
+	}
+	return c.close()
+}
+
+func (c *consumer) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
+	if err := c.note(journal.Event{Event: journal.Requested}); err != nil || c.batch == 0 {
+		return err
+	}
+	return c.checkpoint(ctx, in.Checkpointer, c.last)
+}
+
+func (c *consumer) note(e journal.Event) error {
+	e.Session, e.Shard, e.At = c.session, c.shard, time.Now().UnixMilli()
+	log, err := journal.Open(filepath.Join(c.dir, "sessions.jsonl"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(log.Append(e), log.Close())
+}
+
+// close closes the file, once.
+func (c *consumer) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil {
+		return nil
+	}
+	err := c.file.f.Close()
+	c.file = nil
+	return err
+}

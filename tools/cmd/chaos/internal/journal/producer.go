@@ -1,0 +1,141 @@
+package journal
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+)
+
+const (
+	// Each part of so many of the hash keys has a partition key, so that a shard of
+	// such a part has one too.
+	parts = 32
+	pause = 150 * time.Millisecond // between two records of a key, half of it or up to half more
+
+	putTimeout = 3 * time.Second
+	putAgain   = 100 * time.Millisecond
+	mostPadded = 200 // bytes
+)
+
+// A Producer puts records of many partition keys, one record of a key at a time, and
+// again with the same number until Kinesis has said that it has it.
+type Producer struct {
+	client *kinesis.Client
+	stream string
+	log    *Log
+	seed   uint64
+	n      atomic.Int64
+	acked  atomic.Int64
+}
+
+// NewProducer makes a producer for a stream of a local Kinesis, which writes
+// DIR/journal.jsonl.
+func NewProducer(dir, kinesisURL, region, stream string, seed uint64) (*Producer, error) {
+	log, err := Open(filepath.Join(dir, "journal.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	// By HTTP/2: with HTTP/1.1 version 1.28.8 of smithy-go cuts an answer now and then.
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	client := kinesis.New(kinesis.Options{
+		HTTPClient:   &http.Client{Transport: &http.Transport{Protocols: &protocols}},
+		BaseEndpoint: &kinesisURL, Region: region, Retryer: aws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
+	return &Producer{client: client, stream: stream, log: log, seed: seed}, nil
+}
+
+// Acked returns how many records Kinesis has.
+func (p *Producer) Acked() int64 { return p.acked.Load() }
+
+// Run puts records until ctx ends, and closes the journal. Its error says that the
+// journal cannot be written, not that Kinesis fails.
+func (p *Producer) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var all sync.WaitGroup
+	for part := range parts {
+		all.Go(func() {
+			if err := p.produce(ctx, key(part), rand.New(rand.NewPCG(p.seed, uint64(part)))); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	<-ctx.Done()
+	all.Wait()
+	err := p.log.Close()
+	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// key returns a partition key whose hash is in this part.
+func key(part int) string {
+	for i := 0; ; i++ {
+		k := fmt.Sprintf("k%02d-%d", part, i)
+		if int(md5.Sum([]byte(k))[0])*parts/256 == part {
+			return k
+		}
+	}
+}
+
+// produce puts the records of one key.
+func (p *Producer) produce(ctx context.Context, key string, random *rand.Rand) error {
+	for wait(ctx, pause/2+time.Duration(random.Int64N(int64(pause)))) {
+		n := p.n.Add(1)
+		if err := p.log.AppendSync(Put{N: n, Key: key}); err != nil {
+			return err
+		}
+		data := fmt.Appendf(nil, "%d %s", n, strings.Repeat(".", random.IntN(mostPadded)))
+		for {
+			shard, seq, err := p.put(ctx, key, data)
+			if err == nil {
+				if err := p.log.AppendSync(Ack{N: n, Shard: shard, Seq: seq, At: time.Now().UnixMilli()}); err != nil {
+					return err
+				}
+				p.acked.Add(1)
+				break
+			}
+			if !wait(ctx, putAgain) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Producer) put(ctx context.Context, key string, data []byte) (shard, seq string, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
+	defer cancel()
+	out, err := p.client.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: &p.stream, PartitionKey: &key, Data: data})
+	if err != nil {
+		return "", "", err
+	}
+	return *out.ShardId, *out.SequenceNumber, nil
+}
+
+// wait reports false when ctx ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
