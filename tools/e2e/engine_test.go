@@ -62,6 +62,12 @@ func runEngine() {
 	}
 	config.StopGrace = time.Minute
 	config.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	config.LogLevel = slog.LevelInfo
+	config.Event = func(event engine.Event) {
+		if r, ok := event.(engine.LogRecord); ok {
+			config.Log.Info(r.Message, "logger", r.Logger)
+		}
+	}
 	var e *engine.Engine
 	config.Serve = func(l *engine.Lease) error {
 		n := obedient(l.ShardID)

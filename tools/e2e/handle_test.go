@@ -259,35 +259,3 @@ func retryProcessor(*processor.Lease) processor.RecordProcessor {
 		},
 	}))
 }
-
-// SIGTERM to each process while a record waits for a retry an hour away: what is
-// finished before it is checkpointed, within the grace, and the daemon stops.
-func TestSIGTERMWhileInRetry(t *testing.T) {
-	testenv.Long(t)
-	t.Parallel()
-	a := newApplication(t, 1, childProperties)
-	a.putLines(10, func(line int) string { return fmt.Sprint("line ", line) })
-	d := a.start(childEnv + "=handle-retry")
-	a.await(d, "a record waits for its retry", func() bool { return strings.Contains(a.read("events.txt"), "retry ") })
-	signalled := time.Now()
-	terminateAll(t, d)
-	a.awaitEnd(d)
-	var sequence, err string
-	var at int64
-	events := a.read("events.txt")
-	last := events[max(0, strings.LastIndex(events, "checkpoint ")):]
-	if _, scanErr := fmt.Sscanf(last, "checkpoint %s %d %s", &sequence, &at, &err); scanErr != nil {
-		t.Fatalf("no checkpoint (%v):\n%s", scanErr, events)
-	}
-	took := time.Unix(0, at).Sub(signalled)
-	if err != "<nil>" || sequence != a.sent[4].SequenceNumber {
-		t.Errorf("checkpoint at %s (%s), want %s", sequence, err, a.sent[4].SequenceNumber)
-	}
-	if took > retryGrace {
-		t.Errorf("checkpointed %v after the signal", took)
-	}
-	t.Logf("checkpointed %v after the signal", took)
-	if got := a.checkpoints()[firstShard]; got != a.sent[4].SequenceNumber {
-		t.Errorf("the lease's checkpoint is %s, want %s", got, a.sent[4].SequenceNumber)
-	}
-}

@@ -13,7 +13,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
@@ -109,4 +111,67 @@ func guardCheckpoints(t *testing.T) *guard {
 	t.Cleanup(server.Close)
 	g.URL = server.URL
 	return g
+}
+
+// SIGTERM to each process, as a service manager sends it, does not end Java or the
+// children before their checkpoint.
+func TestSIGTERMToEachProcess(t *testing.T) {
+	testenv.Long(t)
+	t.Parallel()
+	a := newApplication(t, 2, childProperties)
+	a.produce(20)
+	d := a.start(childEnv + "=pollute")
+	a.awaitNoted(d, 20)
+	terminateAll(t, d)
+	if status := a.awaitEnd(d); status != 0 {
+		t.Errorf("status %d, want 0", status)
+	}
+	events := a.read("events.txt")
+	for _, event := range []string{"initialize", "shutdownRequested", "leaseLost"} {
+		if n := strings.Count(events, event); n != 2 {
+			t.Errorf("%s %d times, want 2 (shards):\n%s", event, n, events)
+		}
+	}
+}
+
+// terminateAll sends SIGTERM to a command, its Java and its children.
+func terminateAll(t *testing.T, d *sample.Daemon) {
+	t.Helper()
+	for _, pid := range append(childrenOf(t, d.PID()), d.PID()) {
+		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// SIGTERM to each process while a record waits for a retry an hour away: what is
+// finished before it is checkpointed, within the grace, and the daemon stops.
+func TestSIGTERMWhileInRetry(t *testing.T) {
+	testenv.Long(t)
+	t.Parallel()
+	a := newApplication(t, 1, childProperties)
+	a.putLines(10, func(line int) string { return fmt.Sprint("line ", line) })
+	d := a.start(childEnv + "=handle-retry")
+	a.await(d, "a record waits for its retry", func() bool { return strings.Contains(a.read("events.txt"), "retry ") })
+	signalled := time.Now()
+	terminateAll(t, d)
+	a.awaitEnd(d)
+	var sequence, err string
+	var at int64
+	events := a.read("events.txt")
+	last := events[max(0, strings.LastIndex(events, "checkpoint ")):]
+	if _, scanErr := fmt.Sscanf(last, "checkpoint %s %d %s", &sequence, &at, &err); scanErr != nil {
+		t.Fatalf("no checkpoint (%v):\n%s", scanErr, events)
+	}
+	took := time.Unix(0, at).Sub(signalled)
+	if err != "<nil>" || sequence != a.sent[4].SequenceNumber {
+		t.Errorf("checkpoint at %s (%s), want %s", sequence, err, a.sent[4].SequenceNumber)
+	}
+	if took > retryGrace {
+		t.Errorf("checkpointed %v after the signal", took)
+	}
+	t.Logf("checkpointed %v after the signal", took)
+	if got := a.checkpoints()[firstShard]; got != a.sent[4].SequenceNumber {
+		t.Errorf("the lease's checkpoint is %s, want %s", got, a.sent[4].SequenceNumber)
+	}
 }

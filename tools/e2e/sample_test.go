@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
-	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
@@ -55,37 +54,6 @@ func killGroup(t *testing.T, pgid int, s syscall.Signal) {
 	}
 	if err := syscall.Kill(-pgid, s); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// SIGTERM to each process, as a service manager sends it, does not end Java or the
-// children before their checkpoint.
-func TestSIGTERMToEachProcess(t *testing.T) {
-	testenv.Long(t)
-	t.Parallel()
-	a := newApplication(t, 2, childProperties)
-	a.produce(20)
-	d := a.start(childEnv + "=pollute")
-	a.awaitNoted(d, 20)
-	terminateAll(t, d)
-	if status := a.awaitEnd(d); status != 0 {
-		t.Errorf("status %d, want 0", status)
-	}
-	events := a.read("events.txt")
-	for _, event := range []string{"initialize", "shutdownRequested", "leaseLost"} {
-		if n := strings.Count(events, event); n != 2 {
-			t.Errorf("%s %d times, want 2 (shards):\n%s", event, n, events)
-		}
-	}
-}
-
-// terminateAll sends SIGTERM to a command, its Java and its children.
-func terminateAll(t *testing.T, d *sample.Daemon) {
-	t.Helper()
-	for _, pid := range append(childrenOf(t, d.PID()), d.PID()) {
-		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

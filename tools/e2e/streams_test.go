@@ -28,6 +28,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
@@ -365,6 +366,22 @@ func testStreams(t *testing.T, lock *bootstrap.Lock) {
 	kept := s.leases(several)[clicks]
 	if owner(kept) == "" || fmt.Sprint(kept["checkpoint"]) != fmt.Sprint(before) {
 		t.Errorf("the lease of the stream that is not read: %v", kept)
+	}
+	// The leader wants it for a worker that reads the stream.
+	_, err := s.tables.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &several, Key: map[string]ddb.AttributeValue{"leaseKey": kept["leaseKey"]},
+		UpdateExpression: aws.String("SET leaseOwner = :other, checkpointOwner = :self"),
+		ExpressionAttributeValues: map[string]ddb.AttributeValue{
+			":other": &ddb.AttributeValueMemberS{Value: "other"}, ":self": kept["leaseOwner"],
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := sample.Await(ctx, nil, func() (bool, error) { return s.leases(several)[clicks]["checkpointOwner"] == nil, nil }); err != nil {
+		t.Fatalf("its hand-over: %v", err)
 	}
 	s.onlyARNs("DescribeStreamConsumer", "DescribeStreamSummary")
 

@@ -7,8 +7,10 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
@@ -32,6 +34,8 @@ import software.amazon.kinesis.leases.LeaseRefresher;
 import software.amazon.kinesis.leases.MultiStreamLease;
 import software.amazon.kinesis.leases.ShardInfo;
 import software.amazon.kinesis.leases.ShardPrioritization;
+import software.amazon.kinesis.lifecycle.ShardConsumer;
+import software.amazon.kinesis.lifecycle.ShutdownReason;
 import software.amazon.kinesis.lifecycle.TaskExecutionListener;
 import software.amazon.kinesis.lifecycle.TaskOutcome;
 import software.amazon.kinesis.lifecycle.TaskType;
@@ -464,6 +468,7 @@ final class Engine {
     private final class Leases implements ShardPrioritization {
         private final ShardPrioritization order;
         private Set<String> before = Set.of();
+        private final Set<ShardInfo> handedOver = new HashSet<>();
 
         Leases(ShardPrioritization order) {
             this.order = order;
@@ -491,6 +496,8 @@ final class Engine {
             ends.look(all);
             held.keySet().retainAll(keys); // a lease that comes back begins afresh
             tasks.last.keySet().retainAll(keys);
+            handedOver.retainAll(dealt);
+            dealt.forEach(this::handOver);
             List<ShardInfo> read = new ArrayList<>();
             for (ShardInfo shard : order.prioritize(all)) {
                 if (mayRead(shard)) {
@@ -500,10 +507,44 @@ final class Engine {
             return read;
         }
 
+        /**
+         * Hands a lease over that the leader wants for another worker, if it has no consumer here.
+         * KCL waits for the consumer to do that. It has none if its stream is not read, or if the
+         * lease came with the wish. A consumer that has not begun ends of the wish without a word,
+         * and until 3.4.3 KCL goes on to renew the lease, and nobody reads the shard.
+         */
+        private void handOver(ShardInfo shard) {
+            String key = ShardInfo.getLeaseKey(shard);
+            ShardConsumer consumer = scheduler.shardInfoShardConsumerMap().get(shard);
+            boolean none = consumer == null
+                    ? !Boolean.FALSE.equals(held.get(key)) // what was held back may still be at work
+                    : consumer.isShutdown() && consumer.shutdownReason() == ShutdownReason.REQUESTED;
+            if (!none || stopping) {
+                return;
+            }
+            LeaseCoordinator leases = scheduler.leaseCoordinator();
+            Lease lease = leases.getCurrentlyHeldLease(key);
+            if (lease == null || Objects.equals(lease.leaseOwner(), reader(lease)) || !handedOver.add(shard)) {
+                return;
+            }
+            Control.daemon("hand-over", () -> {
+                try {
+                    leases.leaseRefresher().evictLease(lease);
+                } catch (Exception e) {
+                    // It expires, and is dealt out again.
+                } finally {
+                    leases.dropLease(lease);
+                }
+            }).start();
+        }
+
         private boolean mayRead(ShardInfo shard) {
             String key = ShardInfo.getLeaseKey(shard);
             if (stopping) { // nothing new begins
                 return open.values().stream().anyMatch(c -> key.equals(c.leaseKey()));
+            }
+            if (handedOver.contains(shard)) {
+                return false;
             }
             Boolean again = held.get(key);
             if (again != null && again && !scheduler.shardInfoShardConsumerMap().containsKey(shard)) {
