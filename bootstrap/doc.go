@@ -38,6 +38,7 @@
 //   - No finding repeats what may be a secret: the value of an unknown property,
 //     an endpoint, or a provider's arguments (TestCheckHidesUnknownValues,
 //     TestCheckProviders).
+//   - A finding is one line that no terminal obeys, whatever the file says (FuzzCheck).
 //   - Fetch returns only files that have the lock's size and SHA-256 at that
 //     moment, whatever the repository sends, and leaves no other under a file's
 //     name (TestFetchFaults, TestFetchRepairsTheCache, TestFetchBroken).

