@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,9 @@ type Command struct {
 	// Properties is the path of the properties file.
 	Properties string
 
-	// JavaOptions are options of Java's own, such as -Xmx256m.
+	// JavaOptions are options of Java's own, such as -Xmx256m. They, and those in
+	// JAVA_TOOL_OPTIONS and JDK_JAVA_OPTIONS, take the place of those that suit the
+	// memory and the processors: see the README.
 	JavaOptions []string
 	// ClassPath are further jars and folders, for example with a credentials
 	// provider of the user's, at the end of the class path.
@@ -82,11 +85,11 @@ func (c Command) Args() ([]string, error) {
 	if len(c.overrides()) > 0 {
 		return nil, errors.New("overrides, a claimed worker ID, and an entry with the property streams need Run")
 	}
-	return c.args(c.Properties, c.LogConfiguration)
+	return c.args(c.Properties, c.LogConfiguration, os.Environ())
 }
 
 // args returns the command with these files in the place of its own.
-func (c Command) args(propertiesFile, logConfiguration string) ([]string, error) {
+func (c Command) args(propertiesFile, logConfiguration string, env []string) ([]string, error) {
 	if c.Java == "" || len(c.Jars) == 0 || c.Properties == "" {
 		return nil, errors.New("the command needs Java, the jars and the properties file")
 	}
@@ -119,6 +122,7 @@ func (c Command) args(propertiesFile, logConfiguration string) ([]string, error)
 		}
 		args = append(args, p.regionOption()...)
 	}
+	args = append(args, defaultJavaOptions(availableMemory(), runtime.GOMAXPROCS(0), namedOptions(env, c.JavaOptions))...)
 	args = append(args, c.JavaOptions...)
 	args = append(args, "-cp", strings.Join(classPath, string(filepath.ListSeparator)))
 	if c.Entry != nil {
@@ -137,7 +141,7 @@ func (c Command) args(propertiesFile, logConfiguration string) ([]string, error)
 
 // write writes the files that a run needs into a folder of its own, and
 // returns the command with its arguments.
-func (c Command) write(dir string, level slog.Level) ([]string, error) {
+func (c Command) write(dir string, level slog.Level, env []string) ([]string, error) {
 	properties, log := c.Properties, c.LogConfiguration
 	if overrides := c.overrides(); len(overrides) > 0 {
 		text, err := os.ReadFile(c.Properties)
@@ -155,7 +159,7 @@ func (c Command) write(dir string, level slog.Level) ([]string, error) {
 			return nil, fmt.Errorf("cannot write this run's log configuration: %w", err)
 		}
 	}
-	return c.args(properties, log)
+	return c.args(properties, log, env)
 }
 
 // overrides returns them with that of Worker, and for an Entry with those that stand

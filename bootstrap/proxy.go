@@ -31,11 +31,8 @@ type javaProxy struct {
 // is not nil, and these options of Java's: as Go would, as far as Java can.
 // endpoints are the URLs that are known to be asked.
 func newJavaProxy(env, javaOptions []string, endpoints []*url.URL) *javaProxy {
-	variables := make(map[string]string)
-	for _, e := range env {
-		name, value, _ := strings.Cut(e, "=")
-		variables[name] = value
-	}
+	variables := variablesOf(env)
+	options := namedOptions(env, javaOptions)
 	either := func(name string) string { return cmp.Or(variables[name], variables[strings.ToLower(name)]) }
 	noProxy := either("NO_PROXY")
 
@@ -43,12 +40,12 @@ func newJavaProxy(env, javaOptions []string, endpoints []*url.URL) *javaProxy {
 	if small, ok := variables["http_proxy"]; ok {
 		j.own = small // to Java it hides the other, empty too
 	}
-	if host, port, ok := systemProxy(variables, javaOptions); ok {
+	if host, port, ok := systemProxy(options); ok {
 		j.properties, j.from = true, "-Dhttp.proxyHost"
 		if host != "" {
 			j.proxy = &url.URL{Scheme: "http", Host: net.JoinHostPort(host, cmp.Or(port, "80"))}
 		}
-		j.direct = strings.Split(systemProperty(variables, javaOptions, "http.nonProxyHosts"), "|")
+		j.direct = strings.Split(systemProperty(options, "http.nonProxyHosts"), "|")
 	} else {
 		// Java goes through HTTP_PROXY to https too, as people rely on.
 		order := []string{"HTTPS_PROXY", "HTTP_PROXY"}
@@ -155,18 +152,10 @@ func parseProxy(text string) *url.URL {
 	return u
 }
 
-// javaOptionVariables are the variables whose options Java reads before those of
-// its command line.
-var javaOptionVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"}
-
-// systemProperty returns a system property that Java is given.
-func systemProperty(variables map[string]string, javaOptions []string, name string) string {
-	var all []string
-	for _, v := range javaOptionVariables {
-		all = append(all, strings.Fields(variables[v])...)
-	}
+// systemProperty returns a system property that Java's options set.
+func systemProperty(options []string, name string) string {
 	value := ""
-	for _, option := range append(all, javaOptions...) {
+	for _, option := range options {
 		if v, ok := strings.CutPrefix(option, "-D"+name+"="); ok {
 			value = v
 		}
@@ -176,11 +165,11 @@ func systemProperty(variables map[string]string, javaOptions []string, name stri
 
 // systemProxy returns the proxy of Java's system properties, and whether there is
 // any of those for which the AWS SDK passes over the environment.
-func systemProxy(variables map[string]string, javaOptions []string) (host, port string, ok bool) {
+func systemProxy(options []string) (host, port string, ok bool) {
 	for _, name := range []string{"proxyHost", "proxyPort", "proxyUser", "proxyPassword", "nonProxyHosts"} {
-		ok = ok || systemProperty(variables, javaOptions, "http."+name) != ""
+		ok = ok || systemProperty(options, "http."+name) != ""
 	}
-	return systemProperty(variables, javaOptions, "http.proxyHost"), systemProperty(variables, javaOptions, "http.proxyPort"), ok
+	return systemProperty(options, "http.proxyHost"), systemProperty(options, "http.proxyPort"), ok
 }
 
 // goesDirect tells whether Go goes to a URL without a proxy: to this host always,

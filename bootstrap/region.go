@@ -17,10 +17,8 @@ func regionNamed() bool {
 	if os.Getenv("AWS_REGION") != "" {
 		return true
 	}
-	for _, name := range []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"} {
-		if strings.Contains(os.Getenv(name), "-Daws.region=") {
-			return true
-		}
+	if systemProperty(namedOptions(os.Environ(), nil), "aws.region") != "" {
+		return true
 	}
 	return readProfile(profileName())["region"] != ""
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -163,7 +164,7 @@ func (c Command) Run(ctx context.Context, options RunOptions) error {
 	if err := enoughFiles(len(c.Jars)); err != nil {
 		return err
 	}
-	args, err := c.write(dir, options.LogLevel)
+	args, err := c.write(dir, options.LogLevel, options.Env)
 	if err != nil {
 		return err
 	}
@@ -193,6 +194,8 @@ func (p process) run(ctx context.Context) error {
 		orphanGrace = defaultOrphanGrace
 	}
 
+	ofMachine := slices.DeleteFunc(slices.Clone(p.args), func(arg string) bool { return !strings.HasPrefix(arg, "-X") })
+	log.Debug("starting Java", "command", p.args[0], "options", ofMachine) // others may have a password
 	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Dir, cmd.Env = options.Dir, options.Env
 	if options.Stdin != nil {

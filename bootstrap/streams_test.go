@@ -290,7 +290,7 @@ func TestEntryStreams(t *testing.T) {
 			Java: "/java", Jars: []string{"/a.jar"}, Properties: readProperties(t, lines).File,
 			Entry: &Entry{Class: "example.Main", Jar: "/z.jar", Args: func(file string) []string { properties = file; return nil }},
 		}
-		if _, err := c.write(dir, 0); err != nil {
+		if _, err := c.write(dir, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		p, err := ReadProperties(properties)

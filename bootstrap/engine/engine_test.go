@@ -269,8 +269,8 @@ func TestConversation(t *testing.T) {
 		"-cp", filepath.Join(dir, "entry.jar") + sep + r.config.Command.Jars[0] + sep + filepath.Dir(properties),
 		entryClass, socket, properties, "90000", "DEBUG",
 	}
-	if !slices.Equal(args[3:], want) {
-		t.Errorf("got  %q\nwant %q", args[3:], want)
+	if got := args[slices.Index(args, want[0]):]; !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	if err := <-ended; err != io.EOF {
 		t.Errorf("the conversation ended with %v", err)

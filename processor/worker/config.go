@@ -170,7 +170,8 @@ type Config struct {
 	Java string
 	// NoFetchJava makes it an error that there is no Java, or too old a one.
 	NoFetchJava bool
-	// JavaOptions are options of Java's own. Default: none.
+	// JavaOptions are options of Java's own, such as -Xmx2g. Default: what suits the
+	// memory and the processors, see the README of bootstrap.
 	JavaOptions []string
 	// ClassPath are further jars and folders for the daemon.
 	ClassPath []string

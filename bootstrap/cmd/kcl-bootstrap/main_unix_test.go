@@ -435,7 +435,10 @@ func TestPrint(t *testing.T) {
 		"software.amazon.kinesis.multilang.MultiLangDaemon",
 		"--properties-file", b.properties, "--log-configuration", logback, "",
 	}
-	if got := strings.Split(string(out), "\x00"); strings.Join(got, "\n") != strings.Join(want, "\n") {
+	got := slices.DeleteFunc(strings.Split(string(out), "\x00"), func(arg string) bool {
+		return strings.HasPrefix(arg, "-XX:") || strings.HasPrefix(arg, "-Xms") // what suits this machine
+	})
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("Java got\n%q\nwant\n%q", got, want)
 	}
 

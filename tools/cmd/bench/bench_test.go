@@ -3,9 +3,7 @@
 package main
 
 import (
-	"errors"
 	"io"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -49,22 +47,18 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-// With small jobs and one round. A program that is not there is missed before
-// anything is built.
+// With small jobs and one round.
 func TestWorker(t *testing.T) {
 	testenv.Nightly(t)
 	testenv.Java(t)
 	testenv.Workspace(t)
 	w := &workers{dir: t.TempDir(), rounds: 1, progress: io.Discard}
-	if err := w.build(t.Context(), "no-such-program"); !errors.Is(err, exec.ErrNotFound) || w.bin != "" {
-		t.Error(err)
-	}
-	if err := w.build(t.Context(), ""); err != nil {
+	if err := w.build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r, err := w.compare(t.Context(),
-		[]job{{"two shards", 2, 20_000, 100, 0}, {"in turns", 2, 1, 100, 4}},
-		[2]job{{"1 idle", 1, 10, 100, 0}, {"3 idle", 3, 10, 100, 0}})
+		[]job{{"two shards", 2, 20_000, 100, 0, "FANOUT"}, {"in turns", 2, 1, 100, 4, "FANOUT"}},
+		[2]job{{"1 idle", 1, 10, 100, 0, "FANOUT"}, {"3 idle", 3, 10, 100, 0, "FANOUT"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +78,19 @@ func TestWorker(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^` + want + `$`).MatchString(text.String()) {
 			t.Errorf("no line is like %s:\n%s", want, &text)
 		}
+	}
+}
+
+func TestJava(t *testing.T) {
+	testenv.Nightly(t)
+	testenv.Java(t)
+	testenv.Workspace(t)
+	var stdout strings.Builder
+	if status := run(t.Context(), []string{"java", "-n", "1", "--only", "^FANOUT, idle, 1$", "--with", "A=b -Xmx200m"}, &stdout, t.Output()); status != 0 {
+		t.Fatal(status)
+	}
+	if !regexp.MustCompile(`(?m)^\| FANOUT, idle, 1 \| A=b -Xmx200m \|  \|  \|  (\| [0-9.]+ ){5}\|$`).MatchString(stdout.String()) {
+		t.Error(&stdout)
 	}
 }
 
@@ -142,7 +149,7 @@ func contendersDoTheSame(t *testing.T, b *bench) {
 }
 
 func TestExecutableWithASpace(t *testing.T) {
-	_, err := contender{"ours", []string{"/a folder/ours"}}.executable()
+	_, err := contender{name: "ours", command: []string{"/a folder/ours"}}.executable()
 	if err == nil || !strings.Contains(err.Error(), "TMPDIR") {
 		t.Error(err)
 	}

@@ -35,6 +35,7 @@ type bench struct {
 type contender struct {
 	name    string
 	command []string
+	environ []string // beside the bench's own
 }
 
 // setUp builds ours in a folder that done removes, and installs theirs.
@@ -75,10 +76,10 @@ func setUp(ctx context.Context, rounds int, progress io.Writer) (b *bench, done 
 	return &bench{
 		rounds: rounds, progress: progress, java: java, dir: dir,
 		environ:      []string{"NODE_PATH=" + modules},
-		sink:         contender{"sink", []string{filepath.Join(dir, "sink")}},
-		ours:         contender{"ours", []string{filepath.Join(dir, "ours")}},
-		encodingJSON: contender{"encoding/json", []string{filepath.Join(dir, "encodingjson")}},
-		node:         contender{"Node", []string{node, filepath.Join(root, children, "node.js")}},
+		sink:         contender{name: "sink", command: []string{filepath.Join(dir, "sink")}},
+		ours:         contender{name: "ours", command: []string{filepath.Join(dir, "ours")}},
+		encodingJSON: contender{name: "encoding/json", command: []string{filepath.Join(dir, "encodingjson")}},
+		node:         contender{name: "Node", command: []string{node, filepath.Join(root, children, "node.js")}},
 	}, done, nil
 }
 

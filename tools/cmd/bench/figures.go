@@ -25,8 +25,11 @@ func (s sample) median() float64 {
 // text formats the median; verb is that of one number, "%.2f" say.
 func (s sample) text(verb string) string { return fmt.Sprintf(verb, s.median()) }
 
-// span formats the median with the least and the greatest value.
+// span formats the median with the least and the greatest value, if there are.
 func (s sample) span(verb string) string {
+	if len(s) == 1 {
+		return s.text(verb)
+	}
 	return fmt.Sprintf(verb+" ("+verb+" to "+verb+")", s.median(), slices.Min(s), slices.Max(s))
 }
 

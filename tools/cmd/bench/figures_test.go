@@ -13,7 +13,7 @@ func TestSample(t *testing.T) {
 		sample sample
 		want   string
 	}{
-		{sample{3}, "3.0 (3.0 to 3.0)"},
+		{sample{3}, "3.0"},
 		{sample{4, 1}, "2.5 (1.0 to 4.0)"},
 		{sample{9, 1, 5}, "5.0 (1.0 to 9.0)"},
 	} {

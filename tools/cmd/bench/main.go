@@ -10,12 +10,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 
 	"github.com/spf13/pflag"
 )
 
-const usage = `Usage: go run ./tools/cmd/bench protocol|worker [flags]
+const usage = `Usage: go run ./tools/cmd/bench protocol|worker|java [flags]
 
 Measures side by side, in one run and in turns, and prints a report in Markdown.
 
@@ -26,13 +27,9 @@ Measures side by side, in one run and in turns, and prints a report in Markdown.
   worker    whole programs at a local Kinesis and DynamoDB: a worker beside
             children under kcl-bootstrap, one process a shard; throughput of 4
             shards, the time of a start, memory with 1 and 16 idle shards
-
-The program of --against is started with a properties file as its argument. It
-serves the application with processors that checkpoint each batch, prints nothing,
-and ends at SIGTERM. Each processor connects to the Unix socket that the variable
-BENCH_SOCKET names, and writes a line for each batch once it is checkpointed: the
-number of records, and the times of the batch's arrival and of the checkpoint's end
-in nanoseconds since 1970. It may be the worker of another checkout.
+  java      a worker with other options of Java's: processor time, memory and start,
+            for 1 to 64 shards, records of 100 B and 1 KiB, POLLING and FANOUT; each
+            cell takes 10 to 20 s
 
 Needs Java 17 or later; protocol a JDK, and Node with npm, whose aws-kcl goes to the
 user's cache folder. CPU time, memory and start are measured on Linux only. Nothing
@@ -47,13 +44,15 @@ Exit status: 0 measured, 1 failed, 2 wrong usage.
 `
 
 type options struct {
-	rounds  int
-	against string
+	rounds int
+	with   []string // environments and Java options
+	only   *regexp.Regexp
 }
 
 var benches = map[string]func(ctx context.Context, o options, progress io.Writer) (*report, error){
 	"protocol": protocolBench,
 	"worker":   workerBench,
+	"java":     javaBench,
 }
 
 func main() {
@@ -68,29 +67,31 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	var o options
 	flags.IntVarP(&o.rounds, "rounds", "n", 15, "`number` of rounds that count; protocol has 3 more to warm up")
-	flags.StringVar(&o.against, "against", "", "`program` that worker measures too")
+	flags.StringArrayVar(&o.with, "with", javaOptions, "`options` of Java, and variables such as JAVA_HOME=DIR, parted by spaces, that java compares; repeatable")
+	only := flags.String("only", "", "`pattern` of the loads that java measures, such as '^FANOUT, 1 KiB, (1|64)$'")
 	err := flags.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprintf(stdout, usage, flags.FlagUsages())
 		return 0
 	}
+	if err == nil {
+		o.only, err = regexp.Compile(*only)
+	}
 	measure, known := benches[flags.Arg(0)]
 	switch {
 	case err != nil:
 	case flags.NArg() != 1 || !known:
-		err = errors.New("name one bench, protocol or worker; --help tells more")
+		err = errors.New("name one bench: protocol, worker or java; --help tells more")
 	case o.rounds < 1:
 		err = fmt.Errorf("--rounds %d is less than 1", o.rounds)
-	case o.against != "" && flags.Arg(0) != "worker":
-		err = errors.New("--against is for worker only")
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
 	}
 	r, err := measure(ctx, o, stderr)
-	if err == nil {
-		err = r.write(stdout)
+	if r != nil {
+		err = errors.Join(err, r.write(stdout))
 	}
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; everything was stopped")

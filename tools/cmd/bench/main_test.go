@@ -15,11 +15,11 @@ func TestUsage(t *testing.T) {
 		{"--help", 0, "Example:", ""},
 		{"protocol --help", 0, "--rounds number", ""},
 		{"", 2, "", "name one bench"},
-		{"worker --help", 0, "--against program", ""},
+		{"java --help", 0, "--with options", ""},
 		{"local", 2, "", "name one bench"},
 		{"protocol protocol", 2, "", "name one bench"},
 		{"protocol --rounds 0", 2, "", "--rounds 0 is less than 1"},
-		{"protocol --against x", 2, "", "--against is for worker only"},
+		{"java --only (", 2, "", "missing closing )"},
 		{"protocol --fast", 2, "", "unknown flag"},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -67,6 +67,7 @@ type process struct {
 	pid, parent int
 	name        string
 	start       float64 // seconds since the machine's
+	cpu         float64 // seconds so far
 }
 
 // family returns a process and its descendants. It is empty where there is no
@@ -79,8 +80,9 @@ func family(pid int) (all []process) {
 		if err != nil {
 			continue // it has just ended
 		}
-		// PID (NAME) STATE PARENT ..., and the start in hundredths of a second is
-		// the twentieth after the name, which may have brackets of its own.
+		// PID (NAME) STATE PARENT ..., and the name may have brackets of its own. After
+		// it the user's and the system's time are the twelfth and the thirteenth, and
+		// the start is the twentieth, in hundredths of a second.
 		open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 		fields := strings.Fields(string(text[end+1:]))
 		p := process{name: string(text[open+1 : end])}
@@ -88,6 +90,9 @@ func family(pid int) (all []process) {
 		p.parent, _ = strconv.Atoi(fields[1])
 		p.start, _ = strconv.ParseFloat(fields[19], 64)
 		p.start /= 100
+		user, _ := strconv.ParseFloat(fields[11], 64)
+		system, _ := strconv.ParseFloat(fields[12], 64)
+		p.cpu = (user + system) / 100
 		if p.pid == pid {
 			all = append(all, p)
 		}

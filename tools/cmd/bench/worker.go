@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 
@@ -22,17 +21,18 @@ type job struct {
 	// turns follow: a record in each shard, when all shards have checkpointed
 	// what they had.
 	turns int
+	mode  string // of retrieval
 }
 
 var (
 	throughputJobs = []job{
-		{"1 MiB of 100 B", 4, 150_000, 100, 0},
-		{"1 MiB of 1 KiB", 4, 60_000, 1 << 10, 0},
-		{"1 x 100 B", 4, 1, 100, 500}, // the last tells the time of a start too
+		{"1 MiB of 100 B", 4, 150_000, 100, 0, "FANOUT"},
+		{"1 MiB of 1 KiB", 4, 60_000, 1 << 10, 0, "FANOUT"},
+		{"1 x 100 B", 4, 1, 100, 500, "FANOUT"}, // the last tells the time of a start too
 	}
 	idleJobs = [2]job{
-		{"1 idle shard", 1, 10, 100, 0},
-		{"16 idle shards", 16, 10, 100, 0},
+		{"1 idle shard", 1, 10, 100, 0, "FANOUT"},
+		{"16 idle shards", 16, 10, 100, 0, "FANOUT"},
 	}
 )
 
@@ -51,23 +51,14 @@ func workerBench(ctx context.Context, o options, progress io.Writer) (r *report,
 		return nil, err
 	}
 	defer os.RemoveAll(w.dir)
-	if err := w.build(ctx, o.against); err != nil {
+	if err := w.build(ctx); err != nil {
 		return nil, err
 	}
 	return w.compare(ctx, throughputJobs, idleJobs)
 }
 
-// build builds the contenders, but for one that is there already.
-func (w *workers) build(ctx context.Context, against string) error {
-	if against != "" {
-		program, err := exec.LookPath(against)
-		if err == nil {
-			against, err = filepath.Abs(program)
-		}
-		if err != nil {
-			return err
-		}
-	}
+// build builds the contenders.
+func (w *workers) build(ctx context.Context) error {
 	root, err := workspace.Find(ctx, ".")
 	if err != nil {
 		return err
@@ -82,11 +73,8 @@ func (w *workers) build(ctx context.Context, against string) error {
 		return err
 	}
 	w.contenders = []contender{
-		{"worker", []string{commands.Command(w.bin, "worker")}},
-		{"children", []string{commands.Command(w.bin, "kcl-bootstrap"), "-e", "-p"}},
-	}
-	if against != "" {
-		w.contenders = append(w.contenders, contender{"against", []string{against}})
+		{name: "worker", command: []string{commands.Command(w.bin, "worker")}},
+		{name: "children", command: []string{commands.Command(w.bin, "kcl-bootstrap"), "-e", "-p"}},
 	}
 	return nil
 }
@@ -97,6 +85,12 @@ type figures struct {
 	starts sample // seconds from Java's start to the first record
 	memory sample // MB, of all processes but Java, at the end
 	shares sample // of the machine's processor time, of the bench's own process
+
+	first                sample // MB of Java when the first batch is checkpointed
+	peak                 sample // MB of Java at most
+	last                 sample // MB of Java when the last batch is checkpointed
+	startCPU             sample // seconds of Java until the first batch is checkpointed
+	javaCPU, programsCPU sample // seconds a million records, after the first quarter
 }
 
 // compare does the jobs and makes the report.

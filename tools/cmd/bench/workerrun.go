@@ -103,7 +103,7 @@ func (w *workers) run(ctx context.Context, s *stream, application string, c cont
 		{Name: "applicationName", Value: application},
 		{Name: "streamName", Value: s.name},
 		{Name: "executableName", Value: "ours"},
-		{Name: "retrievalMode", Value: "FANOUT"},
+		{Name: "retrievalMode", Value: s.mode},
 		{Name: "fanoutConfig.consumerName", Value: "bench"}, // a stream takes 20
 		{Name: "callProcessRecordsEvenForEmptyRecordList", Value: "false"},
 	}...)
@@ -124,7 +124,7 @@ func (w *workers) run(ctx context.Context, s *stream, application string, c cont
 	}
 	defer log.Close()
 	cmd := exec.Command(c.command[0], append(slices.Clone(c.command[1:]), properties)...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, append(environ, counter.Socket+"="+l.Addr().String()), log, log
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, slices.Concat(environ, c.environ, []string{counter.Socket + "=" + l.Addr().String()}), log, log
 	program, err := subprocess.Start(cmd)
 	if err != nil {
 		return err
@@ -132,6 +132,8 @@ func (w *workers) run(ctx context.Context, s *stream, application string, c cont
 	defer program.Stop(30 * time.Second)
 
 	var taken []batch
+	var quarter use
+	total := 0
 	cpu := cpuMillis(os.Getpid())
 	for turn := range 1 + s.turns {
 		missing := s.shards * s.records
@@ -146,6 +148,15 @@ func (w *workers) run(ctx context.Context, s *stream, application string, c cont
 			case b := <-batches:
 				taken = append(taken, b)
 				missing -= b.records
+				total += b.records
+				if len(taken) == 1 {
+					first := used(program.PID())
+					f.startCPU, f.first = append(f.startCPU, first.javaCPU), append(f.first, pss(first.java))
+				}
+				if quarter.records == 0 && total >= s.shards*s.records/4 {
+					quarter = used(program.PID())
+					quarter.records = total
+				}
 				continue
 			case <-program.Done():
 				err = fmt.Errorf("it has ended: %w", program.Err())
@@ -162,16 +173,35 @@ func (w *workers) run(ctx context.Context, s *stream, application string, c cont
 	first, last := taken[0], taken[len(taken)-1]
 	f.shares = append(f.shares, cpu*1e6/float64(last.success-first.arrival)/float64(runtime.NumCPU()))
 	f.rates = append(f.rates, rate(taken))
-	memory, boot := 0.0, float64(time.Now().UnixNano())/1e9-uptime()
-	for _, p := range family(program.PID()) {
+	end, boot := used(program.PID()), float64(time.Now().UnixNano())/1e9-uptime()
+	f.starts = append(f.starts, float64(first.arrival)/1e9-boot-end.start)
+	f.memory = append(f.memory, end.memory)
+	f.peak, f.last = append(f.peak, peak(end.java)), append(f.last, pss(end.java))
+	millions := float64(total-quarter.records) / 1e6
+	f.javaCPU = append(f.javaCPU, (end.javaCPU-quarter.javaCPU)/millions)
+	f.programsCPU = append(f.programsCPU, (end.programsCPU-quarter.programsCPU)/millions)
+	return nil
+}
+
+// A use is what a program has used until now.
+type use struct {
+	records              int
+	java                 int     // the process ID of its Java
+	start                float64 // of Java, in seconds since the machine's
+	javaCPU, programsCPU float64 // seconds of Java, and of its other processes
+	memory               float64 // MB of its other processes
+}
+
+func used(pid int) (u use) {
+	for _, p := range family(pid) {
 		if p.name == "java" {
-			f.starts = append(f.starts, float64(first.arrival)/1e9-boot-p.start)
+			u.java, u.start, u.javaCPU = p.pid, p.start, p.cpu
 		} else {
-			memory += pss(p.pid)
+			u.programsCPU += p.cpu
+			u.memory += pss(p.pid)
 		}
 	}
-	f.memory = append(f.memory, memory)
-	return nil
+	return u
 }
 
 // A batch is what a processor tells of one, see counter.Socket.
