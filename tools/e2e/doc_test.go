@@ -2,7 +2,7 @@
 // Amazon's real KCL and localaws.
 //
 // The tests build the commands from the workspace that they stand in. They are
-// skipped where there is no Java, and where a module is tested alone
-// (GOWORK=off); with CI=true a missing Java fails them. DAEMON_JAVA names the
+// skipped where a module is tested alone (GOWORK=off). Java is fetched where there is
+// none; with CI=true it is a failure that this cannot be. DAEMON_JAVA names the
 // Java that runs the daemon, where it shall be another than the tests' own.
 package e2e

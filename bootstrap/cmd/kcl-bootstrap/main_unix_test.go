@@ -286,7 +286,7 @@ func (b *bench) write(t *testing.T, name, text string) string {
 
 func (b *bench) command(env []string, args ...string) *exec.Cmd {
 	cmd := exec.Command(b.self, args...)
-	cmd.Env = append(b.env, env...)
+	cmd.Env = slices.Concat(b.env, env)
 	cmd.Dir = b.dir
 	return cmd
 }
