@@ -150,10 +150,10 @@ func (d *download) run(ctx context.Context) error {
 
 // save verifies what an answer brings, and puts it into the cache.
 func (d *download) save(resp *http.Response, body io.Reader) (err error) {
-	hint := fmt.Sprintf("is this %s a true copy of %s?", d.source.kind.what, d.source.kind.of)
+	hint := fmt.Sprintf("is this %s a true copy of %s?", d.source.kind.name(), d.source.kind.of)
 	webPage := isWebPage(resp)
 	if webPage {
-		hint = fmt.Sprintf("it is a web page: does a proxy or a log-in page stand before the %s?", d.source.kind.what)
+		hint = fmt.Sprintf("it is a web page: does a proxy or a log-in page stand before the %s?", d.source.kind.name())
 	}
 	if n := resp.ContentLength; n >= 0 && n != d.artifact.Size {
 		return fmt.Errorf("%w: it has %d bytes, not %d; %s", ErrNotVerified, n, d.artifact.Size, hint)
@@ -235,9 +235,9 @@ func checkStatus(resp *http.Response, kind sourceKind) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK:
 	case code == http.StatusNotFound, code == http.StatusGone:
-		return fmt.Errorf("%s; does this %s mirror %s?", status, kind.what, kind.of)
+		return fmt.Errorf("%s; does this %s mirror %s?", status, kind.name(), kind.of)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
-		return fmt.Errorf("%s; the %s or a proxy wants other credentials", status, kind.what)
+		return fmt.Errorf("%s; the %s or a proxy wants other credentials", status, kind.name())
 	case code >= 500, code == http.StatusRequestTimeout, code == http.StatusTooManyRequests:
 		return retryable{errors.New(status)}
 	default:

