@@ -29,8 +29,8 @@ type cache struct {
 	seen sync.Map // the folders in it that trustWay has looked at
 }
 
-// openCache opens the folder, and makes it when write is true. One in which others
-// could replace files is an error.
+// openCache opens the folder, and makes it when write is true; otherwise it returns nil
+// for one that is not there. One in which others could replace files is an error.
 func openCache(dir string, write bool) (*cache, error) {
 	if write {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -38,6 +38,9 @@ func openCache(dir string, write bool) (*cache, error) {
 		}
 	}
 	root, err := os.OpenRoot(dir)
+	if !write && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the folder for the jars: %w; %s", err, nameFolder())
 	}

@@ -162,11 +162,11 @@ func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {
 		return nil, err
 	}
 	cache, err := openCache(dir, !f.options.Offline)
-	if f.options.Offline && errors.Is(err, os.ErrNotExist) {
-		return nil, missingOffline(lock, dir, lock.Artifacts)
-	}
 	if err != nil {
 		return nil, err
+	}
+	if cache == nil {
+		return nil, missingOffline(lock, dir, lock.Artifacts)
 	}
 	defer cache.close()
 

@@ -92,11 +92,11 @@ func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir
 	offline := fmt.Errorf("%w: %s is not in %s or is broken there; fetch it while there is a network, with kcl-bootstrap fetch --java",
 		ErrOffline, name, dir)
 	cache, err := openCache(dir, !f.options.Offline)
-	if f.options.Offline && errors.Is(err, os.ErrNotExist) {
-		return offline
-	}
 	if err != nil {
 		return err
+	}
+	if cache == nil {
+		return offline
 	}
 	defer cache.close()
 

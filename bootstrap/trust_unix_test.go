@@ -107,3 +107,96 @@ func TestTrustInTheCache(t *testing.T) {
 		}
 	}
 }
+
+// A relative link starts in the folder where it is, not in the one by whose name it was
+// reached.
+func TestTrustLinkBelowLink(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	for name, tt := range map[string]struct {
+		real, other os.FileMode // other: of the folder that the names alone lead to; 0 for none
+		good        bool
+	}{
+		"good":                      {0o755, 0, true},
+		"good beside a bad one":     {0o755, 0o777, true},
+		"bad":                       {0o777, 0, false},
+		"bad beside a good one":     {0o777, 0o755, false},
+		"both good":                 {0o755, 0o755, true},
+		"sticky, beside a bad one":  {0o777 | os.ModeSticky, 0o777, true},
+		"bad, beside a sticky one":  {0o777, 0o777 | os.ModeSticky, false},
+		"bad, the other not to see": {0o777, 0o700, false},
+	} {
+		base := t.TempDir()
+		t.Setenv("HOME", filepath.Join(base, "home"))
+		folder := func(name string, mode os.FileMode) {
+			if err := os.MkdirAll(filepath.Join(base, name, "cache"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(filepath.Join(base, name), mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		folder("x/folder", tt.real)
+		folder("x/y", 0o755)
+		if tt.other != 0 {
+			folder("folder", tt.other)
+		}
+		err := errors.Join(os.Symlink("x/y", filepath.Join(base, "link")), os.Symlink("../folder/cache", filepath.Join(base, "x/y/relative")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		repo := newRepository(t, 1, nil)
+		options := FetchOptions{Repository: repo.url(), CacheDir: filepath.Join(base, "link", "relative")}
+		_, err = Fetch(t.Context(), repo.lock, options)
+		if tt.good && err != nil || !tt.good && !errors.As(err, new(*untrustedError)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		options.Offline = true
+		_, err = Fetch(t.Context(), repo.lock, options)
+		if tt.good && err != nil || !tt.good && !errors.As(err, new(*untrustedError)) {
+			t.Errorf("%s: offline: %v", name, err)
+		}
+	}
+}
+
+// The home's own name may be a link, in a folder that others own.
+func TestTrustLinkedHome(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	base := t.TempDir()
+	cache := filepath.Join(base, "disk", "home", "cache")
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(base, "home")
+	link := filepath.Join(t.TempDir(), "link")
+	err := errors.Join(os.Symlink("disk/home", home), os.Chmod(base, 0o777), os.Chmod(filepath.Join(base, "disk"), 0o777),
+		os.Symlink(filepath.Join(home, "cache"), link))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", home)
+	for dir, good := range map[string]bool{
+		filepath.Join(home, "cache"): true,
+		cache:                        true,
+		link:                         true,
+		filepath.Join(base, "disk", "home", "..", "..", "disk"): false,
+	} {
+		if err := checkFolder(dir); (err == nil) != good {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	for _, none := range []string{"", "home"} {
+		t.Setenv("HOME", none)
+		if err := checkFolder(cache); !errors.As(err, new(*untrustedError)) {
+			t.Errorf("HOME=%s: %v", none, err)
+		}
+	}
+	t.Setenv("HOME", home)
+	if err := os.Chmod(cache, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{filepath.Join(home, "cache"), cache, link} {
+		if err := checkFolder(dir); !errors.As(err, new(*untrustedError)) {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
