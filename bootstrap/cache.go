@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -92,6 +93,10 @@ func (c *cache) lock(ctx context.Context, log *slog.Logger) (unlock func(), err 
 	return func() { lock.Close() }, nil
 }
 
+func cannotRead(err error) error {
+	return fmt.Errorf("cannot read the folder for the jars: %w; %s", err, nameFolder())
+}
+
 func cannotWrite(err error) error {
 	return fmt.Errorf("cannot write to the folder for the jars: %w; %s", err, nameFolder())
 }
@@ -127,6 +132,13 @@ func (c *cache) verify(ctx context.Context, a Artifact) error {
 		return err
 	}
 	return c.verifyContent(ctx, a.Path(), info, a.Size, a.SHA256)
+}
+
+// isMissing tells whether the error of a file in the cache says that there is none, as it
+// does where a link leads out of the cache. All others of the system's are not mended by
+// fetching it: no permission, a broken disk, too many open files.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || !errors.As(err, new(syscall.Errno))
 }
 
 // verifyContent tells whether a regular file has this content.

@@ -42,8 +42,8 @@ type FetchOptions struct {
 	Offline bool
 
 	// Log gets broken files, waiting for another process and that a Java is fetched,
-	// with its size, folder and licence, at info level,
-	// and further tries at debug level. nil means no log.
+	// with its size, folder and licence, at info level, and further tries at debug
+	// level. nil means no log.
 	Log *slog.Logger
 
 	// Progress, if not nil, is called when a download starts, each time a
@@ -248,8 +248,10 @@ func (f *fetcher) verify(ctx context.Context, cache *cache, artifacts []Artifact
 			return fmt.Errorf("cannot trust a file in the cache: %w", err)
 		case errors.Is(err, ErrNotVerified):
 			f.log.Info("a file in the cache is broken", "file", file, "error", err)
-		default:
+		case isMissing(err):
 			f.log.Debug("not in the cache", "file", file, "error", err)
+		default:
+			return cannotRead(err)
 		}
 		return nil
 	})

@@ -255,8 +255,10 @@ func (f *fetcher) verifyJava(ctx context.Context, cache *cache, r javaRuntime) (
 		return false, fmt.Errorf("cannot trust a Java in the cache: %w", err)
 	case errors.Is(err, ErrNotVerified):
 		f.log.Info("the Java in the cache is broken", "folder", folder, "error", err)
-	default:
+	case isMissing(err):
 		f.log.Debug("not in the cache", "folder", folder, "error", err)
+	default:
+		return false, cannotRead(err)
 	}
 	return false, nil
 }

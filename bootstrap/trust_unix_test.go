@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -198,5 +199,30 @@ func TestTrustLinkedHome(t *testing.T) {
 		if err := checkFolder(dir); !errors.As(err, new(*untrustedError)) {
 			t.Errorf("%s: %v", dir, err)
 		}
+	}
+}
+
+// A file that cannot be read is not one that is not there.
+func TestUnreadable(t *testing.T) {
+	loop := func(file string) error { return errors.Join(os.RemoveAll(file), os.Symlink(filepath.Base(file), file)) }
+	repo, x := newRepository(t, 1, nil), newIndex(t, madeUp(), nil)
+	options := FetchOptions{Repository: repo.url(), CacheDir: t.TempDir()}
+	_, err := Fetch(t.Context(), repo.lock, options)
+	_, javaErr := x.fetchJava(t, options)
+	if err := errors.Join(err, javaErr, loop(filepath.Join(options.CacheDir, "org")), loop(filepath.Join(options.CacheDir, "java"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, offline := range []bool{false, true} {
+		options.Offline = offline
+		_, err := Fetch(t.Context(), repo.lock, options)
+		_, javaErr := x.fetchJava(t, options)
+		for _, err := range []error{err, javaErr} {
+			if !errors.Is(err, syscall.ELOOP) || !strings.HasPrefix(err.Error(), "cannot read the folder for the jars: ") {
+				t.Errorf("offline %v: %v", offline, err)
+			}
+		}
+	}
+	if n := repo.count() + x.count(); n != 3 {
+		t.Errorf("%d requests, want 3", n)
 	}
 }
