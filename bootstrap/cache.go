@@ -77,7 +77,7 @@ func (c *cache) close() { c.root.Close() }
 
 // lock keeps other processes from writing to the folder until unlock is called.
 func (c *cache) lock(ctx context.Context, log *slog.Logger) (unlock func(), err error) {
-	lock := flock.New(filepath.Join(c.dir, ".kcl-bootstrap.lock"))
+	lock := c.flock()
 	locked, err := lock.TryLock()
 	if err == nil && !locked {
 		log.Info("waiting for another process that fills the cache", "folder", c.dir)
@@ -92,6 +92,18 @@ func (c *cache) lock(ctx context.Context, log *slog.Logger) (unlock func(), err 
 	}
 	return func() { lock.Close() }, nil
 }
+
+// tryLock returns nil when another process, or the disk, is in the way.
+func (c *cache) tryLock() (unlock func()) {
+	lock := c.flock()
+	if locked, err := lock.TryLock(); err != nil || !locked {
+		lock.Close()
+		return nil
+	}
+	return func() { lock.Close() }
+}
+
+func (c *cache) flock() *flock.Flock { return flock.New(filepath.Join(c.dir, ".kcl-bootstrap.lock")) }
 
 func cannotRead(err error) error {
 	return fmt.Errorf("cannot read the folder for the jars: %w; %s", err, nameFolder())

@@ -139,6 +139,7 @@ type fetcher struct {
 	log     *slog.Logger
 	limits  limits
 	dial    dialer // nil for the system's network
+	try     func(ctx context.Context, java string) error
 }
 
 func newFetcher(options FetchOptions) *fetcher {
@@ -146,7 +147,7 @@ func newFetcher(options FetchOptions) *fetcher {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &fetcher{options: options, log: log, limits: defaultLimits}
+	return &fetcher{options: options, log: log, limits: defaultLimits, try: tryJava}
 }
 
 func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {

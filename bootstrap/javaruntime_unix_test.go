@@ -18,8 +18,9 @@ import (
 // sticky folder would keep what is there.
 func TestFetchJavaTrust(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	folder := newIndex(t, madeUp(), nil).folder()
 	for name, mode := range map[string]os.FileMode{
-		"java": 0o777, javaFolder: 0o777, javaFolder + "/lib": 0o777 | os.ModeSticky, javaFolder + "/lib/modules": 0o666,
+		"java": 0o777, folder: 0o777, folder + "/lib": 0o777 | os.ModeSticky, folder + "/lib/modules": 0o666,
 	} {
 		x := newIndex(t, madeUp(), nil)
 		options := FetchOptions{CacheDir: t.TempDir()}

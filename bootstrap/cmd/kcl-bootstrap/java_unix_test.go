@@ -69,7 +69,7 @@ func TestJavaIsFetched(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	files := testwheel.Files(1000)
-	files["bin/java"] = "#!/bin/sh\nexit 7\n"
+	files["bin/java"] = "#!/bin/sh\n[ \"$1\" = -version ] || exit 7\n"
 	x := newJavaIndex(t, files)
 	// A Java that ends with 9.
 	java := func(version string) (home string) {
@@ -204,9 +204,9 @@ func TestFetchJavaKilled(t *testing.T) {
 		filepath.WalkDir(filepath.Join(cache, "java"), func(name string, d fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
-			case d.Name() == runtime.GOOS+"-"+runtime.GOARCH:
+			case d.Name() == "kcl-bootstrap.manifest":
 				stage = "whole"
-			case strings.HasSuffix(name, ".part") && d.IsDir():
+			case strings.HasPrefix(d.Name(), runtime.GOOS+"-"+runtime.GOARCH):
 				stage = "unpacking"
 			case strings.HasSuffix(name, ".part"):
 				stage = "part of the wheel"
