@@ -38,8 +38,8 @@ func FindJavaOf(path string, least int) (string, error) {
 	}
 	version, err := JavaVersion(java)
 	if err == nil && version < least {
-		err = fmt.Errorf("%w: %s is version %d, and %d or later is needed; install that, or point to it with --java or JAVA_HOME",
-			ErrOldJava, java, version, least)
+		err = fmt.Errorf("%w: %s is version %d, and %d or later is needed; %s",
+			ErrOldJava, java, version, least, remedy(path, fmt.Sprintf("install Java %d or later", least)))
 	}
 	if err != nil && path == "" && os.Getenv("JAVA_HOME") == "" {
 		err = replaceableError{err}
@@ -57,18 +57,18 @@ func FindJavaOf(path string, least int) (string, error) {
 // what PATH has as java and does not tell a version: macOS has such a command for
 // those who have no Java.
 func FindJava(path string) (string, error) {
-	const install = "install Java 17 or later, or point to it with --java or JAVA_HOME"
+	do := remedy(path, "install Java 17 or later")
 	name := "java"
 	if runtime.GOOS == "windows" {
 		name = "java.exe"
 	}
 	find := func(what, command string) (string, error) {
 		if err := lookExecutable(command); err != nil {
-			return "", fmt.Errorf("%w: %s: %s: %w; %s", ErrNoJava, what, command, err, install)
+			return "", fmt.Errorf("%w: %s%s: %w; %s", ErrNoJava, what, command, err, do)
 		}
 		found, err := exec.LookPath(command)
 		if err != nil && !errors.Is(err, exec.ErrDot) {
-			return "", fmt.Errorf("%w: %s: %w; %s", ErrNoJava, what, err, install)
+			return "", fmt.Errorf("%w: %s%w; %s", ErrNoJava, what, err, do)
 		}
 		return filepath.Abs(found)
 	}
@@ -76,22 +76,33 @@ func FindJava(path string) (string, error) {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			path = filepath.Join(path, "bin", name)
 		}
-		return find("--java", path)
+		return find("", path)
 	}
 	if home := os.Getenv("JAVA_HOME"); home != "" {
-		return find("JAVA_HOME", filepath.Join(home, "bin", name))
+		return find("JAVA_HOME: ", filepath.Join(home, "bin", name))
 	}
 	if err := lookExecutable(name); err != nil {
-		return "", replaceableError{fmt.Errorf("%w: JAVA_HOME is not set and PATH has no %s; %s", ErrNoJava, name, install)}
+		return "", replaceableError{fmt.Errorf("%w: JAVA_HOME is not set and PATH has no %s; %s", ErrNoJava, name, do)}
 	}
-	java, err := find("PATH", name)
+	java, err := find("PATH: ", name)
 	if err != nil {
 		return "", err
 	}
 	if _, err := JavaVersion(java); err != nil {
-		return "", replaceableError{fmt.Errorf("%w: PATH: %w; %s", ErrNoJava, err, install)}
+		return "", replaceableError{fmt.Errorf("%w: PATH: %w; %s", ErrNoJava, err, do)}
 	}
 	return java, nil
+}
+
+// remedy says what to do about a Java that FindJava has been looking for.
+func remedy(path, install string) string {
+	switch {
+	case path != "":
+		return "name another java command or Java installation"
+	case os.Getenv("JAVA_HOME") != "":
+		return "correct JAVA_HOME, or unset it, and one is fetched"
+	}
+	return install + ", or set JAVA_HOME"
 }
 
 // JavaVersion returns the version of a java command, such as 8 or 17. It reads

@@ -37,11 +37,11 @@ func TestFindJava(t *testing.T) {
 		{"flag: a relative path", relative, "", empty, java, ""},
 		{"flag: an installation", home, empty, empty, java, ""},
 		{"flag: a name in PATH", filepath.Base(java), empty, bin, java, ""},
-		{"flag: nothing there", filepath.Join(empty, "x"), home, bin, "", "--java: "},
+		{"flag: nothing there", filepath.Join(empty, "x"), home, bin, "", "no Java: " + filepath.Join(empty, "x") + ": no such file; name another java command"},
 		{"JAVA_HOME", "", home, empty, java, ""},
-		{"JAVA_HOME is wrong", "", empty, bin, "", "JAVA_HOME: "},
+		{"JAVA_HOME is wrong", "", empty, bin, "", "no such file; correct JAVA_HOME, or unset it, and one is fetched"},
 		{"PATH", "", "", bin, java, ""},
-		{"nowhere", "", "", empty, "", "JAVA_HOME is not set and PATH has no java"},
+		{"nowhere", "", "", empty, "", "JAVA_HOME is not set and PATH has no java; install Java 17 or later, or set JAVA_HOME"},
 		{"no Java in PATH", "", "", stub, "", "PATH: cannot tell the version of " + stub},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestFindJava(t *testing.T) {
 			if got != tt.want || (err == nil) != (tt.err == "") {
 				t.Fatalf("%q, %v, want %q", got, err, tt.want)
 			}
-			if err != nil && (!errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), "install Java 17 or later, ")) {
+			if err != nil && (!errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), tt.err) || strings.Contains(err.Error(), "--java")) {
 				t.Errorf("%v, want %q", err, tt.err)
 			}
 			// One that nobody has said the place for can be fetched.
@@ -87,15 +87,16 @@ func TestFindJavaOf(t *testing.T) {
 	for _, tt := range []struct {
 		path, home, search string
 		can                bool
+		want               string
 	}{
-		{home, "", "", false},
-		{"", home, "", false},
-		{"", "", bin, true},
+		{home, "", "", false, "needed; name another java command or Java installation"},
+		{"", home, "", false, "needed; correct JAVA_HOME, or unset it, and one is fetched"},
+		{"", "", bin, true, "needed; install Java 17 or later, or set JAVA_HOME"},
 	} {
 		t.Setenv("JAVA_HOME", tt.home)
 		t.Setenv("PATH", tt.search)
 		_, err := FindJavaOf(tt.path, 17)
-		if !errors.Is(err, ErrOldJava) || CanFetchJava(err) != tt.can {
+		if !errors.Is(err, ErrOldJava) || CanFetchJava(err) != tt.can || !strings.HasSuffix(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, can be fetched: %v", tt, err, CanFetchJava(err))
 		}
 		if _, err := FindJavaOf(tt.path, 11); err != nil {

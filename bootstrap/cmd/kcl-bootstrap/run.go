@@ -232,7 +232,7 @@ func (c *command) prepare(ctx context.Context, f *runFlags) (java bootstrap.Comm
 	}
 	if fetchJava {
 		if java.Java, err = c.fetchJava(ctx, f.fetchFlags); err != nil {
-			return java, nil, describe(fmt.Errorf("%w; %w", noJava, err))
+			return java, nil, describe(fmt.Errorf("%w: JAVA_HOME is not set and PATH has no Java that will do; %w", bootstrap.ErrNoJava, err))
 		}
 	}
 	fetched, err := c.fetchJars(ctx, f.fetchFlags)
@@ -248,7 +248,7 @@ func (f *runFlags) findJava() (string, error) {
 	if f.execute && !f.stock {
 		return engine.FindJava(f.java)
 	}
-	return bootstrap.FindJava(f.java)
+	return bootstrap.FindJavaOf(f.java, 8) // what Amazon's main class needs
 }
 
 // checkStock says what Amazon's main class does not do as the properties say. Its
