@@ -111,9 +111,9 @@ func (c *client) retry(ctx context.Context, what string, do func(context.Context
 	}
 }
 
-// get asks for u, and calls use with the answer if its status is good. The body of
+// get asks for u, of a media type, and calls use with the answer if its status is good. The body of
 // it fails with errStalled when it stands still.
-func (c *client) get(ctx context.Context, u *url.URL, use func(resp *http.Response, body io.Reader) error) error {
+func (c *client) get(ctx context.Context, u *url.URL, accept string, use func(resp *http.Response, body io.Reader) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -121,6 +121,7 @@ func (c *client) get(ctx context.Context, u *url.URL, use func(resp *http.Respon
 		return err
 	}
 	req.Header.Set("User-Agent", "kcl-bootstrap")
+	req.Header.Set("Accept", accept)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return requestError(err, c.source.kind)
@@ -145,7 +146,7 @@ func isWebPage(resp *http.Response) bool {
 
 // run tries until the file is there or there is no hope.
 func (d *download) run(ctx context.Context) error {
-	return d.retry(ctx, d.artifact.String(), func(ctx context.Context) error { return d.get(ctx, d.url, d.save) })
+	return d.retry(ctx, d.artifact.String(), func(ctx context.Context) error { return d.get(ctx, d.url, "*/*", d.save) })
 }
 
 // save verifies what an answer brings, and puts it into the cache.

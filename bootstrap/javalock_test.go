@@ -76,7 +76,7 @@ func TestJavaLock(t *testing.T) {
 }
 
 func save(ctx context.Context, client *client, u *url.URL, file string) error {
-	return client.get(ctx, u, func(_ *http.Response, body io.Reader) error {
+	return client.get(ctx, u, "*/*", func(_ *http.Response, body io.Reader) error {
 		f, err := os.Create(file)
 		if err != nil {
 			return err

@@ -39,7 +39,7 @@ func variablesOf(env []string) map[string]string {
 // What options of Java's are about. Java takes no two collectors, and of two sizes
 // the later one.
 var (
-	ofCollector = compiled(`^-(Xgcpolicy|XX:[+-]?(\w*GC|G1|Z|Shenandoah))`)
+	ofCollector = compiled(`^-(Xgcpolicy|XX:[+-]?(Use\w*GC\b|ParallelGC|ConcGC|MaxGCPause|G1|Z|Shenandoah))`)
 	ofCompilers = compiled(`^-(Xint|Xcomp|Xmixed|XX:[+-]?(\w*Tiered|CICompilerCount|CompilationMode|Use\w*Compiler))`)
 	ofHeap      = compiled(`^-(Xm[xsn]|XX:[+-]?(\w*HeapSize|\w*RAM|\w*NewSize|NewRatio|AggressiveHeap))`)
 	ofAll       = compiled(`^(@|-XX:(Flags|VMOptionsFile)=)`) // a file of options

@@ -33,6 +33,8 @@ func TestDefaultJavaOptions(t *testing.T) {
 			"-XX:+ExitOnOutOfMemoryError -Xss1m -XX:MaxDirectMemorySize=1g -XX:CompileCommand=quiet", oneGiB},
 		{"a collector", gib, 2, "JDK_JAVA_OPTIONS=-XX:+UseG1GC", "", "-Xms16m -XX:TieredStopAtLevel=1 -Xmx512m"},
 		{"a collector's setting", gib, 2, "", "-XX:G1HeapRegionSize=1m", "-Xms16m -XX:TieredStopAtLevel=1 -Xmx512m"},
+		{"a collector's threads", gib, 2, "", "-XX:ParallelGCThreads=2", "-Xms16m -XX:TieredStopAtLevel=1 -Xmx512m"},
+		{"any collector's matters", gib, 2, "", "-XX:+DisableExplicitGC -XX:+PrintGCDetails -XX:-UseGCOverheadLimit", oneGiB},
 		{"a heap", gib, 2, "", "-Xmx256m", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"},
 		{"a share of the memory", gib, 2, "_JAVA_OPTIONS=-Dx=y -XX:MaxRAMPercentage=50", "", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"},
 		{"in quotes", gib, 2, `JAVA_TOOL_OPTIONS="-Xmx256m" '-XX:TieredStopAtLevel=4'`, "", "-XX:+UseSerialGC"},

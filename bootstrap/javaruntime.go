@@ -177,18 +177,18 @@ const maxPage = 32 << 20
 
 // hrefs are the addresses in an index's page. Each index has such a page (PEP 503),
 // mirrors too; not each has it as JSON (PEP 691).
-var hrefs = compiled(`(?i)\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')`)
+var hrefs = compiled(`(?i)\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))`)
 
 // lookUp finds the address of a file in an index's page of its project. The hash that
 // the page may have for it does not matter: the lock's does.
 func (c *client) lookUp(ctx context.Context, page *url.URL, file string) (found *url.URL, err error) {
-	err = c.get(ctx, page, func(resp *http.Response, body io.Reader) error {
+	err = c.get(ctx, page, "text/html", func(resp *http.Response, body io.Reader) error {
 		text, err := io.ReadAll(io.LimitReader(body, maxPage))
 		if err != nil {
 			return retryable{fmt.Errorf("the answer broke off after %d bytes: %w", len(text), err)}
 		}
 		for _, m := range hrefs().FindAllSubmatch(text, -1) {
-			u, err := url.Parse(html.UnescapeString(string(m[1]) + string(m[2])))
+			u, err := url.Parse(html.UnescapeString(string(slices.Concat(m[1:]...))))
 			if err != nil || path.Base(u.Path) != file {
 				continue
 			}

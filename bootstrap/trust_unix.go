@@ -13,10 +13,12 @@ import (
 // is in a folder. A sticky folder keeps what others have made from the rest: sticky
 // says that this is enough.
 //
-// Root's group may write, and so may one with the number of the user's own: most
-// distributions of Linux give each user such a group, and have it write by default.
-// In a Kubernetes pod only the owner counts: a volume's own folder is open to all
-// there (emptyDir) or to a group (fsGroup), and only the pod's containers see it.
+// Root's group may write, and so may this process's group if it has the user's number:
+// most distributions of Linux give each user such a group, and have it write by default.
+//
+// In a Kubernetes pod only the owner counts: a volume's own folder is open to all there
+// (emptyDir) or to a group (fsGroup), and only the pod's containers see it. So a volume
+// that pods of different trust share is no place for a cache.
 func trusted(name string, info fs.FileInfo, sticky bool) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -36,7 +38,7 @@ func trusted(name string, info fs.FileInfo, sticky bool) error {
 	switch {
 	case mode&0o002 != 0:
 		return &untrustedError{name, "may be written to by everybody", "take that away (chmod o-w)"}
-	case mode&0o020 != 0 && stat.Gid != 0 && stat.Gid != user:
+	case mode&0o020 != 0 && stat.Gid != 0 && (stat.Gid != user || os.Getegid() != os.Geteuid()):
 		return &untrustedError{name, fmt.Sprintf("may be written to by group %d", stat.Gid), "take that away (chmod g-w)"}
 	}
 	return nil
