@@ -11,7 +11,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -72,6 +74,75 @@ func TestJavaLock(t *testing.T) {
 	}
 	if text.String() != string(javaLockText) {
 		t.Errorf("%s is\n%s, want\n%s", file, javaLockText, text.String())
+	}
+}
+
+// The index has no newer version of the same feature release, which may mend what became
+// known of the locked one.
+func TestJavaLockIsNewest(t *testing.T) {
+	if os.Getenv("JAVA_LOCK") != "check" {
+		t.Skip("it asks the package index: set JAVA_LOCK=check")
+	}
+	index, err := parseSource(indexKind, DefaultJavaIndex())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := newFetcher(FetchOptions{}).newClient(index)
+	defer client.close()
+	locked := DefaultJavaLock().runtimes["linux-amd64"]
+	page := index.root.JoinPath(locked.project(), "/")
+	err = client.get(t.Context(), page, "text/html", func(_ *http.Response, body io.Reader) error {
+		text, err := io.ReadAll(body)
+		if err != nil {
+			return err
+		}
+		of := wheelVersions(string(text), locked.wheel.Artifact)
+		if !slices.Contains(of, locked.wheel.Version) {
+			t.Errorf("%s has the versions %q, not %s", page, of, locked.wheel.Version)
+		}
+		for _, version := range of {
+			if newer(version, locked.wheel.Version) {
+				t.Errorf("there is a %s %s: lock it, as TestJavaLock says", locked.wheel.Artifact, version)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wheelVersions returns the versions that an index's page has wheels of.
+func wheelVersions(page, project string) (versions []string) {
+	for _, m := range regexp.MustCompile(regexp.QuoteMeta(project)+`-([0-9.]+)-[^/"'<>]+\.whl`).FindAllStringSubmatch(page, -1) {
+		versions = append(versions, m[1])
+	}
+	slices.Sort(versions)
+	return slices.Compact(versions)
+}
+
+// newer tells whether a version is newer than another one of the same feature release.
+func newer(version, than string) bool {
+	numbers := func(text string) (all []int) {
+		for field := range strings.SplitSeq(text, ".") {
+			n, _ := strconv.Atoi(field)
+			all = append(all, n)
+		}
+		return all
+	}
+	a, b := numbers(version), numbers(than)
+	return a[0] == b[0] && slices.Compare(a, b) > 0
+}
+
+func TestNewer(t *testing.T) {
+	page := `<a href="x/made_up-25.0.10-py3-none-any.whl#sha256=0">made_up-25.0.10-py3-none-any.whl</a> made_up-26.1-py3-none-any.whl other-1.0-py3.whl made_up-25.0.9.tar.gz`
+	if got, want := wheelVersions(page, "made_up"), []string{"25.0.10", "26.1"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for version, want := range map[string]bool{"25.0.10": true, "25.0.4.1.1": true, "25.0.4.1": false, "25.0.4": false, "25.0.3.9": false, "26": false, "21.0.11": false} {
+		if got := newer(version, "25.0.4.1"); got != want {
+			t.Errorf("%s is newer: %v", version, got)
+		}
 	}
 }
 
