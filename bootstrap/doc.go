@@ -49,13 +49,13 @@
 //     links say (TestParseLockErrors, TestFetchLinkForAFile,
 //     TestFetchLinkOutOfTheCache).
 //   - FetchJava returns only a folder in which each file has at that moment the hash
-//     that follows from its lock, and in which no other file is, whatever the index
-//     sends and whatever has become of the folder (TestFetchJavaFaults,
+//     that follows from its lock, and in which no other file is but a file manager's,
+//     whatever the index sends and whatever has become of the folder (TestFetchJavaFaults,
 //     TestFetchJavaBadWheels, TestFetchJavaRepairs, TestFetchJavaLinksAndModes); also
 //     after a kill, and with two at once (TestFetchJavaKilled,
 //     TestFetchJavaTwoProcesses).
 //   - A cache in which others can replace files is refused (TestTrust,
-//     TestTrustInTheCache, TestFetchJavaTrust).
+//     TestTrustLinkBelowLink, TestTrustInTheCache, TestFetchJavaTrust).
 //   - Credentials go to the repository's scheme, host and port alone, and into
 //     no error (TestFetchRedirectedCredentials, TestFetchErrorsHaveNoCredentials,
 //     TestFetchJavaCredentials).

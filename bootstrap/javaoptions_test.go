@@ -29,8 +29,10 @@ func TestDefaultJavaOptions(t *testing.T) {
 		{"large", 16 * gib, 4, "", "", ""},
 		{"not known", math.MaxInt64, 2, "", "", "-XX:+UseSerialGC -Xms16m"},
 
-		{"other matters", gib, 2, "JAVA_TOOL_OPTIONS=-Dx=-Xmx1g -XX:+HeapDumpOnOutOfMemoryError",
-			"-XX:+ExitOnOutOfMemoryError -Xss1m -XX:MaxDirectMemorySize=1g -XX:CompileCommand=quiet", oneGiB},
+		{
+			"other matters", gib, 2, "JAVA_TOOL_OPTIONS=-Dx=-Xmx1g -XX:+HeapDumpOnOutOfMemoryError",
+			"-XX:+ExitOnOutOfMemoryError -Xss1m -XX:MaxDirectMemorySize=1g -XX:CompileCommand=quiet", oneGiB,
+		},
 		{"a collector", gib, 2, "JDK_JAVA_OPTIONS=-XX:+UseG1GC", "", "-Xms16m -XX:TieredStopAtLevel=1 -Xmx512m"},
 		{"a collector's setting", gib, 2, "", "-XX:G1HeapRegionSize=1m", "-Xms16m -XX:TieredStopAtLevel=1 -Xmx512m"},
 		{"a collector's threads", gib, 2, "", "-XX:ParallelGCThreads=2", "-Xms16m -XX:TieredStopAtLevel=1 -Xmx512m"},

