@@ -64,6 +64,8 @@ type Progress struct {
 
 // Fetched is what Fetch has made sure of.
 type Fetched struct {
+	// CacheDir is the absolute path of the cache.
+	CacheDir string
 	// Files are the absolute paths of the lock's files, in its order.
 	Files []string
 	// Downloaded is how many of them were not in the cache, or were broken
@@ -171,7 +173,7 @@ func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {
 	}
 	defer cache.close()
 
-	fetched := &Fetched{Files: make([]string, len(lock.Artifacts))}
+	fetched := &Fetched{CacheDir: dir, Files: make([]string, len(lock.Artifacts))}
 	for i, a := range lock.Artifacts {
 		fetched.Files[i] = filepath.Join(dir, filepath.FromSlash(a.Path()))
 	}

@@ -164,11 +164,33 @@ func (c Command) Run(ctx context.Context, options RunOptions) error {
 	if err := enoughFiles(len(c.Jars)); err != nil {
 		return err
 	}
+	var archive *archive
+	if c.Entry != nil && c.Entry.Classes != nil && c.CacheDir != "" {
+		if archive, err = c.openArchive(options.Env); err != nil {
+			options.logger().Debug("no class-data archive", "error", err)
+		} else {
+			entry := *c.Entry
+			entry.Jar = archive.classPath[0]
+			c.Entry = &entry
+			c.JavaOptions = slices.Concat(archive.javaOptions(), c.JavaOptions)
+		}
+	}
 	args, err := c.write(dir, options.LogLevel, options.Env)
 	if err != nil {
 		return err
 	}
-	return process{args: args, options: options, worker: c.Worker, deaf: c.Entry != nil, proxy: way.name(asked)}.run(ctx)
+	p := process{args: args, options: options, worker: c.Worker, deaf: c.Entry != nil, proxy: way.name(asked)}
+	if archive == nil {
+		return p.run(ctx)
+	}
+	return archive.around(ctx, c.Entry.Good, options.logger(), p.run)
+}
+
+func (o RunOptions) logger() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Log
 }
 
 // A process is a command that is run as Command.Run says.
@@ -185,10 +207,7 @@ func (p process) run(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	options := p.options
-	log := options.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+	log := options.logger()
 	orphanGrace := options.OrphanGrace
 	if orphanGrace <= 0 {
 		orphanGrace = defaultOrphanGrace

@@ -18,6 +18,7 @@ require (
 	github.com/seed96110120/kinesis-client-go/bootstrap v0.1.0
 	github.com/seed96110120/kinesis-client-go/processor v0.1.0
 	github.com/seed96110120/kinesis-client-go/processor/worker v0.1.0
+	github.com/seed96110120/kinesis-client-go/protocol v0.1.0
 	github.com/seed96110120/kinesis-client-go/tools/localaws v0.1.0
 	github.com/spf13/pflag v1.1.0
 	golang.org/x/mod v0.40.0
@@ -62,7 +63,6 @@ require (
 	github.com/pbnjay/memory v0.0.0-20210728143218-7b4eea64cf58 // indirect
 	github.com/prometheus/client_golang v1.24.1 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
-	github.com/seed96110120/kinesis-client-go/protocol v0.1.0 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.44.0 // indirect

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
@@ -24,6 +26,13 @@ const (
 //
 //go:embed entry.jar
 var entryJar []byte
+
+// classList is for Java's class-data archives: the classes of a start, with Java 17 and
+// 25, POLLING and FANOUT. One that a Java does not have it passes over; bootstrap's
+// README tells how the list is made.
+//
+//go:embed classes.gz
+var classList []byte
 
 // A Config says what an Engine runs. Command, StopGrace and Serve are required.
 type Config struct {
@@ -75,6 +84,8 @@ type Engine struct {
 	log      *slog.Logger
 	commands *commands
 	done     chan struct{}
+	good     chan struct{} // closed when KCL is ready
+	goodOnce sync.Once
 
 	startTime  time.Duration // how long Java may take to connect
 	stopMargin time.Duration // how long it may take beyond StopGrace
@@ -86,7 +97,7 @@ func New(config Config) *Engine {
 		config.Silence = defaultSilence
 	}
 	e := &Engine{
-		config: config, log: config.Log, commands: &commands{news: make(chan struct{}, 1)}, done: make(chan struct{}),
+		config: config, log: config.Log, commands: &commands{news: make(chan struct{}, 1)}, done: make(chan struct{}), good: make(chan struct{}),
 		startTime: max(time.Minute, config.Silence), stopMargin: 5 * time.Second,
 	}
 	if e.log == nil {
@@ -174,13 +185,30 @@ func (e *Engine) Run(ctx context.Context) error {
 	return j.run(ctx, l)
 }
 
+// MakeArchive makes the class-data archive that a worker starts with, or one of
+// another program with an Engine: see [bootstrap.Command.MakeArchive]. Of the command
+// only Java, Jars, CacheDir and JavaOptions count.
+func MakeArchive(ctx context.Context, command bootstrap.Command) error {
+	dir, err := os.MkdirTemp("", "kcl-engine-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	jar := filepath.Join(dir, "entry.jar")
+	if err := os.WriteFile(jar, entryJar, 0o600); err != nil {
+		return err
+	}
+	command.Entry = &bootstrap.Entry{Jar: jar, Classes: classList}
+	return command.MakeArchive(ctx)
+}
+
 // command returns Java's command.
 func (e *Engine) command(l *listener) bootstrap.Command {
 	c := e.config.Command
 	// Without memory some threads of Java's would end, and the rest go on.
 	c.JavaOptions = slices.Insert(slices.Clone(c.JavaOptions), 0, "-XX:+ExitOnOutOfMemoryError")
 	c.Entry = &bootstrap.Entry{
-		Class: entryClass, Jar: l.path("entry.jar"), Dir: l.dir,
+		Class: entryClass, Jar: l.path("entry.jar"), Dir: l.dir, Classes: classList, Good: e.good,
 		Args: func(properties string) []string {
 			return []string{l.path("socket"), properties, strconv.FormatInt(e.config.Silence.Milliseconds(), 10), levelName(e.config.LogLevel)}
 		},

@@ -211,6 +211,7 @@ func (j *java) handle(event Event) {
 		if event == Ready {
 			j.working = true
 			j.complaints.forget()
+			j.goodOnce.Do(func() { close(j.good) })
 		}
 	case Leases:
 		j.working = j.working || len(event.LeaseKeys) > 0

@@ -168,6 +168,9 @@ type Config struct {
 	// older one, Java 25, which is fetched into the jars' folder (45 MB, 71 MB
 	// unpacked) and verified there at each start; see bootstrap.FetchJava.
 	Java string
+	// NoArchive has Java start without the class-data archive that a first good run
+	// makes beside the jars, and none made: see bootstrap.Command.CacheDir.
+	NoArchive bool
 	// NoFetchJava makes it an error that there is no Java, or too old a one.
 	NoFetchJava bool
 	// JavaOptions are options of Java's own, such as -Xmx2g. Default: what suits the

@@ -243,6 +243,9 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 		w.log.Info("fetched KCL's jars", "files", fetched.Downloaded, "bytes", fetched.DownloadedBytes)
 	}
 	p.command.Jars = fetched.Files
+	if !c.NoArchive {
+		p.command.CacheDir = fetched.CacheDir
+	}
 	if c.StateDir != "" {
 		if p.command.Worker, err = bootstrap.ClaimWorker(ctx, c.StateDir, application, w.log); err != nil {
 			return p, err

@@ -38,8 +38,9 @@ func TestHandOverBeforeTheConsumerBegins(t *testing.T) {
 		}
 		return false
 	}
+	e.await("the parent's processor", func() bool { return a.count("initialize") == 1 })
 	e.await("the child's consumer", func() bool { return logged("Created new shardConsumer") })
-	set(child, "SET leaseOwner = :o, checkpointOwner = :c", map[string]ddb.AttributeValue{":o": text("worker-2"), ":c": text("worker-1")})
+	set(child, "SET leaseOwner = :o, checkpointOwner = :c REMOVE parentShardId", map[string]ddb.AttributeValue{":o": text("worker-2"), ":c": text("worker-1")})
 	e.await("the end of the child's consumer", func() bool { return logged("Calling graceful shutdown") })
 	set(parent, "SET checkpoint = :e", map[string]ddb.AttributeValue{":e": text("SHARD_END")})
 	e.await("the hand-over", func() bool { return table.leaseTable(a.name)[child]["checkpointOwner"] == nil })

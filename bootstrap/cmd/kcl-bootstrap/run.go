@@ -30,6 +30,7 @@ again while the others go on. Without --execute it prints Amazon's own command.
   -j, --java PATH               the java command, or a Java installation
                                 (default: JAVA_HOME's, PATH's, or a fetched one)
       --no-fetch-java           do not fetch one
+      --no-archive              neither use nor make a class-data archive
       --java-opt OPTION         an option of Java's own; may be repeated
       --add-classpath PATH      a further jar or folder; may be repeated
   -c, --jar-path DIR            where the jars are kept (default: the folder
@@ -71,7 +72,7 @@ type runFlags struct {
 	checkFlags
 	fetchFlags
 	java, logConfiguration string
-	noFetchJava            bool
+	noFetchJava, noArchive bool
 	javaOptions, classPath []string
 	execute, restart       bool
 	stock                  bool
@@ -149,6 +150,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 	set.BoolVar(&f.stock, "stock", false, "")
 	set.StringVarP(&f.java, "java", "j", "", "")
 	set.BoolVar(&f.noFetchJava, "no-fetch-java", false, "")
+	set.BoolVar(&f.noArchive, "no-archive", false, "")
 	set.StringVar(&f.javaIndex, "java-index", "", "")
 	set.StringArrayVar(&f.javaOptions, "java-opt", nil, "")
 	set.StringArrayVar(&f.classPath, "add-classpath", nil, "")
@@ -240,6 +242,9 @@ func (c *command) prepare(ctx context.Context, f *runFlags) (java bootstrap.Comm
 		return java, nil, describe(err)
 	}
 	java.Jars, java.Properties = fetched.Files, properties.File
+	if !f.noArchive {
+		java.CacheDir = fetched.CacheDir
+	}
 	return java, properties, nil
 }
 

@@ -43,6 +43,9 @@ func (g *Group) empty() bool {
 	return errors.Is(syscall.Kill(-g.pid(), 0), syscall.ESRCH) || onlyZombies(g.pid())
 }
 
+// Lower has all of the group run behind everything else.
+func (g *Group) Lower() { syscall.Setpriority(syscall.PRIO_PGRP, g.pid(), 19) }
+
 // Close does nothing on this system.
 func (g *Group) Close() {}
 

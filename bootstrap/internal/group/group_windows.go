@@ -62,6 +62,14 @@ func (g *Group) started() error {
 // Terminate sends nothing: the console has told Java already.
 func (g *Group) Terminate() {}
 
+// Lower has the command run behind everything else.
+func (g *Group) Lower() {
+	if handle, err := windows.OpenProcess(windows.PROCESS_SET_INFORMATION, false, uint32(g.pid())); err == nil {
+		defer windows.CloseHandle(handle)
+		windows.SetPriorityClass(handle, windows.IDLE_PRIORITY_CLASS)
+	}
+}
+
 // Kill ends all processes of the job.
 func (g *Group) Kill() { windows.TerminateJobObject(g.job, 128+9) }
 

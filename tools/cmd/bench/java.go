@@ -55,8 +55,10 @@ func javaBench(ctx context.Context, o options, progress io.Writer) (r *report, e
 		c.environ = append(c.environ, java)
 		w.contenders = append(w.contenders, c)
 	}
-	t := &table{header: []string{"load, shards", "options", "records a second", "CPU s a million records: Java", "all else", "start: CPU s of Java", "s to the first record",
-		"MB of Java at the first record", "at the last", "at most"}}
+	t := &table{header: []string{
+		"load, shards", "options", "records a second", "CPU s a million records: Java", "all else", "start: CPU s of Java", "s to the first record",
+		"MB of Java at the first record", "at the last", "at most",
+	}}
 	r = &report{title: "Options of Java's for a worker", tables: []*table{t}, notes: []string{
 		fmt.Sprintf("%d rounds in which the options take turns: median (range). The worker is started anew; leases are seeded, and the records are there. "+
 			"The first quarter of the records is not timed. Memory is PSS, at most RSS. MB are 10^6 bytes.", w.rounds),

@@ -4,15 +4,25 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/cluster"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
 // A seed has the same faults each time, every kind among the first ones, and another
@@ -118,6 +128,96 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// A time without progress counts but for the time of a fault in which nothing can go on,
+// and for that fault which was the last before its end.
+func TestRows(t *testing.T) {
+	dir := t.TempDir()
+	ack := func(n, at int) string {
+		return fmt.Sprintf(`{"put":%d,"key":"k"}`+"\n"+`{"ack":%d,"shard":"s","seq":"%d","at":%d}`+"\n", n, n, n, at)
+	}
+	line := func(n, at int) string { return fmt.Sprintf(`{"n":%d,"key":"k","seq":"%d","at":%d}`+"\n", n, n, at) }
+	for name, text := range map[string]string{
+		"journal.jsonl":         ack(1, 13_000) + ack(2, 31_000) + ack(3, 51_000) + ack(4, 71_000),
+		"leases.jsonl":          "",
+		"worker-1/data/s.jsonl": line(1, 20_000) + line(2, 34_000) + line(3, 56_000) + line(4, 76_000),
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := func(name string, ofLeader bool, begin, over int64) done {
+		i := slices.IndexFunc(kinds, func(k *kind) bool { return k.name == name })
+		return done{kind: kinds[i], ofLeader: ofLeader, begin: time.UnixMilli(begin), over: time.UnixMilli(over)}
+	}
+	r := &report{chaos: &chaos{dir: dir, faults: []done{
+		one("disk-full", false, 10_000, 15_000), // 2 of 7 s are of the fault
+		one("java-kill", true, 30_000, 32_000),
+		one("split", true, 50_000, 50_500),
+		one("split", false, 70_000, 70_500),
+	}}}
+	if err := r.check(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range r.rows {
+		got = append(got, fmt.Sprint(row.name, " ", row.gaps, " ", row.over()))
+	}
+	if want := []string{"java-kill [3s] false", "leader-lost [5s] false", "split [5s] false", "disk-full [5s] true"}; !slices.Equal(got, want) {
+		t.Errorf("rows %v, want %v", got, want)
+	}
+}
+
+// Splits alone and merges alone go on, and there are never many shards.
+func TestReshard(t *testing.T) {
+	s := kinesislocal.New(t)
+	client := kinesis.NewFromConfig(s.AWSConfig())
+	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String(cluster.Name), ShardCount: aws.Int32(3)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, do := range []func(context.Context, *disturbance, []types.Shard) error{merge, split} {
+		d := &disturbance{chaos: &chaos{cluster: &cluster.Cluster{Kinesis: client}}, random: rand.New(rand.NewPCG(1, 1))}
+		for range 20 {
+			if err := reshard(do)(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+			if open, err := d.cluster.OpenShards(t.Context()); err != nil || len(open) > 16 {
+				t.Fatal(len(open), err)
+			}
+		}
+	}
+}
+
+// A small disk is full soon, is mounted nowhere, and leaves its files.
+func TestSmallDisk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	keep, err := smallDisk(dir)
+	if errors.Is(err, syscall.EPERM) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kept"), []byte("text"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "big"), make([]byte, 257<<20), 0o644); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("257 MiB: %v", err)
+	}
+	if mounts, err := os.ReadFile("/proc/self/mounts"); err != nil || strings.Contains(string(mounts), dir) {
+		t.Errorf("it is mounted: %v", err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "big")), keep()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "kept"))
+	if is, _ := os.Lstat(dir); !is.IsDir() || string(text) != "text" {
+		t.Errorf("it leaves %v with %q: %v", is.Mode(), text, err)
+	}
+}
+
 // Three minutes of every change: what is quick of all kinds, by fixed seeds. How long it
 // takes until a shard goes on is not looked at, for other tests run beside these.
 func TestChaos(t *testing.T) {
@@ -130,6 +230,9 @@ func TestChaos(t *testing.T) {
 		t.Logf("%s%s", &stderr, &stdout)
 		if status != 0 {
 			t.Errorf("seed %s: status %d", seed, status)
+		}
+		if left, err := filepath.Glob(filepath.Join(os.TempDir(), "kcl-*")); status == 0 && (err != nil || len(left) > 0) {
+			t.Errorf("seed %s: it has left %v: %v", seed, left, err)
 		}
 	}
 }

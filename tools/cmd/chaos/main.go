@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/cluster"
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/consumer"
@@ -78,14 +79,16 @@ func consume(ctx context.Context, as string) error {
 	if err != nil {
 		return err
 	}
-	if as == cluster.Child {
-		consumer.Child(dir)
+	log := func(level slog.Level) *slog.Logger {
+		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	}
-	return consumer.Worker(ctx, dir, worker.Config{
+	if as == cluster.Child {
+		processor.Main(consumer.New(dir), processor.WithLogger(log(slog.LevelWarn))) // which ends the process
+	}
+	return worker.Run(ctx, worker.Config{
 		PropertiesFile: cluster.PropertiesFile, WorkerID: as, JavaOptions: cluster.JavaOptions,
-		Restart: bootstrap.RestartPolicy{Limit: javaRestarts},
-		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})),
-	})
+		Restart: bootstrap.RestartPolicy{Limit: javaRestarts}, Log: log(slog.LevelInfo),
+	}, func(worker.ShardInfo) (processor.RecordProcessor, error) { return consumer.New(dir), nil })
 }
 
 func parse(args []string) (o options, out string, err error) {
@@ -102,13 +105,12 @@ func parse(args []string) (o options, out string, err error) {
 	} else if err != nil {
 		return o, "", err
 	}
-	if flags.NArg() > 0 {
+	switch {
+	case flags.NArg() > 0:
 		return o, "", fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	if o.duration <= 0 {
+	case o.duration <= 0:
 		return o, "", fmt.Errorf("--for %v is not above 0", o.duration)
-	}
-	if *list {
+	case *list:
 		var b strings.Builder
 		for _, k := range kinds {
 			fmt.Fprintf(&b, "%-18s %s\n", k.name, k.what)
@@ -156,7 +158,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	failed := err != nil || !r.good()
 	switch {
 	case r == nil: // it has not begun
-	case failed && ctx.Err() == nil:
+	case failed && ctx.Err() == nil && r.cluster != nil:
 		fmt.Fprintf(stderr, "chaos: the files of the run are in %s; it is repeated by\n  %s\n", r.dir, r.repeat())
 	case o.folder == "":
 		if err := os.RemoveAll(r.dir); err != nil {

@@ -3,19 +3,18 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 )
 
 // progress follows the files of a run: which records wait to be written. It decides
@@ -31,9 +30,9 @@ type progress struct {
 }
 
 type shard struct {
-	waits  []journal.Ack // in the order of their sequence numbers
-	newest string        // sequence number that was written
-	last   time.Time     // when
+	waits  []check.Ack
+	newest string    // sequence number that was written
+	last   time.Time // when
 }
 
 // update reads what is new. The journal comes first: most of what is in the shard files
@@ -41,70 +40,38 @@ type shard struct {
 func (p *progress) update() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	err := p.lines(filepath.Join(p.dir, "journal.jsonl"), func(line []byte) error {
-		var a journal.Ack
-		if err := json.Unmarshal(line, &a); err != nil || a.N == 0 {
-			return err
-		}
-		p.acked++
-		if s := p.shard(a.Shard); compare(a.Seq, s.newest) > 0 {
+	err := lines(p, "journal.jsonl", func(a check.Ack) {
+		if a.N != 0 {
+			p.acked++
+			s := p.shard(a.Shard)
 			s.waits = append(s.waits, a)
 		}
-		return nil
 	})
-	files, globErr := filepath.Glob(filepath.Join(p.dir, "*", "data", "*.jsonl"))
+	files, globErr := fs.Glob(os.DirFS(p.dir), "*/data/*.jsonl")
 	for _, name := range files {
-		s := p.shard(strings.TrimSuffix(filepath.Base(name), ".jsonl"))
-		err = errors.Join(err, p.lines(name, func(line []byte) error {
-			var r journal.Record
-			if err := json.Unmarshal(line, &r); err != nil {
-				return err
-			}
+		s := p.shard(strings.TrimSuffix(path.Base(name), ".jsonl"))
+		err = errors.Join(err, lines(p, name, func(r check.Record) {
 			p.written++
 			if compare(r.Seq, s.newest) > 0 {
 				s.newest, s.last = r.Seq, time.UnixMilli(r.At)
 			}
-			return nil
 		}))
 	}
 	for _, s := range p.shards {
-		kept := s.waits[:0]
-		for _, a := range s.waits {
-			if compare(a.Seq, s.newest) > 0 {
-				kept = append(kept, a)
-			}
-		}
-		s.waits = kept
+		s.waits = slices.DeleteFunc(s.waits, func(a check.Ack) bool { return compare(a.Seq, s.newest) <= 0 })
 	}
 	return errors.Join(err, globErr)
 }
 
-// lines calls f with each new line that is whole.
-func (p *progress) lines(name string, f func([]byte) error) error {
-	file, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+// lines calls f with each new line of a file.
+func lines[T any](p *progress, name string, f func(T)) error {
+	return check.Lines(os.DirFS(p.dir), name, p.read[name], func(text []byte, end int64) error {
+		var line T
+		p.read[name] = end
+		err := json.Unmarshal(text, &line)
+		f(line)
 		return err
-	}
-	defer file.Close()
-	if _, err := file.Seek(p.read[name], io.SeekStart); err != nil {
-		return err
-	}
-	for r := bufio.NewReader(file); ; {
-		line, err := r.ReadBytes('\n')
-		if err == io.EOF {
-			return nil
-		}
-		if err == nil {
-			err = f(line)
-		}
-		if err != nil {
-			return err
-		}
-		p.read[name] += int64(len(line))
-	}
+	})
 }
 
 func (p *progress) shard(id string) *shard {

@@ -25,12 +25,11 @@ type report struct {
 
 // A row is what faults of one kind have led to.
 type row struct {
-	name  string
-	limit time.Duration
-	gaps  []time.Duration // the longest of each fault, of all shards
+	*kind
+	gaps []time.Duration // the longest of each fault, of all shards; in order
 }
 
-func (r row) longest() time.Duration { return slices.Max(r.gaps) }
+func (r row) longest() time.Duration { return r.gaps[len(r.gaps)-1] }
 func (r row) over() bool             { return r.limit > 0 && r.longest() > r.limit }
 
 // check reads the files.
@@ -41,31 +40,42 @@ func (r *report) check() error {
 	}
 	found := files.Check()
 	r.found = &found
-	gaps := files.Gaps(least.Milliseconds())
+	gaps := make(map[*kind][]time.Duration)
+	all := files.Gaps(least.Milliseconds())
 	for i, f := range r.faults {
-		name, limit := f.kind.name, f.kind.limit
-		if f.ofLeader && limit == moves {
-			name, limit = "leader lost", 0
-		}
-		longest := time.Duration(0)
-		for _, gap := range gaps {
+		longest := int64(0)
+		for _, gap := range all {
 			// A gap is of the fault that was the last to begin before it ended.
 			if gap.To > f.begin.UnixMilli() && (i+1 == len(r.faults) || gap.To <= r.faults[i+1].begin.UnixMilli()) {
-				longest = max(longest, time.Duration(gap.To-gap.From)*time.Millisecond)
+				longest = max(longest, f.counts(gap.From, gap.To))
 			}
 		}
-		if f.kind.lasts {
-			longest = max(0, longest-f.over.Sub(f.begin))
-		}
-		at := slices.IndexFunc(r.rows, func(r row) bool { return r.name == name })
-		if at < 0 {
-			at = len(r.rows)
-			r.rows = append(r.rows, row{name: name, limit: limit})
-		}
-		r.rows[at].gaps = append(r.rows[at].gaps, longest)
+		gaps[f.row()] = append(gaps[f.row()], time.Duration(longest)*time.Millisecond)
 	}
-	slices.SortFunc(r.rows, func(a, b row) int { return strings.Compare(a.name, b.name) })
+	for _, k := range kinds {
+		if len(gaps[k]) > 0 {
+			r.rows = append(r.rows, row{k, slices.Sorted(slices.Values(gaps[k]))})
+		}
+	}
 	return nil
+}
+
+// row is the kind in whose row a fault is: where another host would take over and there is
+// no leader to have it do so, the leader is lost.
+func (f done) row() *kind {
+	if f.ofLeader && f.kind.limit == moves {
+		return leaderLost
+	}
+	return f.kind
+}
+
+// counts is how much of a time without progress counts, all in milliseconds.
+func (f done) counts(from, to int64) int64 {
+	during := int64(0)
+	if f.kind.lasts {
+		during = max(0, min(to, f.over.UnixMilli())-max(from, f.begin.UnixMilli()))
+	}
+	return to - from - during
 }
 
 // good tells whether nothing was found. A limit that was exceeded is none of that: it
@@ -87,34 +97,30 @@ func (r *report) repeat() string {
 
 // print prints the table, and what was found.
 func (r *report) print(w io.Writer) {
-	seconds := func(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }
-	fmt.Fprintf(w, "Without progress: the longest time in which a shard had records and none was written, in seconds.\n")
-	fmt.Fprintf(w, "* is without the time that the fault itself lasted. Settings: failoverTimeMillis=%d,\n", failover.Milliseconds())
-	fmt.Fprintf(w, "leaseAssignmentIntervalMillis=2000, workerMetricsReporterFreqInMillis=3000, timeoutInSeconds=%.0f.\n", timeout.Seconds())
-	fmt.Fprintf(w, "Restarts of Java: a worker's %d an hour, kcl-bootstrap's 10, then its supervisor starts it anew.\n\n", javaRestarts)
-	fmt.Fprintf(w, "| fault | count | median | longest | limit |\n|---|---|---|---|---|\n")
-	lasts := map[string]string{}
-	for _, k := range kinds {
-		if k.lasts {
-			lasts[k.name] = "*"
-		}
-	}
-	for _, row := range r.rows {
-		limit := "none"
-		if row.limit > 0 {
-			limit = seconds(row.limit)
-		}
-		if row.name == "leader lost" || row.name == "leader-lost" {
-			limit = "KCL's lock: 120 + 30"
-		}
-		slices.Sort(row.gaps)
-		fmt.Fprintf(w, "| %s%s | %d | %s | %s | %s |\n", row.name, lasts[row.name], len(row.gaps), seconds(row.gaps[len(row.gaps)/2]), seconds(row.longest()), limit)
-	}
+	fmt.Fprintf(w, `Without progress: the longest time in which a shard had records and none was written, in seconds.
+* is without the time that the fault itself lasted. Settings: failoverTimeMillis=%d,
+leaseAssignmentIntervalMillis=2000, workerMetricsReporterFreqInMillis=3000, timeoutInSeconds=%.0f.
+Restarts of Java: a worker's %d an hour, kcl-bootstrap's 10, then its supervisor starts it anew.
+
+| fault | count | median | longest | limit |
+|---|---|---|---|---|
+`, failover.Milliseconds(), timeout.Seconds(), javaRestarts)
 	over := 0
 	for _, row := range r.rows {
+		name, limit := row.name, "none"
+		if row.lasts {
+			name += "*"
+		}
+		if row.limit > 0 {
+			limit = fmt.Sprintf("%.1f", row.limit.Seconds())
+		}
+		if row.kind == leaderLost {
+			limit = "KCL's lock: 120 + 30"
+		}
 		if row.over() {
 			over++
 		}
+		fmt.Fprintf(w, "| %s | %d | %.1f | %.1f | %s |\n", name, len(row.gaps), row.gaps[len(row.gaps)/2].Seconds(), row.longest().Seconds(), limit)
 	}
 	fmt.Fprintf(w, "\nchaos: seed=%d faults=%d kinds=%d records=%d written=%d", r.seed, len(r.faults), len(r.rows), r.found.Records, r.found.Written)
 	for _, f := range r.found.Found {
@@ -123,16 +129,15 @@ func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, " over_limit=%d\n", over)
 }
 
-// breaches prints the first of each check's.
+// breaches prints the first of each check's, and which limits were exceeded.
 func (r *report) breaches(w io.Writer) {
 	const shown = 10
 	for _, f := range r.found.Found {
-		for i, breach := range f.Breaches {
-			if i == shown {
-				fmt.Fprintf(w, "chaos: %s: and %d more\n", f.Check, len(f.Breaches)-shown)
-				break
-			}
+		for _, breach := range f.Breaches[:min(shown, len(f.Breaches))] {
 			fmt.Fprintf(w, "chaos: %s: %s\n", f.Check, breach)
+		}
+		if more := len(f.Breaches) - shown; more > 0 {
+			fmt.Fprintf(w, "chaos: %s: and %d more\n", f.Check, more)
 		}
 	}
 	for _, row := range r.rows {

@@ -12,9 +12,11 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/cluster"
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
@@ -58,15 +60,15 @@ var properties = []stack.Setting{
 type chaos struct {
 	options
 	dir      string
-	small    *cluster.Host // whose disk is small; nil without one
 	cluster  *cluster.Cluster
 	progress *progress
 	leases   *journal.Log
 	started  time.Time
 	say      func(format string, args ...any)
+	now      atomic.Value // a string: the fault that there is
 
 	mu     sync.Mutex // of a snapshot
-	now    string     // the fault that there is
+	rested bool       // the last one was taken
 	faults []done
 }
 
@@ -81,45 +83,48 @@ type done struct {
 
 // run is a whole run; its report may come beside an error.
 func run(ctx context.Context, o options, stderr io.Writer) (_ *report, err error) {
-	c := &chaos{options: o, started: time.Now(), now: "none"}
+	c := &chaos{options: o, started: time.Now()}
+	c.now.Store("none")
 	c.say = func(format string, args ...any) {
 		fmt.Fprintf(stderr, "chaos: %5.1f s  %s\n", time.Since(c.started).Seconds(), fmt.Sprintf(format, args...))
 	}
 	if c.dir, err = makeDir(o.folder); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if c.cluster == nil && o.folder == "" {
-			err = errors.Join(err, os.RemoveAll(c.dir))
-		}
-	}()
+	r := &report{chaos: c}
 	root, err := workspace.Find(ctx, ".")
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	temp, err := os.MkdirTemp("", "kcl-chaos-")
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	if os.Geteuid() != 0 {
-		c.say("left out for want of root: disk-full")
-		c.kinds = slices.DeleteFunc(c.kinds, func(k *kind) bool { return k.root })
+	if isSmall := func(k *kind) bool { return k.small }; slices.ContainsFunc(c.kinds, isSmall) {
+		keep, refused := smallDisk(filepath.Join(c.dir, "worker-1", "data"))
+		switch {
+		case refused == nil:
+			defer func() { err = errors.Join(err, keep()) }()
+		case !errors.Is(refused, syscall.EPERM) || len(c.kinds) == 1:
+			return r, refused
+		default:
+			c.say("disk-full is left out: %v", refused)
+			c.kinds = slices.DeleteFunc(c.kinds, isSmall)
+		}
 	}
 	c.say("seed %d; building the commands", c.seed)
-	bin := filepath.Join(temp, "bin")
-	if err := sample.Build(ctx, root, bin); err != nil {
-		return nil, err
+	if err := sample.Build(ctx, root, temp); err != nil {
+		return r, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return r, err
 	}
-	if err := os.Symlink(self, filepath.Join(bin, consumerName)); err != nil {
-		return nil, err
+	if err := os.Symlink(self, filepath.Join(temp, consumerName)); err != nil {
+		return r, err
 	}
-	r := &report{chaos: c}
-	return r, c.live(ctx, bin, filepath.Base(temp), r)
+	return r, c.live(ctx, temp, r)
 }
 
 // makeDir makes the run's folder, which must be empty.
@@ -140,50 +145,60 @@ func makeDir(name string) (string, error) {
 	return name, nil
 }
 
+// smallDisk has dir lead to a small disk, until the function that it returns puts a folder
+// with the files in its place. The disk is mounted nowhere, so that it goes with this
+// process, however that ends.
+func smallDisk(dir string) (keep func() error, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256m"); err != nil {
+		return nil, fmt.Errorf("cannot mount a small disk, for which one must be root: %w", err)
+	}
+	disk, err := os.Open(dir)
+	if err = errors.Join(err, syscall.Unmount(dir, syscall.MNT_DETACH)); err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), disk.Fd())
+	keep = func() error { return errors.Join(os.Remove(dir), os.CopyFS(dir, os.DirFS(name)), disk.Close()) }
+	return keep, errors.Join(os.Remove(dir), os.Symlink(name, dir))
+}
+
 // live runs the cluster and disturbs it.
-func (c *chaos) live(ctx context.Context, bin, mark string, r *report) (err error) {
+func (c *chaos) live(ctx context.Context, bin string, r *report) (err error) {
 	if c.leases, err = journal.Open(journal.Leases(c.dir)); err != nil {
 		return err
 	}
 	defer c.leases.Close()
-	unmount := func() error { return nil }
-	if os.Geteuid() == 0 {
-		if unmount, err = mountSmall(filepath.Join(c.dir, "worker-1", "data")); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, unmount()) }()
-	}
 	c.say("starting Kinesis, DynamoDB, %d workers and %d kcl-bootstrap", workers, bootstraps)
 	c.cluster, err = cluster.Start(ctx, cluster.Config{
 		Dir: c.dir, Bin: bin, Shards: shards, Workers: workers, Bootstraps: bootstraps,
-		Consumer: filepath.Join(bin, consumerName), Properties: properties, Mark: mark,
+		Consumer: filepath.Join(bin, consumerName), Properties: properties,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.cluster.Close()) }()
-	if os.Geteuid() == 0 {
-		c.small = c.cluster.Hosts[0]
-	}
 	c.progress = &progress{dir: c.dir, read: map[string]int64{}, shards: map[string]*shard{}}
 	producer, err := journal.NewProducer(c.dir, c.cluster.AWS.Kinesis.URL(), stack.Region, cluster.Name, c.seed)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel(nil)
 	puts, endPuts := context.WithCancel(ctx)
-	defer endPuts()
-	produced := make(chan struct{})
-	all.Go(func() {
-		defer close(produced)
+	var producing, watching sync.WaitGroup
+	defer func() {
+		endPuts()
+		cancel(nil)
+		producing.Wait()
+		watching.Wait()
+	}()
+	producing.Go(func() {
 		if err := producer.Run(puts); err != nil {
 			cancel(err)
 		}
 	})
-	all.Go(func() {
+	watching.Go(func() {
 		if err := c.watch(ctx); err != nil {
 			cancel(err)
 		}
@@ -193,12 +208,12 @@ func (c *chaos) live(ctx context.Context, bin, mark string, r *report) (err erro
 	}
 	c.say("coming to rest")
 	endPuts()
-	<-produced
+	producing.Wait()
 	if err := c.rest(ctx); err != nil {
 		return err
 	}
 	cancel(nil)
-	all.Wait()
+	watching.Wait()
 	return r.check()
 }
 
@@ -209,14 +224,14 @@ func (c *chaos) disturb(ctx context.Context) error {
 	}
 	begin := time.Now()
 	for next := range schedule(c.seed, c.kinds) {
-		if !c.sleep(ctx, next.pause) || time.Since(begin) >= c.duration {
+		if !journal.Sleep(ctx, next.pause) || time.Since(begin) >= c.duration {
 			return context.Cause(ctx)
 		}
 		d := &disturbance{chaos: c, random: rand.New(rand.NewPCG(next.random, 0)), done: done{kind: next.kind, begin: time.Now()}}
 		if err := c.snapshot(ctx, false); err != nil {
 			return err
 		}
-		c.setNow(next.kind.name)
+		c.now.Store(next.kind.name)
 		err := next.kind.inject(ctx, d)
 		if err == nil {
 			err = c.snapshot(ctx, false)
@@ -228,7 +243,7 @@ func (c *chaos) disturb(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", next.kind.name, err)
 		}
 		d.over = time.Now()
-		c.setNow("after " + next.kind.name)
+		c.now.Store("after " + next.kind.name)
 		err = c.recovered(ctx, d.over.Add(time.Second))
 		if d.ofLeader && err == nil {
 			err = c.led(ctx, d.lock)
@@ -239,15 +254,9 @@ func (c *chaos) disturb(ctx context.Context) error {
 		d.ended = time.Now()
 		c.faults = append(c.faults, d.done)
 		c.say("%s %s: %.1f s, then %.1f s until all went on", next.kind.name, d.target, d.over.Sub(d.begin).Seconds(), d.ended.Sub(d.over).Seconds())
-		c.setNow("none")
+		c.now.Store("none")
 	}
 	return nil
-}
-
-func (c *chaos) setNow(fault string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = fault
 }
 
 // recovered waits until all hosts are ready, and all shards have gone on after since.
@@ -282,7 +291,7 @@ func (c *chaos) await(ctx context.Context, what string, done func() (bool, error
 		if time.Since(begin) > patience {
 			return fmt.Errorf("%w: not so after %v: %s", errStuck, patience, what)
 		}
-		if !c.sleep(ctx, 100*time.Millisecond) { // a file has no event that tells
+		if !journal.Sleep(ctx, 100*time.Millisecond) { // a file has no event that tells
 			return context.Cause(ctx)
 		}
 	}
@@ -305,7 +314,7 @@ func (c *chaos) rest(ctx context.Context) error {
 
 // watch takes a snapshot of the lease table and shows a line each second.
 func (c *chaos) watch(ctx context.Context) error {
-	for c.sleep(ctx, time.Second) {
+	for journal.Sleep(ctx, time.Second) {
 		if err := c.snapshot(ctx, false); err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -316,10 +325,7 @@ func (c *chaos) watch(ctx context.Context) error {
 			return err
 		}
 		acked, written, waiting, longest := c.progress.figures()
-		c.mu.Lock()
-		now := c.now
-		c.mu.Unlock()
-		c.say("put %d, written %d, waiting %d, longest wait %.1f s, fault: %s", acked, written, waiting, longest.Seconds(), now)
+		c.say("put %d, written %d, waiting %d, longest wait %.1f s, fault: %s", acked, written, waiting, longest.Seconds(), c.now.Load())
 	}
 	return nil
 }
@@ -328,7 +334,10 @@ func (c *chaos) watch(ctx context.Context) error {
 func (c *chaos) snapshot(ctx context.Context, rest bool) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := journal.Snapshot{Rest: rest}
+	if c.rested {
+		return nil
+	}
+	s := check.Snapshot{Rest: rest}
 	if s.Leases, err = c.cluster.Leases(ctx); err != nil {
 		return err
 	}
@@ -339,6 +348,7 @@ func (c *chaos) snapshot(ctx context.Context, rest bool) (err error) {
 	if s.Files, err = journal.Sizes(c.dir); err != nil {
 		return err
 	}
+	c.rested = rest
 	return c.leases.Append(s)
 }
 
@@ -358,34 +368,4 @@ func (c *chaos) led(ctx context.Context, before string) error {
 		_, version, err := c.leader(ctx)
 		return version != "" && version != before, err
 	})
-}
-
-// sleep reports false when ctx ends first.
-func (c *chaos) sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// mountSmall mounts a small disk. What it returns takes it away, and leaves the files.
-func mountSmall(dir string) (unmount func() error, err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256m"); err != nil {
-		return nil, fmt.Errorf("cannot mount a small disk at %s: %w", dir, err)
-	}
-	return func() error {
-		kept := dir + ".kept"
-		err := os.CopyFS(kept, os.DirFS(dir))
-		if err = errors.Join(err, syscall.Unmount(dir, 0)); err != nil {
-			return err
-		}
-		return errors.Join(os.Remove(dir), os.Rename(kept, dir))
-	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -33,6 +34,9 @@ type DaemonConfig struct {
 	// place of kcl-bootstrap and a process for each. The daemon's log is in
 	// application.log then.
 	Worker bool
+	// Command is a worker's own executable, in the place of kcl-bootstrap. It gets
+	// Args alone, and logs as package worker does.
+	Command string
 	// Args are further arguments of the command.
 	Args []string
 }
@@ -59,7 +63,11 @@ func StartDaemon(c DaemonConfig) (*Daemon, error) {
 	if c.Worker {
 		name, args = "consumer-sample", []string{"run", "-p", c.Properties}
 	}
-	cmd := exec.Command(Command(c.Bin, name), append(args, c.Args...)...)
+	name = Command(c.Bin, name)
+	if c.Command != "" {
+		name, args = c.Command, nil
+	}
+	cmd := exec.Command(name, append(args, c.Args...)...)
 	cmd.Dir, cmd.Env = c.Dir, c.Environ
 	out := &output{file: log, started: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = out, out
@@ -68,7 +76,7 @@ func StartDaemon(c DaemonConfig) (*Daemon, error) {
 		log.Close()
 		return nil, err
 	}
-	d := &Daemon{name: name, process: process, out: out, log: log}
+	d := &Daemon{name: filepath.Base(name), process: process, out: out, log: log}
 	go func() {
 		<-process.Done()
 		log.Close()
@@ -85,6 +93,14 @@ func (d *Daemon) JavaPID() int {
 	d.out.mu.Lock()
 	defer d.out.mu.Unlock()
 	return d.out.pid
+}
+
+// Ready tells whether that Java takes leases, as far as the command has said: not for
+// consumer-sample.
+func (d *Daemon) Ready() bool {
+	d.out.mu.Lock()
+	defer d.out.mu.Unlock()
+	return d.out.ready
 }
 
 // PID returns the process ID of the command.
@@ -118,17 +134,21 @@ type output struct {
 	file    *os.File
 	started chan struct{} // closed at the line that says so
 
-	mu   sync.Mutex
-	part []byte
-	last []string
-	pid  int
+	mu    sync.Mutex
+	part  []byte
+	last  []string
+	pid   int
+	ready bool
 }
 
 const tailLines = 12
 
 // startedLine is the line in which the command says that Java runs, and with
-// which process ID.
-var startedLine = regexp.MustCompile(`^(?:kcl-bootstrap: started MultiLangDaemon|consumer-sample: daemon started, version) \S+, pid (\d+)$`)
+// which process ID; readyLine that in which it says that Java takes leases.
+var (
+	startedLine = regexp.MustCompile(`^(?:kcl-bootstrap: started MultiLangDaemon \S+,|consumer-sample: daemon started, version \S+,|.* msg="daemon started" .*) pid[ =](\d+)$`)
+	readyLine   = regexp.MustCompile(`^kcl-bootstrap: ready: |msg="daemon ready"`)
+)
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
@@ -158,8 +178,9 @@ func (o *output) line(line string) {
 		if o.pid == 0 {
 			close(o.started)
 		}
-		o.pid = pid
+		o.pid, o.ready = pid, false
 	}
+	o.ready = o.ready || readyLine.MatchString(line)
 }
 
 // errDaemonEnded is the error of a daemon that ended while it was needed.

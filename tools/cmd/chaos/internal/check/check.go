@@ -57,16 +57,6 @@ func (r *Run) Check() Report {
 	return report
 }
 
-// Breaches returns how many a check has found.
-func (r Report) Breaches(check string) int {
-	for _, f := range r.Found {
-		if f.Check == check {
-			return len(f.Breaches)
-		}
-	}
-	panic("no such check: " + check)
-}
-
 // Good reports whether no check has found anything.
 func (r Report) Good() bool {
 	return !slices.ContainsFunc(r.Found, func(f Finding) bool { return len(f.Breaches) > 0 })
@@ -76,7 +66,7 @@ func (r Report) Good() bool {
 type record struct{ shard, seq string }
 
 // eachLine calls f with each line of the shard files, file by file.
-func (r *Run) eachLine(f func(*shardFile, *line)) {
+func (r *Run) eachLine(f func(*shardFile, *Record)) {
 	for i := range r.files {
 		for j := range r.files[i].lines {
 			f(&r.files[i], &r.files[i].lines[j])
@@ -90,7 +80,7 @@ func (r *Run) missing(breach func(string, ...any)) {
 		acked[record{a.Shard, a.Seq}] = a.N
 	}
 	written := make(map[record]bool)
-	r.eachLine(func(f *shardFile, l *line) {
+	r.eachLine(func(f *shardFile, l *Record) {
 		k := record{f.shard, l.Seq}
 		written[k] = true
 		if key, ok := r.keys[l.N]; !ok || key != l.Key {
@@ -127,7 +117,7 @@ func (r *Run) order(breach func(string, ...any)) {
 		n, at int64 // at: when a host wrote it first
 	}
 	keys := make(map[string]map[int64]*first)
-	r.eachLine(func(_ *shardFile, l *line) {
+	r.eachLine(func(_ *shardFile, l *Record) {
 		if keys[l.Key] == nil {
 			keys[l.Key] = make(map[int64]*first)
 		}
@@ -167,7 +157,7 @@ func (r *Run) order(breach func(string, ...any)) {
 // files then.
 func (r *Run) checkpoints(breach func(string, ...any)) {
 	seen := make(map[record]int) // by which snapshot a record was on some disk
-	r.eachLine(func(f *shardFile, l *line) {
+	r.eachLine(func(f *shardFile, l *Record) {
 		k := record{f.shard, l.Seq}
 		if s, ok := seen[k]; !ok || l.seen < s {
 			seen[k] = l.seen
@@ -205,7 +195,7 @@ func (r *Run) checkpoints(breach func(string, ...any)) {
 			}
 			if covered > 0 && all[covered-1].ready > i {
 				breach("%s was checkpointed at %s by %d, and record %d was on no disk", l.Shard, l.Checkpoint, s.At, all[covered-1].n)
-			} else if by, ok := seen[record{l.Shard, l.Checkpoint}]; at.compare(place{}) > 0 && l.Checkpoint != shardEnd && (!ok || by > i) {
+			} else if by, ok := seen[record{l.Shard, l.Checkpoint}]; at.compare(place{}) > 0 && l.Checkpoint != ShardEnd && (!ok || by > i) {
 				breach("%s was checkpointed at %s by %d, and that record was on no disk", l.Shard, l.Checkpoint, s.At)
 			}
 		}
@@ -232,7 +222,7 @@ func (r *Run) owners(breach func(string, ...any)) {
 			if i+1 < len(all) {
 				s.late(all[i+1], breach)
 				for _, e := range s.events {
-					if p := (place{e.Seq, e.Sub}); e.Event == "checkpoint" && e.At < all[i+1].begin && p.compare(acked) > 0 {
+					if p := (place{e.Seq, e.Sub}); e.Event == Checkpoint && e.At < all[i+1].begin && p.compare(acked) > 0 {
 						acked = p
 					}
 				}
@@ -264,7 +254,7 @@ func (s *session) late(next *session, breach func(string, ...any)) {
 	}
 	done := place{}
 	for _, e := range s.events {
-		if e.Event != "checkpoint" {
+		if e.Event != Checkpoint {
 			continue
 		}
 		// A checkpoint where one is asks nobody.
@@ -291,7 +281,7 @@ func (r *Run) rest(breach func(string, ...any)) {
 	for _, a := range r.acks {
 		add(a.Shard, place{a.Seq, 0})
 	}
-	r.eachLine(func(f *shardFile, l *line) { add(f.shard, l.place()) })
+	r.eachLine(func(f *shardFile, l *Record) { add(f.shard, l.place()) })
 	at := make(map[string]place) // KCL deletes the lease of a shard that has ended
 	for _, s := range r.snapshots {
 		for _, l := range s.Leases {
@@ -311,7 +301,7 @@ func (r *Run) rest(breach func(string, ...any)) {
 	}
 	for shard, p := range newest {
 		switch {
-		case at[shard].seq == shardEnd:
+		case at[shard].seq == ShardEnd:
 		case !there[shard]:
 			breach("%s has no lease", shard)
 		case at[shard].compare(p) != 0:

@@ -24,7 +24,7 @@ var spoils = []struct {
 		w := h.line()
 		other := h.line()
 		w.N, w.Key = other.N, other.Key
-		return slices.ContainsFunc(h.acks, func(a ack) bool { return a.Seq == w.Seq && a.N != w.N })
+		return slices.ContainsFunc(h.acks, func(a Ack) bool { return a.Seq == w.Seq && a.N != w.N })
 	}},
 	{"a record that was never put", Missing, func(h *history) bool {
 		h.line().N = h.n + 1
@@ -46,7 +46,7 @@ var spoils = []struct {
 		all := h.files[name]
 		for j := range all[:i] {
 			if all[j].Key == all[i].Key && all[j].N < all[i].N && h.first(all[i]) && h.first(all[j]) {
-				all[i].line, all[j].line = all[j].line, all[i].line
+				all[i].Record, all[j].Record = all[j].Record, all[i].Record
 				return true
 			}
 		}
@@ -66,9 +66,9 @@ var spoils = []struct {
 	}},
 	{"a line that was not there at its checkpoint", Checkpoints, func(h *history) bool {
 		w := h.line()
-		acked := slices.ContainsFunc(h.acks, func(a ack) bool { return a.Seq == w.Seq })
-		covered := slices.IndexFunc(h.snapshots, func(s snapshot) bool {
-			return slices.ContainsFunc(s.Leases, func(l lease) bool {
+		acked := slices.ContainsFunc(h.acks, func(a Ack) bool { return a.Seq == w.Seq })
+		covered := slices.IndexFunc(h.snapshots, func(s Snapshot) bool {
+			return slices.ContainsFunc(s.Leases, func(l Lease) bool {
 				return h.shardOf(w.Seq) == l.Shard && (l.Checkpoint == w.Seq || acked && place{l.Checkpoint, 0}.compare(w.place()) > 0)
 			})
 		})
@@ -91,7 +91,7 @@ var spoils = []struct {
 			return false
 		}
 		l := &s.Leases[h.IntN(len(s.Leases))]
-		if l.Checkpoint == shardEnd {
+		if l.Checkpoint == ShardEnd {
 			return false
 		}
 		l.Checkpoint = "999999"
@@ -102,8 +102,8 @@ var spoils = []struct {
 			for j, l := range s.Leases {
 				for _, all := range h.files {
 					for _, w := range all {
-						if h.shardOf(w.Seq) == l.Shard && slices.ContainsFunc(h.acks, func(a ack) bool { return a.Seq == w.Seq }) && h.born(w.Seq) > i {
-							h.snapshots[i].Leases[j].Checkpoint = shardEnd
+						if h.shardOf(w.Seq) == l.Shard && slices.ContainsFunc(h.acks, func(a Ack) bool { return a.Seq == w.Seq }) && h.born(w.Seq) > i {
+							h.snapshots[i].Leases[j].Checkpoint = ShardEnd
 							return true
 						}
 					}
@@ -118,8 +118,9 @@ var spoils = []struct {
 			return false
 		}
 		for i := range 2 {
-			h.files[former.host+"/data/"+former.Shard+".jsonl"] = append(h.files[former.host+"/data/"+former.Shard+".jsonl"], &written{line{
-				N: 1, Seq: fmt.Sprint(900_000 + i), Session: former.Session, Batch: 100 + i, At: next.At + 1}, len(h.snapshots)})
+			h.files[former.host+"/data/"+former.Shard+".jsonl"] = append(h.files[former.host+"/data/"+former.Shard+".jsonl"], &written{Record{
+				N: 1, Seq: fmt.Sprint(900_000 + i), Session: former.Session, Batch: 100 + i, At: next.At + 1,
+			}, len(h.snapshots)})
 		}
 		return true
 	}},
@@ -128,8 +129,9 @@ var spoils = []struct {
 		if !ok {
 			return false
 		}
-		h.events[former.host] = append(h.events[former.host], event{
-			Session: former.Session, Shard: former.Shard, Event: "checkpoint", Seq: "900000", Asked: next.At + 1, At: next.At + 2})
+		h.events[former.host] = append(h.events[former.host], Event{
+			Session: former.Session, Shard: former.Shard, Event: "checkpoint", Seq: "900000", Asked: next.At + 1, At: next.At + 2,
+		})
 		return true
 	}},
 	{"a checkpoint is forgotten", Owners, func(h *history) bool {
@@ -137,8 +139,9 @@ var spoils = []struct {
 		if !ok {
 			return false
 		}
-		h.events[former.host] = append(h.events[former.host], event{
-			Session: former.Session, Shard: former.Shard, Event: "checkpoint", Seq: "900000", Asked: former.At, At: next.At - 1})
+		h.events[former.host] = append(h.events[former.host], Event{
+			Session: former.Session, Shard: former.Shard, Event: "checkpoint", Seq: "900000", Asked: former.At, At: next.At - 1,
+		})
 		return true
 	}},
 	{"the table's checkpoint goes back", Owners, func(h *history) bool {
@@ -169,7 +172,7 @@ var spoils = []struct {
 	}},
 	{"the last checkpoint is missing", Rest, func(h *history) bool {
 		for i, l := range h.last().Leases {
-			if l.Checkpoint != shardEnd && l.Checkpoint != "TRIM_HORIZON" {
+			if l.Checkpoint != ShardEnd && l.Checkpoint != "TRIM_HORIZON" {
 				h.last().Leases[i].Checkpoint = "1"
 				return true
 			}
@@ -178,9 +181,9 @@ var spoils = []struct {
 	}},
 	{"a shard has no lease", Rest, func(h *history) bool {
 		for _, l := range h.last().Leases {
-			if l.Checkpoint != shardEnd && l.Checkpoint != "TRIM_HORIZON" {
+			if l.Checkpoint != ShardEnd && l.Checkpoint != "TRIM_HORIZON" {
 				for i := range h.snapshots {
-					h.snapshots[i].Leases = slices.DeleteFunc(h.snapshots[i].Leases, func(of lease) bool { return of.Shard == l.Shard })
+					h.snapshots[i].Leases = slices.DeleteFunc(h.snapshots[i].Leases, func(of Lease) bool { return of.Shard == l.Shard })
 				}
 				return true
 			}
@@ -208,7 +211,7 @@ func (h *history) line() *written {
 	return h.files[name][i]
 }
 
-func (h *history) last() *snapshot { return &h.snapshots[len(h.snapshots)-1] }
+func (h *history) last() *Snapshot { return &h.snapshots[len(h.snapshots)-1] }
 
 // first reports whether a line is of the first of the repeats of a put.
 func (h *history) first(w *written) bool {
@@ -247,7 +250,7 @@ func (h *history) born(seq string) int {
 }
 
 type begin struct {
-	event
+	Event
 	host string
 }
 
@@ -285,7 +288,7 @@ func TestCheck(t *testing.T) {
 				h := newHistory(seed)
 				if s.spoil(h) {
 					done++
-					if r := h.check(t); r.Breaches(s.check) == 0 {
+					if r := h.check(t); r.breaches(s.check) == 0 {
 						t.Errorf("seed %d: not found: %+v", seed, r)
 					}
 				}
@@ -295,6 +298,16 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// breaches returns how many a check has found.
+func (r Report) breaches(check string) int {
+	for _, f := range r.Found {
+		if f.Check == check {
+			return len(f.Breaches)
+		}
+	}
+	panic("no such check: " + check)
 }
 
 func good(t testing.TB, h *history) {
@@ -316,7 +329,7 @@ func FuzzCheck(f *testing.F) {
 		good(t, newHistory(seed))
 		h := newHistory(seed)
 		if s := spoils[spoil%uint(len(spoils))]; s.spoil(h) {
-			if h.check(t).Breaches(s.check) == 0 {
+			if h.check(t).breaches(s.check) == 0 {
 				t.Errorf("not found: %s", s.name)
 			}
 		}
@@ -324,21 +337,21 @@ func FuzzCheck(f *testing.F) {
 }
 
 func TestGaps(t *testing.T) {
-	ack1 := func(n int64, at int64) ack { return ack{N: n, Shard: "s", Seq: fmt.Sprint(n), At: at} }
-	wrote := func(n int64, at int64) line { return line{N: n, Seq: fmt.Sprint(n), At: at} }
+	ack1 := func(n int64, at int64) Ack { return Ack{N: n, Shard: "s", Seq: fmt.Sprint(n), At: at} }
+	wrote := func(n int64, at int64) Record { return Record{N: n, Seq: fmt.Sprint(n), At: at} }
 	for name, c := range map[string]struct {
-		acks  []ack
-		lines []line
+		acks  []Ack
+		lines []Record
 		want  []Gap
 	}{
-		"idle is no gap":                    {[]ack{ack1(1, 10), ack1(2, 9000)}, []line{wrote(1, 20), wrote(2, 9005)}, nil},
-		"a record waits":                    {[]ack{ack1(1, 10), ack1(2, 50)}, []line{wrote(1, 20), wrote(2, 500)}, []Gap{{"s", 50, 500, 450}}},
-		"one after the other is no gap":     {[]ack{ack1(1, 10), ack1(2, 10), ack1(3, 10)}, []line{wrote(1, 80), wrote(2, 160), wrote(3, 240)}, nil},
-		"written before it is acknowledged": {[]ack{ack1(1, 500), ack1(2, 500)}, []line{wrote(1, 10), wrote(2, 20)}, nil},
-		"to the end":                        {[]ack{ack1(1, 10)}, nil, []Gap{{"s", 10, 10_000, 0}}},
-		"written twice":                     {[]ack{ack1(1, 10), ack1(2, 15)}, []line{wrote(1, 20), wrote(1, 300), wrote(2, 310)}, []Gap{{"s", 20, 310, 295}}},
+		"idle is no gap":                    {[]Ack{ack1(1, 10), ack1(2, 9000)}, []Record{wrote(1, 20), wrote(2, 9005)}, nil},
+		"a record waits":                    {[]Ack{ack1(1, 10), ack1(2, 50)}, []Record{wrote(1, 20), wrote(2, 500)}, []Gap{{"s", 50, 500, 450}}},
+		"one after the other is no gap":     {[]Ack{ack1(1, 10), ack1(2, 10), ack1(3, 10)}, []Record{wrote(1, 80), wrote(2, 160), wrote(3, 240)}, nil},
+		"written before it is acknowledged": {[]Ack{ack1(1, 500), ack1(2, 500)}, []Record{wrote(1, 10), wrote(2, 20)}, nil},
+		"to the end":                        {[]Ack{ack1(1, 10)}, nil, []Gap{{"s", 10, 10_000, 0}}},
+		"written twice":                     {[]Ack{ack1(1, 10), ack1(2, 15)}, []Record{wrote(1, 20), wrote(1, 300), wrote(2, 310)}, []Gap{{"s", 20, 310, 295}}},
 	} {
-		r := Run{acks: c.acks, files: []shardFile{{shard: "s", lines: c.lines}}, snapshots: []snapshot{{At: 10_000}}}
+		r := Run{acks: c.acks, files: []shardFile{{shard: "s", lines: c.lines}}, snapshots: []Snapshot{{At: 10_000}}}
 		if got := r.Gaps(100); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}

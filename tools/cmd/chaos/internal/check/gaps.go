@@ -25,7 +25,7 @@ func (r *Run) Gaps(least int64) (gaps []Gap) {
 	}
 	shards := make(map[string][]step)
 	first := make(map[record]int64)
-	r.eachLine(func(f *shardFile, l *line) {
+	r.eachLine(func(f *shardFile, l *Record) {
 		k := record{f.shard, l.Seq}
 		if at, ok := first[k]; !ok || l.At < at {
 			first[k] = l.At

@@ -17,10 +17,10 @@ type history struct {
 	now       int64
 	shards    []*shard
 	puts      []map[string]any
-	acks      []ack
+	acks      []Ack
 	files     map[string][]*written // by host/shard
-	events    map[string][]event    // by host
-	snapshots []snapshot            // Files are set by write
+	events    map[string][]Event    // by host
+	snapshots []Snapshot            // Files are set by write
 
 	n, seq int64
 	keys   map[string]*shard
@@ -29,13 +29,13 @@ type history struct {
 
 // written is a line of a file since a snapshot.
 type written struct {
-	line
+	Record
 	born int
 }
 
 type shard struct {
 	id         string
-	records    []line // N, Key, Seq
+	records    []Record // N, Key, Seq
 	closed     bool
 	parents    []*shard
 	checkpoint int // of this many records; -1: SHARD_END
@@ -61,7 +61,7 @@ const (
 func newHistory(seed uint64) *history {
 	h := &history{
 		Rand: rand.New(rand.NewPCG(seed, 7)), now: 1_000_000, keys: make(map[string]*shard),
-		files: make(map[string][]*written), events: make(map[string][]event),
+		files: make(map[string][]*written), events: make(map[string][]Event),
 	}
 	a, b := h.open(nil), h.open(nil)
 	for i := range allKeys {
@@ -112,10 +112,10 @@ func (h *history) put() {
 	for again := true; again; again = h.IntN(10) == 0 {
 		// The numbers get another digit on the way.
 		h.seq += 1 + h.Int64N(9)
-		s.records = append(s.records, line{N: h.n, Key: key, Seq: fmt.Sprint(h.seq)})
+		s.records = append(s.records, Record{N: h.n, Key: key, Seq: fmt.Sprint(h.seq)})
 	}
 	if h.IntN(10) > 0 {
-		h.acks = append(h.acks, ack{N: h.n, Shard: s.id, Seq: s.records[len(s.records)-1].Seq, At: h.now})
+		h.acks = append(h.acks, Ack{N: h.n, Shard: s.id, Seq: s.records[len(s.records)-1].Seq, At: h.now})
 	}
 }
 
@@ -147,21 +147,21 @@ func (h *history) handOver(s *shard) {
 	}
 	s.owner, s.seen = next, true
 	h.now++
-	h.note(s, next, event{Event: "initialize", Seq: s.at()})
+	h.note(s, next, Event{Event: "initialize", Seq: s.at()})
 }
 
 // at returns the checkpoint.
 func (s *shard) at() string {
 	switch s.checkpoint {
 	case -1:
-		return shardEnd
+		return ShardEnd
 	case 0:
 		return "TRIM_HORIZON"
 	}
 	return s.records[s.checkpoint-1].Seq
 }
 
-func (h *history) note(s *shard, r *reader, e event) {
+func (h *history) note(s *shard, r *reader, e Event) {
 	e.Session, e.Shard, e.At = r.id, s.id, h.now
 	h.events[r.host] = append(h.events[r.host], e)
 }
@@ -182,13 +182,13 @@ func (h *history) step(s *shard) {
 		asked := h.now
 		h.now += h.Int64N(3)
 		s.checkpoint = o.position
-		h.note(s, o, event{Event: "checkpoint", Seq: s.at(), Asked: asked})
+		h.note(s, o, Event{Event: "checkpoint", Seq: s.at(), Asked: asked})
 	case o.position < len(s.records):
 		o.held = o.position + 1 + h.IntN(len(s.records)-o.position)
 	case s.closed && s.checkpoint >= 0:
 		s.checkpoint = -1
-		h.note(s, o, event{Event: "ended"})
-		h.note(s, o, event{Event: "checkpoint", Seq: shardEnd, Asked: h.now})
+		h.note(s, o, Event{Event: "ended"})
+		h.note(s, o, Event{Event: "checkpoint", Seq: ShardEnd, Asked: h.now})
 	}
 }
 
@@ -196,7 +196,7 @@ func (h *history) step(s *shard) {
 func (h *history) late(s *shard) {
 	for _, o := range s.former {
 		h.write(s, o)
-		h.note(s, o, event{Event: "refused", Seq: s.records[o.position-1].Seq, Asked: h.now})
+		h.note(s, o, Event{Event: "refused", Seq: s.records[o.position-1].Seq, Asked: h.now})
 	}
 	s.former = nil
 }
@@ -224,13 +224,13 @@ func (h *history) done(s *shard) bool {
 
 func (h *history) snapshot(rest bool) {
 	h.now++
-	at := snapshot{At: h.now, Rest: rest, Leader: "host0"}
+	at := Snapshot{At: h.now, Rest: rest, Leader: "host0"}
 	if rest {
 		at.Leader = ""
 	}
 	for _, s := range h.shards {
 		if s.seen {
-			l := lease{Shard: s.id, Checkpoint: s.at()}
+			l := Lease{Shard: s.id, Checkpoint: s.at()}
 			if s.owner != nil && !rest {
 				l.Owner = s.owner.host
 			}
@@ -252,7 +252,7 @@ func (h *history) check(t testing.TB) Report {
 	for name, all := range h.files {
 		var text []byte
 		for _, w := range all {
-			text = append(text, lines(t, []line{w.line})...)
+			text = append(text, lines(t, []Record{w.Record})...)
 			for i := w.born; i < len(h.snapshots); i++ {
 				h.snapshots[i].Files[name] = int64(len(text))
 			}

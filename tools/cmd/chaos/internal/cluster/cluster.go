@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
-	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
@@ -57,8 +58,8 @@ type Cluster struct {
 
 // Config says what runs.
 type Config struct {
-	Dir    string // of the run; each host has a folder in it
-	Bin    string // with kcl-bootstrap and kcl-infra
+	Dir    string // of the run, absolute; each host has a folder in it
+	Bin    string // a temporary folder with kcl-bootstrap and kcl-infra
 	Shards int    // that the stream begins with
 	// Workers and Bootstraps are how many hosts there are of either kind.
 	Workers, Bootstraps int
@@ -66,12 +67,10 @@ type Config struct {
 	Consumer string
 	// Properties are those of all hosts beside the endpoints.
 	Properties []stack.Setting
-	// Mark has a value that no other run has.
-	Mark string
 }
 
 // Start starts the services, makes stream, tables and leases, and starts the hosts.
-func Start(ctx context.Context, config Config) (*Cluster, error) {
+func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	server, err := localaws.Start(localaws.Config{})
 	if err != nil {
 		return nil, err
@@ -82,14 +81,11 @@ func Start(ctx context.Context, config Config) (*Cluster, error) {
 		Kinesis:  kinesis.NewFromConfig(server.AWSConfig()),
 		dynamoDB: dynamodb.NewFromConfig(server.AWSConfig()),
 	}
-	if err := c.prepare(ctx, hosts, config); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return c, nil
-}
-
-// prepare does it; the hosts' life is that of the second context.
-func (c *Cluster) prepare(ctx, hosts context.Context, config Config) error {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
 	endpoints := stack.At(c.AWS.Kinesis.URL(), c.AWS.DynamoDB.URL())
 	environ := sample.Environ(endpoints.Environ(os.Environ()), config.Bin)
 	create := exec.Command(sample.Command(config.Bin, "kcl-infra"), "create",
@@ -98,60 +94,54 @@ func (c *Cluster) prepare(ctx, hosts context.Context, config Config) error {
 	var out bytes.Buffer
 	create.Stdout, create.Stderr = &out, &out
 	if err := subprocess.Run(ctx, create, 0); err != nil {
-		return fmt.Errorf("kcl-infra: %w: %s", err, strings.TrimSpace(out.String()))
+		return nil, fmt.Errorf("kcl-infra: %w: %s", err, strings.TrimSpace(out.String()))
 	}
 	for n := range config.Workers + config.Bootstraps {
-		name := fmt.Sprintf("worker-%d", n+1)
-		if n >= config.Workers {
-			name = fmt.Sprintf("bootstrap-%d", n-config.Workers+1)
+		h := &Host{Name: fmt.Sprintf("worker-%d", n+1), Bootstrap: n >= config.Workers, gate: make(chan struct{}, 1), done: make(chan struct{})}
+		if h.Bootstrap {
+			h.Name = fmt.Sprintf("bootstrap-%d", n-config.Workers+1)
 		}
-		h, err := newHost(config, name, n >= config.Workers, environ, endpoints)
-		if err != nil {
-			return err
+		if err := h.prepare(config, environ, endpoints); err != nil {
+			return nil, err
 		}
+		if h.restart(); h.err != nil {
+			return nil, h.err
+		}
+		h.Release()
 		c.Hosts = append(c.Hosts, h)
 		go h.supervise(hosts)
 	}
-	return nil
+	return c, nil
 }
 
-func newHost(config Config, name string, bootstrap bool, environ []string, endpoints stack.Endpoints) (*Host, error) {
-	dir := filepath.Join(config.Dir, name)
+// prepare makes the host's folder, and says how it is started.
+func (h *Host) prepare(config Config, environ []string, endpoints stack.Endpoints) error {
+	h.Dir = filepath.Join(config.Dir, h.Name)
 	for _, folder := range []string{"data", "faults"} {
-		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
-			return nil, err
+		if err := os.MkdirAll(filepath.Join(h.Dir, folder), 0o755); err != nil {
+			return err
 		}
+	}
+	// Who is killed leaves temporary files: they go with the commands.
+	environ = append(slices.Clone(environ), "AWS_ACCESS_KEY_ID="+h.Name, "TMPDIR="+config.Bin, mark(h.Dir))
+	h.start = func(workerID string) (*sample.Daemon, error) {
+		c := sample.DaemonConfig{Bin: config.Bin, Dir: h.Dir, Properties: PropertiesFile, Log: filepath.Join(h.Dir, "host.log")}
+		if h.Bootstrap {
+			c.Environ = append(environ, ConsumerEnv+"="+Child)
+			c.Args = []string{"--restart", "--worker-id", "auto", "--state-dir", "state-" + workerID, "--log-level", "info"}
+			for _, option := range JavaOptions {
+				c.Args = append(c.Args, "--java-opt", option)
+			}
+		} else {
+			c.Environ = append(environ, ConsumerEnv+"="+workerID)
+			c.Command = config.Consumer
+		}
+		return sample.StartDaemon(c)
 	}
 	text := stack.PropertiesText(append([]stack.Setting{
 		{Name: "kinesisEndpoint", Value: endpoints.KinesisURL()}, {Name: "dynamoDBEndpoint", Value: endpoints.DynamoDBURL()},
 	}, config.Properties...))
-	if err := os.WriteFile(filepath.Join(dir, PropertiesFile), []byte(text), 0o644); err != nil {
-		return nil, err
-	}
-	log, err := os.OpenFile(filepath.Join(dir, "host.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	h := &Host{
-		Name: name, Bootstrap: bootstrap, log: log, mark: "CHAOS_HOST=" + config.Mark + "-" + name,
-		gate: make(chan struct{}, 1), done: make(chan struct{}),
-	}
-	h.gate <- struct{}{}
-	h.command = func(workerID string) *exec.Cmd {
-		cmd, consumer := exec.Command(config.Consumer), workerID
-		if bootstrap {
-			consumer = Child
-			cmd = exec.Command(sample.Command(config.Bin, "kcl-bootstrap"), "-e", "-p", PropertiesFile, "--restart",
-				"--worker-id", "auto", "--state-dir", "state-"+workerID, "--log-level", "info")
-			for _, option := range JavaOptions {
-				cmd.Args = append(cmd.Args, "--java-opt", option)
-			}
-		}
-		cmd.Dir = dir
-		cmd.Env = append(append([]string{}, environ...), "AWS_ACCESS_KEY_ID="+name, ConsumerEnv+"="+consumer)
-		return cmd
-	}
-	return h, nil
+	return os.WriteFile(filepath.Join(h.Dir, PropertiesFile), []byte(text), 0o644)
 }
 
 // Stop stops all hosts as a supervisor does, and returns when they have ended.
@@ -174,36 +164,29 @@ func (c *Cluster) Close() error {
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
-		h.log.Close()
 	}
 	return c.AWS.Close()
 }
 
 // HostOf returns the host with a worker ID, nil if no host has it.
 func (c *Cluster) HostOf(workerID string) *Host {
-	var bootstrap *Host
 	for _, h := range c.Hosts {
-		if h.WorkerID() == workerID {
+		claimed := h.Bootstrap && workerID != "" && !strings.HasPrefix(workerID, "worker-")
+		if claimed || h.WorkerID() == workerID {
 			return h
 		}
-		if h.Bootstrap {
-			bootstrap = h // which has claimed an ID of its own
-		}
 	}
-	if strings.HasPrefix(workerID, "worker-") {
-		return nil // one of before a rolling restart
-	}
-	return bootstrap
+	return nil // also one of before a rolling restart
 }
 
 // Leases returns the lease table.
-func (c *Cluster) Leases(ctx context.Context) (leases []journal.Lease, err error) {
+func (c *Cluster) Leases(ctx context.Context) (leases []check.Lease, err error) {
 	out, err := c.dynamoDB.Scan(ctx, &dynamodb.ScanInput{TableName: aws.String(Name), ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the lease table: %w", err)
 	}
 	for _, item := range out.Items {
-		leases = append(leases, journal.Lease{
+		leases = append(leases, check.Lease{
 			Shard: text(item["leaseKey"]), Owner: text(item["leaseOwner"]),
 			Checkpoint: text(item["checkpoint"]), Sub: number(item["checkpointSubSequenceNumber"]), Counter: number(item["leaseCounter"]),
 		})

@@ -3,127 +3,84 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
 // A Host is one worker, or one kcl-bootstrap with its children, and the supervisor
 // that starts it again whenever it has ended. Its methods may be called concurrently.
 type Host struct {
-	// Name is the host's folder in the run's, and its access key.
-	Name string
-	// Bootstrap says that it is a kcl-bootstrap.
-	Bootstrap bool
+	Name      string // its access key, and its folder in the run's
+	Dir       string
+	Bootstrap bool // it is a kcl-bootstrap
 
-	mark    string // NAME=VALUE in the environment of each process of the host
-	command func(workerID string) *exec.Cmd
-	log     *os.File
+	start func(workerID string) (*sample.Daemon, error)
 	// gate has a token while the supervisor may start the host.
 	gate chan struct{}
 	done chan struct{}
 
-	mu      sync.Mutex
-	process *subprocess.Process
-	starts  int
-	id      int // which worker ID it has
-	java    int
-	ready   bool
-	part    []byte
-	err     error
+	mu     sync.Mutex
+	daemon *sample.Daemon
+	id     int // which worker ID it has
+	err    error
 }
 
-// restartDelay is the supervisor's, as systemd has it by default.
-const restartDelay = 100 * time.Millisecond
+const (
+	restartDelay = 100 * time.Millisecond // the supervisor's, as systemd has it by default
+	leaveLimit   = 30 * time.Second       // for what a host that was stopped has left
+)
 
-// supervise starts the host, and again when it has ended, until ctx ends.
+// supervise waits for the end of the host, and starts it again, until ctx ends.
 func (h *Host) supervise(ctx context.Context) {
 	defer close(h.done)
-	for {
+	for h.Err() == nil {
+		select {
+		case <-h.current().Done():
+		case <-ctx.Done():
+			h.current().Stop() // what it did not do then is the check's to say
+		}
+		// Two processes with one worker ID would both read its shards: what the former
+		// one has left must have gone, as in a container, before there is another.
+		for begin := time.Now(); len(h.Processes()) > 0; time.Sleep(20 * time.Millisecond) {
+			if ctx.Err() != nil && time.Since(begin) > leaveLimit {
+				h.Kill()
+			}
+		}
+		if !journal.Sleep(ctx, restartDelay) {
+			return
+		}
 		select {
 		case <-h.gate:
 		case <-ctx.Done():
 			return
 		}
-		process, err := h.start()
-		h.gate <- struct{}{}
-		if err != nil {
-			h.mu.Lock()
-			h.err = err
-			h.mu.Unlock()
-			return
-		}
-		select {
-		case <-process.Done():
-		case <-ctx.Done():
-			process.Stop(stopLimit)
-		}
-		// Two processes with one worker ID would both read its shards: what the former
-		// one has left must have gone, as in a container, before there is another.
-		for begin := time.Now(); len(h.Processes()) > 0; time.Sleep(20 * time.Millisecond) {
-			if ctx.Err() != nil && time.Since(begin) > stopLimit {
-				h.Kill()
-			}
-		}
-		select {
-		case <-time.After(restartDelay):
-		case <-ctx.Done():
-			return
-		}
+		h.restart()
+		h.Release()
 	}
 }
 
-// stopLimit is how long a stop may take.
-const stopLimit = 30 * time.Second
-
-func (h *Host) start() (*subprocess.Process, error) {
+func (h *Host) restart() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ready, h.java, h.part = false, 0, nil
-	h.starts++
-	cmd := h.command(h.workerID())
-	cmd.Env = append(cmd.Env, h.mark)
-	cmd.Stdout, cmd.Stderr = h, h
-	var err error
-	h.process, err = subprocess.Start(cmd)
-	return h.process, err
+	if daemon, err := h.start(h.workerID()); err != nil {
+		h.err = err
+	} else {
+		h.daemon = daemon
+	}
 }
 
-// started and isReady are in lines of both commands.
-var (
-	started = regexp.MustCompile(`(?:kcl-bootstrap: started .*, pid |msg="daemon started".* pid=)(\d+)`)
-	isReady = regexp.MustCompile(`kcl-bootstrap: ready: |msg="daemon ready"`)
-)
-
-// Write takes what the host's command prints.
-func (h *Host) Write(p []byte) (int, error) {
+func (h *Host) current() *sample.Daemon {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.part = append(h.part, p...)
-	for {
-		line, rest, whole := bytes.Cut(h.part, []byte("\n"))
-		if !whole {
-			return h.log.Write(p)
-		}
-		if m := started.FindSubmatch(line); m != nil {
-			h.java, _ = strconv.Atoi(string(m[1]))
-			h.ready = false
-		}
-		h.ready = h.ready || isReady.Match(line)
-		h.part = rest
-	}
+	return h.daemon
 }
 
 // workerID returns the ID that a worker is given. A kcl-bootstrap claims its own, of a
@@ -146,9 +103,8 @@ func (h *Host) Renew() {
 
 // Ready tells whether KCL takes leases here.
 func (h *Host) Ready() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.ready && Lives(h.process.PID()) && Lives(h.java)
+	d := h.current()
+	return d.Ready() && Lives(d.PID()) && Lives(d.JavaPID())
 }
 
 // Lives tells whether there is a process.
@@ -162,21 +118,10 @@ func (h *Host) Err() error {
 }
 
 // PID returns the process ID of the host's command.
-func (h *Host) PID() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.process == nil {
-		return 0
-	}
-	return h.process.PID()
-}
+func (h *Host) PID() int { return h.current().PID() }
 
 // Java returns the process ID of Java, 0 before it was started.
-func (h *Host) Java() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.java
-}
+func (h *Host) Java() int { return h.current().JavaPID() }
 
 // Children returns the process IDs of the record processors of a kcl-bootstrap.
 func (h *Host) Children() (pids []int) {
@@ -190,7 +135,10 @@ func (h *Host) Children() (pids []int) {
 }
 
 // Processes returns the command lines of all processes of the host.
-func (h *Host) Processes() map[int]string { return subprocess.Processes(h.mark) }
+func (h *Host) Processes() map[int]string { return subprocess.Processes(mark(h.Dir)) }
+
+// mark is in the environment of each process of a host.
+func mark(dir string) string { return "CHAOS_HOST=" + dir }
 
 // Hold keeps the supervisor from starting the host until Release.
 func (h *Host) Hold() { <-h.gate }
@@ -215,13 +163,3 @@ func Signal(pid int, s syscall.Signal) error {
 	}
 	return nil
 }
-
-// Tail returns the last lines that the host printed.
-func (h *Host) Tail(lines int) string {
-	text, _ := os.ReadFile(h.log.Name())
-	all := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
-}
-
-// Dir returns the host's folder in that of the run.
-func (h *Host) Dir() string { return filepath.Dir(h.log.Name()) }

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,25 +17,15 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/processor"
-	"github.com/seed96110120/kinesis-client-go/processor/worker"
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
 )
 
 // checkpointAgain is the wait after a checkpoint that DynamoDB has refused.
 const checkpointAgain = 200 * time.Millisecond
 
-// Worker serves all shards of a host in this process until ctx ends. dir is the host's
-// folder.
-func Worker(ctx context.Context, dir string, config worker.Config) error {
-	return worker.Run(ctx, config, func(worker.ShardInfo) (processor.RecordProcessor, error) {
-		return &consumer{dir: dir}, nil
-	})
-}
-
-// Child serves one shard as kcl-bootstrap --execute starts it, and ends the process.
-func Child(dir string) {
-	processor.Main(&consumer{dir: dir}, processor.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))))
-}
+// New makes the record processor of a shard. dir is the host's folder.
+func New(dir string) processor.RecordProcessor { return &consumer{dir: dir} }
 
 // Fault returns the name of the file that makes the consumer of a shard panic, hang or
 // fail before its next record, as long as the file is there. One that panics removes it.
@@ -66,7 +55,7 @@ func (c *consumer) Initialize(ctx context.Context, in processor.InitializeInput)
 		return err
 	}
 	context.AfterFunc(ctx, func() { c.close() })
-	return c.note(journal.Event{Event: journal.Initialize, Seq: in.Position.SequenceNumber, Sub: in.Position.SubSequenceNumber})
+	return c.note(check.Event{Event: check.Initialize, Seq: in.Position.SequenceNumber, Sub: in.Position.SubSequenceNumber})
 }
 
 func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {
@@ -75,7 +64,7 @@ func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecor
 	}
 	c.batch++
 	c.last = in.Records[len(in.Records)-1].Position()
-	lines := make([]journal.Record, 0, len(in.Records))
+	lines := make([]check.Record, 0, len(in.Records))
 	for _, r := range in.Records {
 		if err := c.obey(ctx, &lines); err != nil {
 			return err
@@ -85,7 +74,7 @@ func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecor
 		if err != nil {
 			return fmt.Errorf("the record at %v does not begin with a number", r.Position())
 		}
-		lines = append(lines, journal.Record{N: n, Key: r.PartitionKey, Seq: r.SequenceNumber, Sub: r.SubSequenceNumber, Session: c.session, Batch: c.batch})
+		lines = append(lines, check.Record{N: n, Key: r.PartitionKey, Seq: r.SequenceNumber, Sub: r.SubSequenceNumber, Session: c.session, Batch: c.batch})
 	}
 	if err := c.write(ctx, lines); err != nil {
 		return err
@@ -95,7 +84,7 @@ func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecor
 
 // obey does what a file in the folder faults says. The lines before it are written
 // first.
-func (c *consumer) obey(ctx context.Context, lines *[]journal.Record) error {
+func (c *consumer) obey(ctx context.Context, lines *[]check.Record) error {
 	told := func(kind string) bool {
 		_, err := os.Stat(Fault(c.dir, kind, c.shard))
 		return err == nil
@@ -109,10 +98,8 @@ func (c *consumer) obey(ctx context.Context, lines *[]journal.Record) error {
 	}
 	*lines = (*lines)[:0]
 	for told(Hang) {
-		select {
-		case <-ctx.Done():
+		if !journal.Sleep(ctx, 20*time.Millisecond) { // another process removes the file
 			return context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond): // another process removes the file
 		}
 	}
 	if panics && os.Remove(Fault(c.dir, Panic, c.shard)) == nil {
@@ -124,7 +111,7 @@ func (c *consumer) obey(ctx context.Context, lines *[]journal.Record) error {
 	return nil
 }
 
-func (c *consumer) write(ctx context.Context, lines []journal.Record) error {
+func (c *consumer) write(ctx context.Context, lines []check.Record) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.file == nil {
@@ -139,9 +126,9 @@ func (c *consumer) checkpoint(ctx context.Context, checkpointer *processor.Check
 	for {
 		asked := time.Now().UnixMilli()
 		err := checkpointer.Checkpoint(ctx)
-		e := journal.Event{Event: journal.Checkpoint, Seq: at.SequenceNumber, Sub: at.SubSequenceNumber, Asked: asked}
+		e := check.Event{Event: check.Checkpoint, Seq: at.SequenceNumber, Sub: at.SubSequenceNumber, Asked: asked}
 		if err != nil {
-			e.Event, e.Error = journal.Refused, err.Error()
+			e.Event, e.Error = check.Refused, err.Error()
 		}
 		if noted := c.note(e); noted != nil {
 			return errors.Join(err, noted)
@@ -149,36 +136,34 @@ func (c *consumer) checkpoint(ctx context.Context, checkpointer *processor.Check
 		if !errors.Is(err, processor.ErrThrottled) && !errors.Is(err, processor.ErrDependency) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !journal.Sleep(ctx, checkpointAgain) {
 			return context.Cause(ctx)
-		case <-time.After(checkpointAgain):
 		}
 	}
 }
 
 func (c *consumer) LeaseLost(context.Context, processor.LeaseLostInput) error {
-	return errors.Join(c.note(journal.Event{Event: journal.Lost}), c.close())
+	return errors.Join(c.note(check.Event{Event: check.Lost}), c.close())
 }
 
 func (c *consumer) ShardEnded(ctx context.Context, in processor.ShardEndedInput) error {
-	if err := c.note(journal.Event{Event: journal.Ended}); err != nil {
+	if err := c.note(check.Event{Event: check.Ended}); err != nil {
 		return err
 	}
-	if err := c.checkpoint(ctx, in.Checkpointer, processor.Position{SequenceNumber: journal.ShardEnd}); err != nil {
+	if err := c.checkpoint(ctx, in.Checkpointer, processor.Position{SequenceNumber: check.ShardEnd}); err != nil {
 		return err
 	}
 	return c.close()
 }
 
 func (c *consumer) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
-	if err := c.note(journal.Event{Event: journal.Requested}); err != nil || c.batch == 0 {
+	if err := c.note(check.Event{Event: check.Requested}); err != nil || c.batch == 0 {
 		return err
 	}
 	return c.checkpoint(ctx, in.Checkpointer, c.last)
 }
 
-func (c *consumer) note(e journal.Event) error {
+func (c *consumer) note(e check.Event) error {
 	e.Session, e.Shard, e.At = c.session, c.shard, time.Now().UnixMilli()
 	log, err := journal.Open(filepath.Join(c.dir, "sessions.jsonl"))
 	if err != nil {
@@ -194,7 +179,7 @@ func (c *consumer) close() error {
 	if c.file == nil {
 		return nil
 	}
-	err := c.file.f.Close()
+	err := c.file.Close()
 	c.file = nil
 	return err
 }

@@ -53,7 +53,6 @@ func TestConsumer(t *testing.T) {
 		t.Error("a consumer that is to panic does not")
 	}
 	d.Close()
-	r.unfault(a, Panic)
 
 	// The table fails, and the checkpoint is asked for again. Another host takes over
 	// while a batch is at work.
@@ -86,7 +85,7 @@ func TestConsumer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for event, n := range map[string]int{journal.Initialize: 3, journal.Refused: 2, journal.Lost: 1} {
+	for event, n := range map[string]int{check.Initialize: 3, check.Refused: 2, check.Lost: 1} {
 		if got := strings.Count(string(sessions), `"event":"`+event+`"`); got != n {
 			t.Errorf("%d times %s, want %d:\n%s", got, event, n, sessions)
 		}
@@ -104,8 +103,8 @@ func TestDiskFails(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	c.file.f.Close()
-	c.file.f = full
+	c.file.Close()
+	c.file.File = full
 	if err := d.Begin(r.shard.Next(2)).Wait(); err == nil {
 		t.Error("a full disk is no error")
 	}
@@ -151,12 +150,12 @@ func (r *run) put(n int) {
 	for range n {
 		r.n++
 		number := string(rune('0'+r.n/10)) + string(rune('0'+r.n%10))
-		if err := r.log.AppendSync(journal.Put{N: r.n, Key: "k"}); err != nil {
+		if err := r.log.AppendSync(check.Put{N: r.n, Key: "k"}); err != nil {
 			r.t.Fatal(err)
 		}
 		r.shard.Put("k", number+" ....")
 		all := r.shard.Records()
-		if err := r.log.AppendSync(journal.Ack{N: r.n, Shard: shardID, Seq: all[len(all)-1].SequenceNumber, At: time.Now().UnixMilli()}); err != nil {
+		if err := r.log.AppendSync(check.Ack{N: r.n, Shard: shardID, Seq: all[len(all)-1].SequenceNumber, At: time.Now().UnixMilli()}); err != nil {
 			r.t.Fatal(err)
 		}
 	}
@@ -172,7 +171,7 @@ func (r *run) start(host string) *processortest.Daemon {
 
 func (r *run) snapshot(rest bool) {
 	p := r.shard.Checkpoint()
-	at := journal.Snapshot{At: time.Now().UnixMilli(), Rest: rest, Leases: []journal.Lease{
+	at := check.Snapshot{At: time.Now().UnixMilli(), Rest: rest, Leases: []check.Lease{
 		{Shard: r.shard.Initialize().ShardID, Checkpoint: p.SequenceNumber, Sub: p.SubSequenceNumber},
 	}}
 	var err error

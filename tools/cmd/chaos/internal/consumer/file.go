@@ -5,24 +5,21 @@ package consumer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 
-	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
+	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 )
 
 // file is a shard's file on this host. It takes no record twice.
 type file struct {
-	f    *os.File
-	have map[place]bool
-}
-
-type place struct {
-	seq string
-	sub int64
+	*os.File
+	have map[processor.Position]bool
 }
 
 // open opens a shard's file, once no other process has it open: the child of a
@@ -41,58 +38,36 @@ func open(dir, shard string) (_ *file, err error) {
 			f.Close()
 		}
 	}()
-	if err := lock(f); err != nil {
+	for err = syscall.EINTR; err == syscall.EINTR; {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", f.Name(), err)
 	}
 	text, err := os.ReadFile(f.Name())
 	if err != nil {
 		return nil, err
 	}
-	whole := bytes.LastIndexByte(text, '\n') + 1
-	if whole < len(text) {
-		if err := f.Truncate(int64(whole)); err != nil {
-			return nil, err
-		}
-	}
-	have := make(map[place]bool)
-	for line := range bytes.Lines(text[:whole]) {
-		var r journal.Record
+	text = text[:bytes.LastIndexByte(text, '\n')+1]
+	have := make(map[processor.Position]bool)
+	for line := range bytes.Lines(text) {
+		var r check.Record
 		if err := json.Unmarshal(line, &r); err != nil {
 			return nil, fmt.Errorf("%s has a line that is none: %w", f.Name(), err)
 		}
-		have[place{r.Seq, r.Sub}] = true
+		have[processor.Position{SequenceNumber: r.Seq, SubSequenceNumber: r.Sub}] = true
 	}
-	return &file{f, have}, syncAll(f, dir) // who wrote it may have been killed before that
-}
-
-func lock(f *os.File) error {
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-		if err != syscall.EINTR {
-			return err
-		}
-	}
-}
-
-func syncAll(f *os.File, dir string) error {
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	// Who wrote it may have been killed before its sync.
+	return &file{f, have}, errors.Join(f.Truncate(int64(len(text))), f.Sync())
 }
 
 // append writes the records that the file does not have, and syncs them. After an
 // error the file must be opened anew.
-func (f *file) append(records []journal.Record) error {
+func (f *file) append(records []check.Record) error {
 	var text bytes.Buffer
 	at := time.Now().UnixMilli()
 	for _, r := range records {
-		p := place{r.Seq, r.Sub}
+		p := processor.Position{SequenceNumber: r.Seq, SubSequenceNumber: r.Sub}
 		if f.have[p] {
 			continue
 		}
@@ -105,10 +80,10 @@ func (f *file) append(records []journal.Record) error {
 	if text.Len() == 0 {
 		return nil
 	}
-	if _, err := f.f.Write(text.Bytes()); err != nil {
+	if _, err := f.Write(text.Bytes()); err != nil {
 		return fmt.Errorf("cannot write the shard file: %w", err)
 	}
-	if err := f.f.Sync(); err != nil {
+	if err := f.Sync(); err != nil {
 		return fmt.Errorf("cannot sync the shard file: %w", err)
 	}
 	return nil

@@ -1,114 +1,34 @@
-// Package journal has what a run of chaos leaves on disk: the lines of its files, who
-// writes them, and the producer, which writes down each record before it puts it.
-//
-//	DIR/journal.jsonl          Put and Ack, by the producer
-//	DIR/leases.jsonl           Snapshot, by whoever runs chaos
-//	DIR/HOST/data/SHARD.jsonl  Record, by the consumers of a host
-//	DIR/HOST/sessions.jsonl    Event, by the consumers of a host
-//
-// Package check reads them, with types of its own.
+// Package journal writes the files of a run of chaos, and puts its records: each is in
+// the journal before it is put. Package check says what is in the files.
 package journal
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
-// Put says that a record is about to be put. Its data begins with N, which no other
-// record of the run has.
-type Put struct {
-	N   int64  `json:"put"`
-	Key string `json:"key"`
-}
-
-// Ack says that Kinesis has the record N, since At at the latest, in milliseconds since
-// 1970.
-type Ack struct {
-	N     int64  `json:"ack"`
-	Shard string `json:"shard"`
-	Seq   string `json:"seq"`
-	At    int64  `json:"at"`
-}
-
-// Record is a record that a consumer has processed.
-type Record struct {
-	N       int64  `json:"n"`
-	Key     string `json:"key"`
-	Seq     string `json:"seq"`
-	Sub     int64  `json:"sub"`
-	Session string `json:"session"` // which processor: one from Initialize to its end
-	Batch   int    `json:"batch"`   // which ProcessRecords of the session that had records
-	At      int64  `json:"at"`      // before it was written
-}
-
-// Event is what happened to a processor.
-type Event struct {
-	Session string `json:"session"`
-	Shard   string `json:"shard"`
-	Event   string `json:"event"`
-	Seq     string `json:"seq,omitempty"` // of Initialize and of checkpoints
-	Sub     int64  `json:"sub,omitempty"`
-	Asked   int64  `json:"asked,omitempty"` // of checkpoints: when KCL was asked
-	At      int64  `json:"at"`
-	Error   string `json:"error,omitempty"`
-}
-
-// The kinds of Event.
-const (
-	Initialize = "initialize"
-	Checkpoint = "checkpoint" // KCL has made it
-	Refused    = "refused"    // KCL has not made it, Error says why
-	Lost       = "lost"
-	Ended      = "ended"
-	Requested  = "requested"
-)
-
-// ShardEnd is the Seq of the checkpoint at a shard's end.
-const ShardEnd = "SHARD_END"
-
-// Snapshot is the lease table as it was read, and after that how long the shard files
-// were: a checkpoint in it is of what is in them.
-type Snapshot struct {
-	At     int64            `json:"at"`
-	Rest   bool             `json:"rest,omitempty"` // all is read, and all workers have stopped
-	Leader string           `json:"leader"`         // who has the lock, empty for none
-	Leases []Lease          `json:"leases"`
-	Files  map[string]int64 `json:"files"` // bytes by HOST/data/SHARD.jsonl
-}
-
-// Lease is a row of the lease table.
-type Lease struct {
-	Shard      string `json:"shard"`
-	Owner      string `json:"owner"`
-	Checkpoint string `json:"checkpoint"`
-	Sub        int64  `json:"sub"`
-	Counter    int64  `json:"counter"`
-}
-
-// Leases is the name of the file with the Snapshots of the run in dir.
+// Leases is the name of the file with the snapshots of the run in dir.
 func Leases(dir string) string { return filepath.Join(dir, "leases.jsonl") }
 
-// Sizes returns the sizes of the shard files of a run, for Snapshot.Files.
+// Sizes returns the sizes of the shard files of a run, for check.Snapshot.
 func Sizes(dir string) (map[string]int64, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*", "data", "*.jsonl"))
-	if err != nil {
-		return nil, err
-	}
+	run := os.DirFS(dir)
+	names, err := fs.Glob(run, "*/data/*.jsonl")
 	sizes := make(map[string]int64)
 	for _, name := range names {
-		is, err := os.Stat(name)
+		is, err := fs.Stat(run, name)
 		if err != nil {
 			return nil, err
 		}
-		if name, err = filepath.Rel(dir, name); err != nil {
-			return nil, err
-		}
-		sizes[filepath.ToSlash(name)] = is.Size()
+		sizes[name] = is.Size()
 	}
-	return sizes, nil
+	return sizes, err
 }
 
 // A Log is a file of lines of JSON. Several goroutines may append to it, and several
@@ -176,3 +96,15 @@ func (l *Log) AppendSync(v any) error {
 
 // Close closes the file.
 func (l *Log) Close() error { return l.f.Close() }
+
+// Sleep reports false when ctx ends first.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 )
 
 const (
@@ -37,7 +39,7 @@ type Producer struct {
 	log    *Log
 	seed   uint64
 	n      atomic.Int64
-	acked  atomic.Int64
+	acked  atomic.Int64 // how many records Kinesis has
 }
 
 // NewProducer makes a producer for a stream of a local Kinesis, which writes
@@ -57,9 +59,6 @@ func NewProducer(dir, kinesisURL, region, stream string, seed uint64) (*Producer
 	})
 	return &Producer{client: client, stream: stream, log: log, seed: seed}, nil
 }
-
-// Acked returns how many records Kinesis has.
-func (p *Producer) Acked() int64 { return p.acked.Load() }
 
 // Run puts records until ctx ends, and closes the journal. Its error says that the
 // journal cannot be written, not that Kinesis fails.
@@ -95,22 +94,22 @@ func key(part int) string {
 
 // produce puts the records of one key.
 func (p *Producer) produce(ctx context.Context, key string, random *rand.Rand) error {
-	for wait(ctx, pause/2+time.Duration(random.Int64N(int64(pause)))) {
+	for Sleep(ctx, pause/2+time.Duration(random.Int64N(int64(pause)))) {
 		n := p.n.Add(1)
-		if err := p.log.AppendSync(Put{N: n, Key: key}); err != nil {
+		if err := p.log.AppendSync(check.Put{N: n, Key: key}); err != nil {
 			return err
 		}
 		data := fmt.Appendf(nil, "%d %s", n, strings.Repeat(".", random.IntN(mostPadded)))
 		for {
 			shard, seq, err := p.put(ctx, key, data)
 			if err == nil {
-				if err := p.log.AppendSync(Ack{N: n, Shard: shard, Seq: seq, At: time.Now().UnixMilli()}); err != nil {
+				if err := p.log.AppendSync(check.Ack{N: n, Shard: shard, Seq: seq, At: time.Now().UnixMilli()}); err != nil {
 					return err
 				}
 				p.acked.Add(1)
 				break
 			}
-			if !wait(ctx, putAgain) {
+			if !Sleep(ctx, putAgain) {
 				return nil
 			}
 		}
@@ -126,16 +125,4 @@ func (p *Producer) put(ctx context.Context, key string, data []byte) (shard, seq
 		return "", "", err
 	}
 	return *out.ShardId, *out.SequenceNumber, nil
-}
-
-// wait reports false when ctx ends first.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

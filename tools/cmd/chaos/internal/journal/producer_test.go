@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
@@ -43,7 +44,7 @@ func TestProducer(t *testing.T) {
 	producing, stop := context.WithCancel(ctx)
 	ended := make(chan error)
 	go func() { ended <- p.Run(producing) }()
-	for p.Acked() < 50 {
+	for p.acked.Load() < 50 {
 		time.Sleep(time.Millisecond)
 	}
 	stop()
@@ -60,8 +61,8 @@ func TestProducer(t *testing.T) {
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		var entry struct {
-			Put
-			Ack
+			check.Put
+			check.Ack
 		}
 		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
 			t.Fatal(err)
@@ -72,8 +73,8 @@ func TestProducer(t *testing.T) {
 			acked[entry.Shard+" "+entry.Seq] = entry.Ack.N
 		}
 	}
-	if int64(len(acked)) != p.Acked() {
-		t.Errorf("%d records are acknowledged in the journal, %d of the producer", len(acked), p.Acked())
+	if int64(len(acked)) != p.acked.Load() {
+		t.Errorf("%d records are acknowledged in the journal, %d of the producer", len(acked), p.acked.Load())
 	}
 	if err := s.SetFaults(); err != nil {
 		t.Fatal(err)

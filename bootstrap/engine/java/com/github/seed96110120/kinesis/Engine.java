@@ -58,9 +58,12 @@ import software.amazon.kinesis.processor.ShardRecordProcessorFactory;
  * scheduler makes a new consumer, which begins at the checkpoint.
  */
 final class Engine {
-    // A round of the scheduler; KCL's own is 1000. A shard that starts waits for four of them, and
-    // one that starts again for seven. In each the leader reads its lock in the table.
+    // A round of the scheduler; KCL's own is 1000. One that starts again waits for three of them. In
+    // each the leader reads its lock in the table.
     private static final long ROUND_MILLIS = 250;
+    private static final long QUICK_MILLIS = 25; // a round while a shard starts
+    private static final int QUICK_ROUNDS = 4; // that it takes
+    private static final long FIRST_CAPTURE_MILLIS = 10;
     private static final long RELEASE_MILLIS = 5000; // for all leases
     private static final long WITHDRAW_MILLIS = 1000;
     private static final long METRICS_MILLIS = 2000; // to send the last ones
@@ -95,12 +98,29 @@ final class Engine {
         form = new LeaseForm(resolved.leaseManagement(), streams.several());
         Retrieval.watch(resolved.retrieval(), this::told, shard -> ends.confirm(streams.config(shard), shard.shardId()));
         resolved.coordinator()
-                .shardConsumerDispatchPollIntervalMillis(ROUND_MILLIS)
+                .shardConsumerDispatchPollIntervalMillis(QUICK_MILLIS) // the rest of a round waits in Leases
                 .workerStateChangeListener(new States())
                 .shardPrioritization(new Leases(resolved.coordinator().shardPrioritization()));
         resolved.lifecycle().taskExecutionListener(tasks).aggregatorUtil(new Deaggregator());
         scheduler = resolved.scheduler();
+        reportSoon(resolved.leaseManagement());
         ends = new Ends(scheduler, streams, this::told);
+    }
+
+    /**
+     * Has the worker report to the leader at once. No lease is dealt out to one that has not, and KCL
+     * waits for two captures of the worker's load with the first report; the scheduler that is made
+     * has its own interval of captures already, so that this is all that changes. KCL 2 has no reports.
+     */
+    private static void reportSoon(LeaseManagementConfig config) {
+        try {
+            Object assignment = config.getClass().getMethod("workerUtilizationAwareAssignmentConfig").invoke(config);
+            assignment.getClass()
+                    .getMethod("inMemoryWorkerMetricsCaptureFrequencyMillis", long.class)
+                    .invoke(assignment, FIRST_CAPTURE_MILLIS);
+        } catch (ReflectiveOperationException e) {
+            // Then leases come as late as KCL has it.
+        }
     }
 
     private static Properties load(String file) throws IOException {
@@ -468,6 +488,8 @@ final class Engine {
     private final class Leases implements ShardPrioritization {
         private final ShardPrioritization order;
         private Set<String> before = Set.of();
+        private Set<String> reading = Set.of();
+        private int quick; // rounds that follow at once
         private final Set<ShardInfo> handedOver = new HashSet<>();
 
         Leases(ShardPrioritization order) {
@@ -475,7 +497,8 @@ final class Engine {
         }
 
         @Override
-        public List<ShardInfo> prioritize(List<ShardInfo> dealt) {
+        public List<ShardInfo> prioritize(List<ShardInfo> earlier) {
+            List<ShardInfo> dealt = await(earlier);
             List<ShardInfo> all = streams.read(dealt);
             Set<String> keys = new TreeSet<>();
             Set<String> now = new TreeSet<>();
@@ -499,12 +522,33 @@ final class Engine {
             handedOver.retainAll(dealt);
             dealt.forEach(this::handOver);
             List<ShardInfo> read = new ArrayList<>();
+            Set<String> begun = new HashSet<>();
             for (ShardInfo shard : order.prioritize(all)) {
                 if (mayRead(shard)) {
                     read.add(shard);
+                    begun.add(ShardInfo.getLeaseKey(shard));
                 }
             }
+            if (!reading.containsAll(begun)) {
+                quick = QUICK_ROUNDS;
+            }
+            reading = begun;
             return read;
+        }
+
+        /** Waits for the rest of a round, or for the first lease, and returns what is dealt out then. */
+        private List<ShardInfo> await(List<ShardInfo> dealt) {
+            if (quick > 0) {
+                quick--;
+                return dealt;
+            }
+            long rest = ROUND_MILLIS - QUICK_MILLIS;
+            long step = dealt.isEmpty() ? QUICK_MILLIS : rest;
+            for (long waited = 0; waited < rest && (waited == 0 || dealt.isEmpty()); waited += step) {
+                Control.sleep(step);
+                dealt = scheduler.leaseCoordinator().getCurrentAssignments();
+            }
+            return dealt;
         }
 
         /**
