@@ -35,8 +35,7 @@ again while the others go on. Without --execute it prints Amazon's own command.
       --add-classpath PATH      a further jar or folder; may be repeated
   -c, --jar-path DIR            where the jars are kept (default: the folder
                                 kcl-bootstrap/maven in the user's cache folder)
-      --lock FILE               which jars, and their hashes; full: with those
-                                of the Glue Schema Registry
+      --lock FILE               which jars, and hashes; full: with Glue's too
       --repo URL                the Maven repository (default: KCL_MAVEN_REPO,
                                 KCL_MVN_REPO_SEARCH_URL, else Maven Central)
       --java-index URL          where Java comes from (KCL_JAVA_INDEX, or PyPI)
