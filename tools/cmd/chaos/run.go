@@ -203,18 +203,19 @@ func (c *chaos) live(ctx context.Context, bin string, r *report) (err error) {
 			cancel(err)
 		}
 	})
-	if err := c.disturb(ctx); err != nil {
-		return err
+	stuck := c.disturb(ctx)
+	if stuck != nil && !errors.Is(stuck, errStuck) {
+		return stuck
 	}
 	c.say("coming to rest")
 	endPuts()
 	producing.Wait()
 	if err := c.rest(ctx); err != nil {
-		return err
+		return errors.Join(stuck, err)
 	}
 	cancel(nil)
 	watching.Wait()
-	return r.check()
+	return errors.Join(stuck, r.check())
 }
 
 // disturb has one fault after the other until the time is over.
@@ -238,6 +239,10 @@ func (c *chaos) disturb(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if errors.Is(err, errNobody) {
+			c.say("%s is left out: %v", next.kind.name, err)
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", next.kind.name, err)
