@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,8 +41,13 @@ func cache(t testing.TB, name string) string {
 	return dir
 }
 
+// One at a time: tests that run beside each other install the same into one folder.
+var installing sync.Mutex
+
 func install(t testing.TB, name string, args ...string) {
 	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr
 	if err := subprocess.Run(t.Context(), cmd, time.Second); err != nil {
