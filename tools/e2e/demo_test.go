@@ -60,6 +60,9 @@ func TestDemoOfAFile(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{"children": nil, "worker": {"--worker"}} {
 		t.Run(name, func(t *testing.T) {
+			if name == "children" {
+				testenv.Nightly(t) // TestREADMECommands has the demo with children
+			}
 			t.Parallel()
 			demoOfAFile(t, args...)
 		})

@@ -136,7 +136,7 @@ func TestNewProject(t *testing.T) {
 // check, and kcl-bootstrap takes what Dockerfile and unit call it with. How it runs
 // children, other tests see.
 func TestNewProjectOfChildren(t *testing.T) {
-	testenv.Long(t)
+	testenv.Nightly(t) // TestREADMECommands makes one, TestClients runs children
 	t.Parallel()
 	n := newProject(t, "--children")
 	a := n.application
