@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -18,11 +19,16 @@ func TestAllocations(t *testing.T) {
 		if len(line) > 2<<20 {
 			runs = 1
 		}
-		got := testing.AllocsPerRun(runs, func() {
-			if _, bad := d.decode(line); bad != nil {
-				t.Fatal(bad)
-			}
-		})
+		// Allocations of the runtime's own count too, and only ever add: the least of three
+		// is the decoder's.
+		got := math.Inf(1)
+		for range 3 {
+			got = min(got, testing.AllocsPerRun(runs, func() {
+				if _, bad := d.decode(line); bad != nil {
+					t.Fatal(bad)
+				}
+			}))
+		}
 		if got > 4 {
 			t.Errorf("%d records of %d bytes: %v allocations, want 4 at most", batch.n, batch.size, got)
 		}
