@@ -56,8 +56,9 @@ type options struct {
 	kinds    []*kind
 }
 
-// javaRestarts is how often a worker starts Java within an hour.
-const javaRestarts = 1000
+// restart is how a worker starts Java again. A run has more faults in a few minutes than
+// a machine in a year: with the default each would wait longer than the one before.
+var restart = bootstrap.RestartPolicy{Limit: 1000, MaxDelay: time.Second}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -87,7 +88,7 @@ func consume(ctx context.Context, as string) error {
 	}
 	return worker.Run(ctx, worker.Config{
 		PropertiesFile: cluster.PropertiesFile, WorkerID: as, JavaOptions: cluster.JavaOptions,
-		Restart: bootstrap.RestartPolicy{Limit: javaRestarts}, Log: log(slog.LevelInfo),
+		Restart: restart, Log: log(slog.LevelInfo),
 	}, func(worker.ShardInfo) (processor.RecordProcessor, error) { return consumer.New(dir), nil })
 }
 

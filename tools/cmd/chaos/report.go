@@ -100,11 +100,11 @@ func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, `Without progress: the longest time in which a shard had records and none was written, in seconds.
 * is without the time that the fault itself lasted. Settings: failoverTimeMillis=%d,
 leaseAssignmentIntervalMillis=2000, workerMetricsReporterFreqInMillis=3000, timeoutInSeconds=%.0f.
-Restarts of Java: a worker's %d an hour, kcl-bootstrap's 10, then its supervisor starts it anew.
+Restarts of Java: a worker's %d an hour, each after %v at most; kcl-bootstrap's 10, then its supervisor starts it anew.
 
 | fault | count | median | longest | limit |
 |---|---|---|---|---|
-`, failover.Milliseconds(), timeout.Seconds(), javaRestarts)
+`, failover.Milliseconds(), timeout.Seconds(), restart.Limit, restart.MaxDelay)
 	over := 0
 	for _, row := range r.rows {
 		name, limit := row.name, "none"
