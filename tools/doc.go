@@ -1,7 +1,6 @@
-// Package tools has no code of its own. Its module holds what this project is
-// developed, tried and tested with: the demo and the local stack (cmd/demo,
-// cmd/kcl-local), the checks of the modules (cmd/modules), the end-to-end tests
-// with the real KCL (e2e). See the README.
+// Package tools has no code. Its module has the commands and tests for developing this
+// project: the demo and the local services (cmd/demo, cmd/kcl-local), the checks of the
+// modules (cmd/modules), and the end-to-end tests with the real KCL (e2e). See the README.
 //
-// The module tools/localaws, AWS for tests, is another one.
+// tools/localaws, a local AWS for tests, is a separate module.
 package tools

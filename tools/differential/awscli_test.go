@@ -14,8 +14,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// The AWS CLI, which parses answers by the service's own model, works for each
-// operation that kinesislocal has; SubscribeToShard the CLI has not.
+// The AWS CLI, which parses answers by the service's model, works with each operation of
+// kinesislocal but SubscribeToShard, which the CLI does not have.
 func TestAWSCLI(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -104,8 +104,8 @@ func TestAWSCLI(t *testing.T) {
 	ok("wait", "stream-not-exists", "--stream-name", "cli")
 }
 
-// startAWS starts testdata/aws.py. It returns a function that is the command aws
-// for an endpoint: what it prints, and to standard error if it fails.
+// startAWS starts testdata/aws.py. It returns a function that runs the command aws for an
+// endpoint and returns its output, or its standard error if it fails.
 func startAWS(t *testing.T, endpoint string) func(args ...string) (stdout, stderr string) {
 	t.Helper()
 	cmd := exec.Command(awsCLI(t), "testdata/aws.py")

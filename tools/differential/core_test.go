@@ -20,8 +20,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// What the end-to-end tests see with our services is so with those of others:
-// the real daemon brings each record, after a restart and a reshard too.
+// The end-to-end tests would also pass with other emulators: the real daemon delivers each
+// record, after a restart and a reshard too.
 func TestCoreRunsOnTheirServices(t *testing.T) {
 	testenv.Long(t)
 	testenv.Java(t)
@@ -32,10 +32,10 @@ func TestCoreRunsOnTheirServices(t *testing.T) {
 	if err := sample.Build(t.Context(), root, bin); err != nil {
 		t.Fatal(err)
 	}
-	// A daemon lives for seconds here: it needs no better code.
+	// The daemon lives for seconds: optimising compilation would not pay.
 	environ := append(sample.Environ(at.Environ(os.Environ()), bin), "JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 	properties := filepath.Join(dir, "core.properties")
-	// By its name the second daemon takes its leases back at once.
+	// With the same worker ID the second daemon takes its leases immediately.
 	if err := sample.WriteProperties(root, properties, append(at.Properties(), stack.Setting{Name: "workerId", Value: "worker-1"})); err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +84,7 @@ func TestCoreRunsOnTheirServices(t *testing.T) {
 		}
 	}
 
-	// Leases that are there already save two minutes: KCL looks for new shards that
-	// seldom.
+	// Seeded leases save two minutes, the interval at which KCL looks for new shards.
 	run("kcl-infra", "create", "--shards", "1", "--seed-leases", "TRIM_HORIZON")
 	produce()
 	d := start()

@@ -1,13 +1,13 @@
 package differential
 
-// A difference is an answer of ours that is not kinesis-local's.
+// A difference is a call that kinesislocal and kinesis-local answer differently.
 type difference struct {
-	// step is the script's name and the step's.
+	// step is the names of the script and the step.
 	step string
-	// ours and theirs are the normalised answers.
+	// ours and theirs are the normalised answers of kinesislocal and kinesis-local.
 	ours, theirs string
-	// documentation says which pages of the service's API reference
-	// (docs.aws.amazon.com/kinesis/latest/APIReference) decide, and how.
+	// documentation names the pages of the service's API reference
+	// (docs.aws.amazon.com/kinesis/latest/APIReference) that decide, and what they say.
 	documentation string
 }
 

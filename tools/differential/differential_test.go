@@ -10,8 +10,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// Every script's answers are alike but for the listed differences, and every
-// listed difference is one.
+// Both services give the same answers to all scripts, except for the listed differences, all
+// of which exist.
 func TestBothAnswerAlike(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -34,8 +34,8 @@ func TestBothAnswerAlike(t *testing.T) {
 	allSeen(t, differences, seen)
 }
 
-// compare fails the test for each step that is answered differently and not
-// listed, or listed and not so. It notes the steps as seen.
+// compare fails the test for each difference that is not listed, and for each listed one
+// that does not exist. It marks the steps as seen.
 func compare(t *testing.T, script string, ours, theirs []step, listed []difference, seen map[string]bool) {
 	t.Helper()
 	if len(ours) != len(theirs) {
@@ -47,7 +47,7 @@ func compare(t *testing.T, script string, ours, theirs []step, listed []differen
 			t.Fatalf("two steps are called %q", name)
 		}
 		seen[name] = true
-		// A script may take its steps in an order of its own.
+		// The order of steps may differ between services.
 		at := slices.IndexFunc(theirs, byName(step.name))
 		if at < 0 {
 			t.Fatalf("theirs has no step %q", step.name)
@@ -65,7 +65,7 @@ func compare(t *testing.T, script string, ours, theirs []step, listed []differen
 	}
 }
 
-// allSeen sees that each difference is of a step, and tells how many calls were
+// allSeen checks that each difference belongs to a step, and reports how many calls were
 // compared.
 func allSeen(t *testing.T, listed []difference, seen map[string]bool) {
 	t.Helper()

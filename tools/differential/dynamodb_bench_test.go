@@ -21,7 +21,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal"
 )
 
-// portEnv has the test binary be a dynamolocal at this port.
+// portEnv makes the test binary run a dynamolocal at this port.
 const portEnv = "DIFFERENTIAL_TEST_PORT"
 
 func TestMain(m *testing.M) {
@@ -35,12 +35,12 @@ func TestMain(m *testing.M) {
 	os.Exit(testenv.Main(m.Run))
 }
 
-// Each server is a process of its own, from its start to its first answer, and is
-// then sent conditional updates by one client, as KCL renews a lease.
+// Each server is a separate process. The benchmark measures the time to its first answer,
+// and then conditional updates by one client, as KCL renews a lease.
 func BenchmarkDynamoDB(b *testing.B) {
 	for _, server := range []struct {
 		name  string
-		start func(testing.TB) *rival
+		start func(testing.TB) *emulator
 	}{{"dynamolocal", dynamolocalProcess}, {"dynoxide", dynoxide}, {"moto", moto}} {
 		b.Run(server.name, func(b *testing.B) {
 			theirs := server.start(b)
@@ -65,7 +65,7 @@ func BenchmarkDynamoDB(b *testing.B) {
 			}
 			counter := 0
 			for b.Loop() {
-				// Not of the counter: the client tries again when moto has broken the
+				// The counter is no condition: the client retries when moto has closed the
 				// connection after the update.
 				_, err := client.UpdateItem(b.Context(), &dynamodb.UpdateItemInput{
 					TableName: table, Key: key,
@@ -89,7 +89,7 @@ func BenchmarkDynamoDB(b *testing.B) {
 
 var residentMemory = regexp.MustCompile(`VmRSS:\s*(\d+) kB`)
 
-func dynamolocalProcess(t testing.TB) *rival {
+func dynamolocalProcess(t testing.TB) *emulator {
 	t.Helper()
 	return start(t, time.Second, func(port string) *exec.Cmd {
 		cmd := exec.Command(os.Args[0])

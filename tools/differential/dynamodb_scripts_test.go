@@ -10,7 +10,7 @@ import (
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// tableScripts send the same calls to whatever DynamoDB the session has.
+// tableScripts send calls to the DynamoDB of a session.
 var tableScripts = []struct {
 	name string
 	run  func(*tableSession)
@@ -41,8 +41,8 @@ func hash(name string, typ ddb.ScalarAttributeType) ([]ddb.KeySchemaElement, []d
 		[]ddb.AttributeDefinition{{AttributeName: &name, AttributeType: typ}}
 }
 
-// used returns the names or values that an expression has, nil for none: more are
-// an error.
+// used returns the names or values that an expression contains, nil for none. Unused ones
+// would be an error.
 func used[V any](expression string, of map[string]V) (has map[string]V) {
 	for k, v := range of {
 		if strings.Contains(expression, k) {
@@ -370,7 +370,7 @@ func updates(s *tableSession) {
 	s.keep("remove, of none", err)
 }
 
-// containsToken tells whether an expression has the value: :s is not in :ss.
+// containsToken reports whether an expression contains a value; :ss does not contain :s.
 func containsToken(expression, value string) bool {
 	for _, f := range strings.FieldsFunc(expression, func(r rune) bool { return strings.ContainsRune(" ,();", r) }) {
 		if f == value {
@@ -626,8 +626,8 @@ func indexes(s *tableSession) {
 	s.keep("a filter on a key of the table", err)
 }
 
-// indexCapacity looks at what writes consume of a global index that has x, and of
-// a local one with all.
+// indexCapacity records the capacity that writes consume in a global index of x, and in a
+// local one of all attributes.
 func indexCapacity(s *tableSession) {
 	name := aws.String("index-capacity")
 	_, err := s.CreateTable(s.ctx, &dynamodb.CreateTableInput{

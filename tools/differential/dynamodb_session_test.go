@@ -22,8 +22,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// A tableSession is one run of a script against one DynamoDB. Its answers are
-// what the SDK was sent, not what it made of that.
+// A tableSession is a run of a script with one DynamoDB. Its answers are as received, not as
+// the SDK parsed them.
 type tableSession struct {
 	*dynamodb.Client
 	t     *testing.T
@@ -48,9 +48,8 @@ type doer func(*http.Request) (*http.Response, error)
 
 func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
 
-// do sends a request and keeps the body of the answer. It reads all of it first:
-// version 1.28.8 of smithy-go now and then cuts a connection of HTTP/1.1 in the
-// middle of an answer that came at once.
+// do sends a request and keeps the body of the answer. It reads the whole body first, because
+// smithy-go 1.28.8 sometimes closes an HTTP/1.1 connection in the middle of a fast answer.
 func (s *tableSession) do(r *http.Request) (*http.Response, error) {
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -65,8 +64,7 @@ func (s *tableSession) do(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// keep notes the answer to the call just made, under a name that is unique in
-// the script.
+// keep records the answer of the last call under a name that is unique in the script.
 func (s *tableSession) keep(name string, err error) {
 	s.t.Helper()
 	var api smithy.APIError
@@ -110,19 +108,19 @@ var dropped = []string{
 
 var placeInARN = regexp.MustCompile(`^(arn:aws:dynamodb):[^:]*:\d{12}:`)
 
-// normaliseTable replaces what two services cannot answer alike. Nothing and an
-// empty list or object are alike where they are no values; the elements of sets,
-// the items of a scan and what else has no order are sorted.
+// normaliseTable replaces values that differ between services. Nothing and an empty list or
+// object are equal unless they are attribute values. Elements of sets, items of a scan and
+// other unordered lists are sorted.
 //
-// It also takes out what one of the others does not have, or has too often, in so
-// many answers that a list of them would hide the rest: a table's ID
-// (API_TableDescription), whether it is protected from deletion, where it is not,
+// It also removes what another service lacks, or has too often, in so many answers that
+// listing them would hide other differences: a table's ID
+// (API_TableDescription), a deletion protection that is off,
 // an index's ARN, sizes and NumberOfDecreasesToday
 // (API_GlobalSecondaryIndexDescription), the time of the change to on demand
-// (API_BillingModeSummary), a BillingModeSummary of a table that never was on
-// demand (the same), and, in keep, a ConsumedCapacity that nobody asked for
-// (API_UpdateItem: ReturnConsumedCapacity). WarmThroughput is what ours has not,
-// and TableThroughputModeSummary what the SDK does not know.
+// (API_BillingModeSummary), a BillingModeSummary of a table that never was on demand (the
+// same), and, in keep, a ConsumedCapacity that was not requested (API_UpdateItem:
+// ReturnConsumedCapacity). dynamolocal lacks WarmThroughput, and the SDK
+// TableThroughputModeSummary.
 func normaliseTable(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -158,7 +156,7 @@ func normaliseTable(key string, v any) any {
 		switch {
 		case strings.HasSuffix(key, "DateTime"):
 			return "time"
-		case v == "CREATING" || v == "UPDATING": // how long is for each service to choose
+		case v == "CREATING" || v == "UPDATING": // each service may take another time
 			return "ACTIVE"
 		case strings.HasSuffix(key, "Arn"):
 			return placeInARN.ReplaceAllString(v, "$1:place:")
@@ -175,14 +173,14 @@ func sortJSON(list []any) {
 	})
 }
 
-// keepUnordered is keep for an answer whose items come in any order.
+// keepUnordered is keep for an answer with unordered items.
 func (s *tableSession) keepUnordered(name string, err error) {
 	s.t.Helper()
 	s.last = *bytes.NewBuffer(bytes.Replace(s.last.Bytes(), []byte(`"Items"`), []byte(`"Unordered"`), 1))
 	s.keep(name, err)
 }
 
-// table makes a table with a hash key "id" and maybe a range key "seq", a number.
+// table makes a table with a hash key "id" and optionally a range key "seq", a number.
 func (s *tableSession) table(name string, ranged bool) *string {
 	s.t.Helper()
 	in := &dynamodb.CreateTableInput{
@@ -201,8 +199,7 @@ func (s *tableSession) table(name string, ranged bool) *string {
 	return &name
 }
 
-// settled waits until a table and its indexes are active: how long that takes
-// is for each service to choose.
+// settled waits until a table and its indexes are active.
 func (s *tableSession) settled(name string) {
 	s.t.Helper()
 	for {
@@ -236,7 +233,7 @@ func lst(v ...ddb.AttributeValue) ddb.AttributeValue {
 }
 func mp(v item) ddb.AttributeValue { return &ddb.AttributeValueMemberM{Value: v} }
 
-// put stores an item that the script needs.
+// put puts an item that the script needs.
 func (s *tableSession) put(table *string, it item) {
 	s.t.Helper()
 	if _, err := s.PutItem(s.ctx, &dynamodb.PutItemInput{TableName: table, Item: it}); err != nil {

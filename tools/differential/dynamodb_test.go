@@ -10,23 +10,23 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal"
 )
 
-// Every script's answers are alike for dynamolocal and each of the others but for
-// the listed differences, and every listed difference is one.
+// dynamolocal and each of the others give the same answers to all scripts, except for the
+// listed differences, all of which exist.
 func TestTablesAnswerAlike(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	t.Run("moto", func(t *testing.T) {
 		t.Parallel()
-		compareTables(t, moto(t), motoDifferences, "index capacity") // which it does not count
+		compareTables(t, moto(t), motoDifferences, "index capacity") // not supported by moto
 	})
 	t.Run("dynoxide", func(t *testing.T) {
-		testenv.Nightly(t) // it is compiled first
+		testenv.Nightly(t) // compiles it first
 		t.Parallel()
 		compareTables(t, dynoxide(t), dynoxideDifferences)
 	})
 }
 
-func compareTables(t *testing.T, theirs *rival, listed []difference, without ...string) {
+func compareTables(t *testing.T, theirs *emulator, listed []difference, without ...string) {
 	t.Helper()
 	ours, err := dynamolocal.Start(dynamolocal.Config{})
 	if err != nil {

@@ -1,7 +1,7 @@
 package differential
 
-// dynoxideDifferences are all steps that dynamolocal and dynoxide 3.2.0 answer
-// differently, and the page that decides.
+// dynoxideDifferences are all steps that dynamolocal and dynoxide 3.2.0 answer differently,
+// with the page that decides.
 var dynoxideDifferences = []difference{
 	{
 		step:          `tables that are refused: no throughput`,

@@ -1,8 +1,7 @@
 package differential
 
-// motoDifferences are all steps that dynamolocal and moto 5.2.5 answer
-// differently, and the page of the developer guide or the API reference that
-// decides.
+// motoDifferences are all steps that dynamolocal and moto 5.2.5 answer differently, with the
+// page of the developer guide or the API reference that decides.
 var motoDifferences = []difference{
 	{
 		step:          `tables: to on demand`,

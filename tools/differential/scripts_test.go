@@ -12,8 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
 
-// scripts send the same calls to whatever endpoint the session has. A step's
-// arguments may depend on the answers of the steps before it.
+// scripts send calls to the endpoint of a session. A call may depend on earlier answers.
 var scripts = []struct {
 	name string
 	run  func(*session)
@@ -286,8 +285,8 @@ func listShards(s *session) {
 		s.t.Fatal(err)
 	}
 	s.active(*name)
-	// No timestamp near the split: what kinesis-local answers then depends on
-	// how long it took.
+	// No timestamp near the split, with which the answer of kinesis-local would depend on
+	// the time that the split took.
 	type filter = types.ShardFilter
 	for _, c := range []struct {
 		what   string
@@ -320,7 +319,7 @@ func consumers(s *session) {
 	arn := summary.StreamDescriptionSummary.StreamARN
 	registered, err := s.client.RegisterStreamConsumer(s.ctx, &kinesis.RegisterStreamConsumerInput{StreamARN: arn, ConsumerName: aws.String("one")})
 	s.check(err)
-	registered.Consumer.ConsumerStatus = "" // how long it is CREATING is a choice
+	registered.Consumer.ConsumerStatus = "" // each service may take another time
 	record(s, "register", registered, err)
 	describe := func() (*kinesis.DescribeStreamConsumerOutput, error) {
 		return s.client.DescribeStreamConsumer(s.ctx, &kinesis.DescribeStreamConsumerInput{StreamARN: arn, ConsumerName: aws.String("one")})

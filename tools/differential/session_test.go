@@ -19,13 +19,13 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// A session is one run of a script against one endpoint.
+// A session is a run of a script with one endpoint.
 type session struct {
 	t      *testing.T
 	client *kinesis.Client
 	ctx    context.Context
 	steps  []step
-	// sequences numbers the sequence numbers in the order of their appearance.
+	// sequences maps sequence numbers to their rank by first appearance.
 	sequences map[string]int
 }
 
@@ -46,8 +46,8 @@ func newSession(t *testing.T, url string) *session {
 	}
 }
 
-// record keeps a call's answer under a name that is unique in the script, and
-// returns what the call returned, a zero value instead of nil.
+// record records a call's answer under a name that is unique in the script. It returns out,
+// or a zero value instead of nil.
 func record[T any](s *session, name string, out *T, err error) *T {
 	s.t.Helper()
 	s.steps = append(s.steps, step{name, s.normalise(name, out, err)})
@@ -83,13 +83,12 @@ func (s *session) normalise(name string, out any, err error) string {
 	return string(text)
 }
 
-// timeSuffix is what a consumer's ARN ends with.
+// timeSuffix is the end of a consumer's ARN.
 var timeSuffix = regexp.MustCompile(`:\d{6,}$`)
 
-// walk replaces what two services cannot answer alike: records' sequence numbers
-// by their order of appearance, so that equal ones stay equal; those of shards,
-// tokens and times by the fact that they are there. Nothing, an empty list and an encryption of
-// NONE are alike.
+// walk replaces values that differ between services: sequence numbers of records by their
+// rank, so that equal ones stay equal; sequence numbers of shards, tokens and times by a
+// fixed text. Nothing, an empty list and an encryption of NONE are equal.
 func (s *session) walk(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -112,7 +111,7 @@ func (s *session) walk(key string, v any) any {
 		for i := range v {
 			v[i] = s.walk(key, v[i])
 		}
-		if key == "ParentShards" { // no order is documented
+		if key == "ParentShards" { // their order is not documented
 			slices.SortFunc(v, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
 		}
 		return v
@@ -128,7 +127,7 @@ func (s *session) walk(key string, v any) any {
 			}
 			return fmt.Sprintf("sequence number %d", s.sequences[v])
 		case key == "EncryptionType" && v == "NONE":
-			return nil // the reference's own examples leave it out
+			return nil // the reference's examples lack it
 		case strings.HasSuffix(key, "Iterator") || key == "NextToken":
 			return "token"
 		case strings.HasSuffix(key, "Timestamp") || key == "Timestamp":
@@ -144,7 +143,7 @@ func (s *session) walk(key string, v any) any {
 	return v
 }
 
-// check ends the test for a call that no difference explains.
+// check fails the test if a call failed that must not.
 func (s *session) check(err error) {
 	s.t.Helper()
 	if err != nil {
@@ -152,8 +151,7 @@ func (s *session) check(err error) {
 	}
 }
 
-// active waits until the stream's state is ACTIVE: how long that takes is for
-// each service to choose.
+// active waits until the stream is ACTIVE. Each service may take another time.
 func (s *session) active(stream string) {
 	s.t.Helper()
 	s.until(stream+" is active", func() bool {
@@ -162,7 +160,7 @@ func (s *session) active(stream string) {
 	})
 }
 
-// gone waits until there is no such stream.
+// gone waits until the stream does not exist.
 func (s *session) gone(stream string) {
 	s.t.Helper()
 	s.until(stream+" is gone", func() bool {
@@ -186,7 +184,7 @@ func (s *session) until(what string, done func() bool) {
 	}
 }
 
-// stream makes an active stream, which ends with the test.
+// stream makes an active stream, which is deleted at the end of the test.
 func (s *session) stream(name string, shards int32) string {
 	s.t.Helper()
 	_, err := s.client.CreateStream(s.ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: &shards})
@@ -200,5 +198,5 @@ func (s *session) stream(name string, shards int32) string {
 	return name
 }
 
-// shard returns the ID of the shard with the given number.
+// shard returns the ID of a shard by its number.
 func shard(n int) *string { return aws.String(fmt.Sprintf("shardId-%012d", n)) }

@@ -22,12 +22,12 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 )
 
-// patience is for the slowest step on a busy machine; a test that passes does
-// not wait for it.
+// patience is the longest time for a step on a busy machine. A test that passes does not
+// wait for it.
 const patience = 3 * time.Minute
 
-// application is a KCL application of one test's own: stream, tables, seeded
-// leases, properties and a folder that its daemons run in.
+// application is a KCL application of one test: stream, tables, seeded leases, properties,
+// and the working directory of its daemons.
 type application struct {
 	t          *testing.T
 	name       string
@@ -40,13 +40,13 @@ type application struct {
 	files      *sample.ShardFiles
 }
 
-// newApplication makes one. The settings come after those of the stack.
+// newApplication makes an application. The settings follow those of the stack.
 func newApplication(t *testing.T, shards int, settings ...stack.Setting) *application {
 	t.Helper()
 	return newApplicationAt(t, local(t).KinesisURL(), shards, settings...)
 }
 
-// newApplicationAt makes one that uses another Kinesis than the stack's.
+// newApplicationAt makes an application with another Kinesis than the stack's.
 func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...stack.Setting) *application {
 	t.Helper()
 	name := strings.ReplaceAll(t.Name(), "/", "-")
@@ -56,7 +56,7 @@ func newApplicationAt(t *testing.T, kinesisURL string, shards int, settings ...s
 	return a
 }
 
-// configure makes one that has nothing but its name, its folder and its properties.
+// configure makes an application that has only its name, its folder and its properties.
 func configure(t *testing.T, name, kinesisURL string, settings ...stack.Setting) *application {
 	t.Helper()
 	l := local(t)
@@ -66,8 +66,8 @@ func configure(t *testing.T, name, kinesisURL string, settings ...stack.Setting)
 	all := append(l.Properties(),
 		stack.Setting{Name: "kinesisEndpoint", Value: kinesisURL},
 		stack.Setting{Name: "applicationName", Value: name},
-		// Only with the name that it had does a daemon that was killed get its
-		// leases back in seconds.
+		// A daemon that replaces a killed one gets its leases in seconds only with the same
+		// worker ID.
 		stack.Setting{Name: "workerId", Value: "worker-1"},
 	)
 	a.properties = filepath.Join(a.dir, "test.properties")
@@ -95,7 +95,7 @@ func (a *application) kclInfra(command string, args ...string) string {
 	return a.run("kcl-infra", append([]string{command, "--application", a.name, "--stream-name", a.name}, args...)...)
 }
 
-// leases returns each shard with its lease.
+// leases returns the leases by shard.
 func (a *application) leases() []infraLease {
 	a.t.Helper()
 	var l infraLeases
@@ -105,9 +105,8 @@ func (a *application) leases() []infraLease {
 	return l.Shards
 }
 
-// kinesis returns a client of the local Kinesis, by HTTP/2: with HTTP/1.1 version
-// 1.28.8 of smithy-go now and then cuts an answer that came at once, and puts the
-// records again.
+// kinesis returns a client of the local Kinesis with HTTP/2: over HTTP/1.1, smithy-go
+// 1.28.8 sometimes truncates fast answers and puts the records again.
 func (a *application) kinesis() *kinesis.Client {
 	a.t.Helper()
 	var protocols http.Protocols
@@ -132,8 +131,8 @@ func (a *application) produce(n int) {
 	a.sent = append(a.sent, receipts...)
 }
 
-// start starts a daemon; it is stopped at the end of the test, if not before.
-// The variables are added to its environment, and so to its children's.
+// start starts a daemon, which is stopped at the end of the test at the latest. The
+// variables are added to the environment of the daemon and its children.
 func (a *application) start(variables ...string) *sample.Daemon {
 	a.t.Helper()
 	log := filepath.Join(a.dir, "daemon.log")
@@ -157,7 +156,7 @@ func (a *application) start(variables ...string) *sample.Daemon {
 	return d
 }
 
-// await waits until done says so, while d runs.
+// await waits until done returns true, while d runs.
 func (a *application) await(d *sample.Daemon, what string, done func() bool) {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), patience, fmt.Errorf("not so after %v", patience))
@@ -167,7 +166,7 @@ func (a *application) await(d *sample.Daemon, what string, done func() bool) {
 	}
 }
 
-// awaitRecords waits until all that was sent is in the shard files.
+// awaitRecords waits until all sent records are in the shard files.
 func (a *application) awaitRecords(d *sample.Daemon) {
 	a.t.Helper()
 	a.await(d, "every record in a shard file", func() bool {
@@ -178,8 +177,8 @@ func (a *application) awaitRecords(d *sample.Daemon) {
 	})
 }
 
-// exactlyOnce checks that the shard files hold what was sent, each record once,
-// in the order of its shard.
+// exactlyOnce checks that the shard files have each sent record once, in the order of its
+// shard.
 func (a *application) exactlyOnce() {
 	a.t.Helper()
 	if err := a.files.Read(); err != nil {
@@ -191,14 +190,14 @@ func (a *application) exactlyOnce() {
 	}
 }
 
-// start is what the sample's log says about one of its starts.
+// start is the sample's log entry of one of its starts.
 type start struct {
 	last     string // record in the shard file, "none" where there is none
 	position string // where it starts: the checkpoint
 }
 
-// atCheckpoint reports whether nothing comes again: the processor before had
-// checkpointed what it wrote.
+// atCheckpoint reports whether no record is delivered again: the previous processor had
+// checkpointed all that it wrote.
 func (s start) atCheckpoint() bool { return s.last == "none" || s.last == s.position }
 
 var startLine = regexp.MustCompile(`msg="shard file open" last=(\S+) position=(\S+)`)
@@ -210,8 +209,8 @@ func (a *application) starts() (starts []start) {
 	return starts
 }
 
-// stoppedWithCheckpoints checks that every processor so far found all that its
-// file holds checkpointed. The files do not tell: what comes again is skipped.
+// stoppedWithCheckpoints checks that each processor so far started at the checkpoint of its
+// file's last record. The files do not show that, because repeated records are skipped.
 func (a *application) stoppedWithCheckpoints() {
 	a.t.Helper()
 	for _, s := range a.starts() {
@@ -221,17 +220,16 @@ func (a *application) stoppedWithCheckpoints() {
 	}
 }
 
-// awaitNoted waits until the processors of children_test.go have noted n
-// records.
+// awaitNoted waits until the processors of children_test.go have recorded n records.
 func (a *application) awaitNoted(d *sample.Daemon, n int) {
 	a.t.Helper()
 	a.await(d, fmt.Sprintf("%d records noted", n), func() bool { return a.noted() >= n })
 }
 
-// noted counts the records that those processors have noted.
+// noted returns the number of records that those processors have recorded.
 func (a *application) noted() int { return strings.Count(a.read("records.txt"), "\n") }
 
-// stop stops a daemon as a supervisor does.
+// stop stops a daemon gracefully.
 func (a *application) stop(d *sample.Daemon) {
 	a.t.Helper()
 	if err := d.Stop(); err != nil {
@@ -250,7 +248,7 @@ func (a *application) awaitEnd(d *sample.Daemon) int {
 	return d.ExitCode()
 }
 
-// read returns a file of the application's folder; nothing if it is not there.
+// read returns the text of a file in the application's folder, "" if it does not exist.
 func (a *application) read(name string) string {
 	text, _ := os.ReadFile(filepath.Join(a.dir, name))
 	return string(text)

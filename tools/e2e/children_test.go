@@ -15,8 +15,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 )
 
-// The daemon starts the test binary itself, under childName, as a record
-// processor; childEnv says which.
+// The daemon starts the test binary, as childName, as a record processor; childEnv says
+// which one.
 const (
 	childName = "e2e-child"
 	childEnv  = "E2E_CHILD"
@@ -24,8 +24,8 @@ const (
 
 var childProperties = stack.Setting{Name: "executableName", Value: childName}
 
-// note appends a line to a file of the working directory, in one write: the
-// children of all shards share it.
+// note appends a line to a file of the working directory in one write, because the children
+// of all shards share the file.
 func note(name, format string, args ...any) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
@@ -76,7 +76,7 @@ func (n *noter) ShutdownRequested(ctx context.Context, in processor.ShutdownRequ
 	return errors.Join(note("events.txt", "shutdownRequested %s", n.shardID), in.Checkpointer.Checkpoint(ctx))
 }
 
-// talker is a noter that says which shard it has.
+// talker is a noter that prints its shard.
 type talker struct{ noter }
 
 func (t *talker) Initialize(ctx context.Context, in processor.InitializeInput) error {
@@ -94,15 +94,15 @@ var children = map[string]func(){
 		fmt.Println("pollution")
 		processor.Main(&talker{})
 	},
-	// pollute prints wherever it can, before and after Main has begun.
+	// pollute prints in all ways, before and after the call of Main.
 	"pollute": func() {
 		fmt.Println("printed before Main")
 		fmt.Print("and this without a line end")
 		n := &noter{}
 		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
 			if len(in.Records) == 0 {
-				// A stop's SIGTERM reaches a grandchild too, and would fail
-				// the batch: there is none once all records are noted.
+				// A stop's SIGTERM would also reach a grandchild and fail the batch; there
+				// is none after all records are recorded.
 				return n.save(ctx, in)
 			}
 			fmt.Print(`{"action":"status","responseFor":"processRecords"}`)

@@ -33,8 +33,8 @@ var buildDemo = sync.OnceValues(func() (string, error) {
 	return demo, nil
 })
 
-// demo returns a command that runs the demo, in a folder for temporary files
-// of its own whose name has a space.
+// demo returns a command that runs the demo, with its own folder for temporary files, whose
+// name has a space.
 func demo(t *testing.T, args ...string) (cmd *exec.Cmd, temp string) {
 	t.Helper()
 	require(t)
@@ -54,14 +54,14 @@ func demo(t *testing.T, args ...string) (cmd *exec.Cmd, temp string) {
 
 var lastLine = regexp.MustCompile(`\Ademo: sent=(\d+) received=(\d+) missing=0 duplicates=\d+ shards=(\d+) first_record_s=\d+\.\d total_s=\d+\.\d\n\z`)
 
-// The lines of a file, put together from the shard files, are the file's.
+// The records in the shard files are the lines of the file.
 func TestDemoOfAFile(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	for name, args := range map[string][]string{"children": nil, "worker": {"--worker"}} {
 		t.Run(name, func(t *testing.T) {
 			if name == "children" {
-				testenv.Nightly(t) // TestREADMECommands has the demo with children
+				testenv.Nightly(t) // TestREADMECommands runs the demo with children
 			}
 			t.Parallel()
 			demoOfAFile(t, args...)
@@ -75,8 +75,8 @@ func demoOfAFile(t *testing.T, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What a README does not have: bytes that are no UTF-8, a carriage return,
-	// no line end at the end.
+	// Add what a README does not have: invalid UTF-8, a carriage return, and no newline at
+	// the end.
 	text = append(text, "\xff\xfe\x00\r\nlast"...)
 	file, dir := filepath.Join(t.TempDir(), "lines"), filepath.Join(t.TempDir(), "out put")
 	if err := os.WriteFile(file, text, 0o644); err != nil {
@@ -112,7 +112,8 @@ func demoOfAFile(t *testing.T, args ...string) {
 	}
 }
 
-// The README's quick start: a machine with git and Go alone, and nothing fetched yet.
+// The README's quick start works on a machine with only git and Go, where nothing was
+// fetched yet.
 func TestDemoWithoutJava(t *testing.T) {
 	testenv.Nightly(t)
 	require(t)
@@ -132,7 +133,7 @@ func TestDemoWithoutJava(t *testing.T) {
 	}
 	for _, args := range [][]string{nil, {"--worker"}} {
 		cmd, _ := demo(t, append(args, "--records", "500")...)
-		// Variables of this process that another Java would come from are empty.
+		// Clear the variables of this process that name another Java.
 		cmd.Env = append(cmd.Env, "PATH="+path, "JAVA_HOME=", "XDG_CACHE_HOME="+cache, "GOCACHE="+strings.TrimSpace(string(built)))
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -148,7 +149,7 @@ func TestDemoWithoutJava(t *testing.T) {
 	}
 }
 
-// Ctrl-C at any moment leaves no process and no file behind.
+// Ctrl-C at any time leaves no process and no file.
 func TestDemoInterrupted(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -174,7 +175,7 @@ func TestDemoInterrupted(t *testing.T) {
 			cmd, temp := demo(t, append(tc.args, "--records", "20")...)
 			mark := "E2E_DEMO_MARK=" + filepath.Base(filepath.Dir(temp)) + t.Name()
 			cmd.Env = append(cmd.Env, mark)
-			// As a terminal does: to the whole foreground group.
+			// Like a terminal, to the whole foreground group.
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout = &stdout
@@ -190,7 +191,7 @@ func TestDemoInterrupted(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 			interrupted := cmd.ProcessState.ExitCode() == 1 && strings.Contains(stderr.String(), "demo: interrupted")
-			// By then every record may be there: the demo has what it wanted.
+			// By then all records may have been received, and the demo ends with status 0.
 			late := step == "stopping the daemon"
 			if !interrupted && !(late && err == nil && lastLine.Match(stdout.Bytes())) {
 				t.Errorf("%v\n%s%s", err, &stderr, &stdout)

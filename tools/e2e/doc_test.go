@@ -1,8 +1,7 @@
-// Package e2e tests the project end to end: the commands as a user runs them,
-// Amazon's real KCL and localaws.
+// Package e2e tests the project end to end: the commands as a user runs them, with Amazon's
+// real KCL and localaws.
 //
-// The tests build the commands from the workspace that they stand in. They are
-// skipped where a module is tested alone (GOWORK=off). Java is fetched where there is
-// none; with CI=true it is a failure that this cannot be. DAEMON_JAVA names the
-// Java that runs the daemon, where it shall be another than the tests' own.
+// The tests build the commands from their workspace, and are skipped if the module is tested
+// alone (GOWORK=off). They fetch Java if none is installed; if that is impossible they are
+// skipped, or fail with CI=true. DAEMON_JAVA sets another Java for the daemon.
 package e2e

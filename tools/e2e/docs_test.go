@@ -11,8 +11,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// ARCHITECTURE.md has a line for each package, or one that ends in /... for a
-// folder of them.
+// ARCHITECTURE.md has a line for each package, or for a folder of packages with /... at its
+// end.
 func TestArchitectureHasAllPackages(t *testing.T) {
 	root := testenv.Workspace(t)
 	text, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
@@ -36,7 +36,7 @@ func TestArchitectureHasAllPackages(t *testing.T) {
 			named = strings.Contains(string(text), "\n| `"+above+"/...` |")
 		}
 		if !named {
-			t.Errorf("ARCHITECTURE.md does not name %s: give it a line in its table of packages", name)
+			t.Errorf("ARCHITECTURE.md does not name %s: add it to the table of packages", name)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func init() {
 	children["handle-retry"] = func() { processor.Main(&perShard{make: retryProcessor}) }
 }
 
-// perShard makes its processor when it knows its shard.
+// perShard makes its processor when it gets its shard.
 type perShard struct {
 	processor.RecordProcessor
 	make func(*processor.Lease) processor.RecordProcessor
@@ -122,7 +122,7 @@ func (a *application) put(n int, hashKey string) {
 	}
 }
 
-// putLines puts n lines of text, each with a key of its own.
+// putLines puts n lines of text with different keys.
 func (a *application) putLines(n int, text func(line int) string) {
 	a.t.Helper()
 	var lines strings.Builder
@@ -143,7 +143,7 @@ func (a *application) putLines(n int, text func(line int) string) {
 	a.sent = append(a.sent, receipts...)
 }
 
-// save writes a record to its shard's file, as sample.ShardFiles reads it.
+// save writes a record to its shard's file in the format of sample.ShardFiles.
 func save(ctx context.Context, r processor.Record) error {
 	line, err := json.Marshal(map[string]any{
 		"shardId": handle.ShardID(ctx), "sequenceNumber": r.SequenceNumber, "subSequenceNumber": r.SubSequenceNumber, "data": string(r.Data),
@@ -242,10 +242,10 @@ func (a *application) deadLetters() string {
 	return all.String()
 }
 
-// retryGrace is what retryProcessor has; it needs far less.
+// retryGrace is the grace of retryProcessor, which needs far less.
 const retryGrace = 8 * time.Second
 
-// retryProcessor saves its records but the sixth, which it retries for hours.
+// retryProcessor saves all records but the sixth, which it retries for hours.
 func retryProcessor(*processor.Lease) processor.RecordProcessor {
 	return handle.Record(func(ctx context.Context, r processor.Record) error {
 		if string(r.Data) == "line 5" {

@@ -28,14 +28,13 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// account is what the commands and the test's own clients sign with.
+// account is the access key of the commands and of the test's clients.
 const (
 	account = "e2e"
 	region  = "us-east-1"
 )
 
-// resourceTest runs a command against the stack for an application, and so a
-// stream, of its own.
+// resourceTest runs commands against the stack, for its own application and stream.
 type resourceTest struct {
 	*testing.T
 	binary   string
@@ -71,7 +70,7 @@ func newResourceTest(t *testing.T, command string) *resourceTest {
 	return r
 }
 
-// run runs the command and fails the test unless it ends with the status.
+// run runs the command and fails the test if it ends with another status.
 func (r *resourceTest) run(status int, stdin string, args ...string) (stdout, stderr string) {
 	r.Helper()
 	c := exec.CommandContext(r.Context(), r.binary, args...)
@@ -88,8 +87,8 @@ func (r *resourceTest) run(status int, stdin string, args ...string) (stdout, st
 	return out.String(), errs.String()
 }
 
-// infra runs a command of kcl-infra for the test's application and, unless it names
-// others, its stream.
+// infra runs a command of kcl-infra for the test's application and, unless args name other
+// streams, its stream.
 func (r *resourceTest) infra(status int, command string, args ...string) (stdout, stderr string) {
 	r.Helper()
 	all := append([]string{command, "--application", r.name}, args...)
@@ -163,7 +162,7 @@ type infraLease struct {
 	Expired                                            bool
 }
 
-// infraLeases are those of the streams, and of streams that were not named.
+// infraLeases are the leases of the streams, and of streams that were not named.
 type infraLeases struct {
 	Layout         string
 	Shards, Others []infraLease
@@ -201,7 +200,7 @@ func (r *resourceTest) ownLease(key, owner string) {
 	}
 }
 
-// report writes a worker's metrics as of some time ago.
+// report writes a worker's metrics with an age.
 func (r *resourceTest) report(worker string, ago time.Duration) {
 	r.Helper()
 	_, err := r.dynamoDB.PutItem(r.Context(), &dynamodb.PutItemInput{
@@ -216,7 +215,7 @@ func (r *resourceTest) report(worker string, ago time.Duration) {
 	}
 }
 
-// renew raises a lease's counter again and again until end is called.
+// renew raises a lease's counter repeatedly until end is called.
 func (r *resourceTest) renew(lease string) (end func()) {
 	ctx, cancel := context.WithCancel(r.Context())
 	renewed := make(chan struct{})
@@ -255,7 +254,7 @@ func TestInfraCreateStatusDelete(t *testing.T) {
 	if s.Streams[0].Status != "ACTIVE" || s.Streams[0].OpenShards != 3 || s.Leases.Total != 3 || s.Leases.Blocked != 3 || s.Tables[0].Index != "ACTIVE" {
 		t.Errorf("status %+v", s)
 	}
-	// The default is what the daemon makes: a version that is not here is to be looked at.
+	// The default is the daemon's layout. Check it for a version that is not in the table.
 	if want := map[string]string{"3.1.3": "kcl3"}[bootstrap.DaemonVersion]; s.Layout != want {
 		t.Errorf("layout %s; KCL %s makes %q", s.Layout, bootstrap.DaemonVersion, want)
 	}
@@ -271,7 +270,7 @@ func TestInfraCreateStatusDelete(t *testing.T) {
 	_, errs := r.infra(1, "create", "--seed-leases", "LATEST")
 	r.wants(errs, "is at TRIM_HORIZON, not at LATEST")
 
-	_, errs = r.infra(2, "delete", "--stream") // nobody to ask
+	_, errs = r.infra(2, "delete", "--stream") // nobody can confirm
 	r.wants(errs, "--yes")
 	if s := r.status(); s.Tables[0].Status != "ACTIVE" || s.Leases.Total != 3 {
 		t.Errorf("something was deleted unasked: %+v", s)
@@ -309,7 +308,7 @@ func TestInfraSeedGoesOnAfterAnInterruption(t *testing.T) {
 		t.Errorf("made %d things:\n%s", n, out)
 	}
 
-	// A worker has taken a lease: it is the application's now.
+	// A worker has taken a lease, so that it belongs to the application.
 	r.ownLease(gone, "w")
 	_, errs := r.infra(1, "create", "--seed-leases", "LATEST")
 	r.wants(errs, gone, "owned by worker w")
@@ -371,7 +370,7 @@ func TestInfraDeleteRefusesARunningApplication(t *testing.T) {
 	_, errs := r.infra(1, "delete", "--yes")
 	r.wants(errs, "running", "worker w reported")
 
-	// A worker whose report is old, or that never reports, but renews its lease.
+	// A worker with an old report, or without one, that renews its lease.
 	r.report("w", time.Hour)
 	for _, owner := range []string{"w", "silent"} {
 		const lease = "shardId-000000000000"
@@ -401,8 +400,8 @@ func TestInfraDeletesWhatADeadWorkerOwns(t *testing.T) {
 	}
 }
 
-// putRows puts rows of infra's fixtures, each into the table that its key is of. The
-// workers in them reported some time ago.
+// putRows puts rows of infra's fixtures into the tables of their keys. The workers in them
+// reported some time ago.
 func (r *resourceTest) putRows(fixture string, reported time.Duration) {
 	r.Helper()
 	text, err := os.ReadFile(filepath.Join(shared.root, "infra/internal/kcl/testdata", fixture+".jsonl"))
@@ -439,7 +438,7 @@ func (r *resourceTest) putRows(fixture string, reported time.Duration) {
 	}
 }
 
-// Each command knows the tables of each version of KCL by their rows.
+// Each command recognises the tables of each version of KCL by their rows.
 func TestInfraLayouts(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -519,8 +518,8 @@ func TestInfraLayouts(t *testing.T) {
 	}
 }
 
-// An application on its way from three tables to one is shown as that, and its tables
-// are deleted together or not at all.
+// An application that is migrating from three tables to one is shown as such, and its
+// tables are deleted together or not at all.
 func TestInfraMigration(t *testing.T) {
 	t.Parallel()
 	r := newResourceTest(t, "kcl-infra")
@@ -556,7 +555,7 @@ func TestInfraMigration(t *testing.T) {
 	}
 }
 
-// What somebody writes into the tables is text, on whatever stream it is printed.
+// Control characters in the tables are printed as text, on both output streams.
 func TestInfraHostileRows(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -585,8 +584,8 @@ func TestInfraHostileRows(t *testing.T) {
 	}
 }
 
-// Leases shows how far a shard was read, and what keeps it from being read; a watch
-// sees the renewals, and ends with Ctrl-C.
+// Leases shows how far a shard was read and why it cannot be read. A watch shows renewals
+// and ends with Ctrl-C.
 func TestInfraLeases(t *testing.T) {
 	t.Parallel()
 	r := newResourceTest(t, "kcl-infra")
@@ -671,8 +670,8 @@ func TestInfraLeases(t *testing.T) {
 	r.wants(text.String(), "\n\n20", " <") // two blocks, and a renewal between them
 }
 
-// The first leases are those that KCL's own classes write, of one stream and of
-// several, one of which has been resharded.
+// The seeded leases are those that KCL's own classes write, for one stream and for several,
+// one of which was resharded.
 func TestInfraSeedsWhatKCLWrites(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -741,8 +740,8 @@ func seedsWhatKCLWrites(t *testing.T, layout string, lock *bootstrap.Lock) {
 	}
 }
 
-// An application of several streams is made, shown, given one stream more, relieved
-// of another and removed.
+// An application of several streams is created and shown, gets another stream, loses one,
+// and is deleted.
 func TestInfraSeveralStreams(t *testing.T) {
 	t.Parallel()
 	r := newResourceTest(t, "kcl-infra")
@@ -787,7 +786,7 @@ func TestInfraSeveralStreams(t *testing.T) {
 	_, errs = r.infra(1, "rewind", "-s", orders, "--to", "LATEST", "--dry-run")
 	r.wants(errs, "has no leases of stream "+orders)
 
-	// The other form is refused, each way, before anything is made.
+	// A change between one stream and several is refused before anything is created.
 	_, errs = r.infra(1, "create", "-s", refunds, "--seed-leases", "LATEST")
 	r.wants(errs, "application of several streams", "--application", "AT_TIMESTAMP")
 	single := r.name + ".single"
@@ -800,8 +799,7 @@ func TestInfraSeveralStreams(t *testing.T) {
 		t.Errorf("made in spite of the refusal: %+v", s)
 	}
 
-	// One stream more, while a worker has begun with the first; the second is not read
-	// any more.
+	// One stream is added while a worker reads the first; the second is no longer read.
 	r.ownLease(firstID+":shardId-000000000000", "w")
 	write(orders+" initialPosition=TRIM_HORIZON", refunds)
 	out, _ = r.infra(0, "create", "-p", file, "--shards", "2", "--seed-leases", "CONFIGURED")
@@ -817,7 +815,7 @@ func TestInfraSeveralStreams(t *testing.T) {
 	out, _ = r.infra(0, "leases", "-p", file)
 	r.wants(out, "\nStream "+firstID+"\nSHARD ", "\nOf a stream that was not named: "+secondID+"\nSHARD ")
 
-	// Its leases go only when they are asked for, and nobody holds them.
+	// Its leases are deleted only on request, and only if no worker has them.
 	_, errs = r.infra(1, "delete", "-p", file, "--yes", "--leases-of", orders)
 	r.wants(errs, "which the application reads")
 	_, errs = r.infra(2, "delete", "-p", file, "--leases-of", returns)
@@ -836,7 +834,7 @@ func TestInfraSeveralStreams(t *testing.T) {
 	_, errs = r.infra(1, "delete", "-p", file, "--yes", "--leases-of", returns)
 	r.wants(errs, "no leases of stream "+returns, "are of: "+firstID)
 
-	// A stream that is named by its ARN is never made or deleted.
+	// A stream that is named by its ARN is never created or deleted.
 	arn := s.Streams[0].ARN
 	out, errs = r.infra(0, "delete", "-s", arn, "-s", refunds, "--yes", "--force", "--stream")
 	r.wants(out, "deleted stream "+refunds, "deleted table "+r.name+"\n")
@@ -849,9 +847,9 @@ func TestInfraSeveralStreams(t *testing.T) {
 	r.run(0, "", "delete", "--application", single, "-s", orders, "--yes", "--force", "--stream")
 }
 
-// The policies that iam-policy prints for the owner of another account's stream are
-// what it takes to seed leases of that stream; its namesake at home stays as it is,
-// and so does all that is the owner's.
+// With the policies that iam-policy prints for the owner of another account's stream,
+// leases of that stream can be seeded. A stream of the same name in the own account, and
+// all that the owner has, stay unchanged.
 func TestInfraStreamOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	r := newResourceTest(t, "kcl-infra")
@@ -898,7 +896,7 @@ func TestInfraStreamOfAnotherAccount(t *testing.T) {
 	if s := r.status("-p", file); s.Leases.Total != 4 || s.Streams[1].ARN != arn || s.Streams[1].OpenShards != 3 || s.Streams[1].Consumer != "ACTIVE" {
 		t.Errorf("status %+v", s)
 	}
-	// Named alone its leases are those of one stream.
+	// If it is the only stream, its leases have the form for one stream.
 	out, _ = r.run(0, "", "create", "--application", own, "-s", arn, "--seed-leases", "LATEST")
 	r.wants(out, "made    lease shardId-000000000002 at LATEST")
 	r.run(0, "", "delete", "--application", own, "-s", arn, "--yes")

@@ -59,8 +59,8 @@ func TestKilledChildWritesOnce(t *testing.T) {
 	}
 }
 
-// guard stands between a daemon and DynamoDB. Once armed it holds the next
-// checkpoint, during which the child waits, and refuses it when told.
+// A guard is a proxy between a daemon and DynamoDB. Once armed, it holds the next
+// checkpoint, while the child waits, and refuses it on request.
 type guard struct {
 	URL    string
 	armed  atomic.Bool
@@ -91,7 +91,7 @@ func guardCheckpoints(t *testing.T) *guard {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // the daemon has gone
+			return // the daemon has ended
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		checkpoint := strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateItem") && bytes.Contains(body, []byte(`"checkpoint":`))

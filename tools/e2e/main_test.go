@@ -13,8 +13,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// shared is what all the tests use: the commands, built once, and one local
-// Kinesis and DynamoDB. Each test has a stream and an application of its own.
+// shared is used by all tests: the commands, built once, and a local Kinesis and DynamoDB.
+// Each test has its own stream and application.
 var shared struct {
 	root, bin string
 	stack     *stack.Stack
@@ -28,12 +28,12 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if !given("test.parallel") {
-		// The tests wait for the daemon more than they work.
+		// The tests mostly wait for the daemon.
 		flag.Set("test.parallel", "6")
 	}
 	if os.Getenv("JAVA_TOOL_OPTIONS") == "" {
-		// A daemon lives for seconds here: most of its processor time would go
-		// into compiling for speed, and into threads of the collector.
+		// The daemons live for seconds: optimising compilation and the collector's threads
+		// would take most of their CPU time.
 		os.Setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 	}
 	os.Exit(testenv.Main(func() int {
@@ -55,7 +55,7 @@ func given(name string) (found bool) {
 	return found
 }
 
-// build builds the commands with the first test that needs them.
+// build builds the commands for the first test that needs them.
 var build = sync.OnceValue(func() (err error) {
 	ctx := context.Background()
 	if shared.root, err = workspace.Find(ctx, "."); err != nil {
@@ -71,12 +71,12 @@ var build = sync.OnceValue(func() (err error) {
 	if err != nil {
 		return err
 	}
-	// The daemon splits executableName at spaces; on PATH any folder will do.
+	// The daemon splits executableName at spaces; a folder on PATH may have spaces.
 	return os.Symlink(exe, sample.Command(shared.bin, childName))
 })
 
-// require builds the commands. It skips the test where there is no Java or, in a
-// module that is tested alone, no workspace.
+// require builds the commands. It skips the test without Java, or without a workspace if the
+// module is tested alone.
 func require(t *testing.T) {
 	t.Helper()
 	testenv.Java(t)
@@ -91,8 +91,7 @@ var startStack = sync.OnceValue(func() (err error) {
 	return err
 })
 
-// local returns the local Kinesis and DynamoDB, started with the first test
-// that asks for them.
+// local returns the local Kinesis and DynamoDB, which the first test starts.
 func local(t *testing.T) *stack.Stack {
 	t.Helper()
 	require(t)

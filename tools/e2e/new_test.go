@@ -33,9 +33,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// What kcl-bootstrap new makes is a consumer: as a newcomer types it, it builds
-// and passes its test against modules of this tree, and handles records as the
-// image starts it in Kubernetes and as the unit does.
+// The project of kcl-bootstrap new builds and passes its test with modules of this tree, by
+// the steps that it prints. It handles records as Kubernetes starts its image and as
+// systemd starts its unit.
 func TestNewProject(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -51,14 +51,14 @@ func TestNewProject(t *testing.T) {
 		return fmt.Sprintf(`{"time":1700000000000,"sensor":"sensor-%d","reading":%[1]d}`, line)
 	})
 
-	// The steps of the Dockerfile, with the folders of this machine. Its jars and Java
-	// are there already; they are all that is needed, for there is no other place.
+	// The steps of the Dockerfile, with the folders of this machine. The jars and Java are
+	// already in the cache, and cannot come from elsewhere.
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
 	jars, image := filepath.Join(cache, "kcl-bootstrap", "maven"), t.TempDir()
-	// An archive takes 10 s; TestArchive makes one.
+	// Making an archive takes 10 s; TestArchive does that.
 	n.build(strings.NewReplacer("/out/bin", image, "/opt/cache/kcl-bootstrap/maven", jars, " --archive", ""), "kcl-bootstrap fetch", "go build")
 	if !strings.Contains(n.dockerfile, "\nCOPY --from=build /opt/cache/ /opt/cache/\nENV XDG_CACHE_HOME=/opt/cache\n") {
 		t.Fatalf("the worker looks for its jars below XDG_CACHE_HOME:\n%s", n.dockerfile)
@@ -70,7 +70,7 @@ func TestNewProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	container := n.deployment().Spec.Template.Spec.Containers[0]
-	// The image has no other Java than the one that came with them.
+	// The image has only the Java that was fetched with them.
 	inPod := []string{"XDG_CACHE_HOME=" + image, "PATH=" + image, "JAVA_HOME=", "KCL_MAVEN_REPO=http://127.0.0.1:1", "KCL_JAVA_INDEX=http://127.0.0.1:1", "HTTP_ADDR=127.0.0.1:0"}
 	for _, e := range container.Env {
 		if e.ValueFrom != nil {
@@ -119,7 +119,7 @@ func TestNewProject(t *testing.T) {
 		t.Error("the log has a record's data")
 	}
 
-	// Under systemd, which gives it a folder in which it has its name.
+	// Under systemd, which gives it a state directory.
 	a.putLines(5, func(line int) string { return fmt.Sprintf(`{"reading":%d}`, line) })
 	state := t.TempDir()
 	p = a.startProcess("unit", exec.Command(filepath.Join(image, "orders")), "STATE_DIRECTORY="+state, "HTTP_ADDR=127.0.0.1:0")
@@ -132,9 +132,9 @@ func TestNewProject(t *testing.T) {
 	}
 }
 
-// The other form: it builds and passes its test too, nothing of it is wrong for
-// check, and kcl-bootstrap takes what Dockerfile and unit call it with. How it runs
-// children, other tests see.
+// The project with children builds and passes its test too, check finds nothing in it, and
+// kcl-bootstrap accepts the arguments of the Dockerfile and the unit. Other tests cover how
+// it runs children.
 func TestNewProjectOfChildren(t *testing.T) {
 	testenv.Nightly(t) // TestREADMECommands makes one, TestClients runs children
 	t.Parallel()
@@ -147,8 +147,8 @@ func TestNewProjectOfChildren(t *testing.T) {
 			t.Errorf("it needs %s", m)
 		}
 	}
-	if out := a.shell("kcl-bootstrap check -p sample.properties"); out != "kcl-bootstrap: sample.properties: 0 errors, 0 warnings\n" {
-		t.Error(out)
+	if out, want := a.shell("kcl-bootstrap check -p sample.properties"), "kcl-bootstrap: sample.properties: 0 errors, 0 warnings\n"; out != want {
+		t.Errorf("check prints %q, want %q", out, want)
 	}
 	n.build(strings.NewReplacer("/out/bin", t.TempDir()), "go build")
 	var entry []string
@@ -174,9 +174,8 @@ func TestNewProjectOfChildren(t *testing.T) {
 	}
 }
 
-// What deploys the project fits the program: probes, names, times, memory, places.
-// The Deployment is what Kubernetes takes it for, without a key that it would pass
-// over; and so is each unit for systemd.
+// The deployment files fit the program: probes, names, times, memory, paths. Kubernetes
+// ignores no key of the Deployment, and systemd none of a unit.
 func TestDeployment(t *testing.T) {
 	n := newProject(t)
 	main := n.read("main.go")
@@ -266,7 +265,7 @@ func TestDeployment(t *testing.T) {
 		}
 	}
 
-	// Places: all that is written to is a volume, and nobody is root.
+	// Paths: all folders that are written to are volumes, and no process is root.
 	user := one(t, `(?m)^USER (\d+)$`, n.dockerfile)
 	if s := pod.SecurityContext; s == nil || !*s.RunAsNonRoot || fmt.Sprint(*s.RunAsUser) != user || *s.FSGroup != *s.RunAsGroup {
 		t.Errorf("the image's user is %s: %+v", user, s)
@@ -296,7 +295,7 @@ func TestDeployment(t *testing.T) {
 	t.Run("units", func(t *testing.T) {
 		testenv.Command(t, "systemd-analyze")
 		for _, n := range []*project{n, newProject(t, "--children")} {
-			// The programs are not where the unit has them.
+			// The programs do not have the paths of the unit.
 			file := filepath.Join(t.TempDir(), "orders.service")
 			text := regexp.MustCompile(`(?m)^ExecStart=\S+`).ReplaceAllString(n.read("orders.service"), "ExecStart=/bin/sh")
 			if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
@@ -310,7 +309,8 @@ func TestDeployment(t *testing.T) {
 	})
 }
 
-// one returns what the only group of the expression matches, of which there is one.
+// one returns what the group of the expression matches, and fails the test unless there is
+// one match.
 func one(t *testing.T, expression, text string) string {
 	t.Helper()
 	found := regexp.MustCompile(expression).FindAllStringSubmatch(text, -1)
@@ -320,15 +320,15 @@ func one(t *testing.T, expression, text string) string {
 	return found[0][1]
 }
 
-// A project is one that kcl-bootstrap new made, of the name orders.
+// A project is the project orders of kcl-bootstrap new.
 type project struct {
 	*application
 	next       []string // what it says to type
 	dockerfile string
 }
 
-// newProject makes one, in whose environment the go command finds the modules of
-// this tree.
+// newProject makes a project with an environment in which the go command finds the modules
+// of this tree.
 func newProject(t *testing.T, flags ...string) *project {
 	t.Helper()
 	require(t)
@@ -346,8 +346,9 @@ func newProject(t *testing.T, flags ...string) *project {
 	return n
 }
 
-// typeNext types what it says to do next, but for the last line, which is this one
-// and runs it. All is in its README too. The module is required as it is here.
+// typeNext runs the printed steps but for the last one, which must be last and runs the
+// project. The project's README must have all of them. The module must be required at the
+// version of this tree.
 func (n *project) typeNext(module, last string) {
 	n.t.Helper()
 	r := released(n.t)
@@ -370,12 +371,12 @@ func (n *project) typeNext(module, last string) {
 	n.shell(strings.Join(n.next[:i], "\n")) // with its cd
 	n.shell("go vet ./...")
 	if again := n.shell("cp go.mod before; go mod tidy; cmp go.mod before && rm before"); again != "" {
-		n.t.Error(again)
+		n.t.Errorf("go mod tidy changes go.mod: %s", again)
 	}
 }
 
-// build runs steps of the Dockerfile, with the folders of this machine. The program
-// that it makes is static.
+// build runs steps of the Dockerfile, with the folders of this machine. The program must be
+// static.
 func (n *project) build(here *strings.Replacer, steps ...string) {
 	n.t.Helper()
 	for _, step := range steps {
@@ -387,14 +388,14 @@ func (n *project) build(here *strings.Replacer, steps ...string) {
 	}
 }
 
-// decode reads one of the objects of deployment.yaml, whose kind into's is.
+// decode decodes the object of deployment.yaml that has into's kind.
 func (n *project) decode(i int, into any) {
 	n.t.Helper()
 	all := strings.Split(n.read("deployment.yaml"), "\n---\n")
 	if len(all) != 3 {
 		n.t.Fatalf("%d objects, want 3", len(all))
 	}
-	// As the API server reads it, which tells capital letters from small ones.
+	// Like the API server, which is case-sensitive.
 	text, err := yaml.YAMLToJSONStrict([]byte(all[i]))
 	if err != nil {
 		n.t.Fatal(err)
@@ -418,7 +419,7 @@ func (n *project) deployment() *appsv1.Deployment {
 	return d
 }
 
-// page returns the URL of the worker's page, when it is there.
+// page waits for the worker's page and returns its URL.
 func (p *workerProcess) page() string {
 	text, _ := os.ReadFile(p.log)
 	url := regexp.MustCompile(`"url":"([^"]+)/"`).FindSubmatch(text)
@@ -428,7 +429,7 @@ func (p *workerProcess) page() string {
 	return string(url[1])
 }
 
-// get asks the worker for a path of its page.
+// get requests a path of the worker's page.
 func (p *workerProcess) get(path string) (status int, text string) {
 	p.a.t.Helper()
 	response, err := http.Get(p.page() + path)
@@ -453,7 +454,7 @@ func (p *workerProcess) workerID() string {
 	return s.WorkerID
 }
 
-// handled waits until its log says that n records are handled.
+// handled waits until the log says that n records were handled.
 func (p *workerProcess) handled(n int) {
 	p.a.t.Helper()
 	count := func() int {

@@ -40,12 +40,12 @@ import (
 
 func init() { children["page"] = runPageWorker }
 
-// errToldTo is the error of a processor that the test has fail.
+// errToldTo is the error of a processor that the test makes fail.
 const errToldTo = "the store is closed"
 
-// runPageWorker is a worker with a status page, which begins when the file
-// "begin" is there: the browser takes its time. Its processors wait while the
-// file "hold" is there, and fail while the file "fail" has their lease's key.
+// runPageWorker is a worker with a status page. It begins when the file "begin" exists,
+// because the browser starts slowly. Its processors wait while the file "hold" exists, and
+// fail while the file "fail" has their lease's key.
 func runPageWorker() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -141,12 +141,12 @@ func openPage(a *application) *browserPage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It refreshes itself: the document stays the same.
+	// The page refreshes itself; the document stays the same.
 	p.evaluate(`document.body.dataset.opened = "once"`)
 	return p
 }
 
-// hear hears what the browser does and says.
+// hear records the requests and messages of the browser.
 func (p *browserPage) hear(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -167,8 +167,8 @@ func (p *browserPage) hear(event any) {
 	}
 }
 
-// quiet fails the test if the page has asked anybody else, or the browser
-// complains: of the policy, of the script, of an answer.
+// quiet fails the test if the page has sent requests elsewhere, or the browser has reported
+// problems with the policy, the script or an answer.
 func (p *browserPage) quiet() {
 	p.t.Helper()
 	p.mu.Lock()
@@ -181,7 +181,7 @@ func (p *browserPage) quiet() {
 	}
 }
 
-// evaluate returns what JavaScript says, as text.
+// evaluate returns the value of a JavaScript expression as text.
 func (p *browserPage) evaluate(expression string) string {
 	p.t.Helper()
 	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("String("+expression+")"))
@@ -191,7 +191,7 @@ func (p *browserPage) evaluate(expression string) string {
 	return s
 }
 
-// await waits until the page itself says so.
+// await waits until a JavaScript expression is true in the page.
 func (p *browserPage) await(what, expression string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeoutCause(p.t.Context(), patience, fmt.Errorf("not so after %v", patience))
@@ -211,7 +211,7 @@ func (p *browserPage) await(what, expression string) {
 	}
 }
 
-// column lists a cell of each row of the table of shards; cell is a selector.
+// column returns a cell of each row of the shards' table; cell is a selector.
 func column(cell string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll("tbody tr")].map(row => row.querySelector(%q).textContent.trim()).join()`, cell)
 }
@@ -229,7 +229,7 @@ func (p *browserPage) fitsInto(width int64) {
 	if err := chromedp.Do(p.ctx, chromedp.EmulateViewport(width, 800)); err != nil {
 		p.t.Fatal(err)
 	}
-	// Of the elements too: what is cut off does not scroll.
+	// Check the elements too, because what is cut off does not scroll.
 	wide := p.evaluate(`[...document.querySelectorAll("main *")].filter(e =>
 		e.getClientRects().length > 0 && getComputedStyle(e.closest("thead") ?? e).position != "absolute" && !e.closest("svg") &&
 		e.getBoundingClientRect().right > innerWidth + .5).map(e => e.outerHTML.slice(0, 80)).join("\n")`)
@@ -240,9 +240,9 @@ func (p *browserPage) fitsInto(width int64) {
 
 var statusPage = regexp.MustCompile(`msg="status page" url=(\S+)`)
 
-// The page in a browser, as somebody sees it who leaves it open: what is waited
-// for, the shards, their lag that falls, a reshard, a shard that fails again and
-// again, and the worker's end. It is never loaded again by hand.
+// The page stays open in a browser and shows, without being reloaded, what the worker waits
+// for, the shards, their falling lag, a reshard, a shard that fails repeatedly, and the
+// worker's end.
 func TestStatusPage(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -406,7 +406,7 @@ func TestStatusPageOfStreams(t *testing.T) {
 	p.w.stop()
 }
 
-// get returns a page of the worker's.
+// get returns a page of the worker.
 func get(t *testing.T, url string) string {
 	t.Helper()
 	response, err := http.Get(url)

@@ -28,7 +28,7 @@ func (r *resourceTest) putResults(stdout string) (results []putResult) {
 	return results
 }
 
-// readAll reads the stream's records by where they are: shard and sequence number.
+// readAll returns the stream's records by shard and sequence number.
 func (r *resourceTest) readAll() map[putResult]string {
 	r.Helper()
 	shards, err := r.kinesis.ListShards(r.Context(), &kinesis.ListShardsInput{StreamName: &r.name})
@@ -62,7 +62,7 @@ func TestProducerPutsTheLinesOfAFile(t *testing.T) {
 	t.Parallel()
 	r := newResourceTest(t, "producer")
 	lines := []string{"first", "", "carriage return\r", "\xff\x00 no text", strings.Repeat("long", 200_000), "größe"}
-	for i := range 1200 { // more than two calls take
+	for i := range 1200 { // more than two calls can put
 		lines = append(lines, fmt.Sprint("line ", i))
 	}
 	content := strings.Join(lines, "\n")

@@ -18,8 +18,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// deadProxy is the environment of a machine whose proxy nobody reaches from here:
-// what goes to it fails.
+// deadProxy is an environment with a proxy that cannot be reached, so that requests through
+// it fail.
 var deadProxy = []string{"HTTP_PROXY=http://127.0.0.1:1", "http_proxy=http://127.0.0.1:1", "HTTPS_PROXY=http://127.0.0.1:1"}
 
 // The AWS SDK's own clients take the way that bootstrap gives them: in each
@@ -103,7 +103,7 @@ func TestJavaTakesTheWayOfGo(t *testing.T) {
 	}
 }
 
-// A seeingProxy refuses everything, and notes for which host it was.
+// A seeingProxy refuses all requests and records their hosts.
 type seeingProxy struct {
 	address string
 
@@ -137,7 +137,7 @@ func newSeeingProxy(t *testing.T) *seeingProxy {
 	return p
 }
 
-// saw is how often the proxy was asked for a URL's host.
+// saw returns the number of requests for a URL's host.
 func (p *seeingProxy) saw(url string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

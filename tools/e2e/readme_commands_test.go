@@ -23,22 +23,20 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// A readmeCommand is what the README has its reader type.
+// A readmeCommand is a command in the README.
 type readmeCommand struct {
 	line   int
 	text   string
 	prints []string // as the README has it
 }
 
-// typed are the first words of what a reader would type, where it stands
-// between words.
+// typed are the first words of commands in running text.
 var typed = []string{"go", "git", "bash", "sh", "dnf", "curl", "producer", "consumer-sample", "kcl-bootstrap", "kcl-infra"}
 
-// readmeCommands returns all commands in a text, in order: each line of a block
-// sh, each line after a $ in a block console, whose other lines are what it
-// prints, what a unit executes, and what reads like a command between
-// backquotes. Any other code is refused: nothing is to be typed that no test
-// has typed.
+// readmeCommands returns all commands of a text, in order: each line of an sh block, each
+// line with $ in a console block, whose other lines are its output, the command of a
+// systemd unit, and commands between backquotes. Other code is refused, so that each
+// command is tested.
 func readmeCommands(text string) (commands []readmeCommand, err error) {
 	inline := regexp.MustCompile("`([^`]+)`")
 	fence := ""
@@ -101,8 +99,8 @@ func TestREADMECommandsAreFound(t *testing.T) {
 	}
 }
 
-// A newcomer is who types all that the README says, in order, in a clean clone:
-// in one terminal, besides those with what runs until Ctrl-C.
+// A newcomer runs all commands of the README, in order, in a clean clone: in one terminal,
+// and in others those that run until Ctrl-C.
 type newcomer struct {
 	t        *testing.T
 	home     string // of all that is made
@@ -114,17 +112,16 @@ type newcomer struct {
 	sent     []sample.Key
 }
 
-// howTyped says what is special about a command of the README. Without an entry
-// it is run and must end with status 0.
+// howTyped describes how a command of the README is run. A command without an entry is run
+// as it is and must end with status 0.
 type howTyped struct {
-	// why is needed where it is not run as it stands: with other arguments, or
-	// not at all.
+	// why says why the command is run with other arguments or not at all.
 	why      string
 	not      bool
 	instead  func(n *newcomer, command string) string
 	before   func(n *newcomer)
 	released bool                                  // it needs the released modules
-	until    func(n *newcomer, out string) bool    // it runs until Ctrl-C, which comes then,
+	until    func(n *newcomer, out string) bool    // it runs until Ctrl-C, which is sent then,
 	stays    bool                                  // or at the end of the test
 	after    func(n *newcomer, stdout, dir string) // dir is where it ran
 }
@@ -173,9 +170,8 @@ var howREADMEIsTyped = map[string]howTyped{
 	},
 }
 
-// Every command in the README, as it stands there, works in a clean clone, in
-// order, and prints what the README says. The local services are AWS, also
-// where the README means AWS itself.
+// Each command in the README works in a clean clone, in order, and prints what the README
+// says. The local services play AWS.
 func TestREADMECommands(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -218,16 +214,16 @@ func newNewcomer(t *testing.T, r *releasedModules) *newcomer {
 	})
 	remote := snapshot(t)
 	n.environ = append(sample.Environ(os.Environ(), bin), "GOBIN="+bin, "TMPDIR="+temp,
-		// The build cache serves the next clone too.
+		// The next clone can use the build cache.
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -trimpath"),
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+workspace.FileURL(remote)+".insteadOf", "GIT_CONFIG_VALUE_0=https://"+r.prefix)
-	// go run and go build stand in the workspace.
+	// go run and go build use the workspace.
 	n.released = slices.DeleteFunc(slices.Clone(r.Env), func(e string) bool { return strings.HasPrefix(e, "GOWORK=") })
 	return n
 }
 
-// snapshot returns a repository whose one commit holds what a commit of
-// everything would.
+// snapshot returns a repository with one commit of the whole tree, uncommitted changes
+// included.
 func snapshot(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -241,7 +237,7 @@ func snapshot(t *testing.T) (dir string) {
 		from, to := filepath.Join(shared.root, name), filepath.Join(dir, name)
 		info, err := os.Stat(from)
 		if os.IsNotExist(err) {
-			continue // deleted, and not yet committed
+			continue // deleted, but not committed
 		}
 		var text []byte
 		if err == nil {
@@ -271,7 +267,7 @@ func snapshot(t *testing.T) (dir string) {
 	return dir
 }
 
-// type_ types a command of the README.
+// type_ runs a command of the README.
 func (n *newcomer) type_(c readmeCommand) {
 	n.t.Helper()
 	how := howREADMEIsTyped[c.text]
@@ -309,7 +305,7 @@ func (n *newcomer) type_(c readmeCommand) {
 	n.t.Logf("%5.1f s  %s", time.Since(began).Seconds(), c.text)
 }
 
-// streams are what a command prints.
+// streams are the output of a command.
 type streams struct {
 	mu          sync.Mutex
 	stdout, all bytes.Buffer
@@ -321,10 +317,10 @@ func (s *streams) both() (stdout, all string) {
 	return s.stdout.String(), s.all.String()
 }
 
-// tail is enough of an output to see what went wrong.
+// tail returns the last part of an output.
 func tail(out string) string { return out[max(0, len(out)-4000):] }
 
-// command returns the script as a command of its own, and what it prints.
+// command returns the script as a command, with its output.
 func (n *newcomer) command(script string, environ []string) (*exec.Cmd, *streams) {
 	s := new(streams)
 	write := func(stdout bool) writerFunc {
@@ -337,7 +333,7 @@ func (n *newcomer) command(script string, environ []string) (*exec.Cmd, *streams
 			return s.all.Write(p)
 		}
 	}
-	// exec: no shell is between Ctrl-C and the command.
+	// exec, so that no shell is between Ctrl-C and the command.
 	if !strings.Contains(script, "&&") {
 		script = "exec " + script
 	}
@@ -360,8 +356,8 @@ func (n *newcomer) run(c readmeCommand, script string, environ []string) (stdout
 	return stdout, all
 }
 
-// watch starts a command, waits until it has printed or done what is wanted, and
-// presses Ctrl-C, unless it stays.
+// watch starts a command, waits until its condition is met, and sends Ctrl-C unless it
+// stays.
 func (n *newcomer) watch(c readmeCommand, script string, environ []string, how howTyped) (stdout, all string) {
 	n.t.Helper()
 	cmd, s := n.command(script, environ)
@@ -370,15 +366,15 @@ func (n *newcomer) watch(c readmeCommand, script string, environ []string, how h
 		n.t.Fatal(err)
 	}
 	stop := func() {
-		// A terminal sends it to the whole group.
+		// Like a terminal, to the whole group.
 		if group, err := syscall.Getpgid(p.PID()); err == nil {
 			syscall.Kill(-group, syscall.SIGINT)
 		}
 		select {
 		case <-p.Done():
 			_, all := s.both()
-			// go run ends with 1 after a Ctrl-C, and says so if its program did not
-			// end with 0.
+			// go run ends with status 1 after Ctrl-C, and prints another status than 0 of
+			// its program.
 			status := regexp.MustCompile(`(?m)^(exit status|signal:) .*\n\z`).FindString(all)
 			if p.Err() != nil && (!strings.HasPrefix(script, "go run ") || p.ExitCode() != 1 || status != "") {
 				n.t.Errorf("README.md:%d: %s: after Ctrl-C: %v\n%s", c.line, script, p.Err(), tail(all))
@@ -414,8 +410,8 @@ func (n *newcomer) watch(c readmeCommand, script string, environ []string, how h
 	return s.both()
 }
 
-// do runs a script in the terminal itself: its folder and variables are those of
-// what comes next.
+// do runs a script in the terminal itself. Its folder and variables stay for the next
+// commands.
 func (n *newcomer) do(script string) {
 	n.t.Helper()
 	const mark = "\x00the terminal\x00"
@@ -433,12 +429,12 @@ func (n *newcomer) do(script string) {
 	n.dir, n.environ = pwd, strings.Split(strings.TrimSuffix(env, "\x00"), "\x00")
 }
 
-// inexact are the numbers of which the README shows an example: times, ports,
-// process IDs, sequence numbers.
+// inexact are numbers that differ from the README's example: times, ports, process IDs,
+// sequence numbers.
 var inexact = regexp.MustCompile(`\d+\.\d+|\d{4,}`)
 
-// printed checks that the command printed the lines that the README has, in that
-// order. "..." in one stands for anything, and a line … for any lines.
+// printed checks that the command printed the README's lines, in that order. "..." stands
+// for any text, and a line … for any lines.
 func (n *newcomer) printed(c readmeCommand, out string) {
 	n.t.Helper()
 	for i, line := range c.prints {
@@ -466,13 +462,13 @@ func (n *newcomer) printed(c readmeCommand, out string) {
 	}
 }
 
-// prints returns a condition: the output has the expression n times.
+// prints returns a condition: the output matches the expression n times.
 func prints(count int, expression string) func(*newcomer, string) bool {
 	pattern := regexp.MustCompile(expression)
 	return func(_ *newcomer, out string) bool { return len(pattern.FindAllStringIndex(out, count)) == count }
 }
 
-// save saves a program of the README in the file that the README says.
+// save saves a program of the README in the file that the README names.
 func (n *newcomer) save(name, program string) {
 	n.t.Helper()
 	file := filepath.Join(n.dir, filepath.FromSlash(name))
@@ -484,7 +480,8 @@ func (n *newcomer) save(name, program string) {
 	}
 }
 
-// keepReceipts keeps what a producer printed: the sample's files must have it.
+// keepReceipts keeps the records that a producer has put: the sample's files must have
+// them.
 func (n *newcomer) keepReceipts(stdout, _ string) {
 	n.t.Helper()
 	receipts, err := sample.Receipts(strings.NewReader(stdout))
@@ -494,7 +491,7 @@ func (n *newcomer) keepReceipts(stdout, _ string) {
 	n.sent = append(n.sent, receipts...)
 }
 
-// received reports whether all that was put is in the sample's files.
+// received reports whether all records that were put are in the sample's files.
 func (n *newcomer) received(string) bool {
 	if n.files == nil {
 		n.files = sample.NewShardFiles(filepath.Join(n.dir, "data"))

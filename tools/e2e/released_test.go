@@ -14,8 +14,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// published is all modules in a module proxy, as a release of the tree would
-// put them there. TestMain removes it.
+// published has all modules in a module proxy, as after a release of the tree. TestMain
+// removes it.
 var published = sync.OnceValues(func() (*releasedModules, error) {
 	ctx := context.Background()
 	ws, err := workspace.Load(shared.root)

@@ -26,10 +26,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// inBothModes runs a test as KCL reads by GetRecords and as it reads by
-// SubscribeToShard, each with a Kinesis of its own. The daemons are killed at the
-// end; other tests look at how they stop. KCL may give itself some of many leases
-// again while it gives them up, and then waits for them until its grace is over.
+// inBothModes runs a test with GetRecords and with SubscribeToShard, each with its own
+// Kinesis. It kills the daemons at the end; other tests cover stops. While KCL gives up
+// many leases it may take some again, and then waits for them until its grace is over.
 func inBothModes(t *testing.T, test func(*retrieval)) {
 	for _, mode := range []string{"POLLING", "FANOUT"} {
 		t.Run(mode, func(t *testing.T) {
@@ -42,7 +41,7 @@ func inBothModes(t *testing.T, test func(*retrieval)) {
 	}
 }
 
-// retrieval is an application whose processors note what they get.
+// retrieval is an application whose processors record what they get.
 type retrieval struct {
 	*application
 	mode   string
@@ -50,8 +49,8 @@ type retrieval struct {
 	client *kinesis.Client
 }
 
-// start starts a daemon whose processors note what they get. It is killed at the
-// end of the test.
+// start starts a daemon whose processors record what they get. It is killed at the end of
+// the test.
 func (r *retrieval) start() *sample.Daemon {
 	r.t.Helper()
 	d := r.application.start(childEnv + "=note")
@@ -63,8 +62,8 @@ func (r *retrieval) start() *sample.Daemon {
 	return d
 }
 
-// A split, a merge and an update of the shard count while records are put:
-// every parent ends, once, and every record comes.
+// During a split, a merge and an update of the shard count, each parent ends once and each
+// record is delivered.
 func TestReshardUnderLoad(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
@@ -114,8 +113,8 @@ func TestReshardUnderLoad(t *testing.T) {
 	})
 }
 
-// A second daemon gets its share of the shards: the first one's processors see
-// leaseLost, and nothing is lost on the way.
+// A second daemon gets its share of the shards. The first one's processors get leaseLost,
+// and no record is lost.
 func TestTwoDaemonsShareTheShards(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
@@ -124,7 +123,7 @@ func TestTwoDaemonsShareTheShards(t *testing.T) {
 		r.produce(100)
 		r.awaitAll(first)
 		second := r.startWorker("worker-2")
-		// KCL balances throughput: without any it leaves the leases where they are.
+		// KCL balances throughput; without any it moves no leases.
 		for deadline := time.Now().Add(patience); !r.handedOver(); r.produce(100) {
 			if time.Now().After(deadline) {
 				r.t.Fatalf("no shard has changed hands after %v:\n%s", patience, r.read("events.txt"))
@@ -135,8 +134,8 @@ func TestTwoDaemonsShareTheShards(t *testing.T) {
 	})
 }
 
-// handedOver tells whether a processor of the first daemon has lost its shard
-// and another one has begun with it.
+// handedOver reports whether a processor of the first daemon has lost its shard and another
+// one has begun with it.
 func (r *retrieval) handedOver() bool {
 	events := r.read("events.txt")
 	_, after, lost := strings.Cut(events, "leaseLost ")
@@ -144,7 +143,7 @@ func (r *retrieval) handedOver() bool {
 	return lost && whole && strings.Count(events, "initialize "+shard+" ") > 1
 }
 
-// Whatever Kinesis answers, nothing is lost.
+// No record is lost, whatever Kinesis answers.
 func TestFaultsLoseNothing(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
@@ -175,7 +174,7 @@ type hits struct {
 	Hits int
 }
 
-// faults returns the rules in force with how often each has hit.
+// faults returns the current rules and how often each has hit.
 func (r *retrieval) faults() (list []hits) {
 	r.t.Helper()
 	resp, err := http.Get(r.server.URL() + "/faults")
@@ -192,8 +191,8 @@ func (r *retrieval) faults() (list []hits) {
 	return list
 }
 
-// startProducing puts n records, rate a second, and returns a function that
-// waits for its end.
+// startProducing puts n records, rate per second, and returns a function that waits for the
+// end.
 func (r *retrieval) startProducing(n, rate int) (wait func()) {
 	cmd := exec.Command(sample.Command(shared.bin, "producer"), "--stream", r.name, "--records", fmt.Sprint(n), "--rate", fmt.Sprint(rate))
 	var stdout, stderr bytes.Buffer
@@ -225,7 +224,7 @@ func (r *retrieval) startProducing(n, rate int) (wait func()) {
 	return wait
 }
 
-// awaitAll waits until the processors have noted every record.
+// awaitAll waits until the processors have recorded each record.
 func (r *retrieval) awaitAll(d *sample.Daemon) {
 	r.t.Helper()
 	r.await(d, fmt.Sprintf("each of %d records", len(r.sent)), func() bool {
@@ -259,7 +258,7 @@ func (r *retrieval) closedShards() (ids []string) {
 	return ids
 }
 
-// startWorker starts a daemon beside the one that runs, under another name.
+// startWorker starts another daemon with another worker ID.
 func (r *retrieval) startWorker(id string) *sample.Daemon {
 	r.t.Helper()
 	properties, err := os.ReadFile(r.properties)
@@ -268,7 +267,7 @@ func (r *retrieval) startWorker(id string) *sample.Daemon {
 	}
 	named := *r.application
 	named.properties = filepath.Join(r.dir, id+".properties")
-	// Of two lines with one name, Java takes the last.
+	// Of two lines with the same name, Java uses the last one.
 	if err := os.WriteFile(named.properties, append(properties, "workerId = "+id+"\n"...), 0o644); err != nil {
 		r.t.Fatal(err)
 	}

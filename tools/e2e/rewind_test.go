@@ -32,7 +32,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// keyed is a record of one of some keys: the nth of its key.
+// keyed is a record: the nth of its key.
 type keyed struct {
 	key, n int
 	put    time.Time
@@ -45,10 +45,11 @@ type rewinding struct {
 	batches int
 }
 
-// aggregate is the key of records that hold two, as the Kinesis Producer Library's do.
+// aggregate is the key of records that contain two, like those of the Kinesis Producer
+// Library.
 const aggregate = -1
 
-// put puts batches of 500 records, of as many keys.
+// put puts batches of 500 records with as many keys.
 func (r *rewinding) put(batches int) {
 	r.t.Helper()
 	client := r.kinesis()
@@ -117,8 +118,8 @@ func (r *rewinding) now() time.Time {
 	return time.Now()
 }
 
-// readExactly checks that what has been noted is these records, each once, those of each key
-// in order; and forgets it.
+// readExactly checks that the processors have recorded these records, each once, in the
+// order of each key; and clears what they have recorded.
 func (r *rewinding) readExactly(want map[sample.Key]bool) {
 	r.t.Helper()
 	last := map[int]int{}
@@ -146,7 +147,7 @@ func (r *rewinding) readExactly(want map[sample.Key]bool) {
 	}
 }
 
-// since are the records that were put after a time.
+// since returns the records that were put after a time.
 func (r *rewinding) since(from time.Time) map[sample.Key]bool {
 	records := map[sample.Key]bool{}
 	for id, record := range r.records {
@@ -170,7 +171,7 @@ func (a *application) leaseRows() map[string]map[string]ddb.AttributeValue {
 	return (&resourceTest{T: a.t, dynamoDB: a.dynamoDB()}).leaseTable(a.name)
 }
 
-// wereStoppedLongAgo has the workers' last reports as old as kcl-infra waits for.
+// wereStoppedLongAgo makes the workers' last reports so old that kcl-infra does not wait.
 func (a *application) wereStoppedLongAgo() {
 	a.t.Helper()
 	table := aws.String(a.name + "-WorkerMetricStats")
@@ -186,15 +187,14 @@ func (a *application) wereStoppedLongAgo() {
 	}
 }
 
-// infraCommand is a command of kcl-infra for the application and its stream.
+// infraCommand returns a command of kcl-infra for the application and its stream.
 func (a *application) infraCommand(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(a.t.Context(), sample.Command(shared.bin, "kcl-infra"), append(args, "--application", a.name, "-s", a.name)...)
 	cmd.Dir, cmd.Env = a.dir, a.environ
 	return cmd
 }
 
-// infra runs a command of kcl-infra for the application, and returns what it printed
-// and its status.
+// infra runs a command of kcl-infra for the application and returns its output and status.
 func (a *application) infra(args ...string) (output string, status int) {
 	a.t.Helper()
 	cmd := a.infraCommand(args...)
@@ -205,8 +205,8 @@ func (a *application) infra(args ...string) (output string, status int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// A killer stands between kcl-infra and DynamoDB. It kills the process that it is given
-// when its first write is done.
+// A killer is a proxy between kcl-infra and DynamoDB. It kills its process when the first
+// write is done.
 type killer struct {
 	url    string
 	victim chan *os.Process
@@ -221,8 +221,8 @@ func newKiller(t *testing.T) *killer {
 	return k
 }
 
-// losesAnswers returns the endpoint of a DynamoDB that does each write, and does not
-// answer where lose says so.
+// losesAnswers returns the endpoint of a DynamoDB that does each write but does not answer
+// if lose returns true.
 func losesAnswers(t *testing.T, lose func() bool) (endpoint string) {
 	dynamoDB, err := url.Parse(local(t).DynamoDBURL())
 	if err != nil {
@@ -272,9 +272,9 @@ func (k *killer) run(a *application, args ...string) bool {
 	}
 }
 
-// Of 10,000 records over a split and a merge exactly those from a time on come again,
-// those of each key in order, though kcl-infra was killed after each of its writes. After
-// a rewind that was taken back nothing comes again.
+// Of 10,000 records, with a split and a merge, a rewind delivers exactly those from a time
+// on again, in the order of each key, although kcl-infra is killed after each of its
+// writes. After a rewind that was undone nothing is delivered again.
 func TestRewindOverReshards(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -326,7 +326,7 @@ func rewindOverReshards(t *testing.T, mode string) {
 	if writes < 4 || reflect.DeepEqual(after, before) {
 		t.Fatalf("%d writes", writes)
 	}
-	// The first backup has all of it, and without a kill the end is the same.
+	// The first backup is complete, and the result without a kill is the same.
 	if out, status := r.infra(append(to, "--backup", "backup-0")...); !strings.Contains(out, "nothing to do: each lease is there already\n") {
 		t.Fatalf("status %d: %s", status, out)
 	}
@@ -351,7 +351,7 @@ func rewindOverReshards(t *testing.T, mode string) {
 	r.readExactly(want)
 	r.wereStoppedLongAgo()
 
-	// Taken back.
+	// Undone.
 	before = r.leaseRows()
 	r.kclInfra("rewind", "--to", early.Format(time.RFC3339Nano), "--yes", "--backup", "early")
 	if reflect.DeepEqual(r.leaseRows(), before) {
@@ -372,7 +372,7 @@ func rewindOverReshards(t *testing.T, mode string) {
 	r.readExactly(r.since(now))
 }
 
-// rewind and restore know the tables of each version of KCL.
+// rewind and restore support the tables of each version of KCL.
 func TestInfraRewindsEachLayout(t *testing.T) {
 	t.Parallel()
 	for _, layout := range []string{"kcl2", "kcl3", "kcl3.5"} {
@@ -438,7 +438,7 @@ func TestInfraRewindsEachLayout(t *testing.T) {
 			if layout == "kcl3" {
 				r.report("w", 80*time.Second) // it waits until that is old
 			}
-			// Each write is done twice: the answer to the first is lost.
+			// Each write is done twice, because the answer to the first one is lost.
 			direct, writes := r.env, 0
 			r.env = append(slices.Clone(r.env), "AWS_ENDPOINT_URL_DYNAMODB="+losesAnswers(t, func() bool {
 				writes++
@@ -457,7 +457,7 @@ func TestInfraRewindsEachLayout(t *testing.T) {
 			if len(got) != len(rows)-2 || !reflect.DeepEqual(got[parent]["checkpoint"], &ddb.AttributeValueMemberS{Value: before}) {
 				t.Errorf("rewound to %v", got)
 			}
-			// A lease that is gone is made again as KCL makes it.
+			// A deleted lease is created again as KCL would create it.
 			r.infra(0, "restore", "--dry-run", backup)
 			r.infra(0, "restore", "--yes", backup)
 			if got := r.leaseTable(r.name); !reflect.DeepEqual(got, rows) {
@@ -479,8 +479,8 @@ func TestInfraRewindsEachLayout(t *testing.T) {
 	}
 }
 
-// unlock knows them too: it releases what a worker holds that is gone, and refuses with
-// a live leader.
+// unlock supports them too: it releases what a dead worker has, and refuses if the leader
+// is alive.
 func TestInfraUnlocksEachLayout(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

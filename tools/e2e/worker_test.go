@@ -25,8 +25,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 )
 
-// workerPropertiesEnv tells the worker of these tests, the test binary, its
-// properties file.
+// workerPropertiesEnv is the properties file of the worker of these tests, the test binary.
 const workerPropertiesEnv = "E2E_WORKER_PROPERTIES"
 
 // These are fields of its Config.
@@ -36,12 +35,12 @@ const (
 	workerReturnEnv  = "E2E_WORKER_RETURN_GRACE"
 )
 
-// workerBatchesEnv, if set, has the processors note the time of each batch.
+// workerBatchesEnv, if set, makes the processors record the time of each batch.
 const workerBatchesEnv = "E2E_WORKER_BATCHES"
 
 func init() { children["worker"] = runWorker }
 
-// runWorker is a worker whose processors are obedient.
+// runWorker runs a worker with obedient processors.
 func runWorker() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -92,7 +91,7 @@ func obedient(shardID string) *noter {
 	return n
 }
 
-// told does what the files say.
+// told fails as the files say.
 func (n *noter) told(shardID string, in processor.ProcessRecordsInput) error {
 	named := func(name string) bool {
 		text, err := os.ReadFile(name)
@@ -107,7 +106,7 @@ func (n *noter) told(shardID string, in processor.ProcessRecordsInput) error {
 	case named("hang"):
 		note("events.txt", "hangs %s", shardID)
 		for named("hang") {
-			time.Sleep(10 * time.Millisecond) // it is another process that removes it
+			time.Sleep(10 * time.Millisecond) // another process removes it
 		}
 		err := in.Checkpointer.Checkpoint(context.Background())
 		return note("events.txt", "woke %s %v", shardID, err)
@@ -115,7 +114,7 @@ func (n *noter) told(shardID string, in processor.ProcessRecordsInput) error {
 	return nil
 }
 
-// A workerProcess is one that a test has started.
+// A workerProcess is a worker of a test.
 type workerProcess struct {
 	a     *application
 	cmd   *exec.Cmd
@@ -123,8 +122,8 @@ type workerProcess struct {
 	ended chan struct{}
 }
 
-// startWorker starts a worker; it is killed at the end of the test, if it still
-// runs. variables are added to its environment.
+// startWorker starts a worker, which is killed at the end of the test. variables are added
+// to its environment.
 func (a *application) startWorker(name string, variables ...string) *workerProcess {
 	a.t.Helper()
 	properties, err := os.ReadFile(a.properties)
@@ -172,8 +171,8 @@ func (a *application) startProcess(name string, cmd *exec.Cmd, variables ...stri
 
 var daemonStarted = regexp.MustCompile(`msg="daemon started".* pid=(\d+)`)
 
-// javaPIDs returns the process IDs of the Javas that it has started, which lead
-// their groups.
+// javaPIDs returns the process IDs of the Javas that the worker has started, which lead
+// their process groups.
 func (p *workerProcess) javaPIDs() (pids []int) {
 	text, _ := os.ReadFile(p.log)
 	for _, m := range daemonStarted.FindAllStringSubmatch(string(text), -1) {
@@ -183,7 +182,7 @@ func (p *workerProcess) javaPIDs() (pids []int) {
 	return pids
 }
 
-// await waits until done says so, while the worker runs.
+// await waits until done returns true, while the worker runs.
 func (p *workerProcess) await(what string, done func() bool) {
 	p.a.t.Helper()
 	ctx, cancel := context.WithTimeoutCause(p.a.t.Context(), patience, fmt.Errorf("not so after %v", patience))
@@ -204,13 +203,13 @@ func (p *workerProcess) await(what string, done func() bool) {
 	}
 }
 
-// awaitAll waits until the processors have noted every record.
+// awaitAll waits until the processors have recorded each record.
 func (p *workerProcess) awaitAll() {
 	p.a.t.Helper()
 	p.await(fmt.Sprintf("each of %d records", len(p.a.sent)), func() bool { return p.a.noted() >= len(p.a.sent) && p.a.missing() == 0 })
 }
 
-// stop stops it as a service manager does, and returns how long that took.
+// stop stops the worker as a service manager does and returns how long that took.
 func (p *workerProcess) stop() time.Duration {
 	p.a.t.Helper()
 	return p.stopBy(syscall.SIGTERM)
@@ -231,7 +230,7 @@ func (p *workerProcess) stopBy(signal os.Signal) time.Duration {
 	return time.Since(began)
 }
 
-// kill kills it, and checks that nothing of it is left 2 s later.
+// kill kills the worker and checks that no process of it is left 2 s later.
 func (p *workerProcess) kill() {
 	p.a.t.Helper()
 	p.cmd.Process.Kill()
@@ -242,7 +241,7 @@ func (p *workerProcess) kill() {
 			if time.Since(killed) > 2*time.Second+slack {
 				p.a.t.Fatalf("processes of group %d are there %v after the worker was killed", java, time.Since(killed))
 			}
-			time.Sleep(10 * time.Millisecond) // no event tells of another's child
+			time.Sleep(10 * time.Millisecond) // polls, because it is not this process's child
 		}
 	}
 	p.a.inTime("Java is gone after a kill", time.Since(killed), 2*time.Second)
@@ -270,10 +269,10 @@ func alive(group int) bool {
 	return false
 }
 
-// missing counts the records sent that no processor has noted.
+// missing returns the number of sent records that no processor has recorded.
 func (a *application) missing() int { return a.missingFrom("") }
 
-// missingFrom leaves one shard out.
+// missingFrom is missing without one shard.
 func (a *application) missingFrom(leftOut string) int {
 	got := make(map[string]bool)
 	for line := range strings.Lines(a.read("records.txt")) {

@@ -15,37 +15,36 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
-// daemon is the artifact that the locks are for.
+// daemon is the artifact of the locks.
 const daemon = "software.amazon.kinesis:amazon-kinesis-client-multilang"
 
-// A cut leaves something out of a closure, and with it all that is reached
-// through it alone.
+// A cut leaves out what is reached only through an artifact.
 type cut struct {
 	artifact string // group:artifact
-	// itself is whether the artifact goes too, or only what it depends on.
+	// itself is whether the artifact is left out too.
 	itself bool
 }
 
-// slim is what the daemon's properties cannot reach: the Glue Schema Registry.
-// KCL's classes name one class of schema-registry-serde, so that this jar must
-// be there when they are loaded; nothing of it ever runs.
+// slim cuts the Glue Schema Registry, which no property of the daemon uses. KCL's classes
+// refer to a class of schema-registry-serde, so that this jar is needed to load them, but
+// it is never used.
 var slim = []cut{
 	{artifact: "software.amazon.glue:schema-registry-serde"},
 	{artifact: "software.amazon.glue:schema-registry-common", itself: true},
 }
 
-// used is what KCL 2.5 uses and does not declare: it comes with a cut alone.
+// used are artifacts that KCL 2.5 uses without declaring them, reached only through a cut.
 var used = []string{"software.amazon.awssdk:arns"}
 
-// added are the artifacts of the AWS SDK that its profiles look for on the class
-// path and that the daemon does not name, in the version of sdkMark.
+// added are artifacts of the AWS SDK that its profiles look for on the class path and the
+// daemon does not declare. Their version is that of sdkMark.
 var added = []string{"software.amazon.awssdk:sso", "software.amazon.awssdk:ssooidc"}
 
 // sdkMark is an artifact whose version is that of the daemon's AWS SDK.
 const sdkMark = "software.amazon.awssdk:sts"
 
-// additions returns what is added to these files. What that depends on must be
-// among them, in whatever version.
+// additions returns the files of added. Their dependencies must be among the given files,
+// in any version.
 func additions(ctx context.Context, repo *repository, to []bootstrap.Coordinate) ([]bootstrap.Coordinate, error) {
 	version := ""
 	names := make(map[string]bool)
@@ -56,7 +55,7 @@ func additions(ctx context.Context, repo *repository, to []bootstrap.Coordinate)
 		}
 	}
 	if version == "" {
-		return nil, fmt.Errorf("the version of the AWS SDK is not known: the closure has no %s", sdkMark)
+		return nil, fmt.Errorf("the version of the AWS SDK is unknown: the closure has no %s", sdkMark)
 	}
 	for _, artifact := range added {
 		names[artifact] = true
@@ -76,7 +75,7 @@ func additions(ctx context.Context, repo *repository, to []bootstrap.Coordinate)
 			case name == artifact:
 				more = append(more, c)
 			case !names[name]:
-				return nil, fmt.Errorf("%s needs %s, which is not among the daemon's jars: add it too", artifact, c)
+				return nil, fmt.Errorf("%s needs %s, which the daemon does not have: add it too", artifact, c)
 			}
 		}
 	}
@@ -90,8 +89,8 @@ func merge(a, b []bootstrap.Coordinate) []bootstrap.Coordinate {
 
 func byText(a, b bootstrap.Coordinate) int { return strings.Compare(a.String(), b.String()) }
 
-// closureOf resolves an artifact as Maven does for whoever depends on it: the
-// graph has all that Maven puts on its class path.
+// closureOf resolves an artifact as Maven does for a project that depends on it. The graph
+// has all that Maven would put on the class path.
 func closureOf(ctx context.Context, repo *repository, artifact, version string) (*resolve.Graph, error) {
 	client := &poms{repo: repo, known: make(map[maven.ProjectKey]maven.Project)}
 	graph, err := mavenresolve.NewResolver(dependent{client, artifact}).Resolve(ctx, resolve.VersionKey{
@@ -113,9 +112,8 @@ func closureOf(ctx context.Context, repo *repository, artifact, version string) 
 	return graph, nil
 }
 
-// A dependent hides what only the root's own build needs. The resolver follows
-// the root's test, provided and optional dependencies, as Maven does when it
-// builds the root; the daemon is run, not built.
+// A dependent hides the root's test, provided and optional dependencies, which the resolver
+// would follow. They are needed only to build the root.
 type dependent struct {
 	*poms
 	root string
@@ -133,14 +131,14 @@ func (d dependent) Requirements(ctx context.Context, vk resolve.VersionKey) ([]r
 	}), err
 }
 
-// files returns the coordinates that are left of a closure after the cuts,
-// sorted. A cut that cuts nothing is an error: it is then for another closure.
+// files returns the coordinates of a closure after the cuts, sorted. It returns an error for
+// a cut whose artifact is not in the closure.
 func files(closure *resolve.Graph, cuts ...cut) ([]bootstrap.Coordinate, error) {
 	byName := make(map[string]cut)
 	for _, cut := range cuts {
 		byName[cut.artifact] = cut
 		if !slices.ContainsFunc(closure.Nodes, func(n resolve.Node) bool { return n.Version.Name == cut.artifact }) {
-			return nil, fmt.Errorf("%s is to be cut from a closure that it is not in", cut.artifact)
+			return nil, fmt.Errorf("cannot cut %s: it is not in the closure", cut.artifact)
 		}
 	}
 	files := make(map[bootstrap.Coordinate]bool)
@@ -167,8 +165,8 @@ func files(closure *resolve.Graph, cuts ...cut) ([]bootstrap.Coordinate, error) 
 			if e.From != from || byName[to.Name].itself {
 				continue
 			}
-			// One node stands for all files of a version: jar and native
-			// library have edges of their own.
+			// A node is a version with all its files; edges distinguish jars and native
+			// libraries.
 			file, err := coordinate(to, e.Type)
 			if err != nil {
 				return nil, err
@@ -183,11 +181,11 @@ func files(closure *resolve.Graph, cuts ...cut) ([]bootstrap.Coordinate, error) 
 	return slices.SortedFunc(maps.Keys(files), byText), nil
 }
 
-// coordinate returns the file that a dependency of type t on a version means.
+// coordinate returns the file of a dependency of type t on a version.
 func coordinate(vk resolve.VersionKey, t dep.Type) (bootstrap.Coordinate, error) {
 	group, artifact, ok := strings.Cut(vk.Name, ":")
 	if !ok {
-		return bootstrap.Coordinate{}, fmt.Errorf("%q is not of the form group:artifact", vk.Name)
+		return bootstrap.Coordinate{}, fmt.Errorf("%q must have the form group:artifact", vk.Name)
 	}
 	c := bootstrap.Coordinate{Group: group, Artifact: artifact, Extension: "jar", Version: vk.Version}
 	c.Classifier, _ = t.GetAttr(dep.MavenClassifier)

@@ -11,7 +11,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
-// A lockFile is a lock as it is written.
+// A lockFile is a lock to write.
 type lockFile struct {
 	name    string // of the file
 	comment string // its first lines, without the #
@@ -62,7 +62,7 @@ func makeLocks(ctx context.Context, repo *repository, version string) ([]lockFil
 	}, nil
 }
 
-// download gets the files, eight at a time.
+// download downloads the files, eight at a time.
 func download(ctx context.Context, repo *repository, files []bootstrap.Coordinate) ([]bootstrap.Artifact, error) {
 	artifacts := make([]bootstrap.Artifact, len(files))
 	group, ctx := errgroup.WithContext(ctx)
@@ -76,7 +76,7 @@ func download(ctx context.Context, repo *repository, files []bootstrap.Coordinat
 	return artifacts, group.Wait()
 }
 
-// text returns the lock as bootstrap.ParseLock reads it.
+// text returns the lock in the format of bootstrap.ParseLock.
 func (l *lockFile) text() []byte {
 	var b bytes.Buffer
 	for line := range bytes.Lines([]byte(l.comment)) {

@@ -21,8 +21,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
-// The locks that bootstrap ships are what this program makes today, byte for
-// byte, from the POMs and the jars of the real repository.
+// The committed locks have the bytes that jarlock makes from the POMs and the jars of the
+// real repository.
 func TestShippedLocks(t *testing.T) {
 	if os.Getenv("LONG_TESTS") == "" {
 		t.Skip("a long test: set LONG_TESTS=1 to run it")
@@ -61,9 +61,9 @@ func TestShippedLocks(t *testing.T) {
 	}
 }
 
-// The locks of 2.5.4 that tools/e2e runs are what this program makes, and
-// no slim lock leaves out what KCL's own classes name, but for the two artifacts
-// that are cut: what a POM does not name may come through those alone.
+// The locks of 2.5.4 for tools/e2e are those that jarlock makes. No slim lock leaves out a
+// class that KCL's classes refer to, except those of the two cut artifacts: an undeclared
+// dependency may be reached only through them.
 func TestLocksOf254(t *testing.T) {
 	if os.Getenv("NIGHTLY_TESTS") == "" {
 		t.Skip("a nightly test: set NIGHTLY_TESTS=1 to run it")
@@ -96,7 +96,7 @@ func TestLocksOf254(t *testing.T) {
 			if a.Group == "software.amazon.kinesis" {
 				eachClass(t, jars.Files[i], func(file *zip.File) {
 					for _, name := range className.FindAllString(read(t, file), -1) {
-						// The length before it, or a descriptor's L, may look like its first letter.
+						// The length before the name, or a descriptor's L, may look like its first letter.
 						named[name], named[name[1:]] = true, true
 					}
 				})
@@ -145,14 +145,14 @@ func read(t *testing.T, file *zip.File) string {
 	return string(text)
 }
 
-// A mirror is a Maven repository that a test writes.
+// A mirror is a Maven repository of a test.
 type mirror struct {
 	*httptest.Server
 	files map[string]string // by path, from the root
 
 	mu    sync.Mutex
 	asked map[string]int
-	// fault, if not nil, may answer a request itself and return true.
+	// fault, if not nil, may answer a request and return true.
 	fault func(w http.ResponseWriter, path string, try int) bool
 }
 
@@ -184,8 +184,8 @@ func newMirror(t *testing.T) (*mirror, *repository) {
 	return m, repo
 }
 
-// add puts a version into the mirror: a POM with this inside, a jar, a native
-// library, and their checksums.
+// add adds a version to the mirror: a POM with this content, a jar, a native library, and
+// their checksums.
 func (m *mirror) add(name, version, inside string) {
 	group, artifact, _ := strings.Cut(name, ":")
 	c := bootstrap.Coordinate{Group: group, Artifact: artifact, Version: version, Extension: "pom"}
@@ -198,8 +198,8 @@ func (m *mirror) add(name, version, inside string) {
 	}
 }
 
-// needs returns the XML of dependencies, each group:artifact:version with
-// further elements after a space.
+// needs returns the XML of dependencies. Each is group:artifact:version, optionally with a
+// space and further elements.
 func needs(dependencies ...string) string {
 	var b strings.Builder
 	for _, d := range dependencies {
@@ -273,10 +273,10 @@ func TestClosure(t *testing.T) {
 			cuts: []cut{{artifact: "g:a"}, {artifact: "g:b", itself: true}},
 			want: "g:a:1 g:both:1 g:kept:1 g:root:1",
 		},
-		{name: "a cut of nothing", poms: map[string]string{"g:root:1": ""}, cuts: []cut{{artifact: "g:gone"}}, want: "g:gone is to be cut from a closure that it is not in"},
+		{name: "a cut of nothing", poms: map[string]string{"g:root:1": ""}, cuts: []cut{{artifact: "g:gone"}}, want: "cannot cut g:gone: it is not in the closure"},
 		{name: "no such version", want: "status 404 Not Found"},
 		{name: "a dependency that is not there", poms: map[string]string{"g:root:1": needs("g:a:1")}, want: "g:a"},
-		{name: "a range", poms: map[string]string{"g:root:1": needs("g:a:[1,2)"), "g:a:1": ""}, want: "g:a is required by a range of versions"},
+		{name: "a range", poms: map[string]string{"g:root:1": needs("g:a:[1,2)"), "g:a:1": ""}, want: "g:a is required with a range of versions"},
 		{name: "moved", poms: map[string]string{
 			"g:root:1": needs("g:a:1"),
 			"g:a:1":    "<distributionManagement><relocation><artifactId>b</artifactId></relocation></distributionManagement>",
@@ -319,7 +319,7 @@ func TestClosure(t *testing.T) {
 	}
 }
 
-// addDaemon puts a daemon into the mirror that has all that makeLocks looks for.
+// addDaemon adds a daemon with all that makeLocks needs.
 func (m *mirror) addDaemon() {
 	m.add(daemon, "9", needs(sdkMark+":2.7", "software.amazon.glue:schema-registry-serde:1", "software.amazon.glue:schema-registry-common:1"))
 	m.add("software.amazon.glue:schema-registry-serde", "1", needs("g:kafka:1"))
@@ -334,7 +334,7 @@ func (m *mirror) addDaemon() {
 func TestWriteLocks(t *testing.T) {
 	m, repo := newMirror(t)
 	m.addDaemon()
-	// Every file fails twice first.
+	// Each file fails twice first.
 	m.fault = func(w http.ResponseWriter, _ string, try int) bool {
 		if try <= 2 {
 			w.WriteHeader(http.StatusBadGateway)
@@ -356,7 +356,7 @@ func TestWriteLocks(t *testing.T) {
 		if locks[i].name != want.name || len(lock.Artifacts) != want.files {
 			t.Errorf("%s with %d files, want %+v", locks[i].name, len(lock.Artifacts), want)
 		}
-		// What is locked is what bootstrap can fetch.
+		// bootstrap can fetch the files of the lock.
 		m.fault = nil
 		if _, err := bootstrap.Fetch(t.Context(), lock, bootstrap.FetchOptions{Repository: m.URL + "/maven2", CacheDir: t.TempDir()}); err != nil {
 			t.Error(err)
@@ -364,7 +364,8 @@ func TestWriteLocks(t *testing.T) {
 	}
 }
 
-// What is added must run on the daemon's jars, and needs to know its SDK.
+// The added artifacts must need only the daemon's jars, and the version of its SDK must be
+// known.
 func TestAdditions(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*mirror)
@@ -393,12 +394,12 @@ func TestJarThatIsNotTheRepositorys(t *testing.T) {
 	m.add("g:a", "1", "")
 	c := bootstrap.Coordinate{Group: "g", Artifact: "a", Version: "1", Extension: "jar"}
 	m.files[c.Path()] = "<html>log in</html>"
-	if _, err := repo.artifact(t.Context(), c); err == nil || !strings.Contains(err.Error(), "g:a:1 is not the file") {
-		t.Error(err)
+	if _, err := repo.artifact(t.Context(), c); err == nil || !strings.Contains(err.Error(), "g:a:1 does not have the repository's checksum") {
+		t.Errorf("error %v, want that g:a:1 does not have the repository's checksum", err)
 	}
 	delete(m.files, c.Path()+".sha1")
 	if _, err := repo.artifact(t.Context(), c); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Error(err)
+		t.Errorf("error %v, want one with 404", err)
 	}
 }
 
@@ -407,7 +408,7 @@ func TestWriteLockFiles(t *testing.T) {
 	m.addDaemon()
 	dir, url := t.TempDir(), m.URL+"/maven2"
 	for _, tt := range []struct{ url, version, dir, stdout, err string }{
-		{"ftp://user:secret@host", "9", dir, "", "not a URL of the form"},
+		{"ftp://user:secret@host", "9", dir, "", "must be a URL of the form"},
 		{url, "10", dir, "", "status 404"},
 		{url, "9", filepath.Join(dir, "none"), "", "cannot write the lock"},
 		{url, "9", dir, "multilang-daemon-9-full.lock: 7 files", ""},

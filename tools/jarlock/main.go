@@ -1,5 +1,5 @@
-// Command jarlock writes the locks of a MultiLangDaemon version: the jars it
-// runs on, with their hashes. See README.md.
+// Command jarlock writes the locks of a MultiLangDaemon version: its jars with their hashes.
+// See README.md.
 package main
 
 import (
@@ -15,11 +15,11 @@ import (
 
 const help = `Usage: GOWORK=off go run . --version VERSION
 
-Resolves MultiLangDaemon VERSION as Maven does, downloads all its jars, and
-writes two locks to ../../bootstrap/locks: multilang-daemon-VERSION-full.lock
-with the whole closure, and multilang-daemon-VERSION.lock without what only the
-Glue Schema Registry needs. The Maven repository is that of KCL_MAVEN_REPO or
-KCL_MVN_REPO_SEARCH_URL, else Maven Central.
+Resolves MultiLangDaemon VERSION as Maven does, downloads all its jars, and writes two
+locks to ../../bootstrap/locks: multilang-daemon-VERSION-full.lock with all jars, and
+multilang-daemon-VERSION.lock without those that only the Glue Schema Registry needs.
+KCL_MAVEN_REPO or KCL_MVN_REPO_SEARCH_URL set another Maven repository than Maven
+Central.
 
 Example:
   GOWORK=off go run . --version 3.1.3 && git diff ../../bootstrap/locks
@@ -33,7 +33,7 @@ func main() {
 		fmt.Print(help)
 		return
 	case len(args) != 2 || args[0] != "--version":
-		fmt.Fprintln(os.Stderr, "jarlock: --version VERSION is required, and nothing else; try --help")
+		fmt.Fprintln(os.Stderr, "jarlock: want only --version VERSION; try --help")
 		os.Exit(2)
 	}
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -44,7 +44,7 @@ func main() {
 	}
 }
 
-// writeLocks writes both locks to a folder and says so, a line each.
+// writeLocks writes both locks to a folder and prints a line for each.
 func writeLocks(ctx context.Context, root, version, dir string, stdout io.Writer) error {
 	repo, err := newRepository(root)
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
-// poms answers the resolver's questions from the POMs of a repository. It is
-// used by one goroutine.
+// poms is a client of the resolver that reads the POMs of a repository. It is not safe for
+// concurrent use.
 type poms struct {
 	repo  *repository
 	known map[maven.ProjectKey]maven.Project // as read, nothing inherited
 }
 
-// Version says that a version is there: its POM is.
+// Version returns a version if it has a POM.
 func (p *poms) Version(ctx context.Context, vk resolve.VersionKey) (resolve.Version, error) {
 	key, err := maven.MakeProjectKey(vk.Name, vk.Version)
 	if err != nil {
@@ -31,20 +31,20 @@ func (p *poms) Version(ctx context.Context, vk resolve.VersionKey) (resolve.Vers
 	return resolve.Version{VersionKey: vk}, err
 }
 
-// Versions would be asked for a range of versions, whose answer changes with
-// every release of that artifact: a lock must not be made from one unseen.
+// Versions returns an error. The resolver calls it for a range of versions, with which the
+// lock would change at each release of that artifact.
 func (p *poms) Versions(_ context.Context, pk resolve.PackageKey) ([]resolve.Version, error) {
-	return nil, fmt.Errorf("%s is required by a range of versions, which this program does not resolve", pk.Name)
+	return nil, fmt.Errorf("%s is required with a range of versions, which jarlock does not support", pk.Name)
 }
 
-// MatchingVersions is not asked by the resolver for Maven.
+// MatchingVersions is not called by the resolver for Maven.
 func (p *poms) MatchingVersions(ctx context.Context, vk resolve.VersionKey) ([]resolve.Version, error) {
 	return p.Versions(ctx, vk.PackageKey)
 }
 
-// Requirements returns the dependencies of a version's effective POM, and what
-// it manages. Of its profiles only those active by default count: a lock is
-// the same whoever makes it.
+// Requirements returns the dependencies and the dependency management of a version's
+// effective POM. Only profiles that are active by default count, so that the lock does not
+// depend on the machine.
 func (p *poms) Requirements(ctx context.Context, vk resolve.VersionKey) ([]resolve.RequirementVersion, error) {
 	key, err := maven.MakeProjectKey(vk.Name, vk.Version)
 	if err != nil {
@@ -54,7 +54,7 @@ func (p *poms) Requirements(ctx context.Context, vk resolve.VersionKey) ([]resol
 	if err != nil {
 		return nil, err
 	}
-	// ProcessDependencies passes over an import that fails.
+	// ProcessDependencies ignores an import that fails.
 	var failed error
 	project.ProcessDependencies(func(group, artifact, version maven.String) (maven.DependencyManagement, error) {
 		imported, err := p.inherited(ctx, maven.ProjectKey{GroupID: group, ArtifactID: artifact, Version: version})
@@ -84,7 +84,7 @@ func (p *poms) Requirements(ctx context.Context, vk resolve.VersionKey) ([]resol
 	return all, nil
 }
 
-// inherited returns a POM with all that its parents give it.
+// inherited returns a POM merged with its parents.
 func (p *poms) inherited(ctx context.Context, key maven.ProjectKey) (maven.Project, error) {
 	project, err := p.read(ctx, key)
 	if err != nil {
@@ -109,7 +109,7 @@ func (p *poms) inherited(ctx context.Context, key maven.ProjectKey) (maven.Proje
 	return project, nil
 }
 
-// read returns a POM with its default profiles merged.
+// read returns a POM merged with its default profiles.
 func (p *poms) read(ctx context.Context, key maven.ProjectKey) (maven.Project, error) {
 	if project, ok := p.known[key]; ok {
 		return project, nil
@@ -127,7 +127,7 @@ func (p *poms) read(ctx context.Context, key maven.ProjectKey) (maven.Project, e
 		return project, fmt.Errorf("POM of %s: %w", coordinate, err)
 	}
 	if to := project.DistributionManagement.Relocation; to != (maven.Relocation{}) {
-		return project, fmt.Errorf("%s was moved to %s:%s:%s, which this program does not follow", coordinate, to.GroupID, to.ArtifactID, to.Version)
+		return project, fmt.Errorf("%s was moved to %s:%s:%s, which jarlock does not support", coordinate, to.GroupID, to.ArtifactID, to.Version)
 	}
 	p.known[key] = project
 	return project, nil

@@ -16,27 +16,27 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
-// A repository is read over HTTP. It may be used by several goroutines.
+// A repository is a Maven repository that is read over HTTP. Its methods may be called
+// concurrently.
 type repository struct {
 	client *http.Client
 	root   *url.URL
-	// wait is how long the second try waits; the third waits twice that.
-	wait time.Duration
+	wait   time.Duration // before the second try; the third waits twice as long
 }
 
 func newRepository(root string) (*repository, error) {
 	u, err := url.Parse(root)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		// It is not repeated: a password may be in it.
-		return nil, errors.New("the repository is not a URL of the form https://HOST/PATH")
+		// The message does not repeat it, because it may contain a password.
+		return nil, errors.New("the repository must be a URL of the form https://HOST/PATH")
 	}
 	return &repository{client: &http.Client{Timeout: 2 * time.Minute}, root: u, wait: time.Second}, nil
 }
 
 var errNotFound = errors.New("status 404 Not Found")
 
-// get returns a file of the repository. It asks three times when the network or
-// the server fails.
+// get returns a file of the repository. It tries three times if the network or the server
+// fails.
 func (r *repository) get(ctx context.Context, path string) ([]byte, error) {
 	address := r.root.JoinPath(path)
 	for try := 1; ; try++ {
@@ -61,7 +61,7 @@ func (r *repository) once(ctx context.Context, address *url.URL) ([]byte, error)
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
-		// url.Error repeats the URL, which the caller names.
+		// The caller adds the URL to the error.
 		var reason *url.Error
 		if errors.As(err, &reason) {
 			err = reason.Err
@@ -79,9 +79,8 @@ func (r *repository) once(ctx context.Context, address *url.URL) ([]byte, error)
 	}
 }
 
-// artifact downloads a file and returns what a lock says of it. The checksum
-// that the repository serves beside it must agree: a page of a proxy, or half
-// a file, would otherwise be locked for good.
+// artifact downloads a file and returns its entry in a lock. It compares the file with the
+// repository's checksum, so that neither a proxy's page nor half a file gets into a lock.
 func (r *repository) artifact(ctx context.Context, c bootstrap.Coordinate) (bootstrap.Artifact, error) {
 	a := bootstrap.Artifact{Coordinate: c}
 	content, err := r.get(ctx, c.Path())
@@ -92,10 +91,10 @@ func (r *repository) artifact(ctx context.Context, c bootstrap.Coordinate) (boot
 	if err != nil {
 		return a, err
 	}
-	// Some have the file's name after the sum.
+	// Some checksums are followed by the file's name.
 	sum, _, _ := strings.Cut(strings.TrimSpace(string(claimed)), " ")
 	if got := sha1.Sum(content); hex.EncodeToString(got[:]) != strings.ToLower(sum) {
-		return a, fmt.Errorf("%s is not the file that the repository's own checksum names", c)
+		return a, fmt.Errorf("%s does not have the repository's checksum", c)
 	}
 	a.SHA256, a.Size = sha256.Sum256(content), int64(len(content))
 	return a, nil

@@ -1,5 +1,5 @@
-// Package lint has tests only: that the rules of .golangci.yml bite. That they
-// allow what they should, CI sees when it lints the modules.
+// Package lint tests that the rules of .golangci.yml find faults. Linting the modules in CI
+// shows that they allow correct code.
 package lint
 
 import (
@@ -18,9 +18,8 @@ import (
 
 const prefix = "github.com/seed96110120/kinesis-client-go/"
 
-// planted are imports that a rule of depguard must refuse: where, of what, and by
-// which rule. Each is of a package that the module could import, so it is the rule
-// that refuses it.
+// planted are imports that a rule of depguard must refuse: the place, the import and the
+// rule. The compiler would accept each of them.
 var planted = []struct{ dir, file, imports, rule string }{
 	{"protocol", "x.go", prefix + "processor", "protocol"},
 	{"protocol", "x.go", "golang.org/x/sys/unix", "protocol"},
@@ -47,10 +46,10 @@ var planted = []struct{ dir, file, imports, rule string }{
 	{"tools", "x.go", "github.com/sirupsen/logrus", "logging"},
 }
 
-// names that no package has.
+// names are refused as package names.
 var names = []string{"util", "utils", "common", "helper", "helpers"}
 
-// uncommented are what must have a comment.
+// uncommented are files that lack a comment, and the linter's message.
 var uncommented = []struct{ text, said string }{
 	{"package p\n", "should have a package comment"},
 	{"// Package p is one.\npackage p\n\nfunc F() {}\n", "exported function F should have comment"},
@@ -77,7 +76,7 @@ func TestRulesBite(t *testing.T) {
 		packages = append(packages, "./"+dir)
 	}
 	for n, p := range planted {
-		// A package of its own, which nobody imports: so no import makes a cycle.
+		// A package that nobody imports, so that no import makes a cycle.
 		plant(fmt.Sprintf("%s/planted%d", p.dir, n), p.file, fmt.Sprintf("// Package planted%d is one.\npackage planted%[1]d\n\nimport _ %q\n", n, p.imports),
 			fmt.Sprintf("import '%s' is not allowed from list '%s'", p.imports, p.rule))
 	}
@@ -100,7 +99,7 @@ func TestRulesBite(t *testing.T) {
 	}
 }
 
-// No rule is written that TestRulesBite does not prove.
+// TestRulesBite covers each rule of depguard.
 func TestEachRuleIsPlanted(t *testing.T) {
 	text, err := os.ReadFile("../../.golangci.yml")
 	if err != nil {
@@ -126,7 +125,7 @@ func TestEachRuleIsPlanted(t *testing.T) {
 	}
 }
 
-// clone copies what git tracks or would track into a temporary folder.
+// clone copies the files that git tracks or would track to a temporary folder.
 func clone(t *testing.T) (root string) {
 	t.Helper()
 	root = t.TempDir()
@@ -158,8 +157,8 @@ func clone(t *testing.T) (root string) {
 	return root
 }
 
-// lint runs the two linters in the folder, in its workspace, and returns by file
-// what they say of the packages.
+// lint runs the two linters on the packages, in the workspace of the folder, and returns
+// their messages by file.
 func lint(t *testing.T, root string, packages []string) map[string][]string {
 	t.Helper()
 	find := exec.CommandContext(t.Context(), "go", "tool", "-n", "golangci-lint")

@@ -12,20 +12,20 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// With small loads and one round that counts; and what is compared does the same.
+// TestProtocol uses small loads and one round that counts.
 func TestProtocol(t *testing.T) {
 	testenv.Long(t)
 	testenv.JDK(t)
 	testenv.Workspace(t)
 	testenv.Command(t, "node", "npm")
 	var progress strings.Builder
-	b, done, err := setUp(t.Context(), 1, &progress)
+	b, done, err := newProtocolBench(t.Context(), 1, &progress)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer done()
 	t.Run("contenders do the same", func(t *testing.T) { contendersDoTheSame(t, b) })
-	r, err := b.protocol(t.Context(), []load{{"one shard", 10, 10, 1, 2}, {"two shards", 10, 10, 2, 2}})
+	r, err := b.compare(t.Context(), []load{{"one shard", 10, 10, 1, 2}, {"two shards", 10, 10, 2, 2}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,16 +47,16 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-// With small jobs and one round.
+// TestWorker uses small jobs and one round.
 func TestWorker(t *testing.T) {
 	testenv.Nightly(t)
 	testenv.Java(t)
 	testenv.Workspace(t)
-	w := &workers{dir: t.TempDir(), rounds: 1, progress: io.Discard}
-	if err := w.build(t.Context()); err != nil {
+	b := &programBench{dir: t.TempDir(), rounds: 1, progress: io.Discard}
+	if err := b.build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := w.compare(t.Context(),
+	r, err := b.compare(t.Context(),
 		[]job{{"two shards", 2, 20_000, 100, 0, "FANOUT"}, {"in turns", 2, 1, 100, 4, "FANOUT"}},
 		[2]job{{"1 idle", 1, 10, 100, 0, "FANOUT"}, {"3 idle", 3, 10, 100, 0, "FANOUT"}})
 	if err != nil {
@@ -87,10 +87,10 @@ func TestJava(t *testing.T) {
 	testenv.Workspace(t)
 	var stdout strings.Builder
 	if status := run(t.Context(), []string{"java", "-n", "1", "--only", "^FANOUT, idle, 1$", "--with", "A=b -Xmx200m"}, &stdout, t.Output()); status != 0 {
-		t.Fatal(status)
+		t.Fatalf("status %d, want 0", status)
 	}
-	if !regexp.MustCompile(`(?m)^\| FANOUT, idle, 1 \| A=b -Xmx200m \|  \|  \|  (\| [0-9.]+ ){5}\|$`).MatchString(stdout.String()) {
-		t.Error(&stdout)
+	if want := `(?m)^\| FANOUT, idle, 1 \| A=b -Xmx200m \|  \|  \|  (\| [0-9.]+ ){5}\|$`; !regexp.MustCompile(want).MatchString(stdout.String()) {
+		t.Errorf("no line matches %s:\n%s", want, &stdout)
 	}
 }
 
@@ -101,9 +101,9 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// What is compared must take each action, checkpoint each batch and the end of
-// the shard, and end with its input.
-func contendersDoTheSame(t *testing.T, b *bench) {
+// Each contender answers each action, checkpoints each batch and the end of the shard,
+// and ends with its input.
+func contendersDoTheSame(t *testing.T, b *protocolBench) {
 	d, stop, err := b.daemon(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -151,6 +151,6 @@ func contendersDoTheSame(t *testing.T, b *bench) {
 func TestExecutableWithASpace(t *testing.T) {
 	_, err := contender{name: "ours", command: []string{"/a folder/ours"}}.executable()
 	if err == nil || !strings.Contains(err.Error(), "TMPDIR") {
-		t.Error(err)
+		t.Errorf("error %v, want one that names TMPDIR", err)
 	}
 }

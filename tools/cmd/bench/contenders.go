@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,14 +17,14 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// A bench has what bench protocol needs: the contenders, built and installed.
-type bench struct {
+// A protocolBench compares children of the daemon's classes.
+type protocolBench struct {
 	rounds   int
-	progress io.Writer // gets a line now and then
-	java     string
-	dir      string   // has what was built; the children run there
-	environ  []string // of the JVM, and so of the children
-	shards   int      // started so far; each has its own name
+	progress io.Writer
+	java     string   // the java command
+	dir      string   // of the built contenders, and their working directory
+	environ  []string // added for the JVM and the children
+	shards   int      // started so far; makes their names unique
 
 	sink, ours, encodingJSON, node contender
 }
@@ -35,11 +33,12 @@ type bench struct {
 type contender struct {
 	name    string
 	command []string
-	environ []string // beside the bench's own
+	environ []string // added to the bench's own
 }
 
-// setUp builds ours in a folder that done removes, and installs theirs.
-func setUp(ctx context.Context, rounds int, progress io.Writer) (b *bench, done func(), err error) {
+// newProtocolBench builds this project's contenders in a folder that done removes, and
+// installs the others.
+func newProtocolBench(ctx context.Context, rounds int, progress io.Writer) (b *protocolBench, done func(), err error) {
 	root, err := workspace.Find(ctx, ".")
 	if err != nil {
 		return nil, nil, err
@@ -58,7 +57,7 @@ func setUp(ctx context.Context, rounds int, progress io.Writer) (b *bench, done 
 			done()
 		}
 	}()
-	fmt.Fprintln(progress, "building ours, installing theirs")
+	fmt.Fprintln(progress, "building and installing the contenders")
 	const children = "./tools/cmd/bench/internal/children/"
 	if _, err := output(ctx, root, nil, "go", "build", "-o", dir+string(filepath.Separator),
 		children+"sink", children+"ours", children+"encodingjson"); err != nil {
@@ -68,12 +67,12 @@ func setUp(ctx context.Context, rounds int, progress io.Writer) (b *bench, done 
 	if err != nil {
 		return nil, nil, err
 	}
-	// Not what PATH has: that may be a script which looks for the interpreter.
+	// The node on PATH may be a script that starts the interpreter.
 	node, err := output(ctx, dir, nil, "node", "-p", "process.execPath")
 	if err != nil {
 		return nil, nil, err
 	}
-	return &bench{
+	return &protocolBench{
 		rounds: rounds, progress: progress, java: java, dir: dir,
 		environ:      []string{"NODE_PATH=" + modules},
 		sink:         contender{name: "sink", command: []string{filepath.Join(dir, "sink")}},
@@ -83,35 +82,27 @@ func setUp(ctx context.Context, rounds int, progress io.Writer) (b *bench, done 
 	}, done, nil
 }
 
-// output runs a command and returns what it prints. No environ is this process's
-// own.
+// output runs a command and returns its standard output, without space around it. With a
+// nil environ the command has this process's environment.
 func output(ctx context.Context, dir string, environ []string, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = dir, environ
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := subprocess.Run(ctx, cmd, time.Second)
-	if errors.Is(err, exec.ErrNotFound) {
-		return "", fmt.Errorf("there is no %s on PATH, which this bench needs", name)
-	}
-	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(stderr.String()))
-	}
-	return strings.TrimSpace(stdout.String()), nil
+	text, err := subprocess.Output(ctx, cmd, time.Second)
+	return strings.TrimSpace(text), err
 }
 
-// executable returns the contender as the daemon's property executableName.
+// executable returns the contender's value of the property executableName.
 func (c contender) executable() (string, error) {
 	for _, part := range c.command {
 		if strings.Contains(part, " ") {
-			return "", fmt.Errorf("the daemon cannot start %s: there is a space in %s; use a checkout and a TMPDIR without one", c.name, part)
+			return "", fmt.Errorf("the daemon cannot start %s: %s has a space; use a checkout and a TMPDIR without spaces", c.name, part)
 		}
 	}
 	return strings.Join(c.command, " "), nil
 }
 
 // daemon starts a JVM that ends when stop is called or ctx ends.
-func (b *bench) daemon(ctx context.Context, environ ...string) (d *conformance.Driver, stop func(), err error) {
+func (b *protocolBench) daemon(ctx context.Context, environ ...string) (d *conformance.Driver, stop func(), err error) {
 	d, err = conformance.Start(ctx, conformance.Config{Java: b.java, Dir: b.dir, Environ: append(environ, b.environ...)})
 	if err != nil {
 		return nil, nil, err

@@ -10,106 +10,105 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
 )
 
-// warmUps are rounds before those that count: the JVM compiles, the children's
-// memory grows to what it needs.
+// warmUps is the number of rounds before those that count, in which the JVM compiles
+// and the children's memory grows.
 const warmUps = 3
 
-// A load is what is delivered again and again.
+// A load is a batch that is delivered repeatedly.
 type load struct {
 	name          string
 	records, size int
-	shards        int // at once
-	// repeat is how many batches a turn has: enough for 40 ms or so.
-	repeat int
+	shards        int // served at once
+	repeat        int // batches of a turn: enough for about 40 ms
 }
 
-// A lane is a contender under a daemon, with a child for each shard, and what
-// was measured of it, round by round.
-type lane struct {
+// A trial is a contender under a daemon, with a child for each shard, and its
+// measurements of each round.
+type trial struct {
 	contender
 	daemon  *conformance.Driver
 	shards  []*conformance.Shard
 	pids    []int
-	seconds sample  // of a batch: of a turn, divided by its batches
-	cpu     sample  // milliseconds of a batch, of the child
-	peak    float64 // MB, of the largest child at the end
+	seconds sample  // per batch
+	cpu     sample  // milliseconds of CPU per batch, of the child
+	peak    float64 // MB of the largest child at the end
 }
 
-// rate returns records a second.
-func (l *lane) rate(records int) sample {
-	s := make(sample, len(l.seconds))
-	for i, seconds := range l.seconds {
+// rate returns records per second, for batches of so many records.
+func (t *trial) rate(records int) sample {
+	s := make(sample, len(t.seconds))
+	for i, seconds := range t.seconds {
 		s[i] = float64(records) / seconds
 	}
 	return s
 }
 
-// open starts the lane's children and has each take a batch.
-func (b *bench) open(l *lane, shards int, batch conformance.Batch) error {
-	executable, err := l.executable()
+// open starts the trial's children and delivers a batch to each.
+func (b *protocolBench) open(t *trial, shards int, batch conformance.Batch) error {
+	executable, err := t.executable()
 	if err != nil {
 		return err
 	}
 	for range shards {
 		b.shards++
-		s := l.daemon.Shard(fmt.Sprintf("shardId-%012d", b.shards))
+		s := t.daemon.Shard(fmt.Sprintf("shardId-%012d", b.shards))
 		a, err := s.Initialize(executable, "TRIM_HORIZON")
 		if err == nil {
 			_, err = s.ProcessRecords(batch)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", l.name, err)
+			return fmt.Errorf("%s: %w", t.name, err)
 		}
-		l.shards, l.pids = append(l.shards, s), append(l.pids, a.PID)
+		t.shards, t.pids = append(t.shards, s), append(t.pids, a.PID)
 	}
 	return nil
 }
 
-// close ends the lane's children.
-func (l *lane) close() error {
-	for _, s := range l.shards {
+// close ends the trial's children.
+func (t *trial) close() error {
+	for _, s := range t.shards {
 		if _, err := s.LeaseLost(); err != nil {
-			return fmt.Errorf("%s: %w", l.name, err)
+			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
 	return nil
 }
 
-// deliver measures a load in all lanes.
-func (b *bench) deliver(ctx context.Context, l load, lanes ...*lane) error {
+// measure measures a load in all trials.
+func (b *protocolBench) measure(ctx context.Context, l load, trials ...*trial) error {
 	fmt.Fprintln(b.progress, l.name)
-	for _, lane := range lanes {
-		if err := b.open(lane, l.shards, l.batch()); err != nil {
+	for _, t := range trials {
+		if err := b.open(t, l.shards, l.batch()); err != nil {
 			return err
 		}
 	}
-	err := inTurns(ctx, warmUps+b.rounds, len(lanes), func(round, i int) error {
-		seconds, cpu, err := lanes[i].turn(l.repeat)
+	err := inTurns(ctx, warmUps+b.rounds, len(trials), func(round, i int) error {
+		seconds, cpu, err := trials[i].turn(l.repeat)
 		if err != nil {
-			return fmt.Errorf("%s: %w", lanes[i].name, err)
+			return fmt.Errorf("%s: %w", trials[i].name, err)
 		}
 		if round >= warmUps {
-			lanes[i].seconds = append(lanes[i].seconds, seconds)
-			lanes[i].cpu = append(lanes[i].cpu, cpu)
+			trials[i].seconds = append(trials[i].seconds, seconds)
+			trials[i].cpu = append(trials[i].cpu, cpu)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, lane := range lanes {
-		for _, pid := range lane.pids {
-			lane.peak = max(lane.peak, peak(pid))
+	for _, t := range trials {
+		for _, pid := range t.pids {
+			t.peak = max(t.peak, peak(pid))
 		}
-		if err := lane.close(); err != nil {
+		if err := t.close(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// batch makes the records of a load. The data is random, as encrypted or
-// compressed data is: base64 of anything else is no faster.
+// batch makes the records of a load. The data is random, like encrypted or compressed
+// data; base64 of other data is no faster.
 func (l load) batch() conformance.Batch {
 	random := rand.NewChaCha8([32]byte{1})
 	records := make([]conformance.Record, l.records)
@@ -125,23 +124,22 @@ func (l load) batch() conformance.Batch {
 	return conformance.Batch{Records: records}
 }
 
-// turn delivers the batch that the children know to all of them at once. It
-// returns the seconds and the children's CPU milliseconds per batch, over all
-// shards.
-func (l *lane) turn(repeat int) (seconds, cpu float64, err error) {
-	answers := make([]conformance.Answer, len(l.shards))
-	errs := make([]error, len(l.shards))
-	for _, pid := range l.pids {
+// turn delivers the last batch again to all children at once. It returns the seconds
+// and the children's CPU milliseconds per batch, over all shards.
+func (t *trial) turn(repeat int) (seconds, cpu float64, err error) {
+	answers := make([]conformance.Answer, len(t.shards))
+	errs := make([]error, len(t.shards))
+	for _, pid := range t.pids {
 		cpu -= cpuMillis(pid)
 	}
 	from := time.Now()
 	var all sync.WaitGroup
-	for i, s := range l.shards {
+	for i, s := range t.shards {
 		all.Go(func() { answers[i], errs[i] = s.ProcessRecords(conformance.Batch{Again: true, Repeat: repeat}) })
 	}
 	all.Wait()
 	seconds = time.Since(from).Seconds()
-	for _, pid := range l.pids {
+	for _, pid := range t.pids {
 		cpu += cpuMillis(pid)
 	}
 	for i, a := range answers {
@@ -152,12 +150,12 @@ func (l *lane) turn(repeat int) (seconds, cpu float64, err error) {
 			return 0, 0, fmt.Errorf("%d checkpoints for %d batches", len(a.Checkpoints), repeat)
 		}
 	}
-	if len(l.shards) == 1 { // without the driver's own work between the batches
+	if len(t.shards) == 1 { // without the driver's own work between the batches
 		seconds = 0
 		for _, n := range answers[0].Nanos {
 			seconds += float64(n) / 1e9
 		}
 	}
-	n := float64(repeat * len(l.shards))
+	n := float64(repeat * len(t.shards))
 	return seconds / n, cpu / n, nil
 }

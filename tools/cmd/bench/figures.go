@@ -7,40 +7,37 @@ import (
 	"slices"
 )
 
-// A sample is one figure, measured once in each round.
+// A sample has one figure of each round.
 //
-// Absolute numbers of two runs on a shared machine say little. What is compared
-// is therefore measured in turns, see inTurns, and related to each other within
-// a round, see ratio.
+// Absolute numbers of two runs on a shared machine say little. Contenders are therefore
+// measured in turns, see inTurns, and compared within a round, see ratio.
 type sample []float64
 
-// median returns the middle value, the mean of the two middle ones for an even
-// number.
+// median returns the middle value, or the mean of the two middle ones.
 func (s sample) median() float64 {
 	sorted := slices.Sorted(slices.Values(s))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// text formats the median; verb is that of one number, "%.2f" say.
+// text formats the median by a verb for one number, such as "%.2f".
 func (s sample) text(verb string) string { return fmt.Sprintf(verb, s.median()) }
 
-// span formats the median with the least and the greatest value, if there are.
-func (s sample) span(verb string) string {
+// withRange formats the median, with the least and the greatest of several values.
+func (s sample) withRange(verb string) string {
 	if len(s) == 1 {
 		return s.text(verb)
 	}
 	return fmt.Sprintf(verb+" ("+verb+" to "+verb+")", s.median(), slices.Min(s), slices.Max(s))
 }
 
-// ratio divides a by b round by round: both were measured in the same rounds.
-// The median of the ratios is steadier than the ratio of the medians where the
-// machine's speed drifts.
+// ratio divides a by b round by round. When the machine's speed drifts, the median of
+// the ratios is steadier than the ratio of the medians.
 func ratio(a, b sample) sample {
 	return combine(a, b, func(a, b float64) float64 { return a / b })
 }
 
-// combine makes a sample of a and b round by round.
+// combine applies one to a and b round by round.
 func combine(a, b sample, one func(a, b float64) float64) sample {
 	combined := make(sample, len(a))
 	for i := range a {
@@ -49,13 +46,13 @@ func combine(a, b sample, one func(a, b float64) float64) sample {
 	return combined
 }
 
-// interval returns values of the sample between which the true median is with
-// 95%, whatever the distribution: a value is below it as often as a coin falls on
-// one side. Fewer than 6 values have no such interval: then it is their range.
+// interval returns values of the sample that enclose the true median with a
+// probability of 95%, whatever the distribution: each value is below the median with
+// probability 1/2. Fewer than 6 values have no such interval; then it is their range.
 func (s sample) interval() (low, high float64) {
 	sorted := slices.Sorted(slices.Values(s))
 	n := len(sorted)
-	outside, below := 0.0, math.Pow(0.5, float64(n)) // below: that exactly k values are
+	outside, below := 0.0, math.Pow(0.5, float64(n)) // below: the probability that exactly k values are
 	k := 0
 	for outside+2*below <= 0.05 {
 		outside += 2 * below
@@ -66,15 +63,15 @@ func (s sample) interval() (low, high float64) {
 	return sorted[k], sorted[n-1-k]
 }
 
-// confident is span with the interval.
-func (s sample) confident(verb string) string {
+// withInterval is withRange with the interval.
+func (s sample) withInterval(verb string) string {
 	low, high := s.interval()
-	return fmt.Sprintf("%s, "+verb+" to "+verb, s.span(verb), low, high)
+	return fmt.Sprintf("%s, "+verb+" to "+verb, s.withRange(verb), low, high)
 }
 
-// inTurns calls measure for each of n contenders in each of the rounds. Every
-// round begins with the next contender, so that no one always follows the same
-// neighbour. It stops at the first error and when ctx ends.
+// inTurns calls measure for each of n contenders in each of the rounds. Each round
+// begins with another contender, so that none always has the same predecessor. It stops
+// at the first error and when ctx ends.
 func inTurns(ctx context.Context, rounds, n int, measure func(round, contender int) error) error {
 	for round := range rounds {
 		for i := range n {

@@ -17,7 +17,7 @@ func TestSample(t *testing.T) {
 		{sample{4, 1}, "2.5 (1.0 to 4.0)"},
 		{sample{9, 1, 5}, "5.0 (1.0 to 9.0)"},
 	} {
-		if got := c.sample.span("%.1f"); got != c.want {
+		if got := c.sample.withRange("%.1f"); got != c.want {
 			t.Errorf("%v: got %s, want %s", c.sample, got, c.want)
 		}
 	}
@@ -34,18 +34,18 @@ func TestInterval(t *testing.T) {
 			t.Errorf("%d values: %v to %v, want the values %d and %d", n, low, high, rank, n+1-rank)
 		}
 	}
-	if got, want := (sample{4, 1}).confident("%.0f"), "2 (1 to 4), 1 to 4"; got != want {
+	if got, want := (sample{4, 1}).withInterval("%.0f"), "2 (1 to 4), 1 to 4"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
 func TestRatesAndRatioGoRoundByRound(t *testing.T) {
-	a, b := &lane{seconds: sample{0.5, 2}}, &lane{seconds: sample{1, 1}}
-	if got := a.rate(1000); !slices.Equal(got, sample{2000, 500}) {
-		t.Error(got)
+	a, b := &trial{seconds: sample{0.5, 2}}, &trial{seconds: sample{1, 1}}
+	if got, want := a.rate(1000), (sample{2000, 500}); !slices.Equal(got, want) {
+		t.Errorf("rates %v, want %v", got, want)
 	}
-	if got := ratio(a.rate(1000), b.rate(1000)); !slices.Equal(got, sample{2, 0.5}) {
-		t.Error(got)
+	if got, want := ratio(a.rate(1000), b.rate(1000)), (sample{2, 0.5}); !slices.Equal(got, want) {
+		t.Errorf("ratios %v, want %v", got, want)
 	}
 }
 
@@ -70,12 +70,12 @@ func TestTurnsStop(t *testing.T) {
 		return nil
 	})
 	if !errors.Is(err, broken) || calls != 3 || !strings.Contains(err.Error(), "round 2") {
-		t.Error(err, calls)
+		t.Errorf("error %v after %d calls, want %v of round 2 after 3 calls", err, calls, broken)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(broken)
 	if err := inTurns(ctx, 1, 1, func(int, int) error { t.Error("called"); return nil }); !errors.Is(err, broken) {
-		t.Error(err)
+		t.Errorf("error %v, want %v", err, broken)
 	}
 }
 
@@ -91,7 +91,7 @@ func TestReport(t *testing.T) {
 	}
 	first, rest, _ := strings.Cut(s.String(), "\n")
 	if !strings.HasPrefix(first, "A bench, measured on ") || !strings.Contains(first, " cores, ") {
-		t.Error(first)
+		t.Errorf("the first line is %q, want the title, the machine and its cores", first)
 	}
 	if want := "\nStart\n\n| who | time |\n|---|---|\n| ours | 2.0 |\n| theirs | 4 |\n\nQuiet.\n"; rest != want {
 		t.Errorf("got\n%s\nwant\n%s", rest, want)

@@ -1,6 +1,6 @@
-// Command bench compares this project with what else there is, side by side in
-// one run: rounds take turns, so that whatever slows the machine slows all of
-// them.
+// Command bench compares this project with its alternatives in one run. They take
+// turns, so that a slow moment of the machine affects all of them. See the README
+// of tools.
 package main
 
 import (
@@ -18,22 +18,22 @@ import (
 
 const usage = `Usage: go run ./tools/cmd/bench protocol|worker|java [flags]
 
-Measures side by side, in one run and in turns, and prints a report in Markdown.
+Measures programs in turns, in one run, and prints a report in Markdown.
 
-  protocol  how fast children take the daemon's records, from the daemon's own
-            classes on a warm JVM: a processor on this project's library, a loop
-            on encoding/json, aws-kcl (Node), and a sink that only finds the ends
-            of lines, which is the limit
-  worker    whole programs at a local Kinesis and DynamoDB: a worker beside
-            children under kcl-bootstrap, one process a shard; throughput of 4
-            shards, the time of a start, memory with 1 and 16 idle shards
-  java      a worker with other options of Java's: processor time, memory and start,
+  protocol  how fast children take records from the daemon's own classes on a warm
+            JVM: a processor of this project, a loop on encoding/json, aws-kcl
+            (Node.js), and a sink that only finds the ends of lines, which is the
+            upper bound
+  worker    whole programs with a local Kinesis and DynamoDB: a worker, and
+            kcl-bootstrap with one process per shard; throughput of 4 shards, start
+            time, memory with 1 and 16 idle shards
+  java      a worker with different Java options: CPU time, memory and start time
             for 1 to 64 shards, records of 100 B and 1 KiB, POLLING and FANOUT; each
-            cell takes 10 to 20 s
+            combination takes 10 to 20 s
 
-Needs Java 17 or later; protocol a JDK, and Node with npm, whose aws-kcl goes to the
-user's cache folder. CPU time, memory and start are measured on Linux only. Nothing
-else should run meanwhile.
+Needs Java 17 or later. protocol needs a JDK, and Node.js with npm; it installs aws-kcl
+in the user's cache folder. CPU time, memory and start time are measured on Linux only.
+Run nothing else meanwhile.
 
 Flags:
 %s
@@ -45,19 +45,19 @@ Exit status: 0 measured, 1 failed, 2 wrong usage.
 
 type options struct {
 	rounds int
-	with   []string // environments and Java options
+	with   []string // Java options and environment variables
 	only   *regexp.Regexp
 }
 
 var benches = map[string]func(ctx context.Context, o options, progress io.Writer) (*report, error){
-	"protocol": protocolBench,
-	"worker":   workerBench,
-	"java":     javaBench,
+	"protocol": measureProtocol,
+	"worker":   measurePrograms,
+	"java":     measureJava,
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	// A second signal ends the bench at once; its children go with it.
+	// A second signal ends the bench at once, and its children with it.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	var o options
 	flags.IntVarP(&o.rounds, "rounds", "n", 15, "`number` of rounds that count; protocol has 3 more to warm up")
-	flags.StringArrayVar(&o.with, "with", javaOptions, "`options` of Java, and variables such as JAVA_HOME=DIR, parted by spaces, that java compares; repeatable")
+	flags.StringArrayVar(&o.with, "with", javaOptions, "Java `options`, and variables such as JAVA_HOME=DIR, separated by spaces, that java compares; repeatable")
 	only := flags.String("only", "", "`pattern` of the loads that java measures, such as '^FANOUT, 1 KiB, (1|64)$'")
 	err := flags.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err != nil:
 	case flags.NArg() != 1 || !known:
-		err = errors.New("name one bench: protocol, worker or java; --help tells more")
+		err = errors.New("name one bench: protocol, worker or java; try --help")
 	case o.rounds < 1:
 		err = fmt.Errorf("--rounds %d is less than 1", o.rounds)
 	}
@@ -94,7 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = errors.Join(err, r.write(stdout))
 	}
 	if ctx.Err() != nil {
-		err = errors.New("interrupted; everything was stopped")
+		err = errors.New("interrupted; all processes have been stopped")
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "bench %s: %v\n", flags.Arg(0), err)

@@ -10,12 +10,11 @@ import (
 	"strings"
 )
 
-// What follows asks Linux of another process. Elsewhere, and of a process that
-// has ended, each returns NaN.
+// These functions read /proc of Linux. On other systems, and for a process that has
+// ended, they return NaN.
 
-// cpuMillis returns the CPU time that the threads of a process have used, in
-// milliseconds. Threads that have ended do not count: it is for processes that
-// end none.
+// cpuMillis returns the CPU time of a process in milliseconds. Threads that have ended
+// do not count.
 func cpuMillis(pid int) float64 {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if len(files) == 0 {
@@ -37,18 +36,18 @@ func cpuMillis(pid int) float64 {
 	return float64(nanos) / 1e6
 }
 
-// peak returns the most memory that a process has had, in MB (10^6 bytes).
+// peak returns the maximum memory of a process so far, in MB (10^6 bytes).
 func peak(pid int) float64 {
 	return megabytes(fmt.Sprintf("/proc/%d/status", pid), "VmHWM")
 }
 
-// pss returns the memory of a process in MB, with each page that it shares with
-// others divided among them.
+// pss returns the memory of a process in MB, with shared pages divided among the
+// processes that share them.
 func pss(pid int) float64 {
 	return megabytes(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss")
 }
 
-// megabytes reads a line of kB.
+// megabytes returns a field of a file that is in kB.
 func megabytes(file, field string) float64 {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -62,16 +61,15 @@ func megabytes(file, field string) float64 {
 	return kib * 1024 / 1e6
 }
 
-// A process is one that runs.
+// A process describes a running process.
 type process struct {
 	pid, parent int
 	name        string
-	start       float64 // seconds since the machine's
+	start       float64 // seconds since the machine's start
 	cpu         float64 // seconds so far
 }
 
-// family returns a process and its descendants. It is empty where there is no
-// /proc.
+// family returns a process and its descendants, nothing without /proc.
 func family(pid int) (all []process) {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	children := make(map[int][]process)
@@ -80,9 +78,9 @@ func family(pid int) (all []process) {
 		if err != nil {
 			continue // it has just ended
 		}
-		// PID (NAME) STATE PARENT ..., and the name may have brackets of its own. After
-		// it the user's and the system's time are the twelfth and the thirteenth, and
-		// the start is the twentieth, in hundredths of a second.
+		// PID (NAME) STATE PARENT ...; the name may contain brackets. After the name,
+		// the user's and the system's time are fields 12 and 13 and the start is
+		// field 20, in hundredths of a second.
 		open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 		fields := strings.Fields(string(text[end+1:]))
 		p := process{name: string(text[open+1 : end])}

@@ -20,18 +20,18 @@ var protocolLoads = []load{
 	{"4 shards, 1000 x 1 KiB", 1000, 1 << 10, 4, 5},
 }
 
-// protocolBench sets protocol up.
-func protocolBench(ctx context.Context, o options, progress io.Writer) (*report, error) {
-	b, done, err := setUp(ctx, o.rounds, progress)
+// measureProtocol compares children of the daemon.
+func measureProtocol(ctx context.Context, o options, progress io.Writer) (*report, error) {
+	b, done, err := newProtocolBench(ctx, o.rounds, progress)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return b.protocol(ctx, protocolLoads)
+	return b.compare(ctx, protocolLoads)
 }
 
-// protocol compares children of the daemon.
-func (b *bench) protocol(ctx context.Context, loads []load) (*report, error) {
+// compare measures the loads and makes the report.
+func (b *protocolBench) compare(ctx context.Context, loads []load) (*report, error) {
 	javaVersion, err := output(ctx, b.dir, nil, b.java, "--version")
 	if err != nil {
 		return nil, err
@@ -47,41 +47,41 @@ func (b *bench) protocol(ctx context.Context, loads []load) (*report, error) {
 	}
 	defer stop()
 	header := []string{"batch", b.sink.name, b.ours.name, b.encodingJSON.name, b.node.name}
-	related := &table{title: "Throughput related to the sink's in the same round: median (range)", header: header}
+	related := &table{title: "Throughput relative to the sink's in the same round: median (range)", header: header}
 	rates := &table{title: "Records a second, in thousands", header: header}
 	cpu := &table{title: "The child's CPU time for a batch, ms", header: header}
 	memory := &table{title: "The child's peak memory, MB", header: header}
 	for _, l := range loads {
-		var lanes []*lane
+		var trials []*trial
 		for _, c := range []contender{b.sink, b.ours, b.encodingJSON, b.node} {
-			lanes = append(lanes, &lane{contender: c, daemon: d})
+			trials = append(trials, &trial{contender: c, daemon: d})
 		}
-		if err := b.deliver(ctx, l, lanes...); err != nil {
+		if err := b.measure(ctx, l, trials...); err != nil {
 			return nil, err
 		}
-		row := func(t *table, cell func(*lane) string) {
+		row := func(to *table, cell func(*trial) string) {
 			cells := []string{l.name}
-			for _, lane := range lanes {
-				cells = append(cells, cell(lane))
+			for _, t := range trials {
+				cells = append(cells, cell(t))
 			}
-			t.rows = append(t.rows, cells)
+			to.rows = append(to.rows, cells)
 		}
-		limit := lanes[0].rate(l.records)
-		row(related, func(lane *lane) string { return ratio(lane.rate(l.records), limit).span("%.2f") })
-		row(rates, func(lane *lane) string { return fmt.Sprintf("%.4g", lane.rate(l.records).median()/1000) })
-		row(cpu, func(lane *lane) string { return lane.cpu.text("%.3g") })
-		row(memory, func(lane *lane) string { return fmt.Sprintf("%.3g", lane.peak) })
+		limit := trials[0].rate(l.records)
+		row(related, func(t *trial) string { return ratio(t.rate(l.records), limit).withRange("%.2f") })
+		row(rates, func(t *trial) string { return fmt.Sprintf("%.4g", t.rate(l.records).median()/1000) })
+		row(cpu, func(t *trial) string { return t.cpu.text("%.3g") })
+		row(memory, func(t *trial) string { return fmt.Sprintf("%.3g", t.peak) })
 	}
 	return &report{
-		title:  "The daemon's classes driving one child a shard",
+		title:  "The daemon's classes with one child per shard",
 		tables: []*table{related, rates, cpu, memory},
 		notes: []string{
 			fmt.Sprintf("MultiLangShardRecordProcessor of KCL %s on %s, one warm JVM, its log at WARN. %d rounds after %d to warm up, in which the contenders take turns. "+
-				"Random data; each batch is checkpointed, and each record's data decoded, but by the sink.", bootstrap.DaemonVersion, javaVersion, b.rounds, warmUps),
-			fmt.Sprintf("The sink finds the end of each line and answers, with a pipe of 1 MiB: the limit of what any child can do. "+
+				"The data is random. Each batch is checkpointed, and all but the sink decode each record's data.", bootstrap.DaemonVersion, javaVersion, b.rounds, warmUps),
+			fmt.Sprintf("The sink finds the end of each line and answers, with a pipe of 1 MiB: the upper bound for any child. "+
 				"Node is aws-kcl %s on Node.js %s; encoding/json is a loop in Go on that package.", npm.KCLVersion, strings.TrimPrefix(nodeVersion, "v")),
-			"A batch's time is that of the daemon's processRecords: it makes the JSON, writes it and waits for checkpoint and answer. " +
-				"For 4 shards the time of all is taken, with the driver's own work between batches; the memory is that of one child. MB are 10^6 bytes, memory is resident.",
+			"A batch's time is that of the daemon's processRecords: it makes the JSON, writes it, and waits for checkpoint and answer. " +
+				"With 4 shards it is the time of all, with the driver's own work between batches; the memory is that of one child. MB are 10^6 bytes, memory is resident.",
 		},
 	}, nil
 }

@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// A report is what a bench found out, as it stands in a README.
+// A report has the results of a bench, for a README.
 type report struct {
 	title  string
 	tables []*table
-	// notes say how it was measured.
-	notes []string
+	notes  []string // how it was measured
 }
 
 // A table has a row for each case and a column for each contender.
@@ -46,10 +45,10 @@ func (r *report) write(w io.Writer) error {
 
 var modelName = regexp.MustCompile(`(?m)^model name\s*: (.+)$`)
 
-// machine describes what figures are worth nothing without.
+// machine describes the machine.
 func machine() string {
 	cpu := runtime.GOARCH
-	text, _ := os.ReadFile("/proc/cpuinfo") // not there: only the architecture is known
+	text, _ := os.ReadFile("/proc/cpuinfo") // without it only the architecture is known
 	if model := modelName.FindSubmatch(text); model != nil {
 		cpu = string(model[1])
 	}

@@ -26,10 +26,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
-// patience is how long a program may take until its next batch.
-const patience = time.Minute
+// batchLimit is the longest time between two batches.
+const batchLimit = time.Minute
 
-// A stream is that of a job, at a local Kinesis.
+// A stream is the stream of a job in a local Kinesis.
 type stream struct {
 	job
 	stack   *stack.Stack
@@ -37,9 +37,9 @@ type stream struct {
 	name    string
 }
 
-// measure has all contenders do a job in turns.
-func (w *workers) measure(ctx context.Context, j job, rounds int) ([]figures, error) {
-	fmt.Fprintln(w.progress, j.name)
+// measure runs a job with all contenders in turns.
+func (b *programBench) measure(ctx context.Context, j job, rounds int) ([]figures, error) {
+	fmt.Fprintln(b.progress, j.name)
 	local, err := stack.Start(stack.Config{})
 	if err != nil {
 		return nil, err
@@ -49,10 +49,10 @@ func (w *workers) measure(ctx context.Context, j job, rounds int) ([]figures, er
 		BaseEndpoint: aws.String(local.KinesisURL()), Region: stack.Region,
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})}
-	all := make([]figures, len(w.contenders))
+	all := make([]figures, len(b.contenders))
 	err = inTurns(ctx, rounds, len(all), func(round, i int) error {
 		application := fmt.Sprintf("bench-%d-%d", round, i)
-		if s.name == "" || j.turns > 0 { // turns add to it
+		if s.name == "" || j.turns > 0 { // turns add records
 			s.name = application
 			shards := int32(j.shards)
 			if _, err := s.kinesis.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &s.name, ShardCount: &shards}); err != nil {
@@ -62,8 +62,8 @@ func (w *workers) measure(ctx context.Context, j job, rounds int) ([]figures, er
 				return err
 			}
 		}
-		if err := w.run(ctx, s, application, w.contenders[i], &all[i]); err != nil {
-			return fmt.Errorf("%s, %s: %w", j.name, w.contenders[i].name, err)
+		if err := b.run(ctx, s, application, b.contenders[i], &all[i]); err != nil {
+			return fmt.Errorf("%s, %s: %w", j.name, b.contenders[i].name, err)
 		}
 		return nil
 	})
@@ -91,26 +91,27 @@ func (s *stream) put(ctx context.Context, n int) error {
 	return nil
 }
 
-// run starts a program for a new application, has it do the job and stops it.
-func (w *workers) run(ctx context.Context, s *stream, application string, c contender, f *figures) error {
-	environ := commands.Environ(s.stack.Environ(os.Environ()), w.bin)
-	if _, err := output(ctx, w.dir, environ, commands.Command(w.bin, "kcl-infra"), "create",
+// run starts a program for a new application, waits until it has done the job, and
+// stops it.
+func (b *programBench) run(ctx context.Context, s *stream, application string, c contender, f *figures) error {
+	environ := commands.Environ(s.stack.Environ(os.Environ()), b.bin)
+	if _, err := output(ctx, b.dir, environ, commands.Command(b.bin, "kcl-infra"), "create",
 		"--application", application, "--stream-name", s.name, "--seed-leases", "TRIM_HORIZON"); err != nil {
 		return err
 	}
-	properties := filepath.Join(w.dir, "properties")
+	properties := filepath.Join(b.dir, "properties")
 	settings := append(s.stack.Properties(), []stack.Setting{
 		{Name: "applicationName", Value: application},
 		{Name: "streamName", Value: s.name},
 		{Name: "executableName", Value: "ours"},
 		{Name: "retrievalMode", Value: s.mode},
-		{Name: "fanoutConfig.consumerName", Value: "bench"}, // a stream takes 20
+		{Name: "fanoutConfig.consumerName", Value: "bench"}, // a stream has at most 20
 		{Name: "callProcessRecordsEvenForEmptyRecordList", Value: "false"},
 	}...)
 	if err := os.WriteFile(properties, []byte(stack.PropertiesText(settings)), 0o600); err != nil {
 		return err
 	}
-	l, err := net.Listen("unix", filepath.Join(w.dir, "socket"))
+	l, err := net.Listen("unix", filepath.Join(b.dir, "socket"))
 	if err != nil {
 		return err
 	}
@@ -118,13 +119,13 @@ func (w *workers) run(ctx context.Context, s *stream, application string, c cont
 	batches, done := make(chan batch), make(chan struct{})
 	defer close(done)
 	go listen(l, batches, done)
-	log, err := os.Create(filepath.Join(w.dir, "log"))
+	log, err := os.Create(filepath.Join(b.dir, "log"))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	cmd := exec.Command(c.command[0], append(slices.Clone(c.command[1:]), properties)...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, slices.Concat(environ, c.environ, []string{counter.Socket + "=" + l.Addr().String()}), log, log
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = b.dir, slices.Concat(environ, c.environ, []string{counter.Socket + "=" + l.Addr().String()}), log, log
 	program, err := subprocess.Start(cmd)
 	if err != nil {
 		return err
@@ -132,7 +133,7 @@ func (w *workers) run(ctx context.Context, s *stream, application string, c cont
 	defer program.Stop(30 * time.Second)
 
 	var taken []batch
-	var quarter use
+	var quarter resources
 	total := 0
 	cpu := cpuMillis(os.Getpid())
 	for turn := range 1 + s.turns {
@@ -150,30 +151,30 @@ func (w *workers) run(ctx context.Context, s *stream, application string, c cont
 				missing -= b.records
 				total += b.records
 				if len(taken) == 1 {
-					first := used(program.PID())
+					first := resourcesOf(program.PID())
 					f.startCPU, f.first = append(f.startCPU, first.javaCPU), append(f.first, pss(first.java))
 				}
 				if quarter.records == 0 && total >= s.shards*s.records/4 {
-					quarter = used(program.PID())
+					quarter = resourcesOf(program.PID())
 					quarter.records = total
 				}
 				continue
 			case <-program.Done():
-				err = fmt.Errorf("it has ended: %w", program.Err())
-			case <-time.After(patience):
-				err = fmt.Errorf("no batch for %v", patience)
+				err = fmt.Errorf("the program has ended: %w", program.Err())
+			case <-time.After(batchLimit):
+				err = fmt.Errorf("no batch for %v", batchLimit)
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
 			text, _ := os.ReadFile(log.Name())
-			return fmt.Errorf("%w; its log ends: %s", err, text[max(0, len(text)-2000):])
+			return fmt.Errorf("%w; its last log: %s", err, text[max(0, len(text)-2000):])
 		}
 	}
 	cpu = cpuMillis(os.Getpid()) - cpu
 	first, last := taken[0], taken[len(taken)-1]
 	f.shares = append(f.shares, cpu*1e6/float64(last.success-first.arrival)/float64(runtime.NumCPU()))
 	f.rates = append(f.rates, rate(taken))
-	end, boot := used(program.PID()), float64(time.Now().UnixNano())/1e9-uptime()
+	end, boot := resourcesOf(program.PID()), float64(time.Now().UnixNano())/1e9-uptime()
 	f.starts = append(f.starts, float64(first.arrival)/1e9-boot-end.start)
 	f.memory = append(f.memory, end.memory)
 	f.peak, f.last = append(f.peak, peak(end.java)), append(f.last, pss(end.java))
@@ -183,34 +184,34 @@ func (w *workers) run(ctx context.Context, s *stream, application string, c cont
 	return nil
 }
 
-// A use is what a program has used until now.
-type use struct {
+// resources are those that a program has used so far.
+type resources struct {
 	records              int
 	java                 int     // the process ID of its Java
-	start                float64 // of Java, in seconds since the machine's
-	javaCPU, programsCPU float64 // seconds of Java, and of its other processes
-	memory               float64 // MB of its other processes
+	start                float64 // of Java, in seconds since the machine's start
+	javaCPU, programsCPU float64 // seconds of Java, and of the program's other processes
+	memory               float64 // MB of the program's other processes
 }
 
-func used(pid int) (u use) {
+func resourcesOf(pid int) (r resources) {
 	for _, p := range family(pid) {
 		if p.name == "java" {
-			u.java, u.start, u.javaCPU = p.pid, p.start, p.cpu
+			r.java, r.start, r.javaCPU = p.pid, p.start, p.cpu
 		} else {
-			u.programsCPU += p.cpu
-			u.memory += pss(p.pid)
+			r.programsCPU += p.cpu
+			r.memory += pss(p.pid)
 		}
 	}
-	return u
+	return r
 }
 
-// A batch is what a processor tells of one, see counter.Socket.
+// A batch is a processor's report of one batch, see counter.Socket.
 type batch struct {
 	records          int
 	arrival, success int64
 }
 
-// listen passes on what processors tell, until l is closed or done is.
+// listen passes on the reports of processors, until l or done is closed.
 func listen(l net.Listener, batches chan<- batch, done <-chan struct{}) {
 	for {
 		conn, err := l.Accept()
@@ -232,8 +233,7 @@ func listen(l net.Listener, batches chan<- batch, done <-chan struct{}) {
 	}
 }
 
-// rate returns records a second, but for the first quarter: until then Java
-// compiles most.
+// rate returns records per second after the first quarter, in which Java compiles most.
 func rate(batches []batch) float64 {
 	slices.SortFunc(batches, func(a, b batch) int { return cmp.Compare(a.success, b.success) })
 	total := 0

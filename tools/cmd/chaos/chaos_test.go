@@ -25,10 +25,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// A seed has the same faults each time, every kind among the first ones, and another
-// seed has others.
+// A seed always has the same faults, with each kind among the first; another seed has
+// others.
 func TestSchedule(t *testing.T) {
-	take := func(seed uint64, n int) (taken []planned) {
+	take := func(seed uint64, n int) (taken []plannedFault) {
 		for p := range schedule(seed, kinds) {
 			if len(taken) == n {
 				break
@@ -46,7 +46,7 @@ func TestSchedule(t *testing.T) {
 	}
 	first := take(7, len(kinds))
 	for _, k := range kinds {
-		if !slices.ContainsFunc(first, func(p planned) bool { return p.kind == k }) {
+		if !slices.ContainsFunc(first, func(p plannedFault) bool { return p.kind == k }) {
 			t.Errorf("the first %d faults have no %s", len(kinds), k.name)
 		}
 	}
@@ -63,8 +63,8 @@ func TestUsage(t *testing.T) {
 	}{
 		"--help":              {0, "go run ./tools/cmd/chaos --for 30m"},
 		"--list":              {0, "java-kill          kill -9 of Java\n"},
-		"--for 0s":            {2, "--for 0s is not above 0"},
-		"--kinds x":           {2, `there is no kind "x"`},
+		"--for 0s":            {2, "--for 0s must be above 0"},
+		"--kinds x":           {2, `unknown kind "x"`},
 		"--seed -1":           {2, "invalid argument"},
 		"x":                   {2, `unexpected argument "x"`},
 		"--fly":               {2, "unknown flag"},
@@ -79,7 +79,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// The files grow while they are followed, and lose a last line that was not whole.
+// The files grow while they are followed, and an incomplete last line is replaced.
 func TestProgress(t *testing.T) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "worker-1", "data")
@@ -128,8 +128,8 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// A time without progress counts but for the time of a fault in which nothing can go on,
-// and for that fault which was the last before its end.
+// The time of a fault that prevents progress does not count. A time without progress
+// belongs to the last fault that began before its end.
 func TestRows(t *testing.T) {
 	dir := t.TempDir()
 	ack := func(n, at int) string {
@@ -148,11 +148,11 @@ func TestRows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	one := func(name string, ofLeader bool, begin, over int64) done {
+	one := func(name string, ofLeader bool, begin, over int64) occurrence {
 		i := slices.IndexFunc(kinds, func(k *kind) bool { return k.name == name })
-		return done{kind: kinds[i], ofLeader: ofLeader, begin: time.UnixMilli(begin), over: time.UnixMilli(over)}
+		return occurrence{kind: kinds[i], ofLeader: ofLeader, begin: time.UnixMilli(begin), over: time.UnixMilli(over)}
 	}
-	r := &report{chaos: &chaos{dir: dir, faults: []done{
+	r := &report{chaos: &chaos{dir: dir, faults: []occurrence{
 		one("disk-full", false, 10_000, 15_000), // 2 of 7 s are of the fault
 		one("java-kill", true, 30_000, 32_000),
 		one("split", true, 50_000, 50_500),
@@ -163,14 +163,51 @@ func TestRows(t *testing.T) {
 	}
 	var got []string
 	for _, row := range r.rows {
-		got = append(got, fmt.Sprint(row.name, " ", row.gaps, " ", row.over()))
+		got = append(got, fmt.Sprint(row.name, " ", row.gaps, " ", row.overLimit()))
 	}
 	if want := []string{"java-kill [3s] false", "leader-lost [5s] false", "split [5s] false", "disk-full [5s] true"}; !slices.Equal(got, want) {
 		t.Errorf("rows %v, want %v", got, want)
 	}
 }
 
-// Splits alone and merges alone go on, and there are never many shards.
+// A fault without a process to hit is skipped, and the run continues.
+func TestNoProcessToDisturb(t *testing.T) {
+	s := kinesislocal.New(t)
+	client := kinesis.NewFromConfig(s.AWSConfig())
+	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String(cluster.Name), ShardCount: aws.Int32(1)}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	calls := 0
+	all := []*kind{{name: "none", inject: func(context.Context, *disturbance) error {
+		if calls++; calls == 2 {
+			cancel()
+		}
+		return errNoProcess
+	}}}
+	c := &chaos{
+		options: options{duration: time.Hour, kinds: all}, logf: t.Logf, cluster: &cluster.Cluster{Kinesis: client},
+		progress: &progress{dir: t.TempDir(), shards: map[string]*shard{"shardId-000000000000": {last: time.Now().Add(time.Hour)}}},
+		final:    true, // no snapshots
+	}
+	for ; ; c.seed++ { // the first one with short pauses
+		var pauses []time.Duration
+		for p := range schedule(c.seed, all) {
+			if pauses = append(pauses, p.pause); len(pauses) == 2 {
+				break
+			}
+		}
+		if pauses[0]+pauses[1] < 100*time.Millisecond {
+			break
+		}
+	}
+	if err := c.disturb(ctx); !errors.Is(err, context.Canceled) || calls != 2 || len(c.faults) > 0 {
+		t.Errorf("error %v, %d calls, faults %v; want that the test ends it at the second call, and no fault", err, calls, c.faults)
+	}
+}
+
+// Splits alone and merges alone can be repeated, and there are never many shards.
 func TestReshard(t *testing.T) {
 	s := kinesislocal.New(t)
 	client := kinesis.NewFromConfig(s.AWSConfig())
@@ -184,16 +221,16 @@ func TestReshard(t *testing.T) {
 				t.Fatal(err)
 			}
 			if open, err := d.cluster.OpenShards(t.Context()); err != nil || len(open) > 16 {
-				t.Fatal(len(open), err)
+				t.Fatalf("%d open shards, error %v; want at most 16", len(open), err)
 			}
 		}
 	}
 }
 
-// A small disk is small, is mounted nowhere, and leaves its files.
+// A small disk is small, is detached, and its files are kept.
 func TestSmallDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	keep, err := smallDisk(dir)
+	keep, err := mountSmallDisk(dir)
 	if errors.Is(err, syscall.EPERM) {
 		t.Skip(err)
 	}
@@ -219,8 +256,8 @@ func TestSmallDisk(t *testing.T) {
 	}
 }
 
-// A minute of every change, by a fixed seed, and two more each night. How long it takes
-// until a shard goes on is not looked at, for other tests run beside these.
+// A run of one minute for each change, by a fixed seed, and two more each night. Limits are
+// not checked, because other tests run at the same time.
 func TestChaos(t *testing.T) {
 	testenv.Long(t)
 	testenv.Java(t)

@@ -28,50 +28,44 @@ const (
 	deployPatient = 3 * time.Minute
 )
 
-// A way is one to replace three workers, one after the other.
-type way struct {
-	name string
-	// kept says that the new worker has the old one's ID.
-	kept bool
-	// surge says that the new one is ready before the old one stops.
-	surge bool
-	// killed says that the old one has no time to stop.
-	killed bool
-	// settled says that the next one has its turn when all shards go on, not when the
-	// new worker is ready.
-	settled bool
-	// leaderLast has the leader replaced as the last one, not the first.
-	leaderLast bool
+// A deployment is a way to replace three workers, one after the other.
+type deployment struct {
+	name       string
+	keepIDs    bool // the new worker has the ID of the old one
+	surge      bool // the new worker is ready before the old one stops
+	killed     bool // the old worker is killed
+	settled    bool // the next worker is replaced when all shards make progress, not when the new worker is ready
+	leaderLast bool // the leader is replaced last, not first
 	settings   []stack.Setting
 }
 
 func set(name, value string) stack.Setting { return stack.Setting{Name: name, Value: value} }
 
-var kclsOwn = []stack.Setting{
+var kclDefaults = []stack.Setting{
 	set("leaseAssignmentIntervalMillis", "20000"), set("workerMetricsReporterFreqInMillis", "30000"),
 	set("noOfPersistedMetricsPerWorkerMetrics", "10"), set("workerMetricsEMAAlpha", "0.5"),
 }
 
-var ways = []way{
+var deployments = []deployment{
 	{name: "new IDs"},
-	{name: "kept IDs", kept: true},
+	{name: "kept IDs", keepIDs: true},
 	{name: "new IDs, settled", settled: true},
-	{name: "kept IDs, settled", kept: true, settled: true},
+	{name: "kept IDs, settled", keepIDs: true, settled: true},
 	{name: "new IDs, settled, leader last", settled: true, leaderLast: true},
-	{name: "kept IDs, settled, leader last", kept: true, settled: true, leaderLast: true},
+	{name: "kept IDs, settled, leader last", keepIDs: true, settled: true, leaderLast: true},
 	{name: "surge, settled", surge: true, settled: true},
 	{name: "surge, settled, leader last", surge: true, settled: true, leaderLast: true},
 	{name: "new IDs, settled, killed", settled: true, killed: true},
-	{name: "kept IDs, settled, killed", kept: true, settled: true, killed: true},
-	{name: "new IDs, settled, KCL's own", settled: true, settings: kclsOwn},
-	{name: "kept IDs, settled, KCL's own", kept: true, settled: true, settings: kclsOwn},
+	{name: "kept IDs, settled, killed", keepIDs: true, settled: true, killed: true},
+	{name: "new IDs, settled, KCL's own", settled: true, settings: kclDefaults},
+	{name: "kept IDs, settled, KCL's own", keepIDs: true, settled: true, settings: kclDefaults},
 	{name: "new IDs, settled, failover 5 s", settled: true, settings: []stack.Setting{set("failoverTimeMillis", "5000")}},
 	{name: "new IDs, settled, no handoff", settled: true, settings: []stack.Setting{set("isGracefulLeaseHandoffEnabled", "false")}},
 	{name: "new IDs, settled, FANOUT", settled: true, settings: []stack.Setting{set("retrievalMode", "FANOUT")}},
 	{name: "new IDs, settled, assignment 1 s", settled: true, settings: []stack.Setting{set("leaseAssignmentIntervalMillis", "1000")}},
 }
 
-// Three workers are replaced one after the other, in each way. The log has the table of
+// Three workers are replaced one after the other, in each way. The test logs the table in
 // processor/worker/README.md.
 func TestRollingDeploy(t *testing.T) {
 	testenv.Nightly(t)
@@ -86,8 +80,8 @@ func TestRollingDeploy(t *testing.T) {
 		t.Fatal(err)
 	}
 	var table strings.Builder
-	fmt.Fprintln(&table, "| way | longest without progress | of each shard, median | in all, a shard | longest lag |")
-	for _, w := range ways {
+	fmt.Fprintln(&table, "| deployment | longest without progress | of each shard, median | total of a shard | longest lag |")
+	for _, w := range deployments {
 		t.Run(strings.ReplaceAll(w.name, " ", "_"), func(t *testing.T) {
 			row := deploy(t, bin, w)
 			fmt.Fprintln(&table, row)
@@ -98,11 +92,11 @@ func TestRollingDeploy(t *testing.T) {
 }
 
 // deploy replaces all workers, and returns a row of the table.
-func deploy(t *testing.T, bin string, w way) string {
+func deploy(t *testing.T, bin string, w deployment) string {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	c := &chaos{dir: t.TempDir(), started: time.Now()}
-	c.say = func(format string, args ...any) {
+	c.logf = func(format string, args ...any) {
 		t.Logf("%5.1f s  %s", time.Since(c.started).Seconds(), fmt.Sprintf(format, args...))
 	}
 	c.progress = &progress{dir: c.dir, read: map[string]int64{}, shards: map[string]*shard{}}
@@ -126,7 +120,7 @@ func deploy(t *testing.T, bin string, w way) string {
 		h.Hold()
 		h.Kill()
 	}
-	c.cluster.Hosts = hosts // those that are to be ready
+	c.cluster.Hosts = hosts // that must be ready
 	defer func() { c.cluster.Hosts = append(hosts, spare...) }()
 	if c.leases, err = journal.Open(journal.Leases(c.dir)); err != nil {
 		t.Fatal(err)
@@ -152,11 +146,11 @@ func deploy(t *testing.T, bin string, w way) string {
 			}
 		}
 	})
-	if err := c.balanced(ctx, deployPatient); err != nil {
+	if err := c.awaitBalance(ctx, deployPatient); err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	c.say("balanced")
+	c.logf("balanced")
 	leader, _, err := c.leader(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -177,16 +171,16 @@ func deploy(t *testing.T, bin string, w way) string {
 		}
 	}
 	over := time.Now()
-	if err := c.balanced(ctx, time.Minute); err != nil {
-		c.say("not balanced after a minute: %v", err)
+	if err := c.awaitBalance(ctx, time.Minute); err != nil {
+		c.logf("not balanced after a minute: %v", err)
 	}
-	if err := c.recovered(ctx, time.Now()); err != nil {
+	if err := c.awaitRecovery(ctx, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	end := time.Now()
-	c.say("the deploy took %.0f s, and %.0f s more until all was balanced", over.Sub(begin).Seconds(), end.Sub(over).Seconds())
+	c.logf("the deploy took %.0f s, and %.0f s more until all was balanced", over.Sub(begin).Seconds(), end.Sub(over).Seconds())
 	endPuts()
-	if err := c.rest(ctx); err != nil {
+	if err := c.drain(ctx); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
@@ -194,9 +188,8 @@ func deploy(t *testing.T, bin string, w way) string {
 	return figures(t, c, w, begin, end)
 }
 
-// replace replaces a worker, as Kubernetes does: the next one has its turn when the new
-// one is ready.
-func (c *chaos) replace(ctx context.Context, w way, h, spare *cluster.Host) error {
+// replace replaces a worker, as Kubernetes does, and returns when the new one is ready.
+func (c *chaos) replace(ctx context.Context, w deployment, h, spare *cluster.Host) error {
 	leader, _, err := c.leader(ctx)
 	if err != nil {
 		return err
@@ -214,7 +207,7 @@ func (c *chaos) replace(ctx context.Context, w way, h, spare *cluster.Host) erro
 		}
 		h.Hold()
 		c.cluster.Hosts = slices.DeleteFunc(slices.Clone(c.cluster.Hosts), func(of *cluster.Host) bool { return of == h })
-	} else if !w.kept {
+	} else if !w.keepIDs {
 		h.Renew()
 	}
 	begin, pid := time.Now(), h.PID()
@@ -231,19 +224,19 @@ func (c *chaos) replace(ctx context.Context, w way, h, spare *cluster.Host) erro
 	if err := c.await(ctx, "the new worker is ready", func() (bool, error) { return fresh.Ready(), fresh.Err() }); err != nil {
 		return err
 	}
-	c.say("%s gone after %.1f s, the new one ready after %.1f s", what, gone.Seconds(), time.Since(begin).Seconds())
+	c.logf("%s gone after %.1f s, the new one ready after %.1f s", what, gone.Seconds(), time.Since(begin).Seconds())
 	if w.settled {
-		return c.recovered(ctx, time.Now().Add(time.Second))
+		return c.awaitRecovery(ctx, time.Now().Add(time.Second))
 	}
 	return nil
 }
 
-// balanced waits until each worker has its shards, has had them for a while, for KCL may
-// be handing some over, and all go on.
-func (c *chaos) balanced(ctx context.Context, patience time.Duration) error {
+// awaitBalance waits until all shards make progress, and each worker has had its share of
+// them for a while: KCL may still hand some over.
+func (c *chaos) awaitBalance(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := c.recovered(ctx, time.Now()); err != nil {
+	if err := c.awaitRecovery(ctx, time.Now()); err != nil {
 		return err
 	}
 	const while = 4 * time.Second
@@ -264,7 +257,7 @@ func (c *chaos) balanced(ctx context.Context, patience time.Duration) error {
 }
 
 // figures checks the run, and returns a row of the table.
-func figures(t *testing.T, c *chaos, w way, begin, end time.Time) string {
+func figures(t *testing.T, c *chaos, w deployment, begin, end time.Time) string {
 	r, err := check.Read(os.DirFS(c.dir))
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +268,7 @@ func figures(t *testing.T, c *chaos, w way, begin, end time.Time) string {
 			t.Errorf("%s: %s", f.Check, breach)
 		}
 	}
-	const poll = 2500 * time.Millisecond // a shard that is read shows gaps of 1.5 s
+	const poll = 2500 * time.Millisecond // a shard that is being read has gaps of 1.5 s
 	longest, total := make(map[string]time.Duration), make(map[string]time.Duration)
 	lag := time.Duration(0)
 	for _, gap := range r.Gaps(poll.Milliseconds()) {
@@ -286,7 +279,7 @@ func figures(t *testing.T, c *chaos, w way, begin, end time.Time) string {
 		longest[gap.Shard] = max(longest[gap.Shard], took)
 		total[gap.Shard] += took
 		lag = max(lag, time.Duration(gap.Lag)*time.Millisecond)
-		c.say("%s: nothing for %.1f s, until %.1f s", gap.Shard, took.Seconds(), time.UnixMilli(gap.To).Sub(c.started).Seconds())
+		c.logf("%s: nothing for %.1f s, until %.1f s", gap.Shard, took.Seconds(), time.UnixMilli(gap.To).Sub(c.started).Seconds())
 	}
 	of := func(all map[string]time.Duration) (sorted []time.Duration) {
 		for n := range deployShards {
@@ -296,11 +289,11 @@ func figures(t *testing.T, c *chaos, w way, begin, end time.Time) string {
 		return sorted
 	}
 	each, sums := of(longest), of(total)
-	// Where the leader goes and no worker starts then, the others look for it every half
-	// minute, and after two minutes where it was killed.
+	// If the leader ends and no worker starts then, the others notice that within half a
+	// minute, or two minutes if it was killed.
 	leaderless := w.killed || w.surge && !w.leaderLast
-	if most := each[len(each)-1]; most > moves && !leaderless && len(w.settings) == 0 {
-		t.Errorf("a shard was without progress for %v, want at most %v", most, moves)
+	if most := each[len(each)-1]; most > takeoverLimit && !leaderless && len(w.settings) == 0 {
+		t.Errorf("a shard was without progress for %v, want at most %v", most, takeoverLimit)
 	}
 	return fmt.Sprintf("| %s | %.1f s | %.1f s | %.1f to %.1f s | %.1f s |", w.name, each[len(each)-1].Seconds(), each[len(each)/2].Seconds(),
 		sums[0].Seconds(), sums[len(sums)-1].Seconds(), lag.Seconds())

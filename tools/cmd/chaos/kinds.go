@@ -31,77 +31,77 @@ import (
 // A kind is a kind of fault.
 type kind struct {
 	name, what string
-	// limit is the longest time without progress of a shard; 0 where there is none,
-	// and it is only told.
+	// limit is the longest allowed time without progress of a shard; 0 means none.
 	limit time.Duration
-	// lasts says that nothing can go on while the fault lasts: that time does not count.
-	lasts bool
-	// slow says that it takes minutes, small that it is for a small disk.
-	slow, small bool
-	// inject does it, and returns when it is over.
+	// blocks is whether the fault prevents progress. Its own time does not count then.
+	blocks bool
+	// slow is whether the fault takes minutes, smallDisk whether it needs a small disk.
+	slow, smallDisk bool
+	// inject injects the fault and returns when it is over.
 	inject func(context.Context, *disturbance) error
 }
 
 const (
-	// alone is the limit where one shard fails and its host goes on.
-	alone = 4 * time.Second
-	// stays is that where Java or the process ends, and the host lives.
-	stays = 8 * time.Second
-	// moves is that where another host takes over, and the leader lives.
-	moves = 20 * time.Second
+	// shardLimit is for faults of one shard, whose host works on.
+	shardLimit = 4 * time.Second
+	// restartLimit is for the end of Java or of a process, which its host starts again.
+	restartLimit = 8 * time.Second
+	// takeoverLimit is for faults after which another host takes over, if the leader
+	// lives.
+	takeoverLimit = 20 * time.Second
 
 	failover = 10 * time.Second // failoverTimeMillis
 	timeout  = 10 * time.Second // timeoutInSeconds
 )
 
-var leaderLost = &kind{name: "leader-lost", what: "the leader is killed, stopped, cut off or asked to stop", slow: true, inject: loseLeader}
+var leaderLost = &kind{name: "leader-lost", what: "the leader is killed, paused, cut off or asked to stop", slow: true, inject: loseLeader}
 
 var kinds = []*kind{
-	{name: "java-kill", what: "kill -9 of Java", limit: stays, inject: to(anyHost, java, kill)},
-	{name: "java-term", what: "SIGTERM of Java, which heeds only the process that has started it", limit: alone, inject: to(anyHost, java, notice)},
-	{name: "java-stop", what: "SIGSTOP of Java for longer than the failover time", limit: moves, inject: to(anyHost, java, stop)},
-	{name: "worker-kill", what: "kill -9 of a worker, which its supervisor starts again", limit: moves, inject: to(aWorker, command, kill)},
-	{name: "worker-term", what: "SIGTERM of a worker, which its supervisor starts again", limit: moves, inject: to(aWorker, command, term)},
-	{name: "worker-stop", what: "SIGSTOP of a worker for longer than the failover time", limit: stays, lasts: true, inject: to(aWorker, command, stop)},
-	{name: "bootstrap-kill", what: "kill -9 of kcl-bootstrap, which its supervisor starts again", limit: moves, inject: to(aBootstrap, command, kill)},
-	{name: "bootstrap-term", what: "SIGTERM of kcl-bootstrap, which its supervisor starts again", limit: moves, inject: to(aBootstrap, command, term)},
-	{name: "bootstrap-stop", what: "SIGSTOP of kcl-bootstrap for longer than the failover time", limit: stays, lasts: true, inject: to(aBootstrap, command, stop)},
-	{name: "child-kill", what: "kill -9 of a child of kcl-bootstrap", limit: alone, inject: to(aBootstrap, child, kill)},
-	{name: "child-term", what: "SIGTERM of a child of kcl-bootstrap, which takes it for a notice", limit: alone, inject: to(aBootstrap, child, notice)},
-	{name: "child-stop", what: "SIGSTOP of a child of kcl-bootstrap for longer than timeoutInSeconds", limit: timeout + alone, inject: to(aBootstrap, child, stop)},
-	{name: "host-dead", what: "kill -9 of a host with its Java, which stays away for half a minute", limit: moves, inject: to(anyHost, command, keepDown(30*time.Second))},
-	{name: "host-cut-off", what: "a host cannot reach DynamoDB for longer than the failover time", limit: moves, inject: to(anyHost, command, cutOff)},
+	{name: "java-kill", what: "kill -9 of Java", limit: restartLimit, inject: on(anyHost, java, kill)},
+	{name: "java-term", what: "SIGTERM to Java, which obeys only the process that started it", limit: shardLimit, inject: on(anyHost, java, warn)},
+	{name: "java-stop", what: "SIGSTOP to Java for longer than the failover time", limit: takeoverLimit, inject: on(anyHost, java, pause)},
+	{name: "worker-kill", what: "kill -9 of a worker, which its supervisor starts again", limit: takeoverLimit, inject: on(isWorker, command, kill)},
+	{name: "worker-term", what: "SIGTERM to a worker, which its supervisor starts again", limit: takeoverLimit, inject: on(isWorker, command, term)},
+	{name: "worker-stop", what: "SIGSTOP to a worker for longer than the failover time", limit: restartLimit, blocks: true, inject: on(isWorker, command, pause)},
+	{name: "bootstrap-kill", what: "kill -9 of kcl-bootstrap, which its supervisor starts again", limit: takeoverLimit, inject: on(isBootstrap, command, kill)},
+	{name: "bootstrap-term", what: "SIGTERM to kcl-bootstrap, which its supervisor starts again", limit: takeoverLimit, inject: on(isBootstrap, command, term)},
+	{name: "bootstrap-stop", what: "SIGSTOP to kcl-bootstrap for longer than the failover time", limit: restartLimit, blocks: true, inject: on(isBootstrap, command, pause)},
+	{name: "child-kill", what: "kill -9 of a child of kcl-bootstrap", limit: shardLimit, inject: on(isBootstrap, child, kill)},
+	{name: "child-term", what: "SIGTERM to a child of kcl-bootstrap, which does not end", limit: shardLimit, inject: on(isBootstrap, child, warn)},
+	{name: "child-stop", what: "SIGSTOP to a child of kcl-bootstrap for longer than timeoutInSeconds", limit: timeout + shardLimit, inject: on(isBootstrap, child, pause)},
+	{name: "host-dead", what: "kill -9 of a host with its Java; it stays down for half a minute", limit: takeoverLimit, inject: on(anyHost, command, keepDown(30*time.Second))},
+	{name: "host-cut-off", what: "a host cannot reach DynamoDB for longer than the failover time", limit: takeoverLimit, inject: on(anyHost, command, cutOff)},
 	leaderLost,
-	{name: "rolling-restart", what: "all hosts one after the other, with new worker IDs", inject: rollingRestart},
-	{name: "split", what: "SplitShard", limit: moves, inject: reshard(split)},
-	{name: "merge", what: "MergeShards", limit: moves, inject: reshard(merge)},
-	{name: "reshard", what: "UpdateShardCount", limit: moves, inject: reshard(updateShardCount)},
-	{name: "kinesis-throttle", what: "Kinesis throttles three calls of four", limit: alone, lasts: true, inject: kinesisFails(fault.Rule{Kind: fault.Throttle, Rate: 0.75})},
-	{name: "kinesis-error", what: "Kinesis answers three calls of four with status 500", limit: alone, lasts: true, inject: kinesisFails(fault.Rule{Kind: fault.Error, Rate: 0.75})},
-	{name: "kinesis-drop", what: "Kinesis cuts the connection after each fifth call", limit: alone, lasts: true, inject: kinesisFails(fault.Rule{Kind: fault.Drop, Rate: 0.2})},
-	{name: "kinesis-latency", what: "Kinesis answers 1.5 s later", limit: alone, lasts: true, inject: kinesisFails(fault.Rule{Kind: fault.Latency, Rate: 1, Latency: 1500 * time.Millisecond})},
-	{name: "dynamodb-throttle", what: "DynamoDB throttles three calls of four", limit: alone, lasts: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Throttle, Rate: 0.75})},
-	{name: "dynamodb-error", what: "DynamoDB answers three calls of four with status 500", limit: alone, lasts: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Error, Rate: 0.75})},
-	{name: "dynamodb-drop", what: "DynamoDB cuts the connection after each fifth call", limit: alone, lasts: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Drop, Rate: 0.2})},
-	{name: "dynamodb-latency", what: "DynamoDB answers 1.5 s later", limit: alone, lasts: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Latency, Rate: 1, Latency: 1500 * time.Millisecond})},
-	{name: "disk-full", what: "the disk of a host's shard files is full", limit: alone, lasts: true, small: true, inject: fillDisk},
-	{name: "handler-panic", what: "a record processor panics, once", limit: alone, inject: handlerFails(consumer.Panic, 5*time.Second)},
-	{name: "handler-fail", what: "a record processor fails for some seconds", limit: alone, lasts: true, inject: handlerFails(consumer.Fail, 2*time.Second)},
-	{name: "handler-hang", what: "a record processor hangs for longer than timeoutInSeconds", limit: alone, lasts: true, inject: handlerFails(consumer.Hang, timeout+time.Second)},
+	{name: "rolling-restart", what: "all hosts restart one after the other, with new worker IDs", inject: rollingRestart},
+	{name: "split", what: "SplitShard", limit: takeoverLimit, inject: reshard(split)},
+	{name: "merge", what: "MergeShards", limit: takeoverLimit, inject: reshard(merge)},
+	{name: "reshard", what: "UpdateShardCount", limit: takeoverLimit, inject: reshard(updateShardCount)},
+	{name: "kinesis-throttle", what: "Kinesis throttles three of four calls", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.Throttle, Rate: 0.75})},
+	{name: "kinesis-error", what: "Kinesis answers three of four calls with status 500", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.Error, Rate: 0.75})},
+	{name: "kinesis-drop", what: "Kinesis cuts the connection after one of five calls", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.Drop, Rate: 0.2})},
+	{name: "kinesis-latency", what: "Kinesis answers 1.5 s late", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.Latency, Rate: 1, Latency: 1500 * time.Millisecond})},
+	{name: "dynamodb-throttle", what: "DynamoDB throttles three of four calls", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Throttle, Rate: 0.75})},
+	{name: "dynamodb-error", what: "DynamoDB answers three of four calls with status 500", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Error, Rate: 0.75})},
+	{name: "dynamodb-drop", what: "DynamoDB cuts the connection after one of five calls", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Drop, Rate: 0.2})},
+	{name: "dynamodb-latency", what: "DynamoDB answers 1.5 s late", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Latency, Rate: 1, Latency: 1500 * time.Millisecond})},
+	{name: "disk-full", what: "the disk with a host's shard files is full", limit: shardLimit, blocks: true, smallDisk: true, inject: fillDisk},
+	{name: "handler-panic", what: "a record processor panics once", limit: shardLimit, inject: handlerFails(consumer.Panic, 5*time.Second)},
+	{name: "handler-fail", what: "a record processor fails for some seconds", limit: shardLimit, blocks: true, inject: handlerFails(consumer.Fail, 2*time.Second)},
+	{name: "handler-hang", what: "a record processor hangs for longer than timeoutInSeconds", limit: shardLimit, blocks: true, inject: handlerFails(consumer.Hang, timeout+time.Second)},
 }
 
-// planned is a fault of the schedule: all of it that is known before the run. Which
-// host and which shard has the role that the kind asks for only the run can tell.
-type planned struct {
+// A plannedFault is a fault of the schedule. Which host or shard it hits is decided when
+// it is injected.
+type plannedFault struct {
 	kind   *kind
-	random uint64        // decides what the kind leaves open
-	pause  time.Duration // after the fault before
+	random uint64        // the seed of what the kind leaves open
+	pause  time.Duration // before the fault
 }
 
-// schedule returns the faults of a seed, without end. Each round has every kind once;
-// those that take minutes come last in the first, and in every second one.
-func schedule(seed uint64, kinds []*kind) iter.Seq[planned] {
-	return func(yield func(planned) bool) {
+// schedule returns the faults of a seed, endlessly. Each round has each kind once, but the
+// slow ones only in every second round, at its end, beginning with the first round.
+func schedule(seed uint64, kinds []*kind) iter.Seq[plannedFault] {
+	return func(yield func(plannedFault) bool) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		for round := 0; ; round++ {
 			var order, slow []*kind
@@ -117,7 +117,7 @@ func schedule(seed uint64, kinds []*kind) iter.Seq[planned] {
 				order = append(order, slow...)
 			}
 			for _, k := range order {
-				if !yield(planned{k, random.Uint64(), time.Duration(random.Int64N(int64(longestPause)))}) {
+				if !yield(plannedFault{k, random.Uint64(), time.Duration(random.Int64N(int64(longestPause)))}) {
 					return
 				}
 			}
@@ -127,34 +127,34 @@ func schedule(seed uint64, kinds []*kind) iter.Seq[planned] {
 
 const longestPause = 3 * time.Second
 
-// A disturbance is a fault that happens.
+// A disturbance is a fault while it is injected.
 type disturbance struct {
 	*chaos
-	done
+	occurrence
 	random *rand.Rand
 }
 
-// between returns a time from least to half as much more.
+// between returns a random time from least to 1.5 times least.
 func (d *disturbance) between(least time.Duration) time.Duration {
 	return least + time.Duration(d.random.Int64N(int64(least)))/2
 }
 
-// longerThanFailover is how long a process is stopped, or a host is cut off.
+// longerThanFailover returns how long a process is paused or a host is cut off.
 func (d *disturbance) longerThanFailover() time.Duration { return d.between(failover + 2*time.Second) }
 
-func aWorker(h *cluster.Host) bool    { return !h.Bootstrap }
-func aBootstrap(h *cluster.Host) bool { return h.Bootstrap }
-func anyHost(*cluster.Host) bool      { return true }
+func isWorker(h *cluster.Host) bool    { return !h.Bootstrap }
+func isBootstrap(h *cluster.Host) bool { return h.Bootstrap }
+func anyHost(*cluster.Host) bool       { return true }
 
-// A victim is a host, or a process of it.
+// A victim is a host, and one of its processes.
 type victim struct {
 	*cluster.Host
 	pid int
 }
 
-// to does something to a host or a process: of one that is not the leader and has leases,
-// if there is one.
-func to(role func(*cluster.Host) bool, process func(context.Context, *disturbance, *cluster.Host) (pid int, err error),
+// on returns a function that does something to a process of a host. It prefers hosts that
+// are not the leader, and among them hosts with leases.
+func on(role func(*cluster.Host) bool, process func(context.Context, *disturbance, *cluster.Host) (pid int, err error),
 	do func(context.Context, *disturbance, victim) error,
 ) func(context.Context, *disturbance) error {
 	return func(ctx context.Context, d *disturbance) error {
@@ -190,26 +190,26 @@ func to(role func(*cluster.Host) bool, process func(context.Context, *disturbanc
 
 func java(_ context.Context, _ *disturbance, h *cluster.Host) (int, error) { return h.Java(), nil }
 
-// command is a worker, or kcl-bootstrap.
+// command returns the process of the worker or kcl-bootstrap.
 func command(_ context.Context, _ *disturbance, h *cluster.Host) (int, error) { return h.PID(), nil }
 
-// errNobody says that there is nothing to disturb.
-var errNobody = errors.New("no process to disturb")
+// errNoProcess means that the fault has no process to hit; the run continues.
+var errNoProcess = errors.New("there is no such process now")
 
-// child is a child of a kcl-bootstrap. There is none where other hosts have all open
-// shards: KCL counts the leases of ended ones too, and may leave it at that.
+// child returns a child of a kcl-bootstrap. There is none if other hosts have all open
+// shards: KCL balances the leases of ended shards too.
 func child(_ context.Context, d *disturbance, h *cluster.Host) (int, error) {
-	d.ofLeader = false // it does not notice
+	d.ofLeader = false // the leader is in Java
 	children := h.Children()
 	if len(children) == 0 {
-		return 0, errNobody
+		return 0, errNoProcess
 	}
 	slices.Sort(children)
 	return children[d.random.IntN(len(children))], nil
 }
 
-// notice sends a SIGTERM to a process that goes on.
-func notice(_ context.Context, d *disturbance, v victim) error {
+// warn sends a SIGTERM to a process that does not end then.
+func warn(_ context.Context, d *disturbance, v victim) error {
 	d.ofLeader = false
 	return cluster.Signal(v.pid, syscall.SIGTERM)
 }
@@ -222,7 +222,7 @@ func term(ctx context.Context, d *disturbance, v victim) error {
 	return d.end(ctx, v.pid, syscall.SIGTERM)
 }
 
-// end sends a signal to a process, and waits for its end.
+// end sends a signal to a process and waits for its end.
 func (d *disturbance) end(ctx context.Context, pid int, s syscall.Signal) error {
 	if err := cluster.Signal(pid, s); err != nil {
 		return err
@@ -230,11 +230,11 @@ func (d *disturbance) end(ctx context.Context, pid int, s syscall.Signal) error 
 	return d.await(ctx, "the process has ended", func() (bool, error) { return !cluster.Lives(pid), nil })
 }
 
-// stop stops a process for a time. One that is stopped would outlive this program: a
-// shell lets it go on when that ends. It may have been killed by then.
-func stop(ctx context.Context, d *disturbance, v victim) error {
+// pause pauses a process. A shell continues it, also when this program ends, because a
+// paused process would outlive it. The process may have been killed meanwhile.
+func pause(ctx context.Context, d *disturbance, v victim) error {
 	shell := exec.Command("/bin/sh", "-c", `kill -STOP "$0"; read -r _; kill -CONT "$0" 2>/dev/null || :`, strconv.Itoa(v.pid))
-	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is not for it
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C does not reach it
 	end, err := shell.StdinPipe()
 	if err == nil {
 		err = shell.Start()
@@ -246,7 +246,8 @@ func stop(ctx context.Context, d *disturbance, v victim) error {
 	return errors.Join(end.Close(), shell.Wait())
 }
 
-// keepDown kills all of a host, and has it stay away for a time.
+// keepDown kills all processes of a host and does not let it start again until away has
+// passed.
 func keepDown(away time.Duration) func(context.Context, *disturbance, victim) error {
 	return func(ctx context.Context, _ *disturbance, v victim) error {
 		v.Hold()
@@ -258,11 +259,11 @@ func keepDown(away time.Duration) func(context.Context, *disturbance, victim) er
 }
 
 func cutOff(ctx context.Context, d *disturbance, v victim) error {
-	return follow(ctx, d.cluster.AWS.DynamoDB.SetFaults, d.longerThanFailover(), fault.Rule{Kind: fault.Cut, Rate: 1, AccessKey: v.Name})
+	return withFaults(ctx, d.cluster.AWS.DynamoDB.SetFaults, d.longerThanFailover(), fault.Rule{Kind: fault.Cut, Rate: 1, AccessKey: v.Name})
 }
 
-// follow has a service follow rules for a time.
-func follow(ctx context.Context, set func(...fault.Rule) error, lasts time.Duration, rules ...fault.Rule) error {
+// withFaults makes a service fail by rules for a time.
+func withFaults(ctx context.Context, set func(...fault.Rule) error, lasts time.Duration, rules ...fault.Rule) error {
 	if err := set(rules...); err != nil {
 		return err
 	}
@@ -272,22 +273,22 @@ func follow(ctx context.Context, set func(...fault.Rule) error, lasts time.Durat
 
 func kinesisFails(rule fault.Rule) func(context.Context, *disturbance) error {
 	return func(ctx context.Context, d *disturbance) error {
-		return follow(ctx, d.cluster.AWS.Kinesis.SetFaults, d.between(6*time.Second), rule)
+		return withFaults(ctx, d.cluster.AWS.Kinesis.SetFaults, d.between(6*time.Second), rule)
 	}
 }
 
 func dynamoDBFails(rule fault.Rule) func(context.Context, *disturbance) error {
 	return func(ctx context.Context, d *disturbance) error {
 		var rules []fault.Rule
-		for _, h := range d.cluster.Hosts { // and not what looks at the lease table
+		for _, h := range d.cluster.Hosts { // not for chaos itself, which reads the lease table
 			rule.AccessKey = h.Name
 			rules = append(rules, rule)
 		}
-		return follow(ctx, d.cluster.AWS.DynamoDB.SetFaults, d.between(6*time.Second), rules...)
+		return withFaults(ctx, d.cluster.AWS.DynamoDB.SetFaults, d.between(6*time.Second), rules...)
 	}
 }
 
-// loseLeader takes the leader away in one of four ways.
+// loseLeader disturbs the leader in one of four ways.
 func loseLeader(ctx context.Context, d *disturbance) error {
 	h, lock, err := d.leader(ctx)
 	if h == nil {
@@ -295,12 +296,12 @@ func loseLeader(ctx context.Context, d *disturbance) error {
 	}
 	d.ofLeader, d.lock = true, lock
 	way := d.random.IntN(4)
-	d.target = h.Name + []string{", killed", ", its Java stopped", ", cut off", ", asked to stop"}[way]
+	d.target = h.Name + []string{", killed", ", its Java paused", ", cut off", ", asked to stop"}[way]
 	switch way {
 	case 0:
 		return keepDown(3*time.Minute)(ctx, d, victim{Host: h})
 	case 1:
-		return stop(ctx, d, victim{h, h.Java()})
+		return pause(ctx, d, victim{h, h.Java()})
 	case 2:
 		return cutOff(ctx, d, victim{Host: h})
 	default:
@@ -318,20 +319,20 @@ func rollingRestart(ctx context.Context, d *disturbance) error {
 		if err := term(ctx, d, victim{h, h.PID()}); err != nil {
 			return err
 		}
-		if err := d.recovered(ctx, time.Now().Add(time.Second)); err != nil {
+		if err := d.awaitRecovery(ctx, time.Now().Add(time.Second)); err != nil {
 			return err
 		}
 		if h != leader {
 			continue
 		}
-		if err := d.led(ctx, lock); err != nil {
+		if err := d.awaitLeader(ctx, lock); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fillDisk writes a file until there is no room.
+// fillDisk fills the disk of a host's shard files.
 func fillDisk(ctx context.Context, d *disturbance) error {
 	h := d.cluster.Hosts[0]
 	d.target = h.Name
@@ -342,7 +343,7 @@ func fillDisk(ctx context.Context, d *disturbance) error {
 	}
 	defer os.Remove(ballast)
 	defer f.Close()
-	// To the last byte: a line of a shard file is torn then.
+	// To the last byte, so that a line of a shard file is torn.
 	for _, size := range []int{1 << 20, 1} {
 		for err = nil; err == nil; {
 			_, err = f.Write(make([]byte, size))
@@ -355,7 +356,8 @@ func fillDisk(ctx context.Context, d *disturbance) error {
 	return nil
 }
 
-// reshard does something to the open shards, in the order of their hash keys.
+// reshard returns a function that does something to the open shards, in the order of
+// their hash keys.
 func reshard(do func(context.Context, *disturbance, []types.Shard) error) func(context.Context, *disturbance) error {
 	return func(ctx context.Context, d *disturbance) error {
 		open, err := d.cluster.OpenShards(ctx)
@@ -374,7 +376,8 @@ func hashKey(text *string) *big.Int {
 	return n
 }
 
-// split leaves no shard that is too small to have a partition key of the producer's.
+// split splits a shard that is large enough that each half has a partition key of the
+// producer.
 func split(ctx context.Context, d *disturbance, open []types.Shard) error {
 	bounds := func(s types.Shard) (from, to *big.Int) {
 		return hashKey(s.HashKeyRange.StartingHashKey), hashKey(s.HashKeyRange.EndingHashKey)
@@ -408,8 +411,8 @@ func merge(ctx context.Context, d *disturbance, open []types.Shard) error {
 	return err
 }
 
-// updateShardCount goes back to the first number of shards, or on to more. Kinesis at most
-// doubles or halves it at once.
+// updateShardCount changes the number of shards to the initial one, or from that to two
+// more. Kinesis at most doubles or halves it at once.
 func updateShardCount(ctx context.Context, d *disturbance, open []types.Shard) error {
 	to := int32(shards + 2)
 	if n := len(open); n != shards {
@@ -422,7 +425,7 @@ func updateShardCount(ctx context.Context, d *disturbance, open []types.Shard) e
 	return err
 }
 
-// handlerFails has the consumer of a shard fail until a file is removed: here, or by the
+// handlerFails makes the consumer of a shard fail until a file is removed, here or by the
 // consumer itself.
 func handlerFails(how string, least time.Duration) func(context.Context, *disturbance) error {
 	return func(ctx context.Context, d *disturbance) error {
@@ -445,16 +448,16 @@ func handlerFails(how string, least time.Duration) func(context.Context, *distur
 		l := leases[d.random.IntN(len(leases))]
 		h := d.cluster.HostOf(l.Owner)
 		d.target = l.Shard + " at " + h.Name
-		told := consumer.Fault(h.Dir, how, l.Shard)
-		if err := os.WriteFile(told, nil, 0o644); err != nil {
+		file := consumer.Fault(h.Dir, how, l.Shard)
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
 			return err
 		}
 		until := time.Now().Add(d.between(least))
 		for there := true; there && time.Now().Before(until) && journal.Sleep(ctx, 20*time.Millisecond); {
-			_, err := os.Stat(told)
+			_, err := os.Stat(file)
 			there = err == nil
 		}
-		if err := os.Remove(told); !errors.Is(err, os.ErrNotExist) {
+		if err := os.Remove(file); !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		return nil

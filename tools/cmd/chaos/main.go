@@ -1,8 +1,7 @@
 //go:build linux
 
-// Command chaos runs KCL applications against a local Kinesis and DynamoDB, disturbs
-// them in every way that is known to happen, and checks that no record is lost, doubled
-// or out of order. See the README of tools.
+// Command chaos runs KCL applications with a local Kinesis and DynamoDB, injects faults,
+// and checks that no record is lost, duplicated or out of order. See the README of tools.
 package main
 
 import (
@@ -30,12 +29,11 @@ import (
 
 const help = `Usage: go run ./tools/cmd/chaos [flags]
 
-Runs two workers and a kcl-bootstrap with its children, under the real KCL, against a
-local Kinesis and DynamoDB; puts records all the time, and has one fault after the
-other: kills, pauses, resharding, throttling, a full disk. When all has come to rest
-it checks that each record was written once by each host that had it, in the order of
-its key, that no checkpoint was ahead of the disk, and that nobody went on with a lease
-that another one had.
+Runs two workers and a kcl-bootstrap with its children, under the real KCL, with a
+local Kinesis and DynamoDB. It puts records all the time and injects one fault after
+the other: kills, pauses, resharding, throttling, a full disk. At the end it checks
+that each host that had a record wrote it once, in the order of its key, that no
+checkpoint was ahead of the disk, and that no host used a lease that another one had.
 Needs Linux and Go, and root for the full disk.
 
 Flags:
@@ -45,8 +43,8 @@ Examples:
   go run ./tools/cmd/chaos --for 2m --seed 7 --kinds java-kill,child-kill
   go run ./tools/cmd/chaos --list
 
-A line a second goes to standard error, the table to standard output. Exit status: 0
-when nothing was found, 1 when something was, 2 wrong usage.
+Standard error gets a line every second, standard output the results. Exit status: 0 all
+checks passed, 1 one failed or the run did, 2 wrong usage.
 `
 
 type options struct {
@@ -56,8 +54,8 @@ type options struct {
 	kinds    []*kind
 }
 
-// restart is how a worker starts Java again. A run has more faults in a few minutes than
-// a machine in a year: with the default each would wait longer than the one before.
+// restart is the restart policy of a worker's Java. With the default, each of the many
+// faults of a run would delay the next restart more.
 var restart = bootstrap.RestartPolicy{Limit: 1000, MaxDelay: time.Second}
 
 func main() {
@@ -69,12 +67,12 @@ func main() {
 		}
 		return
 	}
-	// A second signal ends it at once; what it has started goes with it.
+	// A second signal ends chaos at once, and all that it has started.
 	context.AfterFunc(ctx, stop)
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// consume is what this program does as a consumer of a host.
+// consume runs this program as a consumer of a host.
 func consume(ctx context.Context, as string) error {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -96,10 +94,10 @@ func parse(args []string) (o options, out string, err error) {
 	flags := pflag.NewFlagSet("chaos", pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.Usage = func() {}
-	flags.DurationVar(&o.duration, "for", 3*time.Minute, "how long faults begin; the end takes a minute more")
-	flags.Uint64Var(&o.seed, "seed", 0, "`number` that decides which faults come and when (default: a random one)")
-	flags.StringVar(&o.folder, "dir", "", "new or empty `folder` for what the run leaves (default: a temporary one, kept when something was found)")
-	names := flags.StringSlice("kinds", nil, "the `kinds` of faults to have, with commas between (default: all)")
+	flags.DurationVar(&o.duration, "for", 3*time.Minute, "how long faults are injected; the end takes another minute")
+	flags.Uint64Var(&o.seed, "seed", 0, "`number` that determines kinds and times of the faults (default: random)")
+	flags.StringVar(&o.folder, "dir", "", "new or empty `folder` for files and logs (default: a temporary one, kept if a check fails)")
+	names := flags.StringSlice("kinds", nil, "comma-separated `kinds` of faults (default: all)")
 	list := flags.Bool("list", false, "list the kinds of faults")
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return o, fmt.Sprintf(help, flags.FlagUsages()), nil
@@ -110,7 +108,7 @@ func parse(args []string) (o options, out string, err error) {
 	case flags.NArg() > 0:
 		return o, "", fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case o.duration <= 0:
-		return o, "", fmt.Errorf("--for %v is not above 0", o.duration)
+		return o, "", fmt.Errorf("--for %v must be above 0", o.duration)
 	case *list:
 		var b strings.Builder
 		for _, k := range kinds {
@@ -123,7 +121,7 @@ func parse(args []string) (o options, out string, err error) {
 	}
 	for _, name := range *names {
 		if !slices.ContainsFunc(kinds, func(k *kind) bool { return k.name == name }) {
-			return o, "", fmt.Errorf("--kinds: there is no kind %q; --list shows them", name)
+			return o, "", fmt.Errorf("--kinds: unknown kind %q; --list shows all", name)
 		}
 	}
 	for _, k := range kinds {
@@ -134,7 +132,7 @@ func parse(args []string) (o options, out string, err error) {
 	return o, "", nil
 }
 
-// execute is the command; it returns its status.
+// execute runs the command and returns its exit status.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, out, err := parse(args)
 	if err != nil {
@@ -148,7 +146,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	r, err := run(ctx, o, stderr)
 	switch {
 	case ctx.Err() != nil:
-		err = errors.New("interrupted; everything was stopped")
+		err = errors.New("interrupted; all processes have been stopped")
 	case r != nil && r.found != nil:
 		r.print(stdout)
 		r.breaches(stderr)
@@ -156,11 +154,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintf(stderr, "chaos: %v\n", err)
 	}
-	failed := err != nil || !r.good()
+	failed := err != nil || !r.passed()
 	switch {
-	case r == nil: // it has not begun
+	case r == nil: // the run has not begun
 	case failed && ctx.Err() == nil && r.cluster != nil:
-		fmt.Fprintf(stderr, "chaos: the files of the run are in %s; it is repeated by\n  %s\n", r.dir, r.repeat())
+		fmt.Fprintf(stderr, "chaos: the files of the run are in %s; repeat it with\n  %s\n", r.dir, r.repeatCommand())
 	case o.folder == "":
 		if err := os.RemoveAll(r.dir); err != nil {
 			fmt.Fprintf(stderr, "chaos: %v\n", err)

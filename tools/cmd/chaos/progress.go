@@ -17,26 +17,25 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 )
 
-// progress follows the files of a run: which records wait to be written. It decides
-// when the next fault may come, and nothing else: what the run was like is what package
-// check finds in the files.
+// progress follows the files of a run, to know which records are not written yet. It only
+// decides when the next fault may come; package check judges the run.
 type progress struct {
 	dir string
 
 	mu             sync.Mutex
-	read           map[string]int64 // bytes by file
+	read           map[string]int64 // bytes of each file
 	shards         map[string]*shard
 	acked, written int
 }
 
 type shard struct {
 	waits  []check.Ack
-	newest string    // sequence number that was written
-	last   time.Time // when
+	newest string    // the highest sequence number that was written
+	last   time.Time // when that was
 }
 
-// update reads what is new. The journal comes first: most of what is in the shard files
-// by then is in what was read of it.
+// update reads the new lines. It reads the journal first, so that most records in the
+// shard files are known from it.
 func (p *progress) update() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,8 +82,8 @@ func (p *progress) shard(id string) *shard {
 	return s
 }
 
-// caughtUp tells whether these shards were written to after since, and no record has
-// waited long.
+// caughtUp reports whether records of all these shards were written after since, and no
+// record of any shard has waited long.
 func (p *progress) caughtUp(open []string, since time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,7 +95,7 @@ func (p *progress) caughtUp(open []string, since time.Time) bool {
 	return p.longest() < 3*time.Second
 }
 
-// longest is the longest time that a shard has had records of which none was written.
+// longest returns the longest time that a shard has had records and wrote none.
 func (p *progress) longest() (longest time.Duration) {
 	for _, s := range p.shards {
 		if len(s.waits) == 0 {
@@ -111,7 +110,7 @@ func (p *progress) longest() (longest time.Duration) {
 	return longest
 }
 
-// figures are what the line of each second shows.
+// figures returns what is logged every second.
 func (p *progress) figures() (acked, written, waiting int, longest time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,7 +120,7 @@ func (p *progress) figures() (acked, written, waiting int, longest time.Duration
 	return p.acked, p.written, waiting, p.longest()
 }
 
-// compare compares sequence numbers, and shard IDs.
+// compare compares sequence numbers or shard IDs.
 func compare(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }

@@ -13,24 +13,24 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 )
 
-// least is the least time without progress that counts: KCL reads each second.
+// least is the shortest time without progress that counts. KCL reads every second.
 const least = 100 * time.Millisecond
 
-// A report is what a run has shown.
+// A report has the results of a run.
 type report struct {
 	*chaos
 	found *check.Report
 	rows  []row
 }
 
-// A row is what faults of one kind have led to.
+// A row has the results of one kind of fault.
 type row struct {
 	*kind
-	gaps []time.Duration // the longest of each fault, of all shards; in order
+	gaps []time.Duration // the longest of all shards, for each fault; sorted
 }
 
 func (r row) longest() time.Duration { return r.gaps[len(r.gaps)-1] }
-func (r row) over() bool             { return r.limit > 0 && r.longest() > r.limit }
+func (r row) overLimit() bool        { return r.limit > 0 && r.longest() > r.limit }
 
 // check reads the files.
 func (r *report) check() error {
@@ -45,12 +45,12 @@ func (r *report) check() error {
 	for i, f := range r.faults {
 		longest := int64(0)
 		for _, gap := range all {
-			// A gap is of the fault that was the last to begin before it ended.
+			// A gap belongs to the last fault that began before the gap ended.
 			if gap.To > f.begin.UnixMilli() && (i+1 == len(r.faults) || gap.To <= r.faults[i+1].begin.UnixMilli()) {
-				longest = max(longest, f.counts(gap.From, gap.To))
+				longest = max(longest, f.counted(gap.From, gap.To))
 			}
 		}
-		gaps[f.row()] = append(gaps[f.row()], time.Duration(longest)*time.Millisecond)
+		gaps[f.rowKind()] = append(gaps[f.rowKind()], time.Duration(longest)*time.Millisecond)
 	}
 	for _, k := range kinds {
 		if len(gaps[k]) > 0 {
@@ -60,30 +60,30 @@ func (r *report) check() error {
 	return nil
 }
 
-// row is the kind in whose row a fault is: where another host would take over and there is
-// no leader to have it do so, the leader is lost.
-func (f done) row() *kind {
-	if f.ofLeader && f.kind.limit == moves {
+// rowKind returns the kind under which a fault is reported: one after which another host
+// must take over counts as leader-lost if it hits the leader.
+func (f occurrence) rowKind() *kind {
+	if f.ofLeader && f.kind.limit == takeoverLimit {
 		return leaderLost
 	}
 	return f.kind
 }
 
-// counts is how much of a time without progress counts, all in milliseconds.
-func (f done) counts(from, to int64) int64 {
+// counted returns how much of a time without progress counts, in milliseconds.
+func (f occurrence) counted(from, to int64) int64 {
 	during := int64(0)
-	if f.kind.lasts {
+	if f.kind.blocks {
 		during = max(0, min(to, f.over.UnixMilli())-max(from, f.begin.UnixMilli()))
 	}
 	return to - from - during
 }
 
-// good tells whether nothing was found. A limit that was exceeded is none of that: it
-// says as much about the machine.
-func (r *report) good() bool { return r.found != nil && r.found.Good() }
+// passed reports whether all checks passed. Limits do not count: whether they are exceeded
+// also depends on the machine.
+func (r *report) passed() bool { return r.found != nil && r.found.Good() }
 
-// repeat is the command that has the same faults again.
-func (r *report) repeat() string {
+// repeatCommand returns the command that repeats the run.
+func (r *report) repeatCommand() string {
 	command := fmt.Sprintf("go run ./tools/cmd/chaos --for %v --seed %d", r.duration, r.seed)
 	if len(r.kinds) < len(kinds) {
 		var names []string
@@ -95,12 +95,12 @@ func (r *report) repeat() string {
 	return command
 }
 
-// print prints the table, and what was found.
+// print prints the table and the results of the checks.
 func (r *report) print(w io.Writer) {
-	fmt.Fprintf(w, `Without progress: the longest time in which a shard had records and none was written, in seconds.
-* is without the time that the fault itself lasted. Settings: failoverTimeMillis=%d,
+	fmt.Fprintf(w, `The longest time in which a shard had records and wrote none, in seconds.
+* does not count the time of the fault itself. Settings: failoverTimeMillis=%d,
 leaseAssignmentIntervalMillis=2000, workerMetricsReporterFreqInMillis=3000, timeoutInSeconds=%.0f.
-Restarts of Java: a worker's %d an hour, each after %v at most; kcl-bootstrap's 10, then its supervisor starts it anew.
+Restarts of Java: at most %d an hour for a worker, each after %v at most; 10 for kcl-bootstrap, which its supervisor then restarts.
 
 | fault | count | median | longest | limit |
 |---|---|---|---|---|
@@ -108,7 +108,7 @@ Restarts of Java: a worker's %d an hour, each after %v at most; kcl-bootstrap's 
 	over := 0
 	for _, row := range r.rows {
 		name, limit := row.name, "none"
-		if row.lasts {
+		if row.blocks {
 			name += "*"
 		}
 		if row.limit > 0 {
@@ -117,7 +117,7 @@ Restarts of Java: a worker's %d an hour, each after %v at most; kcl-bootstrap's 
 		if row.kind == leaderLost {
 			limit = "KCL's lock: 120 + 30"
 		}
-		if row.over() {
+		if row.overLimit() {
 			over++
 		}
 		fmt.Fprintf(w, "| %s | %d | %.1f | %.1f | %s |\n", name, len(row.gaps), row.gaps[len(row.gaps)/2].Seconds(), row.longest().Seconds(), limit)
@@ -129,7 +129,7 @@ Restarts of Java: a worker's %d an hour, each after %v at most; kcl-bootstrap's 
 	fmt.Fprintf(w, " over_limit=%d\n", over)
 }
 
-// breaches prints the first of each check's, and which limits were exceeded.
+// breaches prints the first breaches of each check, and the limits that were exceeded.
 func (r *report) breaches(w io.Writer) {
 	const shown = 10
 	for _, f := range r.found.Found {
@@ -141,8 +141,8 @@ func (r *report) breaches(w io.Writer) {
 		}
 	}
 	for _, row := range r.rows {
-		if row.over() {
-			fmt.Fprintf(w, "chaos: %s: %.1f s without progress, the limit is %.1f s\n", row.name, row.longest().Seconds(), row.limit.Seconds())
+		if row.overLimit() {
+			fmt.Fprintf(w, "chaos: %s: %.1f s without progress, limit %.1f s\n", row.name, row.longest().Seconds(), row.limit.Seconds())
 		}
 	}
 }

@@ -27,16 +27,16 @@ import (
 const (
 	workers, bootstraps, shards = 2, 1, 4
 
-	// consumerName is the name under which kcl-bootstrap finds this program.
+	// consumerName is the name by which kcl-bootstrap finds this program on PATH.
 	consumerName = "chaos-consumer"
 
-	// patience is how long it may take until all goes on after a fault: longer than
-	// until KCL has another leader.
+	// patience is the longest time until all shards make progress after a fault: longer
+	// than KCL takes to elect another leader.
 	patience = 4 * time.Minute
 )
 
-// properties are those that consumer-sample/sample.properties recommends, and KCL's own
-// failover time.
+// properties are those that consumer-sample/sample.properties recommends, with KCL's
+// default failover time.
 var properties = []stack.Setting{
 	{Name: "executableName", Value: consumerName},
 	{Name: "applicationName", Value: cluster.Name},
@@ -56,7 +56,7 @@ var properties = []stack.Setting{
 	{Name: "timeoutInSeconds", Value: fmt.Sprint(timeout.Seconds())},
 }
 
-// chaos is a run.
+// chaos is one run.
 type chaos struct {
 	options
 	dir      string
@@ -64,28 +64,28 @@ type chaos struct {
 	progress *progress
 	leases   *journal.Log
 	started  time.Time
-	say      func(format string, args ...any)
-	now      atomic.Value // a string: the fault that there is
+	logf     func(format string, args ...any)
+	current  atomic.Value // a string: the fault that is shown
 
-	mu     sync.Mutex // of a snapshot
-	rested bool       // the last one was taken
-	faults []done
+	mu     sync.Mutex // held during a snapshot
+	final  bool       // the last snapshot was taken
+	faults []occurrence
 }
 
-// done is a fault that has happened.
-type done struct {
+// An occurrence is a fault that was injected.
+type occurrence struct {
 	kind               *kind
 	target             string
 	ofLeader           bool
-	lock               string    // its version before
-	begin, over, ended time.Time // injected, no longer there, all goes on
+	lock               string    // the version of the leader's lock before
+	begin, over, ended time.Time // of the fault: its begin, its end, and when all shards made progress
 }
 
-// run is a whole run; its report may come beside an error.
+// run runs all. It may return a report together with an error.
 func run(ctx context.Context, o options, stderr io.Writer) (_ *report, err error) {
 	c := &chaos{options: o, started: time.Now()}
-	c.now.Store("none")
-	c.say = func(format string, args ...any) {
+	c.current.Store("none")
+	c.logf = func(format string, args ...any) {
 		fmt.Fprintf(stderr, "chaos: %5.1f s  %s\n", time.Since(c.started).Seconds(), fmt.Sprintf(format, args...))
 	}
 	if c.dir, err = makeDir(o.folder); err != nil {
@@ -101,19 +101,19 @@ func run(ctx context.Context, o options, stderr io.Writer) (_ *report, err error
 		return r, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	if isSmall := func(k *kind) bool { return k.small }; slices.ContainsFunc(c.kinds, isSmall) {
-		keep, refused := smallDisk(filepath.Join(c.dir, "worker-1", "data"))
+	if needsSmallDisk := func(k *kind) bool { return k.smallDisk }; slices.ContainsFunc(c.kinds, needsSmallDisk) {
+		keep, refused := mountSmallDisk(filepath.Join(c.dir, "worker-1", "data"))
 		switch {
 		case refused == nil:
 			defer func() { err = errors.Join(err, keep()) }()
 		case !errors.Is(refused, syscall.EPERM) || len(c.kinds) == 1:
 			return r, refused
 		default:
-			c.say("disk-full is left out: %v", refused)
-			c.kinds = slices.DeleteFunc(c.kinds, isSmall)
+			c.logf("disk-full is skipped: %v", refused)
+			c.kinds = slices.DeleteFunc(c.kinds, needsSmallDisk)
 		}
 	}
-	c.say("seed %d; building the commands", c.seed)
+	c.logf("seed %d; building the commands", c.seed)
 	if err := sample.Build(ctx, root, temp); err != nil {
 		return r, err
 	}
@@ -124,10 +124,10 @@ func run(ctx context.Context, o options, stderr io.Writer) (_ *report, err error
 	if err := os.Symlink(self, filepath.Join(temp, consumerName)); err != nil {
 		return r, err
 	}
-	return r, c.live(ctx, temp, r)
+	return r, c.runCluster(ctx, temp, r)
 }
 
-// makeDir makes the run's folder, which must be empty.
+// makeDir makes the folder of the run, or checks that it is empty.
 func makeDir(name string) (string, error) {
 	if name == "" {
 		return os.MkdirTemp("", "kcl-chaos-run-")
@@ -145,15 +145,15 @@ func makeDir(name string) (string, error) {
 	return name, nil
 }
 
-// smallDisk has dir lead to a small disk, until the function that it returns puts a folder
-// with the files in its place. The disk is mounted nowhere, so that it goes with this
-// process, however that ends.
-func smallDisk(dir string) (keep func() error, err error) {
+// mountSmallDisk makes dir a link to a small disk. keep replaces the link by a folder with
+// the files. The disk is detached from the file tree, so that it disappears when this
+// process ends in whatever way.
+func mountSmallDisk(dir string) (keep func() error, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256m"); err != nil {
-		return nil, fmt.Errorf("cannot mount a small disk, for which one must be root: %w", err)
+		return nil, fmt.Errorf("cannot mount a small disk, which needs root: %w", err)
 	}
 	disk, err := os.Open(dir)
 	if err = errors.Join(err, syscall.Unmount(dir, syscall.MNT_DETACH)); err != nil {
@@ -164,13 +164,13 @@ func smallDisk(dir string) (keep func() error, err error) {
 	return keep, errors.Join(os.Remove(dir), os.Symlink(name, dir))
 }
 
-// live runs the cluster and disturbs it.
-func (c *chaos) live(ctx context.Context, bin string, r *report) (err error) {
+// runCluster runs the cluster, disturbs it and checks the files.
+func (c *chaos) runCluster(ctx context.Context, bin string, r *report) (err error) {
 	if c.leases, err = journal.Open(journal.Leases(c.dir)); err != nil {
 		return err
 	}
 	defer c.leases.Close()
-	c.say("starting Kinesis, DynamoDB, %d workers and %d kcl-bootstrap", workers, bootstraps)
+	c.logf("starting Kinesis, DynamoDB, %d workers and %d kcl-bootstrap", workers, bootstraps)
 	c.cluster, err = cluster.Start(ctx, cluster.Config{
 		Dir: c.dir, Bin: bin, Shards: shards, Workers: workers, Bootstraps: bootstraps,
 		Consumer: filepath.Join(bin, consumerName), Properties: properties,
@@ -203,24 +203,24 @@ func (c *chaos) live(ctx context.Context, bin string, r *report) (err error) {
 			cancel(err)
 		}
 	})
-	stuck := c.disturb(ctx)
-	if stuck != nil && !errors.Is(stuck, errStuck) {
-		return stuck
+	noProgress := c.disturb(ctx)
+	if noProgress != nil && !errors.Is(noProgress, errNoProgress) {
+		return noProgress
 	}
-	c.say("coming to rest")
+	c.logf("waiting until all records are written")
 	endPuts()
 	producing.Wait()
-	if err := c.rest(ctx); err != nil {
-		return errors.Join(stuck, err)
+	if err := c.drain(ctx); err != nil {
+		return errors.Join(noProgress, err)
 	}
 	cancel(nil)
 	watching.Wait()
-	return errors.Join(stuck, r.check())
+	return errors.Join(noProgress, r.check())
 }
 
-// disturb has one fault after the other until the time is over.
+// disturb injects one fault after the other until the time is over.
 func (c *chaos) disturb(ctx context.Context) error {
-	if err := c.recovered(ctx, time.Now()); err != nil {
+	if err := c.awaitRecovery(ctx, time.Now()); err != nil {
 		return fmt.Errorf("the first start: %w", err)
 	}
 	begin := time.Now()
@@ -228,11 +228,11 @@ func (c *chaos) disturb(ctx context.Context) error {
 		if !journal.Sleep(ctx, next.pause) || time.Since(begin) >= c.duration {
 			return context.Cause(ctx)
 		}
-		d := &disturbance{chaos: c, random: rand.New(rand.NewPCG(next.random, 0)), done: done{kind: next.kind, begin: time.Now()}}
+		d := &disturbance{chaos: c, random: rand.New(rand.NewPCG(next.random, 0)), occurrence: occurrence{kind: next.kind, begin: time.Now()}}
 		if err := c.snapshot(ctx, false); err != nil {
 			return err
 		}
-		c.now.Store(next.kind.name)
+		c.current.Store(next.kind.name)
 		err := next.kind.inject(ctx, d)
 		if err == nil {
 			err = c.snapshot(ctx, false)
@@ -240,32 +240,34 @@ func (c *chaos) disturb(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if errors.Is(err, errNobody) {
-			c.say("%s is left out: %v", next.kind.name, err)
+		if errors.Is(err, errNoProcess) {
+			c.logf("%s is skipped: %v", next.kind.name, err)
+			c.current.Store("none")
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", next.kind.name, err)
 		}
 		d.over = time.Now()
-		c.now.Store("after " + next.kind.name)
-		err = c.recovered(ctx, d.over.Add(time.Second))
+		c.current.Store("after " + next.kind.name)
+		err = c.awaitRecovery(ctx, d.over.Add(time.Second))
 		if d.ofLeader && err == nil {
-			err = c.led(ctx, d.lock)
+			err = c.awaitLeader(ctx, d.lock)
 		}
 		if err != nil {
 			return fmt.Errorf("after %s of %s: %w", next.kind.name, d.target, err)
 		}
 		d.ended = time.Now()
-		c.faults = append(c.faults, d.done)
-		c.say("%s %s: %.1f s, then %.1f s until all went on", next.kind.name, d.target, d.over.Sub(d.begin).Seconds(), d.ended.Sub(d.over).Seconds())
-		c.now.Store("none")
+		c.faults = append(c.faults, d.occurrence)
+		c.logf("%s %s: %.1f s, then %.1f s until all shards made progress", next.kind.name, d.target, d.over.Sub(d.begin).Seconds(), d.ended.Sub(d.over).Seconds())
+		c.current.Store("none")
 	}
 	return nil
 }
 
-// recovered waits until all hosts are ready, and all shards have gone on after since.
-func (c *chaos) recovered(ctx context.Context, since time.Time) error {
+// awaitRecovery waits until all hosts are ready, and records of all open shards were
+// written after since.
+func (c *chaos) awaitRecovery(ctx context.Context, since time.Time) error {
 	shards, err := c.cluster.OpenShards(ctx)
 	if err != nil {
 		return err
@@ -274,7 +276,7 @@ func (c *chaos) recovered(ctx context.Context, since time.Time) error {
 	for _, s := range shards {
 		open = append(open, *s.ShardId)
 	}
-	return c.await(ctx, "all goes on", func() (bool, error) {
+	return c.await(ctx, "all shards make progress", func() (bool, error) {
 		for _, h := range c.cluster.Hosts {
 			if err := h.Err(); err != nil || !h.Ready() {
 				return false, err
@@ -284,7 +286,7 @@ func (c *chaos) recovered(ctx context.Context, since time.Time) error {
 	})
 }
 
-// await waits until done says so.
+// await waits until done returns true.
 func (c *chaos) await(ctx context.Context, what string, done func() (bool, error)) error {
 	for begin := time.Now(); ; {
 		if err := c.progress.update(); err != nil {
@@ -294,30 +296,30 @@ func (c *chaos) await(ctx context.Context, what string, done func() (bool, error
 			return err
 		}
 		if time.Since(begin) > patience {
-			return fmt.Errorf("%w: not so after %v: %s", errStuck, patience, what)
+			return fmt.Errorf("%w: waited %v until %s", errNoProgress, patience, what)
 		}
-		if !journal.Sleep(ctx, 100*time.Millisecond) { // a file has no event that tells
+		if !journal.Sleep(ctx, 100*time.Millisecond) { // polls, because it reads files
 			return context.Cause(ctx)
 		}
 	}
 }
 
-var errStuck = errors.New("no progress")
+var errNoProgress = errors.New("no progress")
 
-// rest waits until all is written and checkpointed, and stops the hosts.
-func (c *chaos) rest(ctx context.Context) error {
+// drain waits until all records are written, and stops the hosts.
+func (c *chaos) drain(ctx context.Context) error {
 	err := c.await(ctx, "each record is in a file", func() (bool, error) {
 		_, _, waiting, _ := c.progress.figures()
 		return waiting == 0, nil
 	})
-	if err != nil && !errors.Is(err, errStuck) {
-		return err // what is missing is the check's to say
+	if err != nil && !errors.Is(err, errNoProgress) {
+		return err // the check reports missing records
 	}
 	c.cluster.Stop()
 	return c.snapshot(ctx, true)
 }
 
-// watch takes a snapshot of the lease table and shows a line each second.
+// watch takes a snapshot and logs the figures every second.
 func (c *chaos) watch(ctx context.Context) error {
 	for journal.Sleep(ctx, time.Second) {
 		if err := c.snapshot(ctx, false); err != nil {
@@ -330,16 +332,16 @@ func (c *chaos) watch(ctx context.Context) error {
 			return err
 		}
 		acked, written, waiting, longest := c.progress.figures()
-		c.say("put %d, written %d, waiting %d, longest wait %.1f s, fault: %s", acked, written, waiting, longest.Seconds(), c.now.Load())
+		c.logf("put %d, written %d, waiting %d, longest wait %.1f s, fault: %s", acked, written, waiting, longest.Seconds(), c.current.Load())
 	}
 	return nil
 }
 
-// snapshot writes the lease table down, and after that how long the files are.
+// snapshot records the lease table, and then the sizes of the shard files.
 func (c *chaos) snapshot(ctx context.Context, rest bool) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.rested {
+	if c.final {
 		return nil
 	}
 	s := check.Snapshot{Rest: rest}
@@ -353,11 +355,11 @@ func (c *chaos) snapshot(ctx context.Context, rest bool) (err error) {
 	if s.Files, err = journal.Sizes(c.dir); err != nil {
 		return err
 	}
-	c.rested = rest
+	c.final = rest
 	return c.leases.Append(s)
 }
 
-// leader returns the host that is the leader, nil without one, and its lock's version.
+// leader returns the leader, nil if there is none, and the version of its lock.
 func (c *chaos) leader(ctx context.Context) (*cluster.Host, string, error) {
 	id, version, err := c.cluster.Leader(ctx)
 	if err != nil || id == "" {
@@ -366,10 +368,10 @@ func (c *chaos) leader(ctx context.Context) (*cluster.Host, string, error) {
 	return c.cluster.HostOf(id), version, nil
 }
 
-// led waits until the lock of the leader has another version: it lives, or there is
-// another one. Until then a lease that nobody holds is dealt to nobody.
-func (c *chaos) led(ctx context.Context, before string) error {
-	return c.await(ctx, "there is a leader", func() (bool, error) {
+// awaitLeader waits until the version of the leader's lock has changed, so that a leader
+// is alive. Without one, free leases are not assigned.
+func (c *chaos) awaitLeader(ctx context.Context, before string) error {
+	return c.await(ctx, "a leader is elected", func() (bool, error) {
 		_, version, err := c.leader(ctx)
 		return version != "" && version != before, err
 	})

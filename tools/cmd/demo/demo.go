@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,15 +19,14 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// patience is how long the daemon may go without a new record, and Java without
-// being started, before the demo gives up.
+// patience is the longest time until Java's start, and between two new records.
 const patience = 3 * time.Minute
 
-// result is what became of the records.
+// result has the counts of records.
 type result struct {
 	sent, received, missing, duplicates, shards int
-	// firstRecord is the time from the start of Java to the first record, total
-	// that from the start of the local services to the end of everything.
+	// firstRecord is the time from Java's start to the first record, total the time from
+	// the start of the local services to the end.
 	firstRecord, total time.Duration
 }
 
@@ -37,8 +35,7 @@ func (r *result) String() string {
 		r.sent, r.received, r.missing, r.duplicates, r.shards, r.firstRecord.Seconds(), r.total.Seconds())
 }
 
-// demo runs the main job. It returns a result as soon as there is one, also
-// beside an error of what came later.
+// demo runs the demo. It may return a result together with an error.
 func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err error) {
 	begin := time.Now()
 	step := func(format string, args ...any) {
@@ -84,7 +81,7 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 		return nil, err
 	}
 
-	// The consumer would do it too, and tell only its log how far it is.
+	// The consumer would fetch too, but report progress only in its log.
 	fetcher := exec.Command(sample.Command(bin, "kcl-bootstrap"), fetch...)
 	fetcher.Stderr = stderr
 	if err := subprocess.Run(ctx, fetcher, 2*time.Second); err != nil {
@@ -97,20 +94,20 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 	if err != nil {
 		return nil, err
 	}
-	r, err = roundtrip(ctx, o, place{root: root, bin: bin, dir: dir, environ: sample.Environ(local.Environ(os.Environ()), bin)}, local.Properties(), step)
+	r, err = roundtrip(ctx, o, folders{root: root, bin: bin, dir: dir, environ: sample.Environ(local.Environ(os.Environ()), bin)}, local.Properties(), step)
 	err = errors.Join(err, local.Close())
 	if r != nil {
 		r.total = time.Since(stackBegin)
 		if o.dir != "" {
 			step("the shard files are in %s", filepath.Join(dir, "data"))
 		} else {
-			step("removing what was made; --dir keeps the files")
+			step("removing the files; --dir keeps them")
 		}
 	}
 	return r, err
 }
 
-// checkFile returns an error for a file whose lines cannot be put. No name is
+// checkFile returns an error for a file that is empty or cannot be read. An empty name means
 // no file.
 func checkFile(name string) error {
 	if name == "" {
@@ -129,7 +126,7 @@ func checkFile(name string) error {
 	return nil
 }
 
-// makeEmpty makes a folder, or finds it empty.
+// makeEmpty makes a folder, or checks that it is empty.
 func makeEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -141,29 +138,24 @@ func makeEmpty(dir string) error {
 	return err
 }
 
-// A place is where the job runs.
-type place struct {
+// folders are those of the demo, with the environment of its commands.
+type folders struct {
 	root    string // of the workspace
 	bin     string // with the commands
-	dir     string // for all that is written
+	dir     string // for the files that the commands write
 	environ []string
 }
 
-// run runs a command to its end, or to that of ctx, and returns its standard
-// output.
-func (p place) run(ctx context.Context, name string, args ...string) (string, error) {
+// run runs a command until it or ctx ends, and returns its standard output.
+func (p folders) run(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.Command(sample.Command(p.bin, name), args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, p.environ, &stdout, &stderr
-	if err := subprocess.Run(ctx, cmd, 2*time.Second); err != nil {
-		return "", fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(stderr.String()))
-	}
-	return stdout.String(), nil
+	cmd.Dir, cmd.Env = p.dir, p.environ
+	return subprocess.Output(ctx, cmd, 2*time.Second)
 }
 
-// roundtrip makes the stream, puts the records and has the consumer get them.
-func roundtrip(ctx context.Context, o options, p place, properties []stack.Setting, step func(string, ...any)) (r *result, err error) {
-	step("making stream, tables and leases with kcl-infra")
+// roundtrip creates the stream, puts the records and runs the consumer.
+func roundtrip(ctx context.Context, o options, p folders, properties []stack.Setting, step func(string, ...any)) (r *result, err error) {
+	step("creating stream, tables and leases with kcl-infra")
 	if _, err := p.run(ctx, "kcl-infra", "create", "--shards", fmt.Sprint(o.shards), "--seed-leases", "TRIM_HORIZON"); err != nil {
 		return nil, err
 	}
@@ -219,8 +211,8 @@ func roundtrip(ctx context.Context, o options, p place, properties []stack.Setti
 	return r, err
 }
 
-// receive waits until every record sent is in a shard's file. It returns the
-// time from the start of Java to the first record.
+// receive waits until each sent record is in a shard's file. It returns the time from
+// Java's start to the first record.
 func receive(ctx context.Context, daemon *sample.Daemon, files *sample.ShardFiles, sent []sample.Key, step func(string, ...any)) (first time.Duration, err error) {
 	begin, started := time.Now(), daemon.Started()
 	news, seen := begin, 0
@@ -237,14 +229,14 @@ func receive(ctx context.Context, daemon *sample.Daemon, files *sample.ShardFile
 		if n := len(files.Records); n > seen {
 			if seen == 0 {
 				first = time.Since(begin)
-				step("the first record is there")
+				step("received the first record")
 			}
 			news, seen = time.Now(), n
 		}
 		if time.Since(news) > patience {
-			return false, fmt.Errorf("no new record for %v, %d of %d are there; the daemon's last lines:\n%s", patience, seen, len(sent), daemon.Tail())
+			return false, fmt.Errorf("no new record for %v, received %d of %d; the daemon's last lines:\n%s", patience, seen, len(sent), daemon.Tail())
 		}
-		// Most calls are far from the end: look each record up only near it.
+		// Look each record up only when the number is right.
 		return seen >= len(sent) && files.Missing(sent) == 0, nil
 	})
 	return first, err

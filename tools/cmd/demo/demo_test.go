@@ -19,7 +19,7 @@ func TestLastLine(t *testing.T) {
 	}
 }
 
-// What cannot be done is said in one line, before anything is built.
+// Invalid input is reported in one line, before anything is built.
 func TestBadInput(t *testing.T) {
 	testenv.Java(t)
 	testenv.Workspace(t)

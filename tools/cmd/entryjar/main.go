@@ -1,5 +1,5 @@
-// Command entryjar compiles the Java entry of bootstrap/engine and writes its jar.
-// Run it when a file of bootstrap/engine/java has changed, or the daemon's lock.
+// Command entryjar compiles the Java entry of bootstrap/engine and writes its jar. Run it
+// after a change of a file in bootstrap/engine/java or of the daemon's lock.
 package main
 
 import (
@@ -12,24 +12,24 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
+	"github.com/seed96110120/kinesis-client-go/tools/internal/conformance"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// release is the Java that the classes are for, and that of the compiler: another
-// compiler makes other bytes of the same source.
+// release is the version of Java of the classes and of the compiler. Other compilers make
+// other bytes of the same source.
 const release = "17"
 
 const help = `Usage: go run ./tools/cmd/entryjar
 
 Compiles bootstrap/engine/java against the jars of MultiLangDaemon ` + bootstrap.DaemonVersion + ` and
-writes bootstrap/engine/entry.jar. Needs javac ` + release + `, of JAVA_HOME or PATH. The same source
+writes bootstrap/engine/entry.jar. Needs javac ` + release + ` in JAVA_HOME or on PATH. The same source
 makes the same bytes.
 
 Example:
@@ -38,7 +38,7 @@ Example:
 Exit status: 0 written, 1 failed, 2 wrong usage.
 `
 
-// committed is the jar that Go embeds, from the root of the checkout.
+// committed is the jar that Go embeds, relative to the root of the checkout.
 const committed = "bootstrap/engine/entry.jar"
 
 func main() { workspace.Generate("entryjar", help, committed, build) }
@@ -72,44 +72,30 @@ func build(ctx context.Context, root string) ([]byte, error) {
 	}
 	cmd := exec.Command(javac, args...)
 	cmd.Dir = source
-	if out, err := output(ctx, cmd); err != nil {
-		return nil, fmt.Errorf("javac: %w: %s", err, out)
+	if _, err := subprocess.Output(ctx, cmd, time.Second); err != nil {
+		return nil, err
 	}
 	return pack(dir, filepath.Join(root, "LICENSE"))
 }
 
-// compiler returns the javac command, if it is of the right version.
+// compiler returns the javac command. It returns an error for another version than release.
 func compiler(ctx context.Context) (string, error) {
 	java, err := bootstrap.FindJava("")
 	if err != nil {
 		return "", err
 	}
-	if resolved, err := filepath.EvalSymlinks(java); err == nil {
-		java = resolved // the links of a system lead into one installation
-	}
-	javac := filepath.Join(filepath.Dir(java), "javac")
-	if runtime.GOOS == "windows" {
-		javac += ".exe"
-	}
-	version, err := output(ctx, exec.Command(javac, "-version"))
+	javac, err := conformance.FindCompiler(java)
 	if err != nil {
-		return "", fmt.Errorf("no compiler beside the java command: %w; set JAVA_HOME to a JDK %s", err, release)
+		return "", err
 	}
-	if !strings.HasPrefix(version, "javac "+release+".") {
-		return "", fmt.Errorf("the compiler is %s, and must be of version %s; set JAVA_HOME to a JDK %s", version, release, release)
+	version, err := subprocess.Output(ctx, exec.Command(javac, "-version"), time.Second)
+	if err == nil && !strings.HasPrefix(version, "javac "+release+".") {
+		err = fmt.Errorf("the compiler is %s, want version %s: set JAVA_HOME to a JDK %s", strings.TrimSpace(version), release, release)
 	}
-	return javac, nil
+	return javac, err
 }
 
-// output runs a command, and returns what it printed.
-func output(ctx context.Context, cmd *exec.Cmd) (string, error) {
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := subprocess.Run(ctx, cmd, time.Second)
-	return strings.TrimSpace(out.String()), err
-}
-
-// below lists the files below dir with an extension, sorted, with slashes.
+// below returns the files below dir with an extension, sorted, with slashes.
 func below(dir, extension string) ([]string, error) {
 	var names []string
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, _ fs.DirEntry, err error) error {
@@ -125,8 +111,8 @@ func below(dir, extension string) ([]string, error) {
 	return names, err
 }
 
-// pack makes a jar of the classes and the license: in their names' order, and all
-// of one time.
+// pack makes a jar of the classes, in the order of their names, and the license. All entries
+// have the same time.
 func pack(classes, license string) ([]byte, error) {
 	names, err := below(classes, ".class")
 	if err != nil {
@@ -139,7 +125,7 @@ func pack(classes, license string) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		// The archive's own beginning of time: it has no other that is of no zone.
+		// The earliest time of a zip archive.
 		out, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)})
 		if err == nil {
 			_, err = out.Write(text)

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m.Run)) }
 
-// The jar that Go embeds is what the source makes, byte for byte.
+// The jar that Go embeds has the bytes that the source makes.
 func TestJarIsTheSources(t *testing.T) {
 	testenv.Long(t)
 	testenv.JDK(t)
@@ -25,6 +25,6 @@ func TestJarIsTheSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("bootstrap/engine/entry.jar is not what bootstrap/engine/java makes: go run ./tools/cmd/entryjar")
+		t.Error("bootstrap/engine/entry.jar is not up to date: go run ./tools/cmd/entryjar")
 	}
 }

@@ -14,19 +14,19 @@ import software.amazon.kinesis.multilang.config.*;
 import software.amazon.kinesis.processor.ShardRecordProcessorFactory;
 
 /**
- * Finds out, from the daemon's own classes, which properties it reads, what
- * type each has, and whether setting it changes anything; and which credentials
+ * Finds out, from the daemon's own classes, which properties it reads, their
+ * types, and whether setting them changes anything; and which credentials
  * providers it can make. It prints a line for each.
  */
 public class KnownKeys {
-    /** A key: its type, and what was found out about it. */
+    /** A key: its type and other findings. */
     static final class Key {
         String type;
-        boolean used = true; // whatever it does, it does not show in the configuration
-        Set<String> modes = new TreeSet<>(MODES); // the retrieval modes in which it makes a difference
+        boolean used = true; // its effect may not be visible in the configuration
+        Set<String> modes = new TreeSet<>(MODES); // the retrieval modes in which it has an effect
         boolean zeroIgnored;
-        String normal; // the value where it is not set, "" if not known
-        String chooses = ""; // the values with which it chooses the mode where none is named
+        String normal; // the default, "" if unknown
+        String chooses = ""; // the values with which it chooses the mode if none is set
 
         Key(String type) { this.type = type; }
 
@@ -58,7 +58,7 @@ public class KnownKeys {
         ((ch.qos.logback.classic.Logger) org.slf4j.LoggerFactory.getLogger("ROOT")).setLevel(ch.qos.logback.classic.Level.OFF);
     }
 
-    // What the daemon reads.
+    // The properties that the daemon reads.
 
     static Map<String, Key> keys() throws Exception {
         Map<String, Key> keys = new TreeMap<>();
@@ -99,10 +99,10 @@ public class KnownKeys {
         return keys;
     }
 
-    /** What a client, and what belongs to it, is built with. */
+    /** The properties with which a client and its parts are built. */
     static void nested(String path, BuilderDynaBean bean, Map<String, Key> keys) throws Exception {
         keys.put(path + ".class", new Key("any"));
-        if (!bean.canBuildOrCreate()) { // until a class is named, which may have any names
+        if (!bean.canBuildOrCreate()) { // it depends on a class, whose properties may have any names
             keys.put(path + ".*", new Key("any"));
             return;
         }
@@ -117,7 +117,7 @@ public class KnownKeys {
         }
     }
 
-    /** The properties that a class of providers is built with, if it has a builder. */
+    /** The properties with which a provider class is built, if it has a builder. */
     static String builders(String name) {
         try {
             Properties p = base("POLLING");
@@ -127,7 +127,7 @@ public class KnownKeys {
             String list = Arrays.stream(all).map(DynaProperty::getName).sorted().collect(Collectors.joining(","));
             return " takes=" + list;
         } catch (RuntimeException e) {
-            return ""; // it is not looked for there, or has no builder
+            return ""; // not in this package, or without a builder
         }
     }
 
@@ -173,7 +173,7 @@ public class KnownKeys {
         }
     }
 
-    /** Whether a client takes a text for one of its builder's properties. */
+    /** Whether a client accepts a text for a property of its builder. */
     static boolean text(String client, DynaProperty property) throws Exception {
         for (String value : samples(type(property.getType()))) {
             Properties p = base("POLLING");
@@ -182,15 +182,15 @@ public class KnownKeys {
                 dump(p);
                 return true;
             } catch (RuntimeException e) {
-                // Another value may do.
+                // Try the next value.
             }
         }
         return false;
     }
 
     /**
-     * The credentials providers among the class path's classes that the daemon
-     * can make, by each of their names, and how many arguments that needs.
+     * The credentials providers on the class path that the daemon can make, by
+     * each of their names, with the number of arguments that they need.
      */
     static Map<String, Integer> providers() throws Exception {
         Map<String, Integer> found = new TreeMap<>();
@@ -216,11 +216,11 @@ public class KnownKeys {
             Class<?> c = Class.forName(name, false, KnownKeys.class.getClassLoader());
             return AwsCredentialsProvider.class.isAssignableFrom(c) && !Modifier.isAbstract(c.getModifiers());
         } catch (ClassNotFoundException | LinkageError e) {
-            return false; // it builds on what this daemon lacks
+            return false; // it needs a class that this daemon does not have
         }
     }
 
-    /** Has the daemon make a provider, with ever more arguments. */
+    /** Makes the daemon make a provider, with more and more arguments. */
     static void provider(String name, Map<String, Integer> found) {
         String value = name;
         for (int arguments = 0; arguments <= 3; arguments++, value += "|x") {
@@ -231,12 +231,12 @@ public class KnownKeys {
                 found.put(name, arguments);
                 return;
             } catch (RuntimeException e) {
-                // Not with so few.
+                // Too few arguments.
             }
         }
     }
 
-    /** How many arguments a provider takes at most; with more the daemon makes it without. */
+    /** The maximum number of a provider's arguments; with more the daemon makes it without any. */
     static int most(String name) {
         String real = name.replaceFirst("^(software\\.amazon\\.awssdk\\.services\\.sts\\.auth\\.)?StsAssumeRole", "KclStsAssumeRole");
         for (String prefix : new String[] {"software.amazon.kinesis.multilang.auth.", "software.amazon.awssdk.auth.credentials.", ""}) {
@@ -250,7 +250,7 @@ public class KnownKeys {
                 return makers.stream().filter(m -> Arrays.stream(m.getParameterTypes()).allMatch(t -> t == String.class))
                         .mapToInt(Executable::getParameterCount).max().orElse(0);
             } catch (ClassNotFoundException e) {
-                // Under another prefix.
+                // It has another prefix.
             }
         }
         return -1;
@@ -261,7 +261,7 @@ public class KnownKeys {
         return "get" + Character.toUpperCase(last.charAt(0)) + last.substring(1);
     }
 
-    /** The names in the daemon's classes other than those that hold the configuration. */
+    /** The names in the daemon's classes, other than the configuration classes. */
     static String getters() throws Exception {
         StringBuilder all = new StringBuilder();
         Path jar = Path.of(MultiLangDaemonConfig.class.getProtectionDomain().getCodeSource().getLocation().toURI());
@@ -275,7 +275,7 @@ public class KnownKeys {
         return all.toString();
     }
 
-    // Whether it makes a difference.
+    // The effects of the properties.
 
     static void honoured(String name, Key k, Map<String, List<String>> unset) throws Exception {
         k.modes.clear();
@@ -287,7 +287,7 @@ public class KnownKeys {
                 try {
                     lines = dump(p);
                 } catch (RuntimeException e) {
-                    k.modes.add(mode); // it is looked at, to say the least
+                    k.modes.add(mode); // at least it is read
                     break;
                 }
                 Set<String> changed = new TreeSet<>(unset.get(mode));
@@ -296,7 +296,7 @@ public class KnownKeys {
                     continue;
                 }
                 k.modes.add(mode);
-                // A primitive that is 0 is taken for one that nobody has set.
+                // A primitive that is 0 counts as not set.
                 if (Set.of("int", "long", "double", "boolean").contains(k.type)) {
                     p.setProperty(name, k.type.equals("boolean") ? "false" : "0");
                     String line = changed.iterator().next();
@@ -311,7 +311,7 @@ public class KnownKeys {
         }
     }
 
-    /** Without a named mode some properties of one mode choose it. */
+    /** If no mode is set, some properties of a mode choose it. */
     static void chooses(String name, Key k) throws Exception {
         if (k.modes.size() != 1 || !Set.of("int", "long").contains(k.type)) {
             return;
@@ -326,7 +326,7 @@ public class KnownKeys {
         }
     }
 
-    /** The class of the configuration of retrieval. */
+    /** The class of the retrieval configuration. */
     static String retrieval(Properties p) throws Exception {
         return dump(p).stream().filter(line -> line.matches("[^:=]*\\.retrievalSpecificConfig:.*")).findFirst().orElseThrow();
     }
@@ -361,7 +361,7 @@ public class KnownKeys {
         return new KinesisClientLibConfigurator().getConfiguration(p);
     }
 
-    /** All that the daemon would be run with, a line for each value. */
+    /** The daemon's configuration, a line for each value. */
     static List<String> dump(Properties p) throws Exception {
         MultiLangDaemonConfiguration c = configuration(p);
         List<String> lines = new ArrayList<>();

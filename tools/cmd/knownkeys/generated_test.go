@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A form is a value that a property is tried with.
+// forms are the values that are tried, by the property's type.
 var forms = map[string][]string{
 	"number":    {"77", " 77 ", `\u000177`, `77\u00a0`, "+77", "077", "0", "-1", "", "many", "7.7", "1e3", "0x10", "1_000", "3000000000", "9223372036854775808"},
 	"double":    {"0.77", "77", ".5", "1.5e3", "0", "-1", "", "many", "0,5", "NaN", "Infinity", "0.77 ", "77f"},
@@ -26,8 +26,8 @@ var forms = map[string][]string{
 	"any":       {"x"},
 }
 
-// decisions say what check makes of a value where that is not what the classes
-// make of it, or where they do not look. The first that fits holds.
+// decisions are the cases in which Properties.Check differs from the classes or knows more.
+// The first match applies.
 var decisions = []struct{ property, value, check, why string }{
 	{`^maxActiveThreads$`, `^(0|-1)$`, "", "means no limit"},
 	{``, `^(-1|NaN|Infinity)$`, "error", "no count, time or share is so"},
@@ -54,7 +54,7 @@ var decisions = []struct{ property, value, check, why string }{
 	{`\.(appId|defaultProfileName)$`, ` $`, "warning", "the space is part of it"},
 }
 
-// generated makes a trial of every property with every form of value of its type.
+// generated returns a trial of each property with each form of its type.
 func generated(t *testing.T) (all []trial, properties int) {
 	t.Helper()
 	for line := range strings.Lines(keysText(t)) {
@@ -88,15 +88,14 @@ func generated(t *testing.T) (all []trial, properties int) {
 	return all, properties
 }
 
-// A trial is a property with a value, in a file with others before it.
+// A trial is a property with a value, in a file with other properties before it.
 type trial struct {
 	before, name, value string
-	typ                 string // and what else the keys say
-	ignored             bool
+	typ                 string // of the property
+	ignored             bool   // the keys say that the daemon ignores it
 }
 
-// try has the classes say what they make of each trial, in one Java, and returns
-// the files too.
+// try runs tryProgram for all trials, in one Java, and returns its results and the files.
 func try(t *testing.T, all []trial) (daemon, files []string) {
 	t.Helper()
 	var stdin strings.Builder
@@ -118,7 +117,7 @@ func try(t *testing.T, all []trial) (daemon, files []string) {
 	return daemon, files
 }
 
-// write writes the file; the property stands in it once.
+// write writes the file, which has the property once.
 func (tr trial) write(t *testing.T, file string) {
 	t.Helper()
 	text := ""
@@ -132,7 +131,7 @@ func (tr trial) write(t *testing.T, file string) {
 	}
 }
 
-// decided is what check has to say, by what the daemon's classes make of it.
+// decided returns what Properties.Check must find, given the classes' result.
 func (tr trial) decided(daemon string) string {
 	for _, d := range decisions {
 		if regexp.MustCompile(d.property).MatchString(tr.name) && regexp.MustCompile(d.value).MatchString(tr.value) {
@@ -148,7 +147,7 @@ func (tr trial) decided(daemon string) string {
 	return ""
 }
 
-// holds tells whether the classes hold what the file says.
+// holds reports whether the classes hold the value of the file.
 func (tr trial) holds(daemon string) bool {
 	held := strings.TrimSuffix(strings.TrimPrefix(daemon, "is "), ", ignored")
 	value := strings.TrimSpace(strings.Replace(tr.value, `\u0001`, "", 1))

@@ -1,13 +1,11 @@
-// Command knownkeys asks the classes of a MultiLangDaemon which properties they
-// read, by a small Java program, and writes the answer beside the daemon's lock,
-// where kcl-bootstrap's check reads it. Run it when the lock has changed.
+// Command knownkeys finds out which properties the classes of MultiLangDaemon read, with a
+// small Java program, and writes them beside the daemon's lock for kcl-bootstrap check. Run
+// it after a change of the lock.
 package main
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,8 +19,8 @@ import (
 
 const help = `Usage: go run ./tools/cmd/knownkeys
 
-Asks the classes of MultiLangDaemon ` + bootstrap.DaemonVersion + ` which properties it reads, and writes
-bootstrap/locks/multilang-daemon-` + bootstrap.DaemonVersion + `.keys. Needs Java 17.
+Finds out which properties the classes of MultiLangDaemon ` + bootstrap.DaemonVersion + ` read, and writes
+bootstrap/locks/multilang-daemon-` + bootstrap.DaemonVersion + `.keys. Needs JDK 17 or later.
 
 Example:
   go run ./tools/cmd/knownkeys && git diff bootstrap/locks
@@ -49,8 +47,8 @@ func knownKeys(ctx context.Context) (string, error) {
 		"# bootstrap.ParseKeys says what each word means.\n" + out, err
 }
 
-// java runs a program of one file on the daemon's classes, and returns what it
-// prints. It fetches the jars unless they are there.
+// java runs a Java program of one file on the daemon's classes and returns its output. It
+// fetches the jars.
 func java(ctx context.Context, program, stdin string) (stdout string, err error) {
 	java, err := bootstrap.FindJava("")
 	if err != nil {
@@ -69,14 +67,10 @@ func java(ctx context.Context, program, stdin string) (stdout string, err error)
 	if err := os.WriteFile(source, []byte(program), 0o600); err != nil {
 		return "", err
 	}
-	// The region is for the providers that ask another service of AWS.
-	// It ends before compiling for speed would pay.
+	// Some credentials providers need the region. The program ends before optimising
+	// compilation would pay.
 	cmd := exec.Command(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-Daws.region=us-east-1",
 		"-cp", strings.Join(fetched.Files, string(os.PathListSeparator)), source)
-	var out, errOut bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
-	if err := subprocess.Run(ctx, cmd, time.Second); err != nil {
-		return "", fmt.Errorf("run KnownKeys.java: %w: %s", err, strings.TrimSpace(errOut.String()))
-	}
-	return out.String(), nil
+	cmd.Stdin = strings.NewReader(stdin)
+	return subprocess.Output(ctx, cmd, time.Second)
 }

@@ -30,11 +30,10 @@ func TestKeysAreTheDaemons(t *testing.T) {
 	}
 }
 
-// What check makes of a property is what the daemon's classes make of it, in
-// the same file: an error stands for an exception, a value that nobody has
-// written or none at all, a warning for a property without which the daemon
-// would run the same. Beside the files that are written out here, these are all
-// properties with all forms of values, by the rules in generated_test.go.
+// Properties.Check agrees with the daemon's classes: it finds an error where they throw an
+// exception or hold another value than the file has, or none, and a warning where the
+// daemon would run the same without the property. Besides the files here, the test tries
+// all properties with all forms of values, by the rules in generated_test.go.
 func TestCheckIsTheDaemons(t *testing.T) {
 	long(t)
 	const credentials = "AwsCredentialsProvider = AnonymousCredentialsProvider\n"
@@ -120,7 +119,7 @@ func TestCheckIsTheDaemons(t *testing.T) {
 		{"", "AwsCredentialsProvider", "ProfileCredentialsProvider|no-such-profile|more", "taken", fault}, // as the default profile
 		{"", "kinesisCredentialsProvider.class", "DefaultCredentialsProvider", "is null", silent},         // its builder does not tell,
 	}
-	// Each property that belongs to one retrieval mode, in the other and alone.
+	// Each property of one retrieval mode, also in the other mode and without one.
 	for line := range strings.Lines(keysText(t)) {
 		words := strings.Fields(line)
 		name := words[0]
@@ -161,10 +160,10 @@ func TestCheckIsTheDaemons(t *testing.T) {
 	testenv.Compared(t, "%d properties, and %d forms of values with them", properties, len(more))
 }
 
-// tryProgram says of each properties file, and a property in it, what the daemon's
-// classes make of that: "refused" when they throw an exception, else "is" with the
-// value that they then hold and ", ignored" if the daemon would run the same
-// without it; "taken" or "ignored" where the value cannot be asked for.
+// tryProgram returns a Java program that prints what the daemon's classes make of each
+// properties file and a property in it: "refused" for an exception, else "is" and the value
+// that they hold, with ", ignored" if the daemon would run the same without the property;
+// "taken" or "ignored" where the value cannot be read.
 func tryProgram(t *testing.T) string {
 	t.Helper()
 	try, err := os.ReadFile(filepath.FromSlash("testdata/Try.java"))
@@ -175,7 +174,7 @@ func tryProgram(t *testing.T) string {
 	return imports + "\n" + string(try) + "\n/**\n" + class
 }
 
-// checked is the worst that check finds about a property.
+// checked returns the worst finding of Properties.Check about a property.
 func checked(t *testing.T, file, name string) string {
 	t.Helper()
 	p, err := bootstrap.ReadProperties(file)
@@ -199,7 +198,7 @@ func checked(t *testing.T, file, name string) string {
 	return ""
 }
 
-// keysText is the file that bootstrap carries.
+// keysText returns the committed file.
 func keysText(t *testing.T) string {
 	t.Helper()
 	root := testenv.Workspace(t)

@@ -12,9 +12,9 @@ import (
 )
 
 func (t *task) check(ctx context.Context) (err error) {
-	// The sums of siblings are those of a release, from which the tree may have
-	// moved on: they are compared when there is the next.
-	if err := t.withoutSiblings(t.copy.Modules); err != nil {
+	// The sums of siblings are those of the last release. The tree may have changed since;
+	// the next release compares them.
+	if err := t.removeSiblingSums(t.copy.Modules); err != nil {
 		return err
 	}
 	if t.before, err = t.copy.Tree(ctx); err != nil {
@@ -28,15 +28,14 @@ func (t *task) check(ctx context.Context) (err error) {
 		return err
 	}
 	if diff != "" {
-		return fmt.Errorf("not tidy, run go run ./tools/cmd/modules tidy:\n%s", diff)
+		return fmt.Errorf("not tidy: run go run ./tools/cmd/modules tidy:\n%s", diff)
 	}
-	return t.prove(ctx)
+	return t.checkAsUser(ctx)
 }
 
-// prove proves of each module that is meant that its users can use it as it is
-// in the proxy.
-func (t *task) prove(ctx context.Context) error {
-	for _, m := range t.meant() {
+// checkAsUser checks that users can use each selected module as it is in the proxy.
+func (t *task) checkAsUser(ctx context.Context) error {
+	for _, m := range t.selected() {
 		dir := filepath.Join(t.copy.Temp, "users", filepath.FromSlash(m.Dir))
 		goMod := []byte("module user.invalid\n\ngo 1.25.0\n")
 		if err := errors.Join(os.MkdirAll(dir, 0o777), os.WriteFile(filepath.Join(dir, "go.mod"), goMod, 0o666)); err != nil {
@@ -48,10 +47,10 @@ func (t *task) prove(ctx context.Context) error {
 			{"get", m.Path + "@" + m.Version},
 			{"vet", "-mod=mod", all},
 			{"test", "-mod=mod", "-vet=off", "-count=1", all},
-			{"install", all + "@" + m.Version}, // the commands among them
+			{"install", all + "@" + m.Version},
 		}
-		if m.Dir == endToEnd {
-			steps = steps[:2] // it tests and runs the checkout
+		if m.Dir == testsAll {
+			steps = steps[:2] // its tests need the checkout
 		}
 		for _, args := range steps {
 			if err := t.step(args[0], m.Dir, func() error {

@@ -1,7 +1,6 @@
-// Command modules does for all modules of the workspace what the go command
-// does for one, and releases them. The modules require each other at versions
-// that are not released yet; where go.work does not hold, a folder laid out as
-// a module proxy, made from the tree, stands in for the release.
+// Command modules tidies, checks and releases the modules of the workspace. They require
+// each other at versions that are not released yet. Where go.work does not apply, a module
+// proxy that is made from the tree has these versions. See the README of tools.
 package main
 
 import (
@@ -18,40 +17,41 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-const usage = `usage: modules list
+const usage = `Usage: modules list
        modules affected REVISION
        modules tidy
        modules check [MODULE...]
        modules prepare [MODULE...] VERSION
        modules tag [MODULE...] VERSION
 
-A MODULE is a folder, as in processor/worker; without any, all are meant.
+MODULE is a module's folder, such as processor/worker. The default is all modules.
 
   list      print the modules' folders in dependency order
-  affected  print those of them that changed since the revision, or are built of
-            one that did
-  tidy      run "go mod tidy" in each module, siblings from the tree, and write
-            go.work.sum anew. go.sum gets no line of a sibling: each commit to it
-            would change that
-  check     all modules are tidy; each MODULE, as its users get it - by version from
-            a module proxy made from the tree, GOWORK=off, an empty module cache -
-            passes go vet and its tests, and its commands install. tools passes
-            go vet only: it tests and runs the checkout
-  prepare   write what a release needs, to be committed: the date in the changelog,
-            the versions that siblings are required at, their sums
-  tag       check the modules, and that there is nothing left to prepare; tag the
-            last commit, all or none; print how to push the tags
+  affected  print the modules that have changed since REVISION, and those that depend
+            on them
+  tidy      run "go mod tidy" in each module with its siblings from the tree, and
+            rewrite go.work.sum; no line of a sibling is written to go.sum
+  check     check that all modules are tidy; then vet and test each MODULE and install
+            its commands as its users do: by version from a module proxy, with
+            GOWORK=off and an empty module cache; only vet tools, whose tests need
+            the checkout
+  prepare   write what a release needs, for you to commit: the date in the changelog,
+            the required versions of siblings, and their sums
+  tag       check the modules and that nothing is left to prepare, tag the last commit
+            for all of them or none, and print how to push the tags
 
-examples:
+Examples:
   go run ./tools/cmd/modules check protocol processor
   go run ./tools/cmd/modules prepare protocol processor v0.2.0
+
+Exit status: 0 done, 1 failed, 2 wrong usage.
 `
 
-// errUsage marks what is the caller's mistake: exit status 2.
+// errUsage marks wrong usage, which has exit status 2.
 var errUsage = errors.New("try --help")
 
 func main() {
-	// A git hook has these, and they are not those of a copy.
+	// Git hooks set these for their own repository.
 	for _, name := range []string{"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"} {
 		os.Unsetenv(name)
 	}
@@ -71,10 +71,10 @@ func main() {
 // A task is one run of this command.
 type task struct {
 	ws             *workspace.Workspace
-	copy           *workspace.Snapshot // of ws, where there is something to do with it
-	before         string              // the tree of copy before it was changed
-	dirs           []string            // of the modules that are meant; none: all
-	last           string              // the revision of affected, the version of prepare and tag
+	copy           *workspace.Snapshot // of ws; nil for list and affected
+	before         string              // the git tree of copy before its changes
+	dirs           []string            // the selected modules; empty for all
+	target         string              // the revision for affected, the version for prepare and tag
 	stdout, stderr io.Writer
 }
 
@@ -93,18 +93,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if len(args) == 0 || actions[args[0]] == nil {
-		return fmt.Errorf("want one of list, affected, tidy, check, prepare, tag; %w", errUsage)
+		return fmt.Errorf("name one of list, affected, tidy, check, prepare, tag; %w", errUsage)
 	}
-	todo, n := args[0], len(args)-1
+	action, n := args[0], len(args)-1
 	t := &task{dirs: args[1:], stdout: stdout, stderr: stderr}
-	if todo == "affected" || todo == "prepare" || todo == "tag" {
+	if action == "affected" || action == "prepare" || action == "tag" {
 		if n == 0 {
-			return fmt.Errorf("%s lacks an argument; %w", todo, errUsage)
+			return fmt.Errorf("%s needs an argument; %w", action, errUsage)
 		}
-		t.dirs, t.last = args[1:n], args[n]
+		t.dirs, t.target = args[1:n], args[n]
 	}
-	if len(t.dirs) > 0 && (todo == "list" || todo == "affected" || todo == "tidy") {
-		return fmt.Errorf("%s takes no modules; %w", todo, errUsage)
+	if len(t.dirs) > 0 && (action == "list" || action == "affected" || action == "tidy") {
+		return fmt.Errorf("%s takes no modules; %w", action, errUsage)
 	}
 	root, err := workspace.Find(ctx, ".")
 	if err != nil {
@@ -115,10 +115,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	for _, dir := range t.dirs {
 		if !slices.ContainsFunc(t.ws.Modules, func(m *workspace.Module) bool { return m.Dir == dir }) {
-			return fmt.Errorf("no module in folder %s, see modules list; %w", dir, errUsage)
+			return fmt.Errorf("no module in folder %s: see modules list; %w", dir, errUsage)
 		}
 	}
-	if todo != "list" && todo != "affected" {
+	if action != "list" && action != "affected" {
 		if t.copy, err = t.ws.Snapshot(ctx); err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	return actions[todo](t, ctx)
+	return actions[action](t, ctx)
 }
 
 func (t *task) list(context.Context) error {
@@ -137,14 +137,14 @@ func (t *task) list(context.Context) error {
 	return nil
 }
 
-// meant returns the modules that are meant, of the copy, in dependency order.
-func (t *task) meant() []*workspace.Module {
+// selected returns the selected modules of the copy in dependency order.
+func (t *task) selected() []*workspace.Module {
 	return slices.DeleteFunc(slices.Clone(t.copy.Modules), func(m *workspace.Module) bool {
 		return len(t.dirs) > 0 && !slices.Contains(t.dirs, m.Dir)
 	})
 }
 
-// step runs f and prints one line with its name and the seconds that it took.
+// step runs f and prints its name and how many seconds it took.
 func (t *task) step(name, dir string, f func() error) error {
 	start := time.Now()
 	if err := f(); err != nil {

@@ -18,9 +18,8 @@ import (
 
 const changelog = "# Changelog\n\n## [Unreleased]\n\n- The first.\n"
 
-// checkout is a repository with one commit that the working directory is in: a
-// workspace of two modules, user and lib, which user requires. Both can be
-// released.
+// A checkout is a repository with one commit, and the working directory. It has a workspace
+// of two modules: user, and lib, which user requires. Both can be released.
 type checkout struct {
 	t    *testing.T
 	root string
@@ -107,7 +106,7 @@ func modules(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	return out.String(), log.String(), err
 }
 
-// must is modules, and what it prints.
+// must calls modules and returns what it prints.
 func must(t *testing.T, args ...string) string {
 	t.Helper()
 	out, log, err := modules(t, args...)
@@ -123,14 +122,14 @@ func TestUsage(t *testing.T) {
 		{}, {"frob"}, {"--frob"}, {"list", "lib"}, {"affected"}, {"check", "none"}, {"prepare", "lib"}, {"tag"}, {"tag", "v0.1"},
 	} {
 		if _, _, err := modules(t, args...); err == nil || !strings.HasSuffix(err.Error(), "try --help") {
-			t.Errorf("%v: %v", args, err)
+			t.Errorf("%v: error %v, want one that ends in %q", args, err, "try --help")
 		}
 	}
-	if out := must(t, "tag", "--help"); !strings.Contains(out, "example") {
-		t.Error(out)
+	if out := must(t, "tag", "--help"); !strings.Contains(out, "Examples:") {
+		t.Errorf("--help has no examples:\n%s", out)
 	}
-	if out := must(t, "list"); out != "lib\nuser\n" {
-		t.Error(out)
+	if out, want := must(t, "list"), "lib\nuser\n"; out != want {
+		t.Errorf("list prints %q, want %q", out, want)
 	}
 }
 
@@ -138,19 +137,19 @@ func TestTidy(t *testing.T) {
 	c := newCheckout(t)
 	c.change("lib/lib.go", "package lib\n", "package lib\n\nimport _ \"example.com/w/none\"\n")
 	if _, _, err := modules(t, "tidy"); err == nil || !strings.HasPrefix(err.Error(), "lib: ") || !strings.Contains(err.Error(), "example.com/w/none") {
-		t.Fatal(err)
+		t.Fatalf("error %v, want one of lib that names example.com/w/none", err)
 	}
 	c.change("lib/lib.go", "\nimport _ \"example.com/w/none\"\n", "")
 	c.change("user/go.mod", "v0.1.0", "v0.1.0 // indirect")
 	c.write("user/go.sum", "example.com/w/lib v0.1.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n") // stale
 	if _, _, err := modules(t, "check"); err == nil || !strings.Contains(err.Error(), "modules tidy:\n") || !strings.Contains(err.Error(), "-require example.com/w/lib v0.1.0 // indirect") {
-		t.Error(err)
+		t.Errorf("error %v, want one with the difference in user/go.mod", err)
 	}
 	if out := must(t, "tidy"); !strings.Contains(out, " user/go.mod ") || strings.Contains(out, " lib/") {
-		t.Error(out)
+		t.Errorf("tidy prints %q, want user/go.mod and nothing of lib", out)
 	}
 	if s := c.git("status", "--porcelain"); s != "" { // the stale go.sum is gone, too
-		t.Error(s)
+		t.Errorf("the tree has changes: %s", s)
 	}
 	if out := must(t, "tidy"); out != "" {
 		t.Errorf("the second time: %s", out)
@@ -159,8 +158,7 @@ func TestTidy(t *testing.T) {
 
 func TestAffected(t *testing.T) {
 	c := newCheckout(t)
-	// lib <- user; nested is in lib's folder and requires nothing; tools tests
-	// them all.
+	// user requires lib; nested is in lib's folder and requires nothing; tools tests all.
 	c.write("go.work", "go 1.25.0\n\nuse (\n\t./lib\n\t./lib/nested\n\t./tools\n\t./user\n)\n")
 	for _, m := range []string{"lib/nested", "tools"} {
 		c.write(m+"/go.mod", "module example.com/w/"+m+"\n\ngo 1.25.0\n")
@@ -202,11 +200,11 @@ func TestAffected(t *testing.T) {
 		})
 	}
 	if _, _, err := modules(t, "affected", "none"); err == nil || !strings.Contains(err.Error(), "none") {
-		t.Error(err)
+		t.Errorf("error %v, want one that names the revision none", err)
 	}
 }
 
-// Dependabot is told of each module, those outside the workspace too.
+// Dependabot is configured for each module, also those outside the workspace.
 func TestDependabot(t *testing.T) {
 	root := testenv.Workspace(t)
 	text, err := os.ReadFile(filepath.Join(root, ".github", "dependabot.yml"))
@@ -231,9 +229,9 @@ func TestDependabot(t *testing.T) {
 	}
 }
 
-// What the users of processor and bootstrap are promised: processor is built and
-// tested of itself and protocol only, bootstrap without the AWS SDK. A linter
-// sees the imports of this tree, this sees what those import.
+// Users of processor and bootstrap are promised that processor is built and tested with
+// itself and protocol only, and bootstrap without the AWS SDK. A linter checks direct
+// imports, this test indirect ones.
 func TestDependencies(t *testing.T) {
 	root := testenv.Workspace(t)
 	ws, err := workspace.Load(root)
@@ -286,15 +284,15 @@ func TestPrepare(t *testing.T) {
 	} {
 		c.write("lib/CHANGELOG.md", text)
 		c.commit()
-		faults("lib: CHANGELOG.md says nothing of v0.1.0", "prepare", "v0.1.0")
+		faults("lib: CHANGELOG.md has no entry for v0.1.0", "prepare", "v0.1.0")
 	}
 	c.write("lib/CHANGELOG.md", changelog)
 	c.commit()
 
-	// Only lib is released. user will require that version, in go.work too.
+	// Only lib is released. user and go.work will require that version.
 	must(t, "prepare", "lib", "v0.2.0")
-	if s := c.git("diff", "--name-only"); s != "go.work\nlib/CHANGELOG.md\nuser/go.mod" {
-		t.Error(s)
+	if s, want := c.git("diff", "--name-only"), "go.work\nlib/CHANGELOG.md\nuser/go.mod"; s != want {
+		t.Errorf("changed files %q, want %q", s, want)
 	}
 	for name, want := range map[string]string{
 		"go.work":          "replace example.com/w/lib v0.2.0 => ./lib // from the tree\n",
@@ -311,7 +309,7 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// Two releases, as CONTRIBUTING has them.
+// Two releases, as CONTRIBUTING describes them.
 func TestRelease(t *testing.T) {
 	testenv.Long(t)
 	c := newCheckout(t)
@@ -322,7 +320,7 @@ func TestRelease(t *testing.T) {
 	c.commit()
 
 	base := c.git("rev-parse", "HEAD")
-	// No tag is made of what has a fault, even of what has none itself.
+	// If one module has a fault, no tag is made, not even of the others.
 	for fault, f := range map[string]struct{ file, old, new string }{
 		"not prepared":               {"lib/lib.go", "42", "24 + 18"}, // user/go.sum has become stale
 		"lib: go test":               {"lib/lib.go", "42", "43"},
@@ -349,23 +347,23 @@ func TestRelease(t *testing.T) {
 	if out := must(t, "tag", "v0.1.0"); out != pushes {
 		t.Errorf("tagged: %s", out)
 	}
-	if _, _, err := modules(t, "tag", "user", "v0.1.0"); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if _, _, err := modules(t, "tag", "user", "v0.1.0"); err == nil || !strings.Contains(err.Error(), "already exists") {
 		t.Errorf("tagged twice: %v", err)
 	}
 	c.install("user/v0.1.0", "42\n")
 
-	// Then lib alone, and what user has become since, on the lib that is tagged.
+	// Then lib alone; then user, which has changed since, with the tagged lib.
 	c.change("lib/lib.go", "42", "43")
 	c.change("lib/lib_test.go", "42", "43")
 	c.write("lib/CHANGELOG.md", changelog)
 	c.commit()
-	must(t, "check") // the sum in user/go.sum is that of the lib before
+	must(t, "check") // although user/go.sum has the sum of the previous lib
 	must(t, "prepare", "lib", "v0.2.0")
 	c.commit()
 	if out := must(t, "tag", "lib", "v0.2.0"); out != "git push origin refs/tags/lib/v0.2.0\n" {
 		t.Errorf("tagged: %s", out)
 	}
-	t.Setenv("GOPROXY", c.install("lib/v0.2.0", "")) // as if it was pushed
+	t.Setenv("GOPROXY", c.install("lib/v0.2.0", "")) // as if it were pushed
 	c.change("user/main.go", "lib.Answer()", "lib.Answer()+1")
 	c.write("user/CHANGELOG.md", changelog)
 	c.commit()
@@ -378,9 +376,9 @@ func TestRelease(t *testing.T) {
 	c.install("user/v0.1.1", "44\n")
 }
 
-// install builds a module as its tag has it, alone, so that the go command
-// compares the sums in its go.sum. Then it installs it by version, and runs it.
-// It returns a proxy that has what the commit of the tag has.
+// install builds a module alone, as it is in its tag, so that the go command checks the
+// sums in its go.sum. Then it installs the module by version and runs it. It returns a
+// proxy with the contents of the tag's commit.
 func (c *checkout) install(tag, prints string) (proxy string) {
 	c.t.Helper()
 	root := filepath.Join(c.t.TempDir(), "clone")
@@ -396,7 +394,7 @@ func (c *checkout) install(tag, prints string) (proxy string) {
 	c.t.Cleanup(func() { s.Remove() })
 	dir := path.Dir(tag)
 	for _, m := range s.Modules {
-		if m.Dir == dir { // no sibling says its version
+		if m.Dir == dir { // no sibling requires it
 			m.Version = path.Base(tag)
 		}
 		if err := s.Publish(c.t.Context(), m); err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// tidy tidies the copy and writes what has changed there to the tree.
+// tidy tidies the copy and applies its changes to the tree.
 func (t *task) tidy(ctx context.Context) error {
 	if err := t.tidyAll(ctx); err != nil {
 		return err
 	}
-	// The sums of all that the workspace requires. Other commands would add some
-	// of them, and none takes one away: what this writes, none changes.
+	// The sums of all that the workspace requires. Other go commands would add some of
+	// them and remove none, so none of them changes this file.
 	if err := t.step("download", "go.work", func() error {
 		if err := os.RemoveAll(filepath.Join(t.copy.Root, "go.work.sum")); err != nil {
 			return err
@@ -32,19 +32,19 @@ func (t *task) tidy(ctx context.Context) error {
 	return t.apply(ctx)
 }
 
-// tidyAll tidies all modules of the copy. Siblings' lines stay out of go.sum.
+// tidyAll tidies all modules of the copy, without lines of siblings in go.sum.
 func (t *task) tidyAll(ctx context.Context) error {
 	if err := t.tidyModules(ctx, t.copy.Modules); err != nil {
 		return err
 	}
-	return t.withoutSiblings(t.copy.Modules)
+	return t.removeSiblingSums(t.copy.Modules)
 }
 
-// tidyModules tidies modules of the copy, each against its siblings in the
-// proxy, and puts them there.
+// tidyModules tidies modules of the copy with their siblings from the proxy, and puts them
+// there.
 func (t *task) tidyModules(ctx context.Context, modules []*workspace.Module) error {
-	// A sum of another state of a sibling would be a mismatch.
-	if err := t.withoutSiblings(modules); err != nil {
+	// The sums may be of another state of a sibling.
+	if err := t.removeSiblingSums(modules); err != nil {
 		return err
 	}
 	for _, m := range modules {
@@ -60,9 +60,9 @@ func (t *task) tidyModules(ctx context.Context, modules []*workspace.Module) err
 	return nil
 }
 
-// withoutSiblings removes the lines of all siblings from modules' go.sum, and
-// a go.sum that has no other.
-func (t *task) withoutSiblings(modules []*workspace.Module) error {
+// removeSiblingSums removes the lines of all siblings from the modules' go.sum, and removes
+// a go.sum that has no other lines.
+func (t *task) removeSiblingSums(modules []*workspace.Module) error {
 	var paths []string
 	for _, m := range t.copy.Modules {
 		paths = append(paths, regexp.QuoteMeta(m.Path))
@@ -90,7 +90,7 @@ func (t *task) withoutSiblings(modules []*workspace.Module) error {
 	return nil
 }
 
-// changes returns, as git diff does, what has changed in the copy.
+// changes returns the changes of the copy in the format of git diff.
 func (t *task) changes(ctx context.Context) (string, error) {
 	now, err := t.copy.Tree(ctx)
 	if err != nil {
@@ -99,7 +99,7 @@ func (t *task) changes(ctx context.Context) (string, error) {
 	return workspace.Run(ctx, t.copy.Root, nil, "git", "diff", "--no-renames", t.before, now)
 }
 
-// apply writes to the tree what has changed in the copy, and prints it in short.
+// apply applies the changes of the copy to the tree and prints a summary.
 func (t *task) apply(ctx context.Context) error {
 	diff, err := t.changes(ctx)
 	if err != nil || diff == "" {

@@ -25,11 +25,11 @@ import software.amazon.kinesis.retrieval.KinesisClientRecord;
 import software.amazon.kinesis.retrieval.kpl.ExtendedSequenceNumber;
 
 /**
- * Drives record processors as the MultiLangDaemon does, by its own classes, but on command instead
- * of by leases and streams. A line of JSON on standard input is a command, one on standard output a
- * report; see conformance.go, which is at the other end. The end of the input ends the JVM.
+ * Drives record processors as MultiLangDaemon does, with its own classes, but by commands instead
+ * of leases and streams. Each line of standard input is a command in JSON, each line of standard
+ * output a report; see conformance.go. The JVM ends with its input.
  *
- * <p>The system property driver.log is the level of the daemon's log, on standard error.
+ * <p>The system property driver.log sets the level of the daemon's log on standard error.
  */
 public final class Driver {
     static final ObjectMapper JSON = new ObjectMapper();
@@ -37,7 +37,7 @@ public final class Driver {
 
     public static void main(String[] args) throws IOException {
         reports = new PrintStream(System.out, true, StandardCharsets.UTF_8);
-        // Before anything logs: where no configuration is found, logback takes System.out.
+        // Before the first log message: without a configuration, logback logs to System.out.
         System.setOut(System.err);
         logger(Logger.ROOT_LOGGER_NAME).setLevel(Level.valueOf(System.getProperty("driver.log")));
 
@@ -48,7 +48,7 @@ public final class Driver {
                 new MultiLangRecordProcessorFactory(executable, executor, configuration).shardRecordProcessor();
 
         Map<String, Shard> shards = new ConcurrentHashMap<>();
-        // The last words of the daemon's System.exit: the shard's thread stands in it.
+        // The reports after the daemon's System.exit, which blocks the shard's thread.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> shards.values().forEach(s -> s.report("exit"))));
         BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line; (line = commands.readLine()) != null; ) {
@@ -62,13 +62,13 @@ public final class Driver {
         return (Logger) LoggerFactory.getLogger(name);
     }
 
-    /** A line of the input; conformance.go says what the fields mean. */
+    /** A line of the input; conformance.go documents the fields. */
     static final class Command {
         public String shard;
         public String action;
         public String executable;
         public String sequenceNumber;
-        public List<Record> records; // null for those of before
+        public List<Record> records; // null for the last ones
         public int repeat;
         public List<String> checkpointErrors;
         public int holdCheckpoint;
@@ -83,18 +83,18 @@ public final class Driver {
     }
 }
 
-/** A shard whose lease this worker holds, as far as its record processor can tell. */
+/** A shard and its record processor. */
 final class Shard {
     private final String id;
     private final Function<String, ShardRecordProcessor> processors;
-    // KCL calls a record processor from one thread at a time, too.
+    // KCL too calls a record processor from one thread at a time.
     private final ExecutorService thread;
-    // KCL's own, which checks each position. The table of leases behind it takes everything, and
-    // what it holds is what the checkpointer remembers.
+    // KCL's own, which checks each position. The lease table behind it accepts everything, and
+    // holds what the checkpointer remembers.
     private final ShardRecordProcessorCheckpointer real;
     private final RecordProcessorCheckpointer checkpointer = proxy(RecordProcessorCheckpointer.class, this::checkpoint);
     private final Semaphore released = new Semaphore(0);
-    // Of the action in progress.
+    // Of the current action.
     private final List<Map<String, Object>> calls = new CopyOnWriteArrayList<>();
     private final List<String> errors = new CopyOnWriteArrayList<>();
     private volatile Driver.Command command;
@@ -109,7 +109,7 @@ final class Shard {
         thread = Executors.newSingleThreadExecutor(work -> new Thread(work, id));
         real = new ShardRecordProcessorCheckpointer(
                 new ShardInfo(id, "token", List.of(), null), proxy(Checkpointer.class, (self, method, args) -> null));
-        // shutdownRequested tells a failure to nobody but the log.
+        // A failure of shutdownRequested is only logged.
         AppenderBase<ILoggingEvent> appender = new AppenderBase<>() {
             @Override
             protected void append(ILoggingEvent event) {
@@ -131,7 +131,7 @@ final class Shard {
             try {
                 execute(command);
             } catch (Throwable t) {
-                // Not the daemon's doing: its classes catch what goes wrong and exit.
+                // Not from the daemon: its classes catch all errors and exit.
                 t.printStackTrace();
                 Runtime.getRuntime().halt(70);
             }
@@ -156,7 +156,7 @@ final class Shard {
         report("answer");
     }
 
-    /** Prepares the call, so that its time alone is taken. */
+    /** Prepares the call, so that only the call is timed. */
     private Runnable prepare() {
         switch (command.action) {
             case "initialize":
@@ -185,7 +185,7 @@ final class Shard {
         }
     }
 
-    /** The batch; when it was delivered before, with all its sequence numbers raised. */
+    /** Returns the batch, with higher sequence numbers if it was delivered before. */
     private List<KinesisClientRecord> delivery() {
         if (batch.isEmpty()) {
             return List.of();
@@ -209,7 +209,7 @@ final class Shard {
         return delivery;
     }
 
-    /** A checkpoint that the executable asks for: held or failed where that was ordered, else KCL's. */
+    /** Makes a checkpoint of the executable: held or failed if commanded, otherwise by KCL. */
     private Object checkpoint(Object self, Method method, Object[] args) throws Throwable {
         Map<String, Object> call = new ConcurrentHashMap<>();
         if (args != null) {
@@ -237,7 +237,7 @@ final class Shard {
         }
     }
 
-    /** Reports what came of the action in progress. May be called by any thread. */
+    /** Reports the result of the current action. May be called by any thread. */
     void report(String event) {
         Map<String, Object> report = new LinkedHashMap<>();
         report.put("event", event);
@@ -255,7 +255,7 @@ final class Shard {
                 Field field = processor.getClass().getDeclaredField("process");
                 field.setAccessible(true);
                 Process process = (Process) field.get(processor);
-                if (process != null) { // it could be started
+                if (process != null) { // it was started
                     report.put("pid", process.pid());
                     report.put("childStatus", process.isAlive() ? null : process.exitValue());
                 }

@@ -14,8 +14,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// The driver starts the test binary itself as a record processor: its first
-// argument is childArg, the second names one of the children.
+// The driver starts the test binary as a record processor: its first argument is childArg,
+// the second names one of the children.
 const childArg = "conformance-child"
 
 var children = map[string]processor.RecordProcessor{
@@ -33,14 +33,14 @@ func runChild(name string) {
 	processor.Main(children[name], processor.WithCheckpointRetries(3))
 }
 
-// recorder notes what it is given and checkpoints after each batch, unless a
-// test puts something in its place.
+// recorder prints what it gets and checkpoints after each batch, unless a test replaces a
+// method.
 type recorder struct {
 	notes   *os.File
 	records func(context.Context, processor.ProcessRecordsInput) error
 }
 
-// recordedLine is what recorder notes of a record.
+// recordedLine is what recorder prints of a record.
 func recordedLine(sequenceNumber string, sub int64, key string, millis int64, data []byte) string {
 	return fmt.Sprintf("%s/%d %d %q %d bytes %x", sequenceNumber, sub, millis, key, len(data), sha256.Sum256(data))
 }
@@ -79,7 +79,7 @@ func (r *recorder) ShutdownRequested(ctx context.Context, in processor.ShutdownR
 	return in.Checkpointer.Checkpoint(ctx)
 }
 
-// careless prints what became of its checkpoint and goes on.
+// careless prints the result of its checkpoint and ignores it.
 func careless(ctx context.Context, in processor.ProcessRecordsInput) error {
 	err := in.Checkpointer.Checkpoint(ctx)
 	for _, sentinel := range []error{processor.ErrThrottled, processor.ErrShutdown, processor.ErrInvalidState, processor.ErrDependency, processor.ErrOutOfRange} {
@@ -92,8 +92,7 @@ func careless(ctx context.Context, in processor.ProcessRecordsInput) error {
 	return nil
 }
 
-// pollute prints wherever it can, and things that the daemon would take for
-// answers and checkpoints.
+// pollute prints in all ways, also texts that look like answers and checkpoints.
 func pollute(ctx context.Context, in processor.ProcessRecordsInput) error {
 	fmt.Print(`{"action":"status","responseFor":"processRecords"}`)
 	fmt.Println("printed by fmt")

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	_ "embed"
@@ -10,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
@@ -19,10 +17,10 @@ import (
 //go:embed Driver.java
 var source []byte
 
-// release is the version of Java that the program is compiled for.
+// release is the Java version for which the program is compiled.
 const release = "17"
 
-// FindCompiler returns the javac that belongs to the java command.
+// FindCompiler returns the javac beside the java command.
 func FindCompiler(java string) (string, error) {
 	real, err := filepath.EvalSymlinks(java)
 	if err != nil {
@@ -33,13 +31,13 @@ func FindCompiler(java string) (string, error) {
 		javac += ".exe"
 	}
 	if _, err := os.Stat(javac); err != nil {
-		return "", fmt.Errorf("no javac beside %s: install a JDK of version %s or later, a runtime is not enough", real, release)
+		return "", fmt.Errorf("no javac beside %s: install a JDK %s or later, not only a runtime", real, release)
 	}
 	return javac, nil
 }
 
-// compile returns a folder with the classes of the Java program. It is named by
-// the hash of all that makes the classes, and made once.
+// compile returns a folder with the classes of the Java program. It compiles them once for
+// each source, class path and release.
 func compile(ctx context.Context, java, classPath string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -59,7 +57,7 @@ func compile(ctx context.Context, java, classPath string) (string, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", err
 	}
-	// Whole under its final name, or not there: several processes may be at it.
+	// The folder is renamed when it is complete, because several processes may compile.
 	temp, err := os.MkdirTemp(parent, "new-")
 	if err != nil {
 		return "", err
@@ -70,14 +68,12 @@ func compile(ctx context.Context, java, classPath string) (string, error) {
 		return "", err
 	}
 	cmd := exec.Command(javac, "--release", release, "-proc:none", "-cp", classPath, "-d", made, file)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := subprocess.Run(ctx, cmd, time.Second); err != nil {
-		return "", fmt.Errorf("cannot compile the driver: %w: %s", err, strings.TrimSpace(out.String()))
+	if _, err := subprocess.Output(ctx, cmd, time.Second); err != nil {
+		return "", fmt.Errorf("cannot compile the driver: %w", err)
 	}
 	err = os.Rename(made, classes)
 	if _, there := os.Stat(classes); there == nil {
-		err = nil // another was quicker
+		err = nil // another process was first
 	}
 	return classes, err
 }

@@ -1,9 +1,8 @@
-// Package conformance drives the executable of a record processor through its
-// life as the MultiLangDaemon does, without AWS: no stream, no lease, no table.
-// The daemon's side is Driver.java, on Amazon's own classes:
-// MultiLangRecordProcessorFactory starts the executable,
-// MultiLangShardRecordProcessor talks to it, ShardRecordProcessorCheckpointer
-// checks each checkpoint. At a failure they exit, as the daemon does.
+// Package conformance drives the executable of a record processor as MultiLangDaemon does,
+// but without AWS: there is no stream and no lease table. The daemon's side is Driver.java,
+// with Amazon's classes: MultiLangRecordProcessorFactory starts the executable,
+// MultiLangShardRecordProcessor talks to it, and ShardRecordProcessorCheckpointer checks
+// each checkpoint. On a failure they exit, as the daemon does.
 package conformance
 
 import (
@@ -25,24 +24,23 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
-// Config says how to run the driver. Only Java must be set.
+// Config configures a Driver. Only Java must be set.
 type Config struct {
-	// Java is the java command, of a JDK of version 17 or later.
+	// Java is the java command of a JDK 17 or later.
 	Java string
-	// Dir is the working directory, of the executables too.
+	// Dir is the working directory of the JVM and the executables.
 	Dir string
-	// Environ is added to this program's environment; the executables have it
-	// too.
+	// Environ is added to this program's environment for the JVM and the executables.
 	Environ []string
 }
 
-// A Driver is a JVM that plays the daemon, for any number of shards at once.
-// Its methods may be called concurrently.
+// A Driver is a JVM that plays the daemon for any number of shards. Its methods may be
+// called concurrently.
 type Driver struct {
 	process *subprocess.Process
 	log     *log
 
-	mu       sync.Mutex // for stdin and shards
+	mu       sync.Mutex // guards stdin and shards
 	stdin    io.WriteCloser
 	commands *json.Encoder
 	shards   map[string]*Shard
@@ -51,8 +49,8 @@ type Driver struct {
 	exits map[string]Answer
 }
 
-// Start starts the driver, when it has fetched the daemon's jars and compiled
-// the Java program if that has not been done before.
+// Start fetches the daemon's jars and compiles the Java program, unless that was done
+// before, and starts the driver.
 func Start(ctx context.Context, c Config) (*Driver, error) {
 	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{})
 	if err != nil {
@@ -75,8 +73,7 @@ func Start(ctx context.Context, c Config) (*Driver, error) {
 		return nil, err
 	}
 	d.commands = json.NewEncoder(d.stdin)
-	// Not StdoutPipe: what the JVM says as it ends is to be read whole, and
-	// Wait closes that pipe.
+	// Not StdoutPipe, which Wait closes before the last output has been read.
 	reports, stdout, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -92,8 +89,8 @@ func Start(ctx context.Context, c Config) (*Driver, error) {
 	return d, nil
 }
 
-// javaArgs takes the options of the JVM from the command that bootstrap makes
-// for the daemon: what they are good for is part of what is driven.
+// javaArgs returns the JVM options of bootstrap's command for the daemon, so that they are
+// tested too, and the driver.
 func javaArgs(c Config, classPath []string) ([]string, error) {
 	daemon, err := bootstrap.Command{Java: c.Java, Jars: classPath, Properties: "none.properties"}.Args()
 	if err != nil {
@@ -103,12 +100,11 @@ func javaArgs(c Config, classPath []string) ([]string, error) {
 	if at < 0 {
 		return nil, errors.New("the daemon's command has no -cp")
 	}
-	// INFO has some lines for each message.
+	// INFO logs several lines for each message.
 	return append(daemon[1:at+2:at+2], "-Ddriver.log=WARN", "Driver"), nil
 }
 
-// Close ends the JVM, and what is left of its process group: executables that
-// were not ended by LeaseLost or ShardEnded.
+// Close ends the JVM and the executables that LeaseLost or ShardEnded has not ended.
 func (d *Driver) Close() {
 	d.stdin.Close()
 	select {
@@ -119,11 +115,11 @@ func (d *Driver) Close() {
 	<-d.ended
 }
 
-// Log returns the last part of what was logged and of what the executables
-// printed to standard error: all of it after Close or an [*ExitError].
+// Log returns the last part of the log and of the executables' standard error. It is
+// complete after Close or an [*ExitError].
 func (d *Driver) Log() string { return d.log.String() }
 
-// Shard returns the shard of that ID; the first call makes it.
+// Shard returns the shard with an ID. The first call makes it.
 func (d *Driver) Shard(id string) *Shard {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -135,7 +131,7 @@ func (d *Driver) Shard(id string) *Shard {
 	return s
 }
 
-// read passes the reports on to the shards until the JVM has ended.
+// read passes reports to the shards until the JVM has ended.
 func (d *Driver) read(reports io.ReadCloser) {
 	defer reports.Close()
 	in := bufio.NewReader(reports)
@@ -150,7 +146,7 @@ func (d *Driver) read(reports io.ReadCloser) {
 			Answer
 		}
 		if err := json.Unmarshal(line, &r); err != nil {
-			fmt.Fprintf(d.log, "the driver printed what is no report: %v: %s", err, line)
+			fmt.Fprintf(d.log, "the driver printed an invalid report: %v: %s", err, line)
 			continue
 		}
 		switch r.Event {
@@ -172,7 +168,7 @@ func (d *Driver) send(c command) error {
 	return d.commands.Encode(c)
 }
 
-// log keeps the last part of what is written to it.
+// A log keeps the last logLimit bytes that are written to it.
 type log struct {
 	mu   sync.Mutex
 	last []byte
@@ -194,22 +190,20 @@ func (l *log) String() string {
 	return string(bytes.ToValidUTF8(l.last, []byte("?")))
 }
 
-// An ExitError says that the JVM ended, as the daemon does when something
-// fails that concerns an executable.
+// An ExitError means that the JVM has ended, as the daemon does when an executable fails.
 type ExitError struct {
-	// Status is the exit status: the daemon's is 1, 70 says that the Java
-	// program itself has failed.
+	// Status is the exit status: 1 is the daemon's, 70 means that the Java program
+	// itself has failed.
 	Status int
-	// Shard and Action are what was waited for.
+	// Shard and Action are those of the call.
 	Shard, Action string
-	// Last is what there was to report of the shard at the end, checkpoints
-	// and the executable's status.
+	// Last has the shard's checkpoints and the executable's status at the end.
 	Last Answer
 	// Log is the last part of the log.
 	Log string
 }
 
-// Error returns one line, with the errors that the daemon logged in the action.
+// Error returns one line with the errors that the daemon logged during the action.
 func (e *ExitError) Error() string {
 	text := fmt.Sprintf("%s of %s: the daemon exited with status %d", e.Action, e.Shard, e.Status)
 	if len(e.Last.Errors) > 0 {

@@ -23,7 +23,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// temp is for what the tests share; testenv removes it.
+// temp is for files that the tests share; testenv removes it.
 var temp string
 
 func TestMain(m *testing.M) {
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// testChild returns the executable that is a child of this file's package.
+// testChild returns the executable of a child of this package.
 func testChild(t *testing.T, name string) string {
 	t.Helper()
 	exe, err := os.Executable()
@@ -55,7 +55,7 @@ var build struct {
 	err  error
 }
 
-// consumerSample returns the sample as an executable, built once.
+// consumerSample returns the executable of the sample, built once.
 func consumerSample(t *testing.T) string {
 	t.Helper()
 	root := testenv.Workspace(t)
@@ -66,17 +66,17 @@ func consumerSample(t *testing.T) string {
 	return sample.Command(temp, "consumer-sample")
 }
 
-// long skips a test that can wait. One of them starts a JVM, or several.
+// long skips a long test. Each of them starts JVMs.
 func long(t *testing.T) {
 	t.Helper()
 	testenv.Long(t)
 }
 
-// start starts a driver in a folder of its own. A test that hangs ends with the
-// driver, long after any that does not.
+// start starts a driver in its own folder. A test that hangs ends with the driver, after
+// much more time than any other test takes.
 func start(t *testing.T, environ ...string) (*conformance.Driver, string) {
 	t.Helper()
-	// These JVMs do not live long enough for anything but a quick start.
+	// These JVMs live so briefly that only a quick start matters.
 	environ = append(environ, "JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 	c := conformance.Config{Java: testenv.JDK(t), Dir: t.TempDir(), Environ: environ}
 	d, err := conformance.Start(t.Context(), c)
@@ -97,8 +97,7 @@ func start(t *testing.T, environ ...string) (*conformance.Driver, string) {
 // An action is a call of a method of Shard.
 type action func() (conformance.Answer, error)
 
-// answered calls an action, which the executable must answer without an error
-// that the daemon would log.
+// answered calls an action. The executable must answer it, and the daemon must log no error.
 func answered(t *testing.T, name string, do action) conformance.Answer {
 	t.Helper()
 	a, err := do()
@@ -119,7 +118,7 @@ func initialize(t *testing.T, s *conformance.Shard, executable string) {
 	}
 }
 
-// deliver delivers a batch, which must be answered and checkpointed whole.
+// deliver delivers a batch, which must be answered and completely checkpointed.
 func deliver(t *testing.T, s *conformance.Shard, records []conformance.Record) conformance.Answer {
 	t.Helper()
 	a := answered(t, "processRecords", func() (conformance.Answer, error) {
@@ -142,7 +141,7 @@ func checkpointed(t *testing.T, action string, a conformance.Answer, want confor
 	}
 }
 
-// ended checks the answer to the last action of an executable.
+// ended checks the answer to an executable's last action.
 func ended(t *testing.T, action string, a conformance.Answer) {
 	t.Helper()
 	if a.ChildStatus == nil || *a.ChildStatus != 0 {
@@ -157,8 +156,8 @@ func status(s *int) string {
 	return fmt.Sprintf("status %d", *s)
 }
 
-// exits calls an action at which the daemon must exit, as it does when an
-// executable fails; that must have ended with status 1.
+// exits calls an action. The daemon must exit, as it does when an executable fails, and the
+// executable must end with status 1.
 func exits(t *testing.T, do action) *conformance.ExitError {
 	t.Helper()
 	_, err := do()
@@ -175,12 +174,12 @@ func exits(t *testing.T, do action) *conformance.ExitError {
 	return exit
 }
 
-// number returns the n-th sequence number of a shard, as long as Kinesis's are.
+// number returns the n-th sequence number of a shard, with the length of Kinesis's.
 func number(n int) string {
 	return fmt.Sprintf("4959033827149025660855969253836157109592157598913658%04d", n)
 }
 
-// records makes n records from the given number on, with random data.
+// records makes n records with random data, beginning with a number.
 func records(first, n, size int) []conformance.Record {
 	random := rand.NewChaCha8([32]byte{byte(first), byte(n), byte(size)})
 	batch := make([]conformance.Record, n)
@@ -193,8 +192,7 @@ func records(first, n, size int) []conformance.Record {
 	return batch
 }
 
-// An executable is what each test of a whole life runs, with how to read what
-// it was given.
+// An executable is a record processor that the tests run, with a way to read what it got.
 type executable struct {
 	name     string
 	command  func(*testing.T) string
@@ -251,7 +249,7 @@ var executables = []executable{
 	},
 }
 
-// forEach runs a test with each of the executables.
+// forEach runs a test with each executable.
 func forEach(t *testing.T, test func(t *testing.T, e executable)) {
 	for _, e := range executables {
 		t.Run(e.name, func(t *testing.T) {
@@ -261,7 +259,7 @@ func forEach(t *testing.T, test func(t *testing.T, e executable)) {
 	}
 }
 
-// gotAll compares what the executable was given with what was delivered.
+// gotAll compares what the executable got with what was delivered.
 func (e executable) gotAll(t *testing.T, dir, shard string, delivered ...[]conformance.Record) {
 	t.Helper()
 	got := e.received(t, dir, shard)
@@ -288,8 +286,8 @@ func (e executable) gotAll(t *testing.T, dir, shard string, delivered ...[]confo
 	}
 }
 
-// A whole life, in each of the ways that it may end. That of a child of ours is
-// no long test: Amazon's classes take what the library says.
+// A whole life, with each possible end. With a child of this package it is no long test: it
+// shows that Amazon's classes accept the library's messages.
 func TestLifeCycles(t *testing.T) {
 	forEach(t, func(t *testing.T, e executable) {
 		if e.name != "test child" {
@@ -343,7 +341,7 @@ func TestLifeCycles(t *testing.T) {
 	})
 }
 
-// Each shard has a process, and none waits for another.
+// Each shard has its own process and waits for no other.
 func TestShardsAtOnce(t *testing.T) {
 	long(t)
 	forEach(t, func(t *testing.T, e executable) {
@@ -395,9 +393,8 @@ func TestShardsAtOnce(t *testing.T) {
 	})
 }
 
-// What the sample does, and through it the library, at each exception: it
-// tries a throttled checkpoint again, stands back when the lease has gone, and
-// at all else lets the daemon end, which delivers the batch again later.
+// The sample, through the library, retries a throttled checkpoint, stops when the lease is lost,
+// and on each other exception lets the daemon end, which delivers the batch again later.
 func TestCheckpointErrors(t *testing.T) {
 	long(t)
 	for _, c := range []struct {
@@ -462,7 +459,7 @@ func TestCheckpointErrorsAtTheEnd(t *testing.T) {
 			checkpointed(t, "shardEnded", a, shardEnd)
 			ended(t, "shardEnded", a)
 		}},
-		// Answered, the child shards would start and these records be lost.
+		// With an answer, the child shards would start and these records would be lost.
 		{"shardEnded fails", func(s *conformance.Shard) (conformance.Answer, error) {
 			return s.ShardEnded(conformance.Batch{CheckpointErrors: []string{"KinesisClientLibDependencyException"}})
 		}, func(t *testing.T, do action) {
@@ -488,7 +485,7 @@ func TestCheckpointErrorsAtTheEnd(t *testing.T) {
 	}
 }
 
-// The library gives each of Amazon's exceptions its own error.
+// The library has a different error for each of Amazon's exceptions.
 func TestCheckpointErrorsAsTheProcessorSeesThem(t *testing.T) {
 	long(t)
 	d, _ := start(t)
@@ -537,8 +534,8 @@ func TestLargestRecordAndLargestBatch(t *testing.T) {
 	})
 }
 
-// Keys are text of any kind. Without the encodings that bootstrap sets, Java up
-// to 17 would write '?' for what the POSIX locale's ASCII lacks.
+// Keys may be any text. Without the encodings that bootstrap sets, Java up to 17 would write
+// '?' for characters that the POSIX locale lacks.
 func TestPartitionKeys(t *testing.T) {
 	long(t)
 	keys := []string{
@@ -598,7 +595,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// What is wrong with an executable that cannot be started is in the log alone.
+// Why an executable cannot be started is only in the log.
 func TestMissingExecutable(t *testing.T) {
 	long(t)
 	d, _ := start(t)
@@ -612,9 +609,8 @@ func TestMissingExecutable(t *testing.T) {
 	}
 }
 
-// Ctrl-C and a supervisor's SIGTERM reach the child as well as the daemon, at
-// any time: the batch is finished and checkpointed all the same, and so is what
-// the daemon still delivers.
+// Ctrl-C and a supervisor's SIGTERM reach both the child and the daemon, at any time. The
+// batch, and those that the daemon still delivers, are finished and checkpointed.
 func TestSignalsInMidBatch(t *testing.T) {
 	long(t)
 	forEach(t, func(t *testing.T, e executable) {
@@ -640,8 +636,7 @@ func TestSignalsInMidBatch(t *testing.T) {
 					t.Fatalf("no checkpoint was asked for: %v", err)
 				}
 				for range 3 {
-					// When kill returns, a signal that ends a process lets it
-					// do nothing more.
+					// A signal that ends a process takes effect before kill returns.
 					if err := syscall.Kill(pid, signal); err != nil {
 						t.Fatal(err)
 					}

@@ -15,8 +15,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// The client in PROTOCOL.md, as it stands there, is one that Amazon's classes
-// have nothing to say against.
+// Amazon's classes accept the client in PROTOCOL.md as it is there.
 func TestPROTOCOLClient(t *testing.T) {
 	long(t)
 	t.Parallel()
@@ -47,7 +46,7 @@ func TestPROTOCOLClient(t *testing.T) {
 		}
 	}
 
-	// To the end of a shard, with a checkpoint that is throttled twice.
+	// Until the end of a shard, with a checkpoint that is throttled twice.
 	s := d.Shard("shardId-000000000000")
 	a := answered(t, "initialize", func() (conformance.Answer, error) { return s.Initialize(client, "TRIM_HORIZON") })
 	if err := syscall.Kill(a.PID, syscall.SIGTERM); err != nil {
@@ -68,7 +67,7 @@ func TestPROTOCOLClient(t *testing.T) {
 	checkpointed(t, "shardEnded", a, shardEnd)
 	ended(a)
 
-	// A stop that is announced, and a lease that is lost in the middle of it.
+	// An announced stop, and a lease that is lost during it.
 	s = d.Shard("shardId-000000000001")
 	initialize(t, s, client)
 	deliver(t, s, records)
@@ -78,7 +77,7 @@ func TestPROTOCOLClient(t *testing.T) {
 	}
 	ended(answered(t, "leaseLost", s.LeaseLost))
 
-	// A checkpoint that cannot be made ends it, and with it the daemon.
+	// A failed checkpoint ends the client, and with it the daemon.
 	s = d.Shard("shardId-000000000002")
 	initialize(t, s, client)
 	if _, err = s.ProcessRecords(conformance.Batch{Records: records, CheckpointErrors: []string{"InvalidStateException"}}); err == nil {

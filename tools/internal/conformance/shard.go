@@ -2,10 +2,9 @@ package conformance
 
 import "fmt"
 
-// A Shard is one record processor and its executable. Its methods that are
-// actions may be called by one goroutine at a time, as KCL does; those of
-// several shards may be called at once. They return an [*ExitError] when the
-// JVM ends in the action or has ended before.
+// A Shard is a record processor and its executable. Its actions must not be called
+// concurrently; those of several shards may be. They return an [*ExitError] if the JVM ends
+// during the action or has ended before.
 type Shard struct {
 	driver  *Driver
 	id      string
@@ -24,44 +23,43 @@ type Record struct {
 	ApproximateArrivalTimestamp *int64 `json:"approximateArrivalTimestamp"`
 }
 
-// A Batch is what one or more processRecords deliver, and what happens to the
-// checkpoints that are asked for in it. Other actions use only the fields that
-// are about checkpoints.
+// A Batch describes one or more processRecords and the results of their checkpoints. Other
+// actions use only the fields for checkpoints.
 type Batch struct {
 	Records []Record
-	// Again delivers the records of the last batch, with higher sequence
-	// numbers, in place of Records.
+	// Again delivers the records of the last batch, with higher sequence numbers,
+	// instead of Records.
 	Again bool
-	// Repeat is how often the batch is delivered, one after the other, each
-	// with higher sequence numbers than the last; 0 means once.
+	// Repeat is how often the batch is delivered, each time with higher sequence
+	// numbers. 0 means once.
 	Repeat int
-	// CheckpointErrors names the exceptions that the first checkpoints fail
-	// with, in order; "" for none. They are KCL's or java.lang's.
+	// CheckpointErrors are the exceptions with which the first checkpoints fail, in
+	// order: simple names of KCL or java.lang, "" for none.
 	CheckpointErrors []string
-	// HoldCheckpoint is the checkpoint, from 1, that is not answered before
-	// Release; Held tells when it was asked for. 0 holds none.
+	// HoldCheckpoint is the number, from 1, of the checkpoint that is not answered
+	// before Release. Held tells when it was requested. 0 holds none.
 	HoldCheckpoint int
 }
 
-// An Answer is what came of an action that the executable has answered.
+// An Answer is the result of an action that the executable has answered.
 type Answer struct {
-	// Nanos is how long each of the repetitions took.
+	// Nanos are the nanoseconds that each repetition took.
 	Nanos []int64 `json:"nanos"`
-	// Checkpoints are those that the executable asked for, in order.
+	// Checkpoints are those that the executable requested, in order.
 	Checkpoints []Checkpoint `json:"checkpoints"`
-	// Checkpoint is where the shard's lease stands now.
+	// Checkpoint is the checkpoint of the shard's lease.
 	Checkpoint Position `json:"checkpoint"`
-	// Errors are the errors that the daemon logged of the action. For
-	// shutdownRequested they are all that is seen of a failure.
+	// Errors are those that the daemon logged during the action. A failure of
+	// shutdownRequested is only visible here.
 	Errors []string `json:"errors"`
 	// PID is the executable's process ID.
 	PID int `json:"pid"`
-	// ChildStatus is the executable's exit status when it has ended, 128 and
-	// the signal's number when one ended it; else nil.
+	// ChildStatus is the exit status of the executable, or 128 plus the number of the
+	// signal that ended it. It is nil before its end.
 	ChildStatus *int `json:"childStatus"`
 }
 
-// A Position is one in a shard.
+// A Position is a position in a shard.
 type Position struct {
 	SequenceNumber    string `json:"sequenceNumber"`
 	SubSequenceNumber int64  `json:"subSequenceNumber"`
@@ -69,17 +67,16 @@ type Position struct {
 
 // A Checkpoint is a call of KCL's checkpointer.
 type Checkpoint struct {
-	// SequenceNumber and SubSequenceNumber are the arguments; nil where the
-	// call had none.
+	// SequenceNumber and SubSequenceNumber are the arguments, nil without them.
 	SequenceNumber    *string `json:"sequenceNumber"`
 	SubSequenceNumber *int64  `json:"subSequenceNumber"`
-	// Error is the simple name of the exception that it ended with, or "".
+	// Error is the simple name of the exception that the call threw, or "".
 	Error string `json:"error"`
 }
 
-// Initialize starts the executable, which is the value of the daemon's property
-// executableName: a command and its arguments, split at spaces. The lease
-// begins at position: a sequence number, TRIM_HORIZON or LATEST.
+// Initialize starts the executable, a value of the property executableName: a command and
+// its arguments, separated by spaces. position is the lease's first checkpoint: a sequence
+// number, TRIM_HORIZON or LATEST.
 func (s *Shard) Initialize(executable, position string) (Answer, error) {
 	return s.do(command{Action: "initialize", Executable: executable, SequenceNumber: position}, Batch{})
 }
@@ -89,25 +86,23 @@ func (s *Shard) ProcessRecords(b Batch) (Answer, error) {
 	return s.do(command{Action: "processRecords"}, b)
 }
 
-// ShutdownRequested announces the end of the daemon. It returns no error when
-// the executable fails: Answer.Errors tells.
+// ShutdownRequested announces the end of the daemon. It returns no error if the executable
+// fails; Answer.Errors has it.
 func (s *Shard) ShutdownRequested(b Batch) (Answer, error) {
 	return s.do(command{Action: "shutdownRequested"}, b)
 }
 
-// ShardEnded says that all records were delivered, and waits for the
-// executable's end.
+// ShardEnded announces the end of the shard and waits for the executable's end.
 func (s *Shard) ShardEnded(b Batch) (Answer, error) { return s.do(command{Action: "shardEnded"}, b) }
 
-// LeaseLost says that another worker has the lease, and waits for the
-// executable's end.
+// LeaseLost announces the loss of the lease and waits for the executable's end.
 func (s *Shard) LeaseLost() (Answer, error) { return s.do(command{Action: "leaseLost"}, Batch{}) }
 
-// Held receives a value when the checkpoint is asked for that the action in
-// progress holds.
+// Held returns a channel that gets a value when the held checkpoint of the current action is
+// requested.
 func (s *Shard) Held() <-chan struct{} { return s.held }
 
-// Release lets the held checkpoint be done.
+// Release completes the held checkpoint.
 func (s *Shard) Release() error { return s.driver.send(command{Shard: s.id, Action: "release"}) }
 
 // A command is what the Java program reads.
@@ -145,7 +140,7 @@ func (s *Shard) do(c command, b Batch) (Answer, error) {
 	case <-s.driver.ended:
 	}
 	select {
-	case a := <-s.answers: // it came just before the end
+	case a := <-s.answers: // the answer came just before the end
 		return a, nil
 	default:
 	}

@@ -1,4 +1,4 @@
-// Package npm installs Amazon's own library for Node.js.
+// Package npm installs aws-kcl, Amazon's library for Node.js.
 package npm
 
 import (
@@ -7,18 +7,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
-// KCLVersion is of npm's aws-kcl.
+// KCLVersion is the version of aws-kcl.
 const KCLVersion = "2.3.2"
 
-// InstallKCL installs aws-kcl with what it depends on into the user's cache, and
-// returns the folder node_modules that holds it. Where it is already, npm has
-// nothing to do; what a killed run has left it repairs.
+// InstallKCL installs aws-kcl and its dependencies in the user's cache folder and returns
+// the node_modules folder. If it is already installed, npm does nothing; it repairs what a
+// killed run has left.
 func InstallKCL(ctx context.Context) (modules string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -30,10 +29,9 @@ func InstallKCL(ctx context.Context) (modules string, err error) {
 	}
 	cmd := exec.Command("npm", "install", "--prefix", dir, "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts",
 		"--loglevel=error", "aws-kcl@"+KCLVersion)
-	var output strings.Builder
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &output, &output
-	if err := subprocess.Run(ctx, cmd, time.Second); err != nil {
-		return "", fmt.Errorf("cannot install aws-kcl with npm: %w: %s", err, strings.TrimSpace(output.String()))
+	cmd.Dir = dir
+	if _, err := subprocess.Output(ctx, cmd, time.Second); err != nil {
+		return "", fmt.Errorf("cannot install aws-kcl: %w", err)
 	}
 	return filepath.Join(dir, "node_modules"), nil
 }

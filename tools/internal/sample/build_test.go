@@ -11,9 +11,8 @@ import (
 	"testing"
 )
 
-// A Ctrl-C at the terminal reaches the foreground group. Were the compiler in
-// it, it could end before this program knows why, and the message would say
-// that the build failed.
+// Ctrl-C at the terminal reaches the foreground group. If the compiler were in it, it could
+// end before this program is interrupted, which would report a failed build.
 func TestBuildIsNotInTheForegroundGroup(t *testing.T) {
 	bin := t.TempDir()
 	script := "#!/bin/sh\nps -o pgid= -p $$\nexit 1\n"
@@ -23,7 +22,7 @@ func TestBuildIsNotInTheForegroundGroup(t *testing.T) {
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	err := Build(t.Context(), t.TempDir(), t.TempDir())
 	if err == nil {
-		t.Fatal("a build that failed is reported as good")
+		t.Fatal("no error of a failed build")
 	}
 	text := err.Error()
 	group, convErr := strconv.Atoi(strings.TrimSpace(text[strings.LastIndex(text, ":")+1:]))

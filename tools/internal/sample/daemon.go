@@ -17,32 +17,30 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
-// DaemonConfig says how to run the daemon.
+// DaemonConfig configures a Daemon. Worker, Command and Args are optional.
 type DaemonConfig struct {
 	// Bin is the folder that Build built into.
 	Bin string
-	// Dir is the working directory, of the consumer too.
+	// Dir is the working directory of the command and of the consumer.
 	Dir string
 	// Environ is the environment, as os.Environ returns it.
 	Environ []string
 	// Properties is the properties file.
 	Properties string
-	// Log is a file that gets what the command and the daemon print; it is
-	// appended to.
+	// Log is a file to which the output of the command and the daemon is appended.
 	Log string
-	// Worker has consumer-sample run serve all shards in one process, in the
-	// place of kcl-bootstrap and a process for each. The daemon's log is in
-	// application.log then.
+	// Worker runs "consumer-sample run", one process for all shards, instead of
+	// kcl-bootstrap with a process per shard. The daemon's log is in application.log then.
 	Worker bool
-	// Command is a worker's own executable, in the place of kcl-bootstrap. It gets
-	// Args alone, and logs as package worker does.
+	// Command is another executable to run instead of kcl-bootstrap. It gets only Args, and
+	// logs as package worker does.
 	Command string
 	// Args are further arguments of the command.
 	Args []string
 }
 
-// Daemon is a MultiLangDaemon that a command runs: kcl-bootstrap, or
-// consumer-sample. Its methods may be called concurrently.
+// Daemon is a command that runs KCL, such as kcl-bootstrap. Its methods may be called
+// concurrently.
 type Daemon struct {
 	name    string // of the command
 	process *subprocess.Process
@@ -50,10 +48,10 @@ type Daemon struct {
 	log     *os.File
 }
 
-// stopLimit is more than the daemon's own grace and all that follows it.
+// stopLimit is longer than a graceful stop takes.
 const stopLimit = 90 * time.Second
 
-// StartDaemon starts kcl-bootstrap -e, or consumer-sample run.
+// StartDaemon starts the command.
 func StartDaemon(c DaemonConfig) (*Daemon, error) {
 	log, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
@@ -84,19 +82,19 @@ func StartDaemon(c DaemonConfig) (*Daemon, error) {
 	return d, nil
 }
 
-// Started is closed when the command says that it has started Java.
+// Started returns a channel that is closed when the command logs Java's start.
 func (d *Daemon) Started() <-chan struct{} { return d.out.started }
 
-// JavaPID returns the process ID of Java, which leads its process group: of the
-// one that was started last, and 0 before Started.
+// JavaPID returns the process ID of the last Java that was started, which leads its process
+// group. It is 0 before Started is closed.
 func (d *Daemon) JavaPID() int {
 	d.out.mu.Lock()
 	defer d.out.mu.Unlock()
 	return d.out.pid
 }
 
-// Ready tells whether that Java takes leases, as far as the command has said: not for
-// consumer-sample.
+// Ready reports whether the command has logged that Java takes leases. consumer-sample does
+// not log that.
 func (d *Daemon) Ready() bool {
 	d.out.mu.Lock()
 	defer d.out.mu.Unlock()
@@ -106,33 +104,32 @@ func (d *Daemon) Ready() bool {
 // PID returns the process ID of the command.
 func (d *Daemon) PID() int { return d.process.PID() }
 
-// Done is closed when the command has ended.
+// Done returns a channel that is closed when the command has ended.
 func (d *Daemon) Done() <-chan struct{} { return d.process.Done() }
 
-// ExitCode returns the command's exit status once Done is closed.
+// ExitCode returns the command's exit status. It must be called only after Done is closed.
 func (d *Daemon) ExitCode() int { return d.process.ExitCode() }
 
-// Tail returns the last lines that the command and the daemon printed.
+// Tail returns the last lines of the command's output.
 func (d *Daemon) Tail() string {
 	d.out.mu.Lock()
 	defer d.out.mu.Unlock()
 	return strings.Join(d.out.last, "\n")
 }
 
-// Stop asks for a graceful stop, and returns an error when the command did
-// not end with status 0.
+// Stop stops the command gracefully. It returns an error if the exit status is not 0.
 func (d *Daemon) Stop() error {
 	d.process.Stop(stopLimit)
 	if err := d.process.Err(); err != nil {
-		return fmt.Errorf("%s did not stop as asked: %w", d.name, err)
+		return fmt.Errorf("%s did not stop in order: %w", d.name, err)
 	}
 	return nil
 }
 
-// output writes to the log what the command prints, and looks at its lines.
+// output writes the command's output to the log and parses its lines.
 type output struct {
 	file    *os.File
-	started chan struct{} // closed at the line that says so
+	started chan struct{} // closed by startedLine
 
 	mu    sync.Mutex
 	part  []byte
@@ -143,8 +140,7 @@ type output struct {
 
 const tailLines = 12
 
-// startedLine is the line in which the command says that Java runs, and with
-// which process ID; readyLine that in which it says that Java takes leases.
+// startedLine logs the start and the process ID of Java, readyLine that Java takes leases.
 var (
 	startedLine = regexp.MustCompile(`^(?:kcl-bootstrap: started MultiLangDaemon \S+,|consumer-sample: daemon started, version \S+,|.* msg="daemon started" .*) pid[ =](\d+)$`)
 	readyLine   = regexp.MustCompile(`^kcl-bootstrap: ready: |msg="daemon ready"`)
@@ -183,13 +179,13 @@ func (o *output) line(line string) {
 	o.ready = o.ready || readyLine.MatchString(line)
 }
 
-// errDaemonEnded is the error of a daemon that ended while it was needed.
+// errDaemonEnded is the error of a daemon that ends too early.
 var errDaemonEnded = errors.New("the daemon has ended")
 
-// Await calls done again and again until it returns true. It returns an error
-// when ctx ends or, unless d is nil, when the daemon ends before that.
+// Await calls done repeatedly until it returns true. It returns an error if ctx ends, or d
+// ends unless it is nil.
 func Await(ctx context.Context, d *Daemon, done func() (bool, error)) error {
-	// A file has no event to wait for that all systems know.
+	// It polls, because done reads files.
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	var ended <-chan struct{}
@@ -203,7 +199,7 @@ func Await(ctx context.Context, d *Daemon, done func() (bool, error)) error {
 		select {
 		case <-tick.C:
 		case <-ended:
-			// What it wrote just before it ended counts.
+			// The daemon may have written more just before its end.
 			if ok, err := done(); err != nil || ok {
 				return err
 			}

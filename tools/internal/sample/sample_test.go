@@ -29,7 +29,7 @@ func TestShardFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	read() // the folder is not there yet
+	read() // the folder does not exist yet
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestReceipts(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, err := Receipts(strings.NewReader("7 records\n")); err == nil {
-		t.Error("text is taken for receipts")
+		t.Error("no error for text instead of receipts")
 	}
 }
 
@@ -98,9 +98,9 @@ func TestStartedLine(t *testing.T) {
 		select {
 		case <-o.started:
 		default:
-			t.Error("the line that says that Java runs was not seen")
+			t.Error("the line that logs Java's start was not recognised")
 		}
-		if o.pid != 4712 || len(o.last) != 3 { // the one that runs now, restarted
+		if o.pid != 4712 || len(o.last) != 3 { // of the Java that was started last
 			t.Errorf("pid %d, last lines %q", o.pid, o.last)
 		}
 	}

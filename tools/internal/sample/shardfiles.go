@@ -14,44 +14,43 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Key names a record: the three numbers that no two records share.
+// Key identifies a record.
 type Key struct {
 	ShardID           string
 	SequenceNumber    string
 	SubSequenceNumber int64
 }
 
-// ShardFiles follows the files that consumer-sample writes in a folder. It is
-// not safe for concurrent use.
+// ShardFiles follows the files that consumer-sample writes in a folder. It is not safe for
+// concurrent use.
 type ShardFiles struct {
-	// Records holds the data of each record that was read so far.
+	// Records has the data of each record that was read so far.
 	Records map[Key]string
-	// Duplicates counts the lines of records that had been written before: on
-	// one host there should be none, whatever crashed.
+	// Duplicates is the number of lines of records that were written before. One host
+	// should never write any, not even after a crash.
 	Duplicates int
-	// Disordered counts the lines that do not come after the one before them,
-	// in the order of their shard.
+	// Disordered is the number of lines whose record is not after the one of the line
+	// before.
 	Disordered int
-	// Shards counts the files.
+	// Shards is the number of files.
 	Shards int
 
 	dir   string
 	files map[string]progress
 }
 
-// progress is how far a file was read.
+// progress is the progress of reading a file.
 type progress struct {
 	offset int64
 	last   processor.Position
 }
 
-// NewShardFiles returns one that has read nothing yet. The folder need not be
-// there.
+// NewShardFiles returns a ShardFiles that has read nothing yet. The folder need not exist.
 func NewShardFiles(dir string) *ShardFiles {
 	return &ShardFiles{Records: map[Key]string{}, dir: dir, files: map[string]progress{}}
 }
 
-// Read reads what was written since the last call.
+// Read reads the lines that were written since the last call.
 func (s *ShardFiles) Read() error {
 	names, err := filepath.Glob(filepath.Join(s.dir, "shardId-*.jsonl"))
 	if err != nil {
@@ -127,7 +126,7 @@ func (s *ShardFiles) line(text []byte) (Key, error) {
 	return key, nil
 }
 
-// Missing counts the records of sent that are in no shard file.
+// Missing returns how many of the sent records are in no shard file.
 func (s *ShardFiles) Missing(sent []Key) int {
 	n := 0
 	for _, key := range sent {
@@ -138,7 +137,7 @@ func (s *ShardFiles) Missing(sent []Key) int {
 	return n
 }
 
-// Receipts reads what the producer printed: the records that the stream took.
+// Receipts parses the producer's output, the records that it has put.
 func Receipts(stdout io.Reader) (sent []Key, err error) {
 	for d := json.NewDecoder(stdout); ; {
 		var r struct{ ShardID, SequenceNumber string }

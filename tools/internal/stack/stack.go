@@ -1,6 +1,5 @@
-// Package stack runs what a KCL application needs of AWS in this process: a
-// Kinesis and a DynamoDB of localaws, and the settings that lead to them. All
-// that they hold is in memory.
+// Package stack runs the Kinesis and the DynamoDB of localaws in this process, and makes
+// the settings with which a KCL application uses them. All data is in memory.
 package stack
 
 import (
@@ -16,8 +15,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// Region is the region that clients of the stack are told. Neither service
-// looks at it.
+// Region is the region for clients of the stack. Both services ignore it.
 const Region = "us-east-1"
 
 // Config says how to run the stack. The zero value is good.
@@ -41,8 +39,7 @@ func (e Endpoints) KinesisURL() string { return e.kinesis }
 // DynamoDBURL returns the endpoint of DynamoDB, http://127.0.0.1:PORT.
 func (e Endpoints) DynamoDBURL() string { return e.dynamoDB }
 
-// A Stack is a Kinesis and a DynamoDB that run. Its methods may be called
-// concurrently.
+// A Stack is a running Kinesis and DynamoDB. Its methods may be called concurrently.
 type Stack struct {
 	Endpoints
 	server *localaws.Server
@@ -64,7 +61,7 @@ func Start(config Config) (*Stack, error) {
 // Close ends both services. It may be called more than once.
 func (s *Stack) Close() error { return s.server.Close() }
 
-// A Setting is a name and its value.
+// A Setting is a name and a value.
 type Setting struct{ Name, Value string }
 
 // PropertiesText returns settings as lines of a properties file.
@@ -76,15 +73,15 @@ func PropertiesText(settings []Setting) string {
 	return b.String()
 }
 
-// Override returns a properties file's text with settings in the place of its
-// own: lines that set one of them become comments.
+// Override returns the text of a properties file with settings appended. Lines that set one
+// of them become comments.
 func Override(text string, settings []Setting) string {
 	names := make(map[string]bool)
 	for _, s := range settings {
 		names[s.Name] = true
 	}
 	var b strings.Builder
-	continued := false // by a backslash at the end of a line that was taken out
+	continued := false // the last line is a comment now and ended in a backslash
 	for line := range strings.Lines(text) {
 		trimmed := strings.TrimLeft(line, " \t")
 		name := trimmed
@@ -106,9 +103,8 @@ func Override(text string, settings []Setting) string {
 	return b.String() + "\n# Written by this project's tools.\n" + PropertiesText(settings)
 }
 
-// Env returns the environment variables that lead every AWS SDK to the endpoints,
-// and only there: with credentials that are none, and without the look-up of
-// others on an EC2 instance or in the user's own configuration.
+// Env returns the environment variables with which each AWS SDK uses the endpoints, with
+// fake credentials, and looks for no others on an EC2 instance.
 func (e Endpoints) Env() []Setting {
 	return []Setting{
 		{"AWS_ENDPOINT_URL_KINESIS", e.kinesis},
@@ -121,19 +117,19 @@ func (e Endpoints) Env() []Setting {
 	}
 }
 
-// unwanted are variables of the user's that would lead an SDK to other
-// credentials or another configuration than Env's.
+// unwanted are environment variables that would make an SDK use other credentials or
+// another configuration than Env's.
 var unwanted = []string{
 	"AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 	"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE",
 	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 }
 
-// Unset returns the names of variables that must not be set beside Env's.
+// Unset returns the names of the variables that must not be set together with Env's.
 func Unset() []string { return slices.Clone(unwanted) }
 
-// Environ returns environ, a list as os.Environ returns it, changed so that a
-// process that gets it uses the endpoints.
+// Environ returns environ, a list as os.Environ returns it, changed so that a process with
+// it uses the endpoints.
 func (e Endpoints) Environ(environ []string) []string {
 	settings := e.Env()
 	drop := Unset()
@@ -150,16 +146,16 @@ func (e Endpoints) Environ(environ []string) []string {
 	return kept
 }
 
-// Properties returns the MultiLangDaemon's properties for local services: where
-// they are, and the shortest waits that were measured to work against ours. They do
-// not suit AWS, which would throttle and bill them.
+// Properties returns MultiLangDaemon's properties for the local services: the endpoints, and
+// the shortest intervals that were measured to work. They do not suit AWS, which would
+// throttle and bill so many calls.
 func (e Endpoints) Properties() []Setting {
 	return []Setting{
 		{"kinesisEndpoint", e.kinesis},
 		{"dynamoDBEndpoint", e.dynamoDB},
 		{"regionName", Region},
 		{"AwsCredentialsProvider", "DefaultCredentialsProvider"},
-		// There is no CloudWatch, and no property that would name another.
+		// There is no local CloudWatch, and no property for its endpoint.
 		{"metricsLevel", "NONE"},
 		{"retrievalMode", "POLLING"},
 		{"initialPositionInStream", "TRIM_HORIZON"},

@@ -11,7 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 )
 
-// Environ replaces what is set; an SDK client that knows the environment only reaches both services.
+// Environ replaces variables that are set, and an SDK client with that environment reaches
+// both services.
 func TestClientsByEnvironment(t *testing.T) {
 	ctx := t.Context()
 	s, err := Start(Config{})
@@ -21,11 +22,11 @@ func TestClientsByEnvironment(t *testing.T) {
 	defer s.Close()
 	got := s.Environ([]string{"AWS_PROFILE=mine", "HOME=/h", "AWS_REGION=eu-west-1", "AWS_SESSION_TOKEN=t", "AWS_PROFILES=x"})
 	if !slices.Contains(got, "HOME=/h") || !slices.Contains(got, "AWS_PROFILES=x") || !slices.Contains(got, "AWS_REGION=us-east-1") {
-		t.Error(got)
+		t.Errorf("%q lacks HOME=/h, AWS_PROFILES=x or AWS_REGION=us-east-1", got)
 	}
 	for _, e := range got {
 		if strings.HasPrefix(e, "AWS_PROFILE=") || strings.HasPrefix(e, "AWS_SESSION_TOKEN=") || e == "AWS_REGION=eu-west-1" {
-			t.Error(e)
+			t.Errorf("the environment has %s", e)
 		}
 	}
 	for _, v := range s.Env() {

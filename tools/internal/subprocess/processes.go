@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Processes returns the command lines of the processes that have a variable in
-// the environment that they were started with, NAME=VALUE, by process ID.
+// Processes returns the command lines, by process ID, of the processes that were started
+// with a variable, NAME=VALUE, in their environment.
 func Processes(variable string) map[int]string {
 	found := map[int]string{}
 	environs, _ := filepath.Glob("/proc/[0-9]*/environ")

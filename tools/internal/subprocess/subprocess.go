@@ -1,17 +1,19 @@
-// Package subprocess runs a process that cannot outlive the program that started
-// it: not when the program ends in an orderly way, not when it is killed.
+// Package subprocess runs a process that cannot outlive the program that started it, even
+// if the program is killed.
 //
-// The process gets a process group of its own, so a Ctrl-C at the terminal
-// reaches only the parent, which then decides when and in which order its
-// children end. What a child leaves behind in its group is ended with it.
+// The process has its own process group, so that Ctrl-C reaches only the parent, which
+// decides when and in which order its children end. When a child has ended, the other
+// processes of its group are killed.
 package subprocess
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,19 +26,18 @@ type Process struct {
 
 	stop sync.Once
 
-	mu       sync.Mutex // a group whose tie is released must not be signalled
+	mu       sync.Mutex // so that no group is signalled after its tie is released
 	tie      tie
 	released bool
 }
 
-// pipeDelay is how long Wait may go on reading what the child's own children
-// still write after the child has ended.
+// pipeDelay is how long output of the child's own children is read after the child has
+// ended.
 const pipeDelay = 2 * time.Second
 
-// Start starts cmd, which must not have been started, and ties its life to
-// this program's: on Unix a shell that waits for the end of a pipe kills the
-// group, on Windows a job object does. Start sets the fields of
-// cmd.SysProcAttr that this takes, and cmd.WaitDelay.
+// Start starts cmd and makes sure that it ends with this program: on Unix a shell that
+// waits for the end of a pipe kills the group, on Windows a job object does. Start sets
+// cmd.WaitDelay and fields of cmd.SysProcAttr.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	cmd.WaitDelay = pipeDelay
 	t, err := startTied(cmd)
@@ -55,9 +56,8 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// Run starts cmd as Start does and waits for its end, which it reports as
-// [exec.Cmd.Wait] does. When ctx ends first, Run stops it, see Stop, and
-// returns the cause.
+// Run starts cmd as Start does, waits for its end and returns the error of [exec.Cmd.Wait].
+// If ctx ends first, Run calls Stop and returns the context's cause.
 func Run(ctx context.Context, cmd *exec.Cmd, grace time.Duration) error {
 	p, err := Start(cmd)
 	if err != nil {
@@ -72,20 +72,31 @@ func Run(ctx context.Context, cmd *exec.Cmd, grace time.Duration) error {
 	}
 }
 
+// Output runs cmd as Run does and returns its standard output. Its error also has what cmd
+// printed to standard error, or else to standard output.
+func Output(ctx context.Context, cmd *exec.Cmd, grace time.Duration) (string, error) {
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := Run(ctx, cmd, grace)
+	if err != nil && cmd.Process != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, strings.TrimSpace(cmp.Or(stderr.String(), stdout.String())))
+	}
+	return stdout.String(), err
+}
+
 // PID returns the process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Done returns a channel that is closed when the process has ended and has
-// been waited for.
+// Done returns a channel that is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err returns how the process ended, as [exec.Cmd.Wait] reports it: nil for
-// status 0. It must be called only once Done is closed.
+// Err returns the error of [exec.Cmd.Wait], nil for status 0. It must be called only after
+// Done is closed.
 func (p *Process) Err() error { return p.err }
 
-// Stop asks the group to end (SIGTERM; Windows has no such request and goes on
-// to the next step at once), kills it when it has not ended within grace, and
-// returns when the process has ended. The later calls wait for the first.
+// Stop sends SIGTERM to the group, kills the group if the process has not ended within
+// grace, and returns when the process has ended. On Windows it kills at once. Later calls
+// wait for the first one.
 func (p *Process) Stop(grace time.Duration) {
 	p.stop.Do(func() {
 		if p.signal(tie.terminate) {
@@ -105,8 +116,8 @@ func (p *Process) signal(send func(tie, *exec.Cmd) bool) bool {
 	return !p.released && send(p.tie, p.cmd)
 }
 
-// ExitCode returns the exit status of an ended process, -1 when a signal ended
-// it. It must be called only once Done is closed.
+// ExitCode returns the exit status, -1 if a signal ended the process. It must be called
+// only after Done is closed.
 func (p *Process) ExitCode() int {
 	var exit *exec.ExitError
 	if errors.As(p.err, &exit) {
@@ -117,6 +128,3 @@ func (p *Process) ExitCode() int {
 	}
 	return 0
 }
-
-// Path returns the path of the program.
-func (p *Process) Path() string { return p.cmd.Path }

@@ -60,7 +60,7 @@ func TestKilledParentTakesItsChildAlong(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	// The shell and its sleep hold the pipe: its end says that both have gone.
+	// The shell and its sleep have the pipe open; it ends when both have ended.
 	ended := make(chan error, 1)
 	go func() { _, err := io.Copy(io.Discard, r); ended <- err }()
 	select {
@@ -129,17 +129,17 @@ func TestStop(t *testing.T) {
 	}
 }
 
-func TestEndOfItsOwn(t *testing.T) {
+func TestExitCode(t *testing.T) {
 	p, _ := start(t, "exit 3")
 	<-p.Done()
 	if p.ExitCode() != 3 {
-		t.Fatal(p.Err())
+		t.Fatalf("status %d, error %v; want status 3", p.ExitCode(), p.Err())
 	}
 	p.Stop(time.Minute) // returns at once
 }
 
 func TestStartFails(t *testing.T) {
 	if _, err := Start(exec.Command("/no/such/program")); !errors.Is(err, os.ErrNotExist) {
-		t.Fatal(err)
+		t.Fatalf("error %v, want %v", err, os.ErrNotExist)
 	}
 }

@@ -8,21 +8,20 @@ import (
 	"syscall"
 )
 
-// A tie is a shell that leads the child's process group and reads from a pipe
-// whose other end only this program holds. The kernel closes that end however
-// the program ends; then the shell kills the group. It is there before the
-// child, so there is no moment without it, and it keeps the group's ID from
-// being given to another group while there may be someone to signal.
+// A tie is a shell that leads the child's process group and reads from a pipe whose other
+// end only this program has. The kernel closes that end when the program ends in whatever
+// way; then the shell kills the group. The shell starts before the child, and as long as
+// it lives the group's ID is not used for another group.
 //
-// Linux's Pdeathsig would follow the thread that started the child rather
-// than the program, and no other system has it.
+// Linux's Pdeathsig depends on the thread that started the child, not on the program, and
+// other systems do not have it.
 type tie struct {
 	shell *exec.Cmd
 	end   *os.File
 }
 
 func startTied(cmd *exec.Cmd) (tie, error) {
-	r, w, err := os.Pipe() // close-on-exec: no other child keeps it open
+	r, w, err := os.Pipe() // close-on-exec, so that no other child keeps it open
 	if err != nil {
 		return tie{}, err
 	}
@@ -45,14 +44,14 @@ func startTied(cmd *exec.Cmd) (tie, error) {
 	return t, nil
 }
 
-// terminate asks every process of the group to end; the shell does not heed it.
+// terminate sends SIGTERM to the group; the shell ignores it.
 func (t tie) terminate(*exec.Cmd) bool { return t.signal(syscall.SIGTERM) }
 
 func (t tie) kill(*exec.Cmd) bool { return t.signal(syscall.SIGKILL) }
 
 func (t tie) signal(s syscall.Signal) bool { return syscall.Kill(-t.shell.Process.Pid, s) == nil }
 
-// release kills what is left of the group, the shell too.
+// release kills the rest of the group, and the shell.
 func (t tie) release() {
 	t.signal(syscall.SIGKILL)
 	_ = t.shell.Wait()

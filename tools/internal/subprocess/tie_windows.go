@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A tie is a job object that ends its processes when its last handle closes,
-// which the system does however this program ends.
+// A tie is a job object that kills its processes when its last handle is closed. The system
+// closes the handle when this program ends in whatever way.
 type tie struct{ job windows.Handle }
 
 func startTied(cmd *exec.Cmd) (tie, error) {
@@ -62,7 +62,7 @@ func (t tie) add(pid int) error {
 // terminate reports false: Windows cannot ask another process to end.
 func (t tie) terminate(*exec.Cmd) bool { return false }
 
-// kill ends the process; release ends what it started.
+// kill kills the process; release kills what it started.
 func (t tie) kill(cmd *exec.Cmd) bool { return cmd.Process.Kill() == nil }
 
 func (t tie) release() { windows.CloseHandle(t.job) }

@@ -12,10 +12,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-// IsLong reports whether the long tests run: LONG_TESTS is set.
+// IsLong reports whether long tests run, because LONG_TESTS is set.
 func IsLong() bool { return os.Getenv("LONG_TESTS") != "" }
 
-// Long skips t unless the long tests run.
+// Long skips t unless long tests run.
 func Long(t testing.TB) {
 	t.Helper()
 	if !IsLong() {
@@ -23,8 +23,8 @@ func Long(t testing.TB) {
 	}
 }
 
-// Nightly skips t unless the tests run that are too slow for each change:
-// NIGHTLY_TESTS is set.
+// Nightly skips t unless NIGHTLY_TESTS is set. It is for tests that are too slow for each
+// change.
 func Nightly(t testing.TB) {
 	t.Helper()
 	if os.Getenv("NIGHTLY_TESTS") == "" {
@@ -32,8 +32,8 @@ func Nightly(t testing.TB) {
 	}
 }
 
-// Compared logs what t has compared, and adds it to the file that COMPARED names:
-// .ci/run prints that, for go test shows no log of a test that passes.
+// Compared logs what t has compared and appends it to the file COMPARED, which .ci/run
+// prints: go test does not show the log of a test that passes.
 func Compared(t testing.TB, format string, args ...any) {
 	t.Helper()
 	line := t.Name() + ": compared " + fmt.Sprintf(format, args...)
@@ -52,9 +52,8 @@ func Compared(t testing.TB, format string, args ...any) {
 	}
 }
 
-// Java returns the java command that bootstrap finds or fetches, and skips t if
-// there is none. With CI=true this and every other skip for what the machine lacks is
-// a failure.
+// Java returns the java command that bootstrap finds or fetches, and skips t if there is
+// none. With CI=true, this function and the following ones fail t instead.
 func Java(t testing.TB) string {
 	t.Helper()
 	java, err := bootstrap.FindJavaOf("", 17)
@@ -62,18 +61,17 @@ func Java(t testing.TB) string {
 		java, err = bootstrap.FetchJava(t.Context(), nil, bootstrap.FetchOptions{})
 	}
 	if err != nil {
-		lacks(t, err)
+		skip(t, err)
 	}
 	return java
 }
 
-// JDK returns the java command as Java does, and skips t if no compiler belongs
-// to it.
+// JDK returns the java command as Java does, and skips t if it has no compiler.
 func JDK(t testing.TB) string {
 	t.Helper()
 	java := Java(t)
 	if _, err := conformance.FindCompiler(java); err != nil {
-		lacks(t, err)
+		skip(t, err)
 	}
 	return java
 }
@@ -83,7 +81,7 @@ func Command(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		if _, err := exec.LookPath(name); err != nil {
-			lacks(t, err)
+			skip(t, err)
 		}
 	}
 }
@@ -99,12 +97,12 @@ func Browser(t testing.TB) string {
 		}
 		missing = append(missing, err)
 	}
-	lacks(t, errors.Join(missing...))
+	skip(t, errors.Join(missing...))
 	return ""
 }
 
-// Workspace returns the folder of the go.work file, and skips t in a module
-// that is tested alone. That is no failure in CI where GOWORK=off asks for it.
+// Workspace returns the folder of the go.work file. It skips t in a module that is tested
+// alone, in CI only if GOWORK=off.
 func Workspace(t testing.TB) string {
 	t.Helper()
 	root, err := workspace.Find(t.Context(), ".")
@@ -112,12 +110,12 @@ func Workspace(t testing.TB) string {
 		t.Skip(err)
 	}
 	if err != nil {
-		lacks(t, err)
+		skip(t, err)
 	}
 	return root
 }
 
-func lacks(t testing.TB, err error) {
+func skip(t testing.TB, err error) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatal(err)

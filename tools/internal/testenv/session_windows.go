@@ -2,5 +2,5 @@ package testenv
 
 import "syscall"
 
-// newSession is not called on Windows, which has no /proc.
+// newSession is not called on Windows.
 func newSession() *syscall.SysProcAttr { return nil }

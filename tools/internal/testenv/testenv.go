@@ -1,5 +1,5 @@
-// Package testenv is what the tests of the tools share: which of them run on
-// this machine, and that none leaves a process or a file behind.
+// Package testenv has helpers of the tools' tests: they skip tests that the machine cannot
+// run, and remove the processes and files that tests leave.
 package testenv
 
 import (
@@ -16,25 +16,23 @@ import (
 )
 
 const (
-	// runEnv is in the environment of every process of a test run: the folder of
-	// its temporary files, which no other run has.
+	// runEnv is in the environment of each process of a test run. It is the folder of
+	// the run's temporary files.
 	runEnv = "TESTENV_RUN"
-	// sweepEnv, also a run's folder, has the test binary sweep up after that run.
+	// sweepEnv makes the test binary clean up after the run with this folder.
 	sweepEnv = "TESTENV_SWEEP"
 )
 
-// endTime is how long the processes of a run may take to end by themselves once
-// its tests have ended. A test shortens it.
+// endTime is how long the processes of a run may outlive its tests. A test shortens it.
 var endTime = 10 * time.Second
 
-// Main calls run, which runs the tests of a package that starts workers, JVMs or
-// local services, and returns the status for [os.Exit]. TestMain calls it.
+// Main calls run, which runs a package's tests, and returns the status for [os.Exit]. It is
+// for the TestMain of packages that start workers, JVMs or local services.
 //
-// Where there is a /proc, a second process of the test binary waits for the end
-// of the first, by kill -9 or go test's time limit as well. It then kills
-// every process that inherited the run's environment and removes the run's
-// temporary files. A process that is left after tests which ended by themselves
-// fails the run.
+// On systems with /proc, a second process of the test binary waits for the end of the
+// first, which may also be kill -9 or go test's time limit. Then it kills all processes with
+// the run's environment and removes the run's temporary files. If the tests end normally
+// and leave a process, the run fails.
 func Main(run func() int) int {
 	if dir := os.Getenv(sweepEnv); dir != "" {
 		io.Copy(io.Discard, os.Stdin) // ends with the test binary
@@ -57,7 +55,7 @@ func Main(run func() int) int {
 	os.Setenv(runEnv, dir)
 	os.Setenv("TMPDIR", dir)
 	status := run()
-	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) { // no event tells of another's child
+	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) { // polls, because they may not be its children
 		left := RunProcesses(dir)
 		if len(left) == 0 {
 			return status
@@ -73,18 +71,18 @@ func fail(err error) int {
 	return 1
 }
 
-// startSweeper starts the process that outlives this one, and returns the other
-// end of its standard input, which only this one has.
+// startSweeper starts the process that cleans up, and returns the other end of its standard
+// input, which only this process has open.
 func startSweeper(dir string) (io.Closer, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	sweeper := exec.Command(exe)
-	// It is of no run, not even of one that has started this one.
+	// It belongs to no run, not even to one that has started this process.
 	sweeper.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, runEnv+"=") })
 	sweeper.Env = append(sweeper.Env, sweepEnv+"="+dir)
-	sweeper.SysProcAttr = newSession() // a Ctrl-C is not for it
+	sweeper.SysProcAttr = newSession() // Ctrl-C does not reach it
 	input, err := sweeper.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -93,7 +91,7 @@ func startSweeper(dir string) (io.Closer, error) {
 }
 
 func sweep(dir string) {
-	for range 100 { // others start while some are killed
+	for range 100 { // more may start while some are killed
 		left := RunProcesses(dir)
 		if len(left) == 0 {
 			break
@@ -108,6 +106,6 @@ func sweep(dir string) {
 	os.RemoveAll(dir)
 }
 
-// RunProcesses returns the processes that the run with this folder has started,
-// as [subprocess.Processes] does.
+// RunProcesses returns the processes of the run with this folder, as [subprocess.Processes]
+// does.
 func RunProcesses(dir string) map[int]string { return subprocess.Processes(runEnv + "=" + dir) }

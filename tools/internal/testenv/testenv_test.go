@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// playEnv has the test binary play a run of tests, and says how that ends.
+// playEnv makes the test binary play a run of tests; its value says how that ends.
 const playEnv = "TESTENV_TEST_PLAY"
 
 func TestMain(m *testing.M) {
@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(Main(m.Run))
 }
 
-// TestPlay is the played run's one test. It starts a process that would stay,
-// and says which folder the run has.
+// TestPlay is the only test of the played run. It starts a process that would stay, and
+// prints the run's folder.
 func TestPlay(t *testing.T) {
 	play := os.Getenv(playEnv)
 	if play == "" {
@@ -46,8 +46,8 @@ func TestPlay(t *testing.T) {
 	}
 }
 
-// However a run ends, no process and no file of it is there afterwards; a
-// process that was left fails it.
+// No process and no file of a run is left, however it ends. A process that is left fails the
+// run.
 func TestNothingIsLeft(t *testing.T) {
 	for play, status := range map[string]int{"ends": 0, "leaves": 1, "killed": -1, "time limit": 2} {
 		t.Run(play, func(t *testing.T) {
@@ -73,8 +73,8 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 			dir = strings.TrimSpace(dir)
 			if play == "killed" {
-				if len(RunProcesses(dir)) != 1 {
-					t.Errorf("the run has %v, want one process", RunProcesses(dir))
+				if got := RunProcesses(dir); len(got) != 1 {
+					t.Errorf("processes %v, want one", got)
 				}
 				run.Process.Kill()
 			}
@@ -93,7 +93,7 @@ func TestNothingIsLeft(t *testing.T) {
 				if time.Since(ended) > 10*time.Second {
 					t.Fatalf("10 s after the end: processes %v, files %v", left, files)
 				}
-				time.Sleep(10 * time.Millisecond) // no event tells of either
+				time.Sleep(10 * time.Millisecond) // there is no event for either
 			}
 		})
 	}

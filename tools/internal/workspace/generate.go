@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// Generate is the whole of a command without arguments that makes a file of the
-// checkout anew: it writes what make returns for the root to the file, whose path
-// is relative to that with slashes, prints the file's path and ends the process.
+// Generate runs a command without arguments that generates a file of the checkout. It
+// writes the result of make to the file, prints its path and ends the process. file is
+// relative to the root, with slashes.
 func Generate(command, help, file string, make func(ctx context.Context, root string) ([]byte, error)) {
 	if len(os.Args) > 1 {
 		if os.Args[1] == "--help" || os.Args[1] == "-h" {

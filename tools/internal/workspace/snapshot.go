@@ -17,21 +17,21 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
-// A Snapshot is a copy of a workspace in a temporary folder, which may be
-// changed, and a module proxy for its modules.
+// A Snapshot is a copy of a workspace in a temporary folder, and a module proxy for its
+// modules. The copy may be changed.
 type Snapshot struct {
-	// Workspace is the copy, a git repository without a commit. It has what a
-	// commit of everything would have: changed files and new ones too.
+	// Workspace is the copy, a git repository without a commit. It includes
+	// uncommitted changes and new files.
 	*Workspace
 	Temp  string // the temporary folder
 	Proxy string // the module proxy, as an element of GOPROXY
-	// Env is what go commands outside the workspace need besides os.Environ.
-	// They find first what was published, and begin with an empty module cache,
-	// because what is unreleased changes under one version.
+	// Env is added to os.Environ for go commands outside the workspace. They prefer
+	// published modules, and have an empty module cache, because an unreleased module
+	// changes without a new version.
 	Env []string
 }
 
-// Snapshot makes one. Remove removes it.
+// Snapshot makes a snapshot, which Remove removes.
 func (ws *Workspace) Snapshot(ctx context.Context) (_ *Snapshot, err error) {
 	s := &Snapshot{}
 	if s.Temp, err = os.MkdirTemp("", "snapshot-"); err != nil {
@@ -62,19 +62,19 @@ func (ws *Workspace) Snapshot(ctx context.Context) (_ *Snapshot, err error) {
 	lines := strings.Split(settings, "\n")
 	proxy, cache, flags, unsummed := lines[0], lines[1], lines[2], lines[3]
 	for _, m := range s.Modules {
-		unsummed += "," + m.Path // no checksum database knows what is made from the tree
+		unsummed += "," + m.Path // unreleased, so in no checksum database
 	}
 	s.Proxy = FileURL(filepath.Join(s.Temp, "proxy"))
-	// What this machine has downloaded already comes before the usual proxy, so
-	// that most runs need no network.
+	// This machine's module cache comes before the usual proxy, so that most runs need no
+	// network.
 	proxy = s.Proxy + "," + FileURL(filepath.Join(cache, "cache", "download")) + "," + proxy
 	s.Env = []string{
 		"GOWORK=off",
 		"GOPROXY=" + proxy,
 		"GONOSUMDB=" + strings.Trim(unsummed, ","),
 		"GOMODCACHE=" + filepath.Join(s.Temp, "cache"),
-		// -modcacherw: the folder can be removed. -trimpath: the build cache
-		// serves the next run too, whose folder has another name.
+		// -modcacherw, so that the folder can be removed. -trimpath, so that the next run,
+		// in another folder, can use the build cache.
 		"GOFLAGS=" + strings.TrimSpace(flags+" -modcacherw -trimpath"),
 	}
 	return s, nil
@@ -83,7 +83,7 @@ func (ws *Workspace) Snapshot(ctx context.Context) (_ *Snapshot, err error) {
 // Remove removes the folder and all in it.
 func (s *Snapshot) Remove() error { return os.RemoveAll(s.Temp) }
 
-// Tree returns the name of the git tree that has what the copy has now.
+// Tree returns the name of a git tree of the copy's current files.
 func (s *Snapshot) Tree(ctx context.Context) (string, error) {
 	if _, err := Run(ctx, s.Root, nil, "git", "add", "--all"); err != nil {
 		return "", err
@@ -92,9 +92,8 @@ func (s *Snapshot) Tree(ctx context.Context) (string, error) {
 	return strings.TrimSpace(name), err
 }
 
-// Publish packs a module as it is in the copy now, the way the go command does
-// when it fetches one from a repository, and puts it into the proxy under its
-// version.
+// Publish packs a module of the copy as the go command packs one from a repository, and
+// puts it into the proxy under its version.
 func (s *Snapshot) Publish(ctx context.Context, m *Module) error {
 	tree, err := s.Tree(ctx)
 	if err != nil {
@@ -116,8 +115,8 @@ func (s *Snapshot) Publish(ctx context.Context, m *Module) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	// The layout: go.dev/ref/mod#goproxy-protocol. The time is fixed: nothing
-	// may depend on when it was packed.
+	// The layout: go.dev/ref/mod#goproxy-protocol. The time is fixed, so that the result
+	// does not depend on it.
 	info := fmt.Sprintf(`{"Version":%q,"Time":"1970-01-01T00:00:00Z"}`, m.Version)
 	for name, text := range map[string][]byte{
 		"list": []byte(m.Version), m.Version + ".info": []byte(info), m.Version + ".mod": goMod, m.Version + ".zip": packed.Bytes(),
@@ -129,7 +128,7 @@ func (s *Snapshot) Publish(ctx context.Context, m *Module) error {
 	return nil
 }
 
-// FileURL returns a folder as an element of GOPROXY.
+// FileURL returns the URL of a folder, for GOPROXY.
 func FileURL(dir string) string {
 	dir = "/" + strings.TrimPrefix(filepath.ToSlash(dir), "/") // it may be C:/...
 	return (&url.URL{Scheme: "file", Path: dir}).String()
@@ -148,9 +147,9 @@ func Run(ctx context.Context, dir string, env []string, name string, args ...str
 	cmd.Env = append(os.Environ(), env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	// A Ctrl-C leaves the command 5 s to end.
+	// After Ctrl-C the command has 5 s to end.
 	if err := subprocess.Run(ctx, cmd, 5*time.Second); err != nil {
-		// Without env: a GOPROXY may have a password in it.
+		// Without env, because GOPROXY may contain a password.
 		return "", fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, &stdout, &stderr)
 	}
 	return stdout.String(), nil

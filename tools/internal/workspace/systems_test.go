@@ -10,10 +10,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// All packages and their tests, with all that they import, are without an error of
-// types on the systems that this machine is not. Each system and each architecture is
-// in one of these: no file here is for a pair of them. Nothing is compiled or linked,
-// which takes ten times as long; that is done nightly.
+// All packages, their tests and their imports type-check on other systems. Each system and
+// each architecture is in one of these; no file here is for a pair of them. Compiling and
+// linking takes ten times as long and is done nightly.
 func TestOtherSystems(t *testing.T) {
 	testenv.Long(t)
 	root := testenv.Workspace(t)

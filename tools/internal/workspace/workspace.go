@@ -1,6 +1,5 @@
-// Package workspace reads a go.work workspace, and serves its modules as their
-// users get them: the modules require each other at versions that no module
-// proxy has before they are released.
+// Package workspace reads a go.work workspace and makes a module proxy for its modules,
+// which require each other at versions that are not released yet.
 package workspace
 
 import (
@@ -15,11 +14,11 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// A Workspace is what a go.work file and the go.mod files that it uses say.
+// A Workspace describes a go.work file and the go.mod files that it uses.
 type Workspace struct {
 	// Root is the folder of go.work, absolute.
 	Root string
-	// Modules in dependency order: each comes after all that it requires.
+	// Modules are in dependency order: each comes after those that it requires.
 	Modules []*Module
 }
 
@@ -27,11 +26,11 @@ type Workspace struct {
 type Module struct {
 	Path     string    // the module path
 	Dir      string    // the folder, relative to the root, with forward slashes
-	Version  string    // what its siblings require it at; v0.1.0 if none does
+	Version  string    // the version that its siblings require; v0.1.0 if none does
 	Siblings []*Module // the modules of the workspace that its go.mod requires
 }
 
-// Find returns the folder of the go.work file that holds for dir.
+// Find returns the folder of the go.work file that applies to dir.
 func Find(ctx context.Context, dir string) (string, error) {
 	out, err := Go(ctx, dir, nil, "env", "GOWORK")
 	if err != nil {
@@ -39,13 +38,13 @@ func Find(ctx context.Context, dir string) (string, error) {
 	}
 	file := strings.TrimSpace(out)
 	if file == "" || file == "off" {
-		return "", errors.New("no go.work file here or above: run it inside the checkout, with GOWORK unset")
+		return "", errors.New("no go.work file here or above: run this inside the checkout, with GOWORK unset")
 	}
 	return filepath.Dir(file), nil
 }
 
-// Load reads root/go.work and the go.mod files that it uses. Modules that
-// require each other are an error.
+// Load reads root/go.work and the go.mod files that it uses. It returns an error if modules
+// require each other.
 func Load(root string) (*Workspace, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -93,8 +92,7 @@ func (ws *Workspace) File(m *Module, name string) string {
 	return filepath.Join(ws.Root, filepath.FromSlash(m.Dir), name)
 }
 
-// sort takes again and again the first module, by path, all of whose siblings
-// are taken.
+// sort sorts the modules in dependency order, and by path where that leaves a choice.
 func (ws *Workspace) sort() error {
 	slices.SortFunc(ws.Modules, func(a, b *Module) int { return strings.Compare(a.Path, b.Path) })
 	var sorted []*Module

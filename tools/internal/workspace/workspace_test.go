@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// write makes a tree from "name" -> text.
+// write writes a tree of files.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -87,8 +87,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// The go command itself is the judge of the proxy's layout: it builds a module
-// that requires one made from the tree, and nothing else is reachable.
+// The go command accepts the proxy's layout: it builds a module that requires one made from
+// the tree, without any other proxy.
 func TestSnapshot(t *testing.T) {
 	t.Setenv("GOPROXY", "off")
 	root := write(t, map[string]string{

@@ -1,7 +1,7 @@
 /**
  * Reads pairs of lines from standard input, a properties file and a property,
- * and says what the daemon makes of that property there. The test puts it before
- * the class of KnownKeys.java, so that it is what Java runs.
+ * and prints what the daemon makes of the property. The test puts this class
+ * before that of KnownKeys.java, so that Java runs it.
  */
 class Try {
     public static void main(String[] args) throws Exception {
@@ -19,7 +19,7 @@ class Try {
         System.exit(0);
     }
 
-    /** What the daemon would be run with without the property, by the file's other properties. */
+    /** The daemon's configuration by the file's other properties. */
     static final Map<Properties, List<String>> WITHOUT = new HashMap<>();
 
     static String attempt(String file, String name, String users) throws Exception {
@@ -35,7 +35,7 @@ class Try {
             try {
                 without = KnownKeys.dump(p);
             } catch (RuntimeException e) {
-                without = List.of(); // not without it
+                without = List.of(); // impossible without it
             }
             WITHOUT.put(p, without);
         }

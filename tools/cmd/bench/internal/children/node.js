@@ -1,5 +1,5 @@
-// What bench protocol measures of aws-kcl: it does what the command ours
-// does, in the way of that package's samples.
+// The record processor on aws-kcl that bench protocol measures. It does the same as
+// command ours, in the style of that package's samples.
 'use strict';
 const kcl = require('aws-kcl');
 

@@ -6,27 +6,27 @@ import (
 	"slices"
 )
 
-// Report is what Check has found.
+// Report has the results of all checks.
 type Report struct {
 	Records int // that Kinesis has acknowledged
 	Written int // lines of all shard files
 	Found   []Finding
 }
 
-// A Finding is what one check has found.
+// A Finding has the results of one check.
 type Finding struct {
-	Check    string   // its name, as it stands in the table
-	Breaches []string // one line each; none is good
+	Check    string   // its name
+	Breaches []string // one line each
 }
 
 // The names of the checks.
 const (
-	Missing     = "missing"           // each record that was acknowledged is in a file
-	Duplicates  = "duplicates"        // none is twice in the file of a host
-	Order       = "order breaks"      // of each key; repeats of a put do not count
-	Checkpoints = "early checkpoints" // none is ahead of what is on disk
-	Owners      = "late owners"       // who has lost a lease ends its batch, and no checkpoint is of that
-	Rest        = "not at rest"       // at the end all is checkpointed, and nobody holds anything
+	Missing     = "missing"           // each acknowledged record is in a file
+	Duplicates  = "duplicates"        // no record is twice in a host's file
+	Order       = "order breaks"      // the records of a key are in order; repeats of a put do not count
+	Checkpoints = "early checkpoints" // no checkpoint is ahead of the disk
+	Owners      = "late owners"       // a consumer that has lost its lease finishes its batch and does not checkpoint it
+	Rest        = "not at rest"       // at the end all is checkpointed, and all leases and locks are free
 )
 
 var checks = []struct {
@@ -41,7 +41,7 @@ var checks = []struct {
 	{Rest, (*Run).rest},
 }
 
-// Check makes all checks.
+// Check runs all checks.
 func (r *Run) Check() Report {
 	report := Report{Records: len(r.acks)}
 	for _, f := range r.files {
@@ -62,7 +62,7 @@ func (r Report) Good() bool {
 	return !slices.ContainsFunc(r.Found, func(f Finding) bool { return len(f.Breaches) > 0 })
 }
 
-// record names a record of the stream.
+// A record identifies a record of the stream.
 type record struct{ shard, seq string }
 
 // eachLine calls f with each line of the shard files, file by file.
@@ -86,7 +86,7 @@ func (r *Run) missing(breach func(string, ...any)) {
 		if key, ok := r.keys[l.N]; !ok || key != l.Key {
 			breach("record %d of key %s in %s was not put", l.N, l.Key, f.name)
 		} else if n, ok := acked[k]; ok && n != l.N {
-			breach("what is record %d in %s, at %s, was put as record %d", l.N, f.name, l.Seq, n)
+			breach("record %d in %s, at %s, was put as record %d", l.N, f.name, l.Seq, n)
 		}
 	})
 	for _, a := range r.acks {
@@ -109,12 +109,12 @@ func (r *Run) duplicates(breach func(string, ...any)) {
 	}
 }
 
-// order looks at the first of the repeats of a put: of those sequence numbers the
-// lowest, for they grow from a shard to its children too.
+// order considers, of the repeats of a put, the one with the lowest sequence number, which
+// is the first: sequence numbers also rise from a shard to its children.
 func (r *Run) order(breach func(string, ...any)) {
 	type first struct {
 		place
-		n, at int64 // at: when a host wrote it first
+		n, at int64 // at: when it was first written
 	}
 	keys := make(map[string]map[int64]*first)
 	r.eachLine(func(_ *shardFile, l *Record) {
@@ -153,18 +153,17 @@ func (r *Run) order(breach func(string, ...any)) {
 	}
 }
 
-// checkpoints compares each snapshot's checkpoints with the lines that were in the
-// files then.
+// checkpoints compares the checkpoints of each snapshot with the lines in the files then.
 func (r *Run) checkpoints(breach func(string, ...any)) {
-	seen := make(map[record]int) // by which snapshot a record was on some disk
+	seen := make(map[record]int) // the first snapshot with the record on some disk
 	r.eachLine(func(f *shardFile, l *Record) {
 		k := record{f.shard, l.Seq}
 		if s, ok := seen[k]; !ok || l.seen < s {
 			seen[k] = l.seen
 		}
 	})
-	// In each shard the records that must be there, in their order, and the latest
-	// snapshot by which all of them up to this one were.
+	// The acknowledged records of each shard, in order, with the first snapshot in which
+	// all records up to this one were on disk.
 	type due struct {
 		seq   string
 		n     int64
@@ -202,7 +201,7 @@ func (r *Run) checkpoints(breach func(string, ...any)) {
 	}
 }
 
-// owners looks at each session after the next one of its shard has begun.
+// owners checks what each session did after the next session of its shard had begun.
 func (r *Run) owners(breach func(string, ...any)) {
 	shards := make(map[string][]*session)
 	for _, s := range r.sessions {
@@ -214,7 +213,7 @@ func (r *Run) owners(breach func(string, ...any)) {
 	}
 	for shard, all := range shards {
 		slices.SortFunc(all, func(a, b *session) int { return int(a.begin - b.begin) })
-		acked := place{} // by a session before
+		acked := place{} // by earlier sessions
 		for i, s := range all {
 			if s.from.compare(acked) < 0 {
 				breach("session %s of %s began at %s, though %s was checkpointed", s.id, shard, s.from.seq, acked.seq)
@@ -241,7 +240,7 @@ func (r *Run) owners(breach func(string, ...any)) {
 	}
 }
 
-// late looks at a session after the next has begun.
+// late checks what a session did after next had begun.
 func (s *session) late(next *session, breach func(string, ...any)) {
 	batches := make(map[int]bool)
 	for _, l := range s.lines {
@@ -257,7 +256,7 @@ func (s *session) late(next *session, breach func(string, ...any)) {
 		if e.Event != Checkpoint {
 			continue
 		}
-		// A checkpoint where one is asks nobody.
+		// A repeated checkpoint does not reach the lease table.
 		p := place{e.Seq, e.Sub}
 		if e.Asked > next.begin && p.compare(done) > 0 {
 			breach("session %s of %s checkpointed at %s, %d ms after %s had begun", s.id, s.shard, p.seq, e.Asked-next.begin, next.id)
@@ -266,10 +265,10 @@ func (s *session) late(next *session, breach func(string, ...any)) {
 	}
 }
 
-// rest looks at the last snapshot.
+// rest checks the last snapshot.
 func (r *Run) rest(breach func(string, ...any)) {
 	if len(r.snapshots) == 0 || !r.snapshots[len(r.snapshots)-1].Rest {
-		breach("the run has not come to rest")
+		breach("the run was not stopped in order")
 		return
 	}
 	newest := make(map[string]place)
@@ -282,7 +281,7 @@ func (r *Run) rest(breach func(string, ...any)) {
 		add(a.Shard, place{a.Seq, 0})
 	}
 	r.eachLine(func(f *shardFile, l *Record) { add(f.shard, l.place()) })
-	at := make(map[string]place) // KCL deletes the lease of a shard that has ended
+	at := make(map[string]place) // of all snapshots, because KCL deletes the leases of ended shards
 	for _, s := range r.snapshots {
 		for _, l := range s.Leases {
 			at[l.Shard] = place{l.Checkpoint, l.Sub}
@@ -293,11 +292,11 @@ func (r *Run) rest(breach func(string, ...any)) {
 	for _, l := range last.Leases {
 		there[l.Shard] = true
 		if l.Owner != "" {
-			breach("%s has the owner %s", l.Shard, l.Owner)
+			breach("the lease of %s still has the owner %s", l.Shard, l.Owner)
 		}
 	}
 	if last.Leader != "" {
-		breach("%s holds the lock of the leader", last.Leader)
+		breach("%s still has the leader's lock", last.Leader)
 	}
 	for shard, p := range newest {
 		switch {

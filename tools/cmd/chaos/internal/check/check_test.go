@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// spoils are what each check must find. A spoil reports false where the history has no
-// place for it.
-var spoils = []struct {
+// corruptions are what each check must find. A corruption reports false if the history has
+// no place for it.
+var corruptions = []struct {
 	name, check string
-	spoil       func(*history) bool
+	corrupt     func(*history) bool
 }{
 	{"a record in no file", Missing, func(h *history) bool {
 		a := h.acks[h.IntN(len(h.acks))]
@@ -75,7 +75,7 @@ var spoils = []struct {
 		if covered < 0 {
 			return false
 		}
-		for name, all := range h.files { // what is behind it in its file was not there either
+		for name, all := range h.files { // nor were the lines after it
 			behind := false
 			for _, v := range all {
 				if behind = behind || v.Seq == w.Seq; behind && strings.Contains(name, h.shardOf(w.Seq)) {
@@ -213,7 +213,7 @@ func (h *history) line() *written {
 
 func (h *history) last() *Snapshot { return &h.snapshots[len(h.snapshots)-1] }
 
-// first reports whether a line is of the first of the repeats of a put.
+// first reports whether a line is of the first record that a repeated put made.
 func (h *history) first(w *written) bool {
 	for _, s := range h.shards {
 		for _, r := range s.records {
@@ -275,18 +275,18 @@ func (h *history) pair() (former, next begin, ok bool) {
 	return begin{}, begin{}, false
 }
 
-// What is as it shall be passes, and each spoil is found by its check.
+// A correct run passes, and each corruption is found by its check.
 func TestCheck(t *testing.T) {
 	const seeds = 40
 	for seed := range uint64(seeds) {
 		good(t, newHistory(seed))
 	}
-	for _, s := range spoils {
+	for _, s := range corruptions {
 		t.Run(s.name, func(t *testing.T) {
 			done := 0
 			for seed := uint64(0); seed < seeds && done < 5; seed++ {
 				h := newHistory(seed)
-				if s.spoil(h) {
+				if s.corrupt(h) {
 					done++
 					if r := h.check(t); r.breaches(s.check) == 0 {
 						t.Errorf("seed %d: not found: %+v", seed, r)
@@ -300,7 +300,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// breaches returns how many a check has found.
+// breaches returns the number of breaches that a check has found.
 func (r Report) breaches(check string) int {
 	for _, f := range r.Found {
 		if f.Check == check {
@@ -325,10 +325,10 @@ func good(t testing.TB, h *history) {
 
 func FuzzCheck(f *testing.F) {
 	f.Add(uint64(1), uint(0))
-	f.Fuzz(func(t *testing.T, seed uint64, spoil uint) {
+	f.Fuzz(func(t *testing.T, seed uint64, which uint) {
 		good(t, newHistory(seed))
 		h := newHistory(seed)
-		if s := spoils[spoil%uint(len(spoils))]; s.spoil(h) {
+		if s := corruptions[which%uint(len(corruptions))]; s.corrupt(h) {
 			if h.check(t).breaches(s.check) == 0 {
 				t.Errorf("not found: %s", s.name)
 			}

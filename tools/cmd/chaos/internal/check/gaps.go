@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// A Gap is a time in which a shard had records, and none of them was written. From and
-// To are in milliseconds since 1970. Lag is how old the record is that was written then,
-// in milliseconds; 0 where the run ended before.
+// A Gap is a time in which a shard had records and wrote none. From and To are in
+// milliseconds since 1970. Lag is the age in milliseconds of the record whose write ended
+// the gap, 0 if the run ended first.
 type Gap struct {
 	Shard    string
 	From, To int64
 	Lag      int64
 }
 
-// Gaps returns the gaps of at least so many milliseconds, in the order of their begin. One
-// that had not ended when the run did ends with the last snapshot.
+// Gaps returns the gaps of at least so many milliseconds, in the order of their begin. A
+// gap that lasted until the end of the run ends with the last snapshot.
 func (r *Run) Gaps(least int64) (gaps []Gap) {
 	const wrote, acked = 0, 1
 	type step struct {
@@ -38,7 +38,7 @@ func (r *Run) Gaps(least int64) (gaps []Gap) {
 		shards[a.Shard] = append(shards[a.Shard], step{a.At, acked, a.Seq})
 	}
 	for shard, steps := range shards {
-		// At one moment what was written first: it may be the last that waited.
+		// At the same time writes come first: they may end a gap.
 		slices.SortFunc(steps, func(a, b step) int {
 			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.what, b.what), compareNumbers(a.seq, b.seq))
 		})

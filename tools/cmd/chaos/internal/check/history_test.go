@@ -10,8 +10,8 @@ import (
 	"testing/fstest"
 )
 
-// A history is what a run leaves, as a model of Kinesis, KCL and three hosts makes it.
-// A test may spoil it before it is written.
+// A history is a run of a model of Kinesis, KCL and three hosts. A test may corrupt it
+// before it is written.
 type history struct {
 	*rand.Rand
 	now       int64
@@ -27,10 +27,10 @@ type history struct {
 	begun  int
 }
 
-// written is a line of a file since a snapshot.
+// written is a line of a file.
 type written struct {
 	Record
-	born int
+	born int // the first snapshot with it
 }
 
 type shard struct {
@@ -38,9 +38,9 @@ type shard struct {
 	records    []Record // N, Key, Seq
 	closed     bool
 	parents    []*shard
-	checkpoint int // of this many records; -1: SHARD_END
+	checkpoint int // the number of records that it covers; -1: SHARD_END
 	owner      *reader
-	former     []*reader // with a batch in their hands
+	former     []*reader // that still have a batch
 	seen       bool      // in the lease table
 }
 
@@ -48,8 +48,8 @@ type shard struct {
 type reader struct {
 	host, id string
 	batch    int
-	position int // records that it has had
-	held     int // up to this one it has got, and written nothing yet
+	position int // the number of records that it has written
+	held     int // the number of records that it has received
 }
 
 const (
@@ -57,7 +57,7 @@ const (
 	allKeys = 6
 )
 
-// newHistory makes one in which all is as it shall be.
+// newHistory makes a correct history.
 func newHistory(seed uint64) *history {
 	h := &history{
 		Rand: rand.New(rand.NewPCG(seed, 7)), now: 1_000_000, keys: make(map[string]*shard),
@@ -132,15 +132,15 @@ func (h *history) split(s *shard) {
 	}
 }
 
-// handOver gives the shard to another host, or to a new processor of the same. Where
-// the former one is on another host it may have a batch in its hands.
+// handOver gives the shard to another host, or to a new processor of the same host. A
+// former processor on another host may still have a batch.
 func (h *history) handOver(s *shard) {
 	if slices.ContainsFunc(s.parents, func(p *shard) bool { return p.checkpoint >= 0 }) || s.checkpoint < 0 {
 		return
 	}
 	h.begun++
 	next := &reader{host: fmt.Sprint("host", h.IntN(hosts)), id: fmt.Sprint("session-", h.begun), position: s.checkpoint}
-	// On one host the former one has returned.
+	// On the same host, the former processor has returned.
 	s.former = slices.DeleteFunc(s.former, func(o *reader) bool { return o.host == next.host })
 	if o := s.owner; o != nil && o.held > o.position && o.host != next.host {
 		s.former = append(s.former, o)
@@ -166,7 +166,7 @@ func (h *history) note(s *shard, r *reader, e Event) {
 	h.events[r.host] = append(h.events[r.host], e)
 }
 
-// step does the next thing of a shard's session: gets a batch, or writes it and
+// step does the next step of a shard's session: it gets a batch, or writes the batch and
 // checkpoints.
 func (h *history) step(s *shard) {
 	o := s.owner
@@ -192,7 +192,7 @@ func (h *history) step(s *shard) {
 	}
 }
 
-// late has a former owner end its batch.
+// late lets former owners finish their batch.
 func (h *history) late(s *shard) {
 	for _, o := range s.former {
 		h.write(s, o)
@@ -240,7 +240,7 @@ func (h *history) snapshot(rest bool) {
 	h.snapshots = append(h.snapshots, at)
 }
 
-// check writes the history, reads it and looks through it.
+// check writes the history, reads it and checks it.
 func (h *history) check(t testing.TB) Report {
 	t.Helper()
 	dir := make(fstest.MapFS)
@@ -257,7 +257,7 @@ func (h *history) check(t testing.TB) Report {
 				h.snapshots[i].Files[name] = int64(len(text))
 			}
 		}
-		put(name, append(text, `{"n":`...)) // the next one was not whole
+		put(name, append(text, `{"n":`...)) // an incomplete line
 	}
 	put("leases.jsonl", lines(t, h.snapshots))
 	for host, events := range h.events {

@@ -1,6 +1,6 @@
-// Package check knows the files that a run of chaos leaves, and looks through them: are
-// all records there, once and in order, and was no checkpoint early? It imports nothing of
-// the project. Who writes the files does so with its types, and shares nothing else.
+// Package check checks the files of a run of chaos: whether all records are there, once
+// and in order, and whether no checkpoint was early. It imports nothing of this project.
+// The programs that write the files use its types and share nothing else with it.
 //
 //	DIR/journal.jsonl          Put and Ack, by the producer
 //	DIR/leases.jsonl           Snapshot, by chaos
@@ -22,14 +22,13 @@ import (
 	"strings"
 )
 
-// Put says that a record is about to be put. Its data begins with N, which no other
-// record of the run has.
+// Put announces a record. The record's data begins with N, which is unique in the run.
 type Put struct {
 	N   int64  `json:"put"`
 	Key string `json:"key"`
 }
 
-// Ack says that Kinesis has the record N, since At at the latest.
+// Ack says that Kinesis had acknowledged record N by the time At.
 type Ack struct {
 	N     int64  `json:"ack"`
 	Shard string `json:"shard"`
@@ -43,22 +42,22 @@ type Record struct {
 	Key     string `json:"key"`
 	Seq     string `json:"seq"`
 	Sub     int64  `json:"sub"`
-	Session string `json:"session"` // which processor: one from Initialize to its end
-	Batch   int    `json:"batch"`   // which ProcessRecords of the session that had records
-	At      int64  `json:"at"`      // before it was written
+	Session string `json:"session"` // identifies the processor, from Initialize to its end
+	Batch   int    `json:"batch"`   // number of the session's batch
+	At      int64  `json:"at"`      // just before it was written
 
 	end  int64 // of the line in its file
-	seen int   // the first snapshot by which it was there
+	seen int   // the first snapshot with it
 }
 
-// Event is what happened to a processor.
+// Event is an event of a processor.
 type Event struct {
 	Session string `json:"session"`
 	Shard   string `json:"shard"`
 	Event   string `json:"event"`
-	Seq     string `json:"seq,omitempty"` // of Initialize and of checkpoints
+	Seq     string `json:"seq,omitempty"` // for Initialize and checkpoints
 	Sub     int64  `json:"sub,omitempty"`
-	Asked   int64  `json:"asked,omitempty"` // of checkpoints: when KCL was asked
+	Asked   int64  `json:"asked,omitempty"` // for checkpoints: the time of the request
 	At      int64  `json:"at"`
 	Error   string `json:"error,omitempty"`
 }
@@ -66,8 +65,8 @@ type Event struct {
 // The kinds of Event.
 const (
 	Initialize = "initialize"
-	Checkpoint = "checkpoint" // KCL has made it
-	Refused    = "refused"    // KCL has not made it, Error says why
+	Checkpoint = "checkpoint" // a checkpoint was made
+	Refused    = "refused"    // a checkpoint was refused; Error says why
 	Lost       = "lost"
 	Ended      = "ended"
 	Requested  = "requested"
@@ -76,14 +75,14 @@ const (
 // ShardEnd is the Seq of the checkpoint at a shard's end.
 const ShardEnd = "SHARD_END"
 
-// Snapshot is the lease table as it was read, and after that how long the shard files
-// were: a checkpoint in it is of what is in them.
+// Snapshot is the lease table, and the sizes of the shard files, read after the table: all
+// that a checkpoint covers must be in them.
 type Snapshot struct {
 	At     int64            `json:"at"`
-	Rest   bool             `json:"rest,omitempty"` // all is read, and all workers have stopped
-	Leader string           `json:"leader"`         // who has the lock, empty for none
+	Rest   bool             `json:"rest,omitempty"` // all records were read, and all workers have stopped
+	Leader string           `json:"leader"`         // the owner of the leader's lock
 	Leases []Lease          `json:"leases"`
-	Files  map[string]int64 `json:"files"` // bytes by HOST/data/SHARD.jsonl
+	Files  map[string]int64 `json:"files"` // bytes of HOST/data/SHARD.jsonl
 }
 
 // Lease is a row of the lease table.
@@ -95,31 +94,31 @@ type Lease struct {
 	Counter    int64  `json:"counter"`
 }
 
-// Run is what a run has left.
+// Run has the contents of a run's files.
 type Run struct {
-	keys      map[int64]string // of each record that was put, if it arrived or not
+	keys      map[int64]string // of each announced record
 	acks      []Ack
 	files     []shardFile
-	sessions  map[string]*session // of each shard and each ID
+	sessions  map[string]*session // by shard and ID
 	snapshots []Snapshot
 }
 
-// shardFile is what one host has written of one shard.
+// shardFile is the file of one host and one shard.
 type shardFile struct {
 	name, shard string
 	lines       []Record
 }
 
-// session is a processor of a shard, from its begin on.
+// session is one processor of a shard.
 type session struct {
 	id, shard string
-	begin     int64 // -1: it never said so
+	begin     int64 // -1: there is no such event
 	from      place
 	events    []Event
 	lines     []*Record
 }
 
-// A place is one in a shard, or a checkpoint.
+// A place is a position in a shard, or a checkpoint.
 type place struct {
 	seq string
 	sub int64
@@ -145,7 +144,7 @@ func (p place) compare(q place) int {
 	return int(p.sub - q.sub)
 }
 
-// compareNumbers compares numbers in decimal digits, of any length.
+// compareNumbers compares decimal numbers of any length.
 func compareNumbers(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	if len(a) != len(b) {
@@ -156,7 +155,7 @@ func compareNumbers(a, b string) int {
 
 func (l *Record) place() place { return place{l.Seq, l.Sub} }
 
-// Read reads what a run has left in its folder, such as os.DirFS(dir).
+// Read reads the files of a run from its folder, such as os.DirFS(dir).
 func Read(dir fs.FS) (*Run, error) {
 	r := &Run{keys: make(map[int64]string), sessions: make(map[string]*session)}
 	for _, of := range []struct {
@@ -174,7 +173,7 @@ func Read(dir fs.FS) (*Run, error) {
 		}
 	}
 	for i := range r.files {
-		for j := range r.files[i].lines { // which are all there now, and stay where they are
+		for j := range r.files[i].lines { // complete now, so that pointers into it stay valid
 			l := &r.files[i].lines[j]
 			s := r.session(r.files[i].shard, l.Session)
 			s.lines = append(s.lines, l)
@@ -228,7 +227,7 @@ func (r *Run) session(shard, id string) *session {
 func (r *Run) record(name string, text []byte, end int64) error {
 	l := Record{end: end}
 	err := json.Unmarshal(text, &l)
-	// A file grows, but for a line that was not whole.
+	// Files only grow, but for an incomplete last line.
 	l.seen, _ = slices.BinarySearchFunc(r.snapshots, end, func(s Snapshot, end int64) int {
 		if s.Files[name] >= end {
 			return 1
@@ -243,8 +242,8 @@ func (r *Run) record(name string, text []byte, end int64) error {
 	return err
 }
 
-// Lines calls f with each whole line of a file from a byte on, and with where it ends. A
-// file that is not there has none.
+// Lines calls f with each complete line of a file from a byte on, and with the byte after
+// the line. A missing file has no lines.
 func Lines(dir fs.FS, name string, from int64, f func(text []byte, end int64) error) error {
 	file, err := dir.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -263,7 +262,7 @@ func Lines(dir fs.FS, name string, from int64, f func(text []byte, end int64) er
 	}
 	for line := range bytes.Lines(text) {
 		if line[len(line)-1] != '\n' {
-			break // it is being written, or who wrote it was killed
+			break // still being written, or the writer was killed
 		}
 		if err := f(line, from+int64(len(line))); err != nil {
 			return fmt.Errorf("%s at byte %d: %w", name, from, err)

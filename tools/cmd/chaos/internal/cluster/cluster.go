@@ -1,11 +1,10 @@
 //go:build linux
 
-// Package cluster runs the system that chaos disturbs: a local Kinesis and DynamoDB,
-// and hosts that share an application.
+// Package cluster runs the system that chaos disturbs: a local Kinesis and DynamoDB, and
+// several hosts of one application.
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,23 +29,23 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws"
 )
 
-// Name is that of the stream, the application and its lease table.
+// Name is the name of the stream, of the application and of its lease table.
 const Name = "chaos"
 
-// ConsumerEnv is in the environment of each consumer: the worker ID of a worker, Child
-// for a record processor of kcl-bootstrap.
+// ConsumerEnv is an environment variable of each consumer. It is the worker ID of a
+// worker, and Child for a record processor of kcl-bootstrap.
 const (
 	ConsumerEnv = "CHAOS_CONSUMER"
 	Child       = "child"
 )
 
-// PropertiesFile is that of a host, in its folder, which is the working directory.
+// PropertiesFile is the properties file in a host's folder, the working directory.
 const PropertiesFile = "kcl.properties"
 
-// JavaOptions make Java's start and idleness cheap; they change nothing else.
+// JavaOptions make Java cheap to start and when it is idle.
 var JavaOptions = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
 
-// A Cluster is what runs. Its methods may be called concurrently.
+// A Cluster is a running cluster. Its methods may be called concurrently.
 type Cluster struct {
 	AWS     *localaws.Server
 	Kinesis *kinesis.Client
@@ -56,20 +55,20 @@ type Cluster struct {
 	stop     context.CancelFunc
 }
 
-// Config says what runs.
+// Config configures a Cluster. All fields but Workers and Bootstraps must be set.
 type Config struct {
 	Dir    string // of the run, absolute; each host has a folder in it
 	Bin    string // a temporary folder with kcl-bootstrap and kcl-infra
-	Shards int    // that the stream begins with
-	// Workers and Bootstraps are how many hosts there are of either kind.
+	Shards int    // initial number
+	// Workers and Bootstraps are the numbers of hosts of each kind.
 	Workers, Bootstraps int
-	// Consumer is the executable that consumes, of which ConsumerEnv says how.
+	// Consumer is the executable of all consumers; ConsumerEnv says which one it runs.
 	Consumer string
-	// Properties are those of all hosts beside the endpoints.
+	// Properties are those of all hosts, without the endpoints.
 	Properties []stack.Setting
 }
 
-// Start starts the services, makes stream, tables and leases, and starts the hosts.
+// Start starts the services, creates stream, tables and leases, and starts the hosts.
 func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	server, err := localaws.Start(localaws.Config{})
 	if err != nil {
@@ -91,10 +90,8 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	create := exec.Command(sample.Command(config.Bin, "kcl-infra"), "create",
 		"--application", Name, "--stream-name", Name, "--shards", strconv.Itoa(config.Shards), "--seed-leases", "TRIM_HORIZON")
 	create.Env = environ
-	var out bytes.Buffer
-	create.Stdout, create.Stderr = &out, &out
-	if err := subprocess.Run(ctx, create, 0); err != nil {
-		return nil, fmt.Errorf("kcl-infra: %w: %s", err, strings.TrimSpace(out.String()))
+	if _, err := subprocess.Output(ctx, create, 0); err != nil {
+		return nil, err
 	}
 	for n := range config.Workers + config.Bootstraps {
 		h := &Host{Name: fmt.Sprintf("worker-%d", n+1), Bootstrap: n >= config.Workers, gate: make(chan struct{}, 1), done: make(chan struct{})}
@@ -114,7 +111,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	return c, nil
 }
 
-// prepare makes the host's folder, and says how it is started.
+// prepare makes the host's folder and sets start.
 func (h *Host) prepare(config Config, environ []string, endpoints stack.Endpoints) error {
 	h.Dir = filepath.Join(config.Dir, h.Name)
 	for _, folder := range []string{"data", "faults"} {
@@ -122,7 +119,7 @@ func (h *Host) prepare(config Config, environ []string, endpoints stack.Endpoint
 			return err
 		}
 	}
-	// Who is killed leaves temporary files: they go with the commands.
+	// Killed processes leave temporary files, which are removed with the commands.
 	environ = append(slices.Clone(environ), "AWS_ACCESS_KEY_ID="+h.Name, "TMPDIR="+config.Bin, mark(h.Dir))
 	h.start = func(workerID string) (*sample.Daemon, error) {
 		c := sample.DaemonConfig{Bin: config.Bin, Dir: h.Dir, Properties: PropertiesFile, Log: filepath.Join(h.Dir, "host.log")}
@@ -144,7 +141,7 @@ func (h *Host) prepare(config Config, environ []string, endpoints stack.Endpoint
 	return os.WriteFile(filepath.Join(h.Dir, PropertiesFile), []byte(text), 0o644)
 }
 
-// Stop stops all hosts as a supervisor does, and returns when they have ended.
+// Stop stops all hosts gracefully and returns when they have ended.
 func (c *Cluster) Stop() {
 	c.stop()
 	for _, h := range c.Hosts {
@@ -152,12 +149,12 @@ func (c *Cluster) Stop() {
 	}
 }
 
-// Close ends everything, at once.
+// Close kills all hosts and closes the services.
 func (c *Cluster) Close() error {
 	c.stop()
 	for _, h := range c.Hosts {
 		for ended := false; !ended; {
-			h.Kill() // again, for others may have been started meanwhile
+			h.Kill() // again, because others may have started meanwhile
 			select {
 			case <-h.done:
 				ended = true
@@ -168,7 +165,7 @@ func (c *Cluster) Close() error {
 	return c.AWS.Close()
 }
 
-// HostOf returns the host with a worker ID, nil if no host has it.
+// HostOf returns the host with a worker ID, nil if there is none.
 func (c *Cluster) HostOf(workerID string) *Host {
 	for _, h := range c.Hosts {
 		claimed := h.Bootstrap && workerID != "" && !strings.HasPrefix(workerID, "worker-")
@@ -176,7 +173,7 @@ func (c *Cluster) HostOf(workerID string) *Host {
 			return h
 		}
 	}
-	return nil // also one of before a rolling restart
+	return nil // the ID may be older than a rolling restart
 }
 
 // Leases returns the lease table.
@@ -194,15 +191,15 @@ func (c *Cluster) Leases(ctx context.Context) (leases []check.Lease, err error) 
 	return leases, nil
 }
 
-// Leader returns the worker ID of the leader, which deals the leases out, empty without
-// one, and the version of its lock. A leader that is alive makes another each 30 s.
+// Leader returns the worker ID of the leader, which assigns the leases, and the version of
+// its lock. Both are empty without a leader. A live leader changes the version every 30 s.
 func (c *Cluster) Leader(ctx context.Context) (id, version string, err error) {
 	out, err := c.dynamoDB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(Name + "-CoordinatorState"), ConsistentRead: aws.Bool(true),
 		Key: map[string]types.AttributeValue{"key": &types.AttributeValueMemberS{Value: "Leader"}},
 	})
 	if err != nil {
-		return "", "", fmt.Errorf("cannot read who is the leader: %w", err)
+		return "", "", fmt.Errorf("cannot read the leader's lock: %w", err)
 	}
 	if out.Item["isReleased"] != nil {
 		return "", "", nil
@@ -210,7 +207,7 @@ func (c *Cluster) Leader(ctx context.Context) (id, version string, err error) {
 	return text(out.Item["ownerName"]), text(out.Item["recordVersionNumber"]), nil
 }
 
-// OpenShards returns the shards that take records.
+// OpenShards returns the open shards.
 func (c *Cluster) OpenShards(ctx context.Context) (open []kinesistypes.Shard, err error) {
 	out, err := c.Kinesis.ListShards(ctx, &kinesis.ListShardsInput{StreamName: aws.String(Name)})
 	if err != nil {

@@ -15,12 +15,12 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
 )
 
-// A Host is one worker, or one kcl-bootstrap with its children, and the supervisor
-// that starts it again whenever it has ended. Its methods may be called concurrently.
+// A Host is a worker, or a kcl-bootstrap with its children, and a supervisor that starts
+// it again when it has ended. Its methods may be called concurrently.
 type Host struct {
-	Name      string // its access key, and its folder in the run's
+	Name      string // also its access key and its folder
 	Dir       string
-	Bootstrap bool // it is a kcl-bootstrap
+	Bootstrap bool // whether it is a kcl-bootstrap
 
 	start func(workerID string) (*sample.Daemon, error)
 	// gate has a token while the supervisor may start the host.
@@ -29,26 +29,26 @@ type Host struct {
 
 	mu     sync.Mutex
 	daemon *sample.Daemon
-	id     int // which worker ID it has
+	id     int // the number in its worker ID
 	err    error
 }
 
 const (
-	restartDelay = 100 * time.Millisecond // the supervisor's, as systemd has it by default
-	leaveLimit   = 30 * time.Second       // for what a host that was stopped has left
+	restartDelay = 100 * time.Millisecond // as systemd's default
+	leaveLimit   = 30 * time.Second       // for the processes of a stopped host to end
 )
 
-// supervise waits for the end of the host, and starts it again, until ctx ends.
+// supervise starts the host again when it has ended, until ctx ends.
 func (h *Host) supervise(ctx context.Context) {
 	defer close(h.done)
 	for h.Err() == nil {
 		select {
 		case <-h.current().Done():
 		case <-ctx.Done():
-			h.current().Stop() // what it did not do then is the check's to say
+			h.current().Stop() // the check reports what it did not do
 		}
-		// Two processes with one worker ID would both read its shards: what the former
-		// one has left must have gone, as in a container, before there is another.
+		// Two processes with one worker ID would both read its shards. As in a container,
+		// all processes must have ended before the next start.
 		for begin := time.Now(); len(h.Processes()) > 0; time.Sleep(20 * time.Millisecond) {
 			if ctx.Err() != nil && time.Since(begin) > leaveLimit {
 				h.Kill()
@@ -83,11 +83,11 @@ func (h *Host) current() *sample.Daemon {
 	return h.daemon
 }
 
-// workerID returns the ID that a worker is given. A kcl-bootstrap claims its own, of a
-// state folder with this name.
+// workerID returns the ID of a worker. A kcl-bootstrap claims another ID, in a state folder
+// of this name.
 func (h *Host) workerID() string { return fmt.Sprintf("%s-%d", h.Name, h.id) }
 
-// WorkerID returns the worker ID that the host has now.
+// WorkerID returns the worker ID of the host.
 func (h *Host) WorkerID() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,13 +101,13 @@ func (h *Host) Renew() {
 	h.id++
 }
 
-// Ready tells whether KCL takes leases here.
+// Ready reports whether KCL takes leases on this host.
 func (h *Host) Ready() bool {
 	d := h.current()
 	return d.Ready() && Lives(d.PID()) && Lives(d.JavaPID())
 }
 
-// Lives tells whether there is a process.
+// Lives reports whether a process exists.
 func Lives(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 // Err returns why the supervisor has given up, nil if it has not.
@@ -120,7 +120,7 @@ func (h *Host) Err() error {
 // PID returns the process ID of the host's command.
 func (h *Host) PID() int { return h.current().PID() }
 
-// Java returns the process ID of Java, 0 before it was started.
+// Java returns the process ID of Java, 0 before its start.
 func (h *Host) Java() int { return h.current().JavaPID() }
 
 // Children returns the process IDs of the record processors of a kcl-bootstrap.
@@ -137,7 +137,7 @@ func (h *Host) Children() (pids []int) {
 // Processes returns the command lines of all processes of the host.
 func (h *Host) Processes() map[int]string { return subprocess.Processes(mark(h.Dir)) }
 
-// mark is in the environment of each process of a host.
+// mark returns a variable in the environment of each process of a host.
 func mark(dir string) string { return "CHAOS_HOST=" + dir }
 
 // Hold keeps the supervisor from starting the host until Release.
@@ -146,14 +146,14 @@ func (h *Host) Hold() { <-h.gate }
 // Release ends Hold.
 func (h *Host) Release() { h.gate <- struct{}{} }
 
-// Kill kills every process of the host, stopped ones too, at once.
+// Kill kills all processes of the host.
 func (h *Host) Kill() {
 	for pid := range h.Processes() {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 
-// Signal sends a signal to a process. One that has gone is no error: it was about to.
+// Signal sends a signal to a process. It returns nil if the process has just ended.
 func Signal(pid int, s syscall.Signal) error {
 	if pid <= 0 {
 		return errors.New("there is no process to signal")

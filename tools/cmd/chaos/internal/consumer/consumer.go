@@ -1,8 +1,8 @@
 //go:build unix
 
-// Package consumer is a consumer as a user writes one: it appends each record of a
-// shard to a file, syncs that, and only then asks for a checkpoint. It does what the
-// files in the folder faults say.
+// Package consumer has a record processor like a user's: it appends each record of a shard
+// to a file, syncs the file, and only then checkpoints. Files in the folder faults make it
+// fail.
 package consumer
 
 import (
@@ -21,14 +21,14 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
 )
 
-// checkpointAgain is the wait after a checkpoint that DynamoDB has refused.
-const checkpointAgain = 200 * time.Millisecond
+// checkpointRetry is the wait after a checkpoint that DynamoDB has refused.
+const checkpointRetry = 200 * time.Millisecond
 
-// New makes the record processor of a shard. dir is the host's folder.
+// New returns a record processor. dir is the host's folder.
 func New(dir string) processor.RecordProcessor { return &consumer{dir: dir} }
 
-// Fault returns the name of the file that makes the consumer of a shard panic, hang or
-// fail before its next record, as long as the file is there. One that panics removes it.
+// Fault returns the name of a file. While the file exists, the consumer of the shard
+// panics, hangs or fails before its next record. A panicking consumer removes it.
 func Fault(dir, kind, shard string) string { return filepath.Join(dir, "faults", kind+"-"+shard) }
 
 // The kinds of Fault.
@@ -38,13 +38,13 @@ const (
 	Fail  = "fail"
 )
 
-// consumer is the processor of a shard, from Initialize to its end: a session.
+// A consumer is the processor of a shard. Its time from Initialize to its end is a session.
 type consumer struct {
 	dir, shard, session string
 	batch               int
 	last                processor.Position // the newest record that was delivered
 
-	mu   sync.Mutex // of file, which a lease that ends without a word closes
+	mu   sync.Mutex // guards file, which is also closed when the lease's context ends
 	file *file
 }
 
@@ -66,7 +66,7 @@ func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecor
 	c.last = in.Records[len(in.Records)-1].Position()
 	lines := make([]check.Record, 0, len(in.Records))
 	for _, r := range in.Records {
-		if err := c.obey(ctx, &lines); err != nil {
+		if err := c.injectFault(ctx, &lines); err != nil {
 			return err
 		}
 		number, _, _ := strings.Cut(string(r.Data), " ")
@@ -82,14 +82,13 @@ func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecor
 	return c.checkpoint(ctx, in.Checkpointer, c.last)
 }
 
-// obey does what a file in the folder faults says. The lines before it are written
-// first.
-func (c *consumer) obey(ctx context.Context, lines *[]check.Record) error {
-	told := func(kind string) bool {
+// injectFault fails as the files in the folder faults say, after it has written lines.
+func (c *consumer) injectFault(ctx context.Context, lines *[]check.Record) error {
+	exists := func(kind string) bool {
 		_, err := os.Stat(Fault(c.dir, kind, c.shard))
 		return err == nil
 	}
-	panics, hangs, fails := told(Panic), told(Hang), told(Fail)
+	panics, hangs, fails := exists(Panic), exists(Hang), exists(Fail)
 	if !panics && !hangs && !fails {
 		return nil
 	}
@@ -97,16 +96,16 @@ func (c *consumer) obey(ctx context.Context, lines *[]check.Record) error {
 		return err
 	}
 	*lines = (*lines)[:0]
-	for told(Hang) {
+	for exists(Hang) {
 		if !journal.Sleep(ctx, 20*time.Millisecond) { // another process removes the file
 			return context.Cause(ctx)
 		}
 	}
 	if panics && os.Remove(Fault(c.dir, Panic, c.shard)) == nil {
-		panic("told to")
+		panic("injected panic")
 	}
 	if fails {
-		return errors.New("told to fail")
+		return errors.New("injected failure")
 	}
 	return nil
 }
@@ -120,8 +119,8 @@ func (c *consumer) write(ctx context.Context, lines []check.Record) error {
 	return c.file.append(lines)
 }
 
-// checkpoint returns when KCL has made a checkpoint at the newest record, or the lease
-// has gone. A table that throttles or fails is asked again: the next batch has to wait.
+// checkpoint checkpoints all delivered records. It retries while the table throttles or
+// fails, until the lease is lost.
 func (c *consumer) checkpoint(ctx context.Context, checkpointer *processor.Checkpointer, at processor.Position) error {
 	for {
 		asked := time.Now().UnixMilli()
@@ -136,7 +135,7 @@ func (c *consumer) checkpoint(ctx context.Context, checkpointer *processor.Check
 		if !errors.Is(err, processor.ErrThrottled) && !errors.Is(err, processor.ErrDependency) {
 			return err
 		}
-		if !journal.Sleep(ctx, checkpointAgain) {
+		if !journal.Sleep(ctx, checkpointRetry) {
 			return context.Cause(ctx)
 		}
 	}
@@ -172,7 +171,7 @@ func (c *consumer) note(e check.Event) error {
 	return errors.Join(log.Append(e), log.Close())
 }
 
-// close closes the file, once.
+// close closes the file. It may be called again.
 func (c *consumer) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

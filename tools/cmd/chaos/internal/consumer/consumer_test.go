@@ -15,19 +15,19 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/journal"
 )
 
-// Two hosts read a shard under all that chaos does to a consumer, and the checker finds
-// nothing in what they have written.
+// Two hosts read a shard while all faults of a consumer are injected, and package check
+// finds nothing in their files.
 func TestConsumer(t *testing.T) {
 	r := newRun(t)
 	a, b := r.host("a"), r.host("b")
 	r.put(10)
 
-	// One fails within a batch, the next finds a line that is not whole.
+	// A consumer fails within a batch; the next one finds an incomplete line.
 	d := r.start(a)
 	d.Do(r.shard.Next(2))
 	r.fault(a, Fail)
 	if err := d.Begin(r.shard.Next(3)).Wait(); err == nil {
-		t.Error("a consumer that is to fail does not")
+		t.Error("no error, want the injected failure")
 	}
 	d.Close()
 	r.unfault(a, Fail)
@@ -40,7 +40,7 @@ func TestConsumer(t *testing.T) {
 	}
 	f.Close()
 
-	// It hangs for a while, and then panics.
+	// The consumer hangs for a while and then panics.
 	d = r.start(a)
 	r.fault(a, Hang)
 	hangs := d.Begin(r.shard.Next(2))
@@ -50,12 +50,12 @@ func TestConsumer(t *testing.T) {
 	}
 	r.fault(a, Panic)
 	if err := d.Begin(r.shard.Next(2)).Wait(); err == nil {
-		t.Error("a consumer that is to panic does not")
+		t.Error("no error, want the injected panic")
 	}
 	d.Close()
 
-	// The table fails, and the checkpoint is asked for again. Another host takes over
-	// while a batch is at work.
+	// The table fails, and the consumer retries the checkpoint. Another host takes over
+	// during a batch.
 	d = r.start(a)
 	r.shard.FailCheckpoint(1, "KinesisClientLibDependencyException")
 	d.Do(r.shard.Next(2))
@@ -77,9 +77,9 @@ func TestConsumer(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := report.Check()
-	// The batch that a ended late, of two records, came to b again.
+	// The batch of two records that a finished late was also delivered to b.
 	if found.Records != 10 || found.Written != 12 || !found.Good() {
-		t.Errorf("%+v", found)
+		t.Errorf("%+v, want 10 records, 12 lines and no breach", found)
 	}
 	sessions, err := os.ReadFile(filepath.Join(a, "sessions.jsonl"))
 	if err != nil {
@@ -92,7 +92,7 @@ func TestConsumer(t *testing.T) {
 	}
 }
 
-// A disk that takes no more is a failure of the batch, before its checkpoint.
+// On a full disk the batch fails before its checkpoint.
 func TestDiskFails(t *testing.T) {
 	r := newRun(t)
 	r.put(2)
@@ -106,11 +106,11 @@ func TestDiskFails(t *testing.T) {
 	c.file.Close()
 	c.file.File = full
 	if err := d.Begin(r.shard.Next(2)).Wait(); err == nil {
-		t.Error("a full disk is no error")
+		t.Error("no error on a full disk")
 	}
 	d.Close()
 	if p := r.shard.Checkpoints(); len(p) > 0 {
-		t.Errorf("checkpoints at %v of what is on no disk", p)
+		t.Errorf("checkpoints at %v, though no record is on disk", p)
 	}
 }
 

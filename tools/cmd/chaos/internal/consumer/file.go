@@ -16,15 +16,15 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/chaos/internal/check"
 )
 
-// file is a shard's file on this host. It takes no record twice.
+// file is a shard's file on this host. It has no record twice.
 type file struct {
 	*os.File
 	have map[processor.Position]bool
 }
 
-// open opens a shard's file, once no other process has it open: the child of a
-// kcl-bootstrap that was killed lives on for a moment. A last line that is not whole is
-// cut off: no checkpoint is of it.
+// open opens a shard's file. It waits until no other process has it open: the child of a
+// killed kcl-bootstrap lives for another moment. It cuts off an incomplete last line, which
+// no checkpoint covers.
 func open(dir, shard string) (_ *file, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -53,16 +53,16 @@ func open(dir, shard string) (_ *file, err error) {
 	for line := range bytes.Lines(text) {
 		var r check.Record
 		if err := json.Unmarshal(line, &r); err != nil {
-			return nil, fmt.Errorf("%s has a line that is none: %w", f.Name(), err)
+			return nil, fmt.Errorf("%s has an invalid line: %w", f.Name(), err)
 		}
 		have[processor.Position{SequenceNumber: r.Seq, SubSequenceNumber: r.Sub}] = true
 	}
-	// Who wrote it may have been killed before its sync.
+	// The writer may have been killed before its sync.
 	return &file{f, have}, errors.Join(f.Truncate(int64(len(text))), f.Sync())
 }
 
-// append writes the records that the file does not have, and syncs them. After an
-// error the file must be opened anew.
+// append writes and syncs the records that the file does not have. After an error the file
+// must be opened again.
 func (f *file) append(records []check.Record) error {
 	var text bytes.Buffer
 	at := time.Now().UnixMilli()

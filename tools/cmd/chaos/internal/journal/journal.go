@@ -1,5 +1,5 @@
-// Package journal writes the files of a run of chaos, and puts its records: each is in
-// the journal before it is put. Package check says what is in the files.
+// Package journal writes the files of a run of chaos and puts its records, each of which is
+// in the journal first. Package check documents the files.
 package journal
 
 import (
@@ -31,8 +31,7 @@ func Sizes(dir string) (map[string]int64, error) {
 	return sizes, err
 }
 
-// A Log is a file of lines of JSON. Several goroutines may append to it, and several
-// processes.
+// A Log is a file of lines of JSON. Several goroutines and processes may append to it.
 type Log struct {
 	f *os.File
 
@@ -43,7 +42,7 @@ type Log struct {
 	synced int // lines
 }
 
-// Open opens a log for appending, and makes it if there is none.
+// Open opens a log for appending, and creates it if it does not exist.
 func Open(name string) (*Log, error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
@@ -66,14 +65,13 @@ func (l *Log) append(v any) (n int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, err := l.f.Write(append(line, '\n')); err != nil {
-		return 0, fmt.Errorf("cannot write down what happens: %w", err)
+		return 0, fmt.Errorf("cannot write the log: %w", err)
 	}
 	l.written++
 	return l.written, nil
 }
 
-// AppendSync writes a line, which is on disk when it returns. Lines that are appended
-// at the same time share one sync.
+// AppendSync writes a line and syncs it to disk. Concurrent calls share a sync.
 func (l *Log) AppendSync(v any) error {
 	n, err := l.append(v)
 	if err != nil {
@@ -88,7 +86,7 @@ func (l *Log) AppendSync(v any) error {
 	written := l.written
 	l.mu.Unlock()
 	if err := l.f.Sync(); err != nil {
-		return fmt.Errorf("cannot sync what happens: %w", err)
+		return fmt.Errorf("cannot sync the log: %w", err)
 	}
 	l.synced = written
 	return nil
@@ -97,7 +95,7 @@ func (l *Log) AppendSync(v any) error {
 // Close closes the file.
 func (l *Log) Close() error { return l.f.Close() }
 
-// Sleep reports false when ctx ends first.
+// Sleep waits for d. It reports false if ctx ends first.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

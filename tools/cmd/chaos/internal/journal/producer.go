@@ -21,35 +21,35 @@ import (
 )
 
 const (
-	// Each part of so many of the hash keys has a partition key, so that a shard of
-	// such a part has one too.
+	// parts is the number of equal parts of the hash keys. Each has a partition key, so
+	// that each shard of at least that size has one.
 	parts = 32
-	pause = 150 * time.Millisecond // between two records of a key, half of it or up to half more
+	pause = 150 * time.Millisecond // the mean time between two records of a key
 
 	putTimeout = 3 * time.Second
 	putAgain   = 100 * time.Millisecond
 	mostPadded = 200 // bytes
 )
 
-// A Producer puts records of many partition keys, one record of a key at a time, and
-// again with the same number until Kinesis has said that it has it.
+// A Producer puts records of many partition keys, one record of a key at a time. It
+// repeats each record until Kinesis acknowledges it.
 type Producer struct {
 	client *kinesis.Client
 	stream string
 	log    *Log
 	seed   uint64
 	n      atomic.Int64
-	acked  atomic.Int64 // how many records Kinesis has
+	acked  atomic.Int64 // the number of acknowledged records
 }
 
-// NewProducer makes a producer for a stream of a local Kinesis, which writes
+// NewProducer returns a producer for a stream of a local Kinesis. It writes
 // DIR/journal.jsonl.
 func NewProducer(dir, kinesisURL, region, stream string, seed uint64) (*Producer, error) {
 	log, err := Open(filepath.Join(dir, "journal.jsonl"))
 	if err != nil {
 		return nil, err
 	}
-	// By HTTP/2: with HTTP/1.1 version 1.28.8 of smithy-go cuts an answer now and then.
+	// HTTP/2, because smithy-go 1.28.8 sometimes truncates answers over HTTP/1.1.
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
 	client := kinesis.New(kinesis.Options{
@@ -60,8 +60,8 @@ func NewProducer(dir, kinesisURL, region, stream string, seed uint64) (*Producer
 	return &Producer{client: client, stream: stream, log: log, seed: seed}, nil
 }
 
-// Run puts records until ctx ends, and closes the journal. Its error says that the
-// journal cannot be written, not that Kinesis fails.
+// Run puts records until ctx ends, and closes the journal. It returns an error if the
+// journal cannot be written, but not if Kinesis fails.
 func (p *Producer) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -82,7 +82,7 @@ func (p *Producer) Run(ctx context.Context) error {
 	return err
 }
 
-// key returns a partition key whose hash is in this part.
+// key returns a partition key whose hash is in a part.
 func key(part int) string {
 	for i := 0; ; i++ {
 		k := fmt.Sprintf("k%02d-%d", part, i)

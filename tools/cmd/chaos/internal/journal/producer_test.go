@@ -20,8 +20,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// A Kinesis that loses answers has each record that is acknowledged where the journal
-// says, and none that the journal does not know.
+// Although Kinesis loses answers, it has each acknowledged record where the journal says,
+// and no record that is not in the journal.
 func TestProducer(t *testing.T) {
 	s := kinesislocal.New(t)
 	client := kinesis.NewFromConfig(s.AWSConfig())
@@ -98,7 +98,7 @@ func TestProducer(t *testing.T) {
 		}
 	}
 	if len(acked) > 0 || len(shards) != 4 || repeated <= 0 {
-		t.Errorf("records that are acknowledged and not there: %v; %d shards have records; %d repeats", acked, len(shards), repeated)
+		t.Errorf("acknowledged records that are missing: %v; %d shards have records, want 4; %d repeats, want some", acked, len(shards), repeated)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package counter is the record processor that the benches measure: it looks
-// at each record and checkpoints each batch, no more.
+// Package counter has the record processor that the benches measure. It counts records
+// and bytes and checkpoints each batch.
 package counter
 
 import (
@@ -12,10 +12,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Socket is the environment variable that names a Unix socket. When it is set,
-// a line goes there for each batch once it is checkpointed: the number of
-// records, and the times of the batch's arrival and of the checkpoint's end in
-// nanoseconds since 1970.
+// Socket is an environment variable that names a Unix socket. If it is set, each batch
+// that was checkpointed is reported there in a line: the number of records, and the
+// times of the batch's arrival and of the checkpoint's end in nanoseconds since 1970.
 const Socket = "BENCH_SOCKET"
 
 // Counter counts.

@@ -1,5 +1,5 @@
-// Command encodingjson is what one writes without this project: a loop of
-// encoding/json on standard input. It does what the command ours does.
+// Command encodingjson is a record processor without this project's library: a loop of
+// encoding/json on standard input. It does the same as command ours.
 package main
 
 import (

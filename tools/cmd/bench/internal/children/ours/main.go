@@ -1,4 +1,4 @@
-// Command ours is the record processor of the benches as a child of its own.
+// Command ours is the record processor of the benches as a child of the daemon.
 package main
 
 import (

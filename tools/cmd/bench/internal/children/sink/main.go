@@ -1,6 +1,5 @@
-// Command sink is the limit of all children: it finds the end of each line,
-// answers, and looks at nothing but the action, from the largest pipe that it
-// can get.
+// Command sink is the upper bound for all children: it finds the end of each line,
+// reads only the action, and answers, with the largest pipe that it can get.
 package main
 
 import (
@@ -43,7 +42,7 @@ func main() {
 	}
 }
 
-// action takes the first value of a line, which the daemon begins with.
+// action returns the action of a line, which the daemon writes first.
 func action(line []byte) (string, bool) {
 	rest, begins := bytes.CutPrefix(line, []byte(`{"action":"`))
 	value, _, ends := bytes.Cut(rest[:min(len(rest), 40)], []byte(`"`))

@@ -16,8 +16,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// What ours are compared with, from npm, PyPI and Cargo. Nothing of it is part
-// of the project.
+// The versions of what is compared with localaws, from npm, PyPI and Cargo.
 const (
 	kinesisLocalVersion = "0.6.2"
 	awsCLIVersion       = "1.46.3"
@@ -25,9 +24,8 @@ const (
 	dynoxideVersion     = "3.2.0"
 )
 
-// cache returns a folder in the user's cache for what a registry has. Its
-// clients have nothing to do where it is there already, and repair what a killed
-// run has left.
+// cache returns a folder in the user's cache for a package. If the package is already
+// there, its installer does nothing; it repairs what a killed run has left.
 func cache(t testing.TB, name string) string {
 	t.Helper()
 	root, err := os.UserCacheDir()
@@ -41,7 +39,7 @@ func cache(t testing.TB, name string) string {
 	return dir
 }
 
-// One at a time: tests that run beside each other install the same into one folder.
+// installing serialises installations, because concurrent tests install the same packages.
 var installing sync.Mutex
 
 func install(t testing.TB, name string, args ...string) {
@@ -72,9 +70,8 @@ func awsCLI(t testing.TB) (python string) {
 	return venv(t, "awscli-"+awsCLIVersion, "awscli=="+awsCLIVersion)
 }
 
-// kinesisLocal installs kinesis-local and starts it. Streams change their state
-// at once.
-func kinesisLocal(t testing.TB) *rival {
+// kinesisLocal installs kinesis-local and starts it. Streams change their state immediately.
+func kinesisLocal(t testing.TB) *emulator {
 	t.Helper()
 	testenv.Command(t, "node", "npm")
 	dir := cache(t, "kinesis-local-"+kinesisLocalVersion)
@@ -83,7 +80,7 @@ func kinesisLocal(t testing.TB) *rival {
 	// It ignores SIGTERM while clients are connected.
 	return start(t, 0, func(port string) *exec.Cmd {
 		cmd := exec.Command("node", "main.js")
-		cmd.Dir = filepath.Join(dir, "node_modules", "kinesis-local") // it looks there for its certificate
+		cmd.Dir = filepath.Join(dir, "node_modules", "kinesis-local") // for its certificate
 		cmd.Env = append(os.Environ(), "KINESIS_MOCK_PLAIN_PORT="+port, "KINESIS_MOCK_TLS_PORT="+freePort(t),
 			"LOG_LEVEL=ERROR", "SHARD_LIMIT=500", "SHOULD_PERSIST_DATA=false", "LOAD_DATA_IF_EXISTS=false")
 		for _, change := range []string{
@@ -96,9 +93,8 @@ func kinesisLocal(t testing.TB) *rival {
 	})
 }
 
-// moto installs moto and starts its server. Its tables change their state at
-// once.
-func moto(t testing.TB) *rival {
+// moto installs moto and starts its server. Its tables change their state immediately.
+func moto(t testing.TB) *emulator {
 	t.Helper()
 	python := venv(t, "moto-"+motoVersion, "moto[server,dynamodb]=="+motoVersion)
 	return start(t, time.Second, func(port string) *exec.Cmd {
@@ -108,8 +104,8 @@ func moto(t testing.TB) *rival {
 	})
 }
 
-// dynoxide compiles dynoxide, which takes minutes the first time, and starts it.
-func dynoxide(t testing.TB) *rival {
+// dynoxide compiles dynoxide, which takes minutes at the first time, and starts it.
+func dynoxide(t testing.TB) *emulator {
 	t.Helper()
 	testenv.Command(t, "cargo")
 	dir := cache(t, "dynoxide-"+dynoxideVersion)
@@ -120,17 +116,17 @@ func dynoxide(t testing.TB) *rival {
 	})
 }
 
-// A rival is a server that runs until the test ends.
-type rival struct {
+// An emulator is a server that runs until the test ends.
+type emulator struct {
 	url     string
 	pid     int
 	started time.Time
 }
 
-// start starts a server on a free port and returns when it listens. None of them
-// can take port 0 and say which it got. Another program can be faster with a port
-// that was free: then it ends.
-func start(t testing.TB, grace time.Duration, command func(port string) *exec.Cmd) *rival {
+// start starts a server on a free port and returns when it listens. No emulator can report
+// which port it has got for port 0. If another program takes the port first, the emulator
+// ends and start tries another one.
+func start(t testing.TB, grace time.Duration, command func(port string) *exec.Cmd) *emulator {
 	t.Helper()
 	var name string
 	for range 5 {
@@ -142,21 +138,21 @@ func start(t testing.TB, grace time.Duration, command func(port string) *exec.Cm
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { process.Stop(grace) })
-		if addr := net.JoinHostPort("127.0.0.1", port); listens(t, process, addr) {
-			return &rival{"http://" + addr, process.PID(), started}
+		if addr := net.JoinHostPort("127.0.0.1", port); awaitListener(t, process, addr) {
+			return &emulator{"http://" + addr, process.PID(), started}
 		}
 	}
 	t.Fatalf("%s: ended five times before it listened", name)
 	return nil
 }
 
-// listens waits until somebody listens, false when the process ends before.
-func listens(t testing.TB, process *subprocess.Process, addr string) bool {
+// awaitListener waits until the process listens. It returns false if the process ends first.
+func awaitListener(t testing.TB, process *subprocess.Process, addr string) bool {
 	t.Helper()
 	for {
 		select {
 		case <-t.Context().Done():
-			t.Fatal("nobody listens")
+			t.Fatalf("nothing listens at %s", addr)
 		case <-process.Done():
 			return false
 		case <-time.After(2 * time.Millisecond):
@@ -168,7 +164,7 @@ func listens(t testing.TB, process *subprocess.Process, addr string) bool {
 	}
 }
 
-// freePort returns a port that nobody listens on at the moment.
+// freePort returns a port that is free now.
 func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
