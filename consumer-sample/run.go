@@ -17,6 +17,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
+	"github.com/seed96110120/kinesis-client-go/processor/worker/monitor"
 )
 
 const runHelp = `Usage: consumer-sample run [flags]
@@ -148,10 +149,8 @@ func (f *runFlags) config() worker.Config {
 		Application:    f.application,
 		Region:         f.region,
 		Properties:     map[string]string{},
-		HTTP:           f.http,
-		StateDir:       f.stateDir,
-		Java:           f.java,
-		Fetch:          bootstrap.FetchOptions{CacheDir: f.jarPath, Offline: f.offline},
+		Leases:         worker.LeaseOptions{StateDir: f.stateDir},
+		Java:           worker.JavaOptions{Path: f.java, Fetch: bootstrap.FetchOptions{CacheDir: f.jarPath, Offline: f.offline}},
 	}
 	for _, stream := range f.streams {
 		c.Streams = append(c.Streams, worker.Stream{Stream: stream})
@@ -160,7 +159,7 @@ func (f *runFlags) config() worker.Config {
 		}
 	}
 	if f.workerID != auto {
-		c.WorkerID = f.workerID
+		c.Leases.WorkerID = f.workerID
 	}
 	if f.properties == "" {
 		maps.Copy(c.Properties, sampleSettings())
@@ -232,10 +231,8 @@ func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
 	logger.SetOutput(logFile)
 
 	c := f.config()
-	log := logrusslog.NewHandler(logger, nil)
-	c.Log = slog.New(console{Handler: log})
-	c.Options = []processor.Option{processor.WithLogger(slog.New(log))}
-	c.Fetch.Progress = tellDownload()
+	c.Logger = slog.New(console{Handler: logrusslog.NewHandler(logger, nil)})
+	c.Java.Fetch.Progress = tellDownload()
 	var first sync.Once // until a shard comes nothing is made
 	w := worker.New(c, func(worker.ShardInfo) (processor.RecordProcessor, error) {
 		first.Do(func() { say("the shard files are in %s", f.dir) })
@@ -247,7 +244,7 @@ func (f *runFlags) run(ctx context.Context, kill <-chan struct{}) error {
 	quiet := context.AfterFunc(ctx, func() { say("asked to stop; another signal after a second ends it at once") })
 	defer quiet()
 	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
+	go func() { ended <- monitor.Run(ctx, w, f.http) }()
 	select {
 	case err = <-ended:
 	case <-kill:

@@ -77,7 +77,7 @@ func TestConfig(t *testing.T) {
 			streams = append(streams, s.Stream)
 		}
 		got := fmt.Sprintf("file=%s stream=%s stream.p=%s application=%s region=%s id=%s state=%s jars=%s",
-			c.PropertiesFile, strings.Join(streams, ","), c.Properties["streamName"], c.Application, c.Region, c.WorkerID, c.StateDir, c.Fetch.CacheDir)
+			c.PropertiesFile, strings.Join(streams, ","), c.Properties["streamName"], c.Application, c.Region, c.Leases.WorkerID, c.Leases.StateDir, c.Java.Fetch.CacheDir)
 		if got != tc.want {
 			t.Errorf("%q:\ngot  %s\nwant %s", tc.args, got, tc.want)
 		}
@@ -136,7 +136,7 @@ func TestTellRecords(t *testing.T) {
 		written.Store(0)
 		ctx, cancel := context.WithCancel(t.Context())
 		go tellRecords(ctx, func() worker.Status {
-			return worker.Status{Shards: []worker.Shard{{}, {}, {Left: time.Now()}}}
+			return worker.Status{Shards: []worker.ShardStatus{{}, {}, {Left: time.Now()}}}
 		})
 		for range 3 {
 			time.Sleep(5500 * time.Millisecond)

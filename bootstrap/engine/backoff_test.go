@@ -5,6 +5,8 @@ import (
 	"time"
 )
 
+// Guarantee: A shard that fails repeatedly is tried again at growing intervals, up to a
+// minute.
 func TestBackoff(t *testing.T) {
 	var b Backoff
 	for i, most := range []time.Duration{0, 1, 2, 4, 8, 16, 32, 60, 60} {

@@ -12,205 +12,231 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
-	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Config says what a worker reads and how it runs the daemon. Application and
-// either Stream or Streams are required, here or in PropertiesFile; all else may be
-// left out.
+// Config describes what a worker reads and how it runs. Application and either
+// Stream or Streams must be set, here or in PropertiesFile. All other fields are
+// optional.
 //
-// A field with a property's name behind it (in brackets) sets that property of
-// the daemon, has its meaning, and stands above Properties, which stands above
-// PropertiesFile. Where none of the three says anything, the daemon's own
-// default holds, but for what is said here to have another.
+// A property in parentheses after a field's first sentence is the one of Amazon's
+// MultiLangDaemon that the field sets; it has the same meaning. A field overrides
+// Properties, and Properties overrides PropertiesFile. A property that is set
+// nowhere has the daemon's default, unless the field names another default.
 type Config struct {
-	// PropertiesFile is a properties file as kcl-bootstrap takes it. Its
-	// executableName has no meaning here. A worker reports to KCL's leader every
-	// 3 s. Set workerMetricsReporterFreqInMillis to the same in all workers of the
-	// application, Amazon's daemons too (30 s by default): a leader takes those
-	// that report less often than it for dead.
-	PropertiesFile string
-
-	// Stream is the name of the stream (streamName), or its ARN (streams). A name
-	// is that of a stream of the worker's own account. With an ARN every call has
+	// Stream is the name of the stream (streamName) or its ARN (streams). A name
+	// means a stream of the worker's own account. With an ARN, every call contains
 	// the ARN, so that a stream of another account is read and never one with the
-	// same name at home. Its account must allow that by the stream's resource
-	// policy, and by the policy of the key that encrypts it, if there is one; with
-	// FanOut see ConsumerARN. kcl-infra iam-policy prints what is needed.
+	// same name in the worker's account. The other account must allow this in the
+	// stream's resource policy and, if the stream is encrypted, in the policy of its
+	// key; for FanOut see RetrievalOptions.ConsumerARN. kcl-infra iam-policy prints
+	// the permissions.
 	Stream string
-	// Streams are several streams, in the place of Stream (streams). All of them are
-	// in Region; each may be of another account. One alone is as Stream is. With two
-	// or more each lease's key has the stream in it: see [ShardInfo].
-	//
-	// A stream is added by a rolling restart of the workers: those that do not have
-	// it yet may be dealt its leases, keep them unread, and say so in the log, until
-	// they are restarted too. A stream that is removed is no longer read; its leases
-	// with their checkpoints stay in the table, for the day on which it is added
-	// again. From one stream to several, or back, the leases cannot be taken along:
-	// Run refuses the table of the other kind, before anything is read. Give the
-	// application a new name then, and InitialPosition a time at which the old one
-	// was still at work.
-	Streams []Stream
-	// Application is the name of the application (applicationName) and of its
-	// lease table: workers with the same name share the streams.
+	// Application is the name of the application (applicationName) and of its lease
+	// table. Workers with the same application name share the streams.
 	Application string
-	// Region is that of the stream and the tables, such as us-east-1
-	// (regionName). If empty, AWS_REGION and what else the AWS SDK looks at
-	// say it.
+	// Region is the region of the streams and the tables (regionName), such as
+	// us-east-1. Defaults to the region of AWS_REGION and the other places where the
+	// AWS SDK looks.
 	Region string
-	// CredentialsProvider is a class of the AWS SDK for Java
-	// (AwsCredentialsProvider). Default: DefaultCredentialsProvider, which
-	// takes environment, profile, container or instance role.
-	CredentialsProvider string
-
 	// InitialPosition is where a shard without a checkpoint starts
-	// (initialPositionInStream). The daemon's default is Latest, which skips
-	// what is there already, at every start until the first checkpoint of the
-	// shard: what comes between a start and the next is not read when nothing was
-	// checkpointed in the first. Streams may each have another.
+	// (initialPositionInStream). Each of Streams may have another. Defaults to Latest,
+	// which skips the records that are already there. It does so at every start until
+	// the shard's first checkpoint: if a run makes no checkpoint, the records that
+	// arrive between it and the next start are not read.
 	InitialPosition InitialPosition
+	// Logger gets what the worker does and what it learns about its processors:
+	// starts and stops at Info, failures at Warn and Error, actions at Debug.
+	// It also gets KCL's log, with the attribute "logger": warnings and errors at
+	// the same level, Info as Debug, and Debug one level (4) below Debug. Records are
+	// never logged. Nil means that nothing is logged.
+	Logger *slog.Logger
+
 	// InitialTimestamp is the time for AtTimestamp, in whole seconds
 	// (initialPositionInStreamExtended).
 	InitialTimestamp time.Time
-
-	// RetrievalMode is Polling or FanOut (retrievalMode). The daemon's default
-	// is FanOut, for which AWS charges.
-	RetrievalMode RetrievalMode
-	// ConsumerName is the name of the enhanced fan-out consumer, registered
-	// when it is not there (fanoutConfig.consumerName). Default: Application.
-	ConsumerName string
-	// ConsumerARN is that of one which exists (fanoutConfig.consumerArn), for the one
-	// stream that is read. A stream of another account needs it, for its owner alone
-	// can register one; with several streams see [Stream].
-	ConsumerARN string
-	// MaxRecords is the most records of a batch with Polling, 1 to 10,000
-	// (maxRecords). Default: 10,000.
-	MaxRecords int
-	// IdleTimeBetweenReads is the wait between two reads of a shard with
-	// Polling, in whole milliseconds (idleTimeBetweenReadsInMillis).
-	// Default: 1 s.
-	IdleTimeBetweenReads time.Duration
-	// NoEmptyBatches leaves out the empty batches that tell a processor of an
-	// idle shard that the lag is 0 and let checkpoints through
-	// (callProcessRecordsEvenForEmptyRecordList=false, the daemon's default).
-	NoEmptyBatches bool
-
-	// FailoverTime is how long a lease lasts that is not renewed, in whole
-	// milliseconds (failoverTimeMillis). Default: 10 s. The shards of a worker that
-	// died are read again within 20 s, for workers report every 3 s here
-	// (workerMetricsReporterFreqInMillis, the daemon's own is 30 s): 864,000 writes
-	// to DynamoDB per worker and month. All workers of an application must report
-	// as often. When the leader died it takes up to 150 s, until its lock expires.
-	FailoverTime time.Duration
-	// LeaseAssignmentInterval is how often the leader deals out the leases, in
-	// whole milliseconds (leaseAssignmentIntervalMillis). Default: 2 s here,
-	// for a start waits for it; the daemon's own is 20 s.
-	LeaseAssignmentInterval time.Duration
-	// MaxLeases is the most shards that this worker takes (maxLeasesForWorker).
-	// Default: no limit. Leases of streams that are read no more count too, though
-	// nobody reads their shards: delete them (kcl-infra delete --leases-of), or
-	// shards that are read may find no worker.
-	MaxLeases int
-	// Table is the name of the lease table (tableName). Default: Application.
-	Table string
-	// ShutdownGrace is how long processors may take at a stop, in whole
-	// milliseconds (shutdownGraceMillis). Default: 10 s. Less than a millisecond,
-	// but not 0, means none.
-	ShutdownGrace time.Duration
-	// MessageTimeout is how long a processor's method may take, in whole seconds
-	// (timeoutInSeconds): then the processor has failed. Default: for ever.
-	// Package handle's WithWatchdog says which record it was.
-	MessageTimeout time.Duration
-
-	// MetricsLevel is what goes to CloudWatch (metricsLevel). Default: that of
-	// the daemon, MetricsDetailed, for which AWS charges; MetricsNone with an
-	// endpoint of one's own.
-	MetricsLevel MetricsLevel
-	// KinesisEndpoint and DynamoDBEndpoint are URLs in the place of AWS's
-	// (kinesisEndpoint, dynamoDBEndpoint). Where they are empty,
-	// AWS_ENDPOINT_URL_KINESIS and AWS_ENDPOINT_URL_DYNAMODB of the environment
-	// hold, which every AWS SDK knows.
-	KinesisEndpoint, DynamoDBEndpoint string
-
-	// Properties are further properties of the daemon by name. One that it does
-	// not know is an error, as in kcl-bootstrap check.
+	// Streams are several streams (streams), instead of Stream. All must be in
+	// Region; each may belong to another account. A list of one stream works like
+	// Stream. With two or more, each lease key contains its stream: see [ShardInfo].
+	//
+	// To add a stream, restart the workers one after the other. A worker that does
+	// not know the stream yet may be assigned its leases; it keeps them unread, and
+	// logs that, until it is restarted too. A removed stream is no longer read. Its
+	// leases stay in the table with their checkpoints, in case it is added again.
+	// Leases of one stream cannot be used for several, or the other way round: Run
+	// refuses such a table before it reads anything. Then choose a new application
+	// name, and as InitialPosition a time at which the old one was still reading.
+	Streams []Stream
+	// PropertiesFile is a properties file as kcl-bootstrap reads it; its
+	// executableName is ignored. All workers of an application should have the same
+	// workerMetricsReporterFreqInMillis, Amazon's daemons too: KCL's leader takes
+	// workers that report less often than it does for dead. The default is 3 s here
+	// and 30 s in the daemon.
+	PropertiesFile string
+	// Properties are further properties of the daemon, by name. An unknown one is an
+	// error, as in kcl-bootstrap check.
 	Properties map[string]string
 
-	// WorkerID is this worker's name among those of the application, and must
-	// be its alone (workerId). A worker that comes back under its old name gets
-	// its leases at once, not after FailoverTime and a new dealing out.
-	// Default: one that is claimed in StateDir, or else a random one, which
-	// holds as long as Run does.
-	WorkerID string
-	// StateDir is a folder on a local disk in which a worker ID of this host is
-	// claimed: see bootstrap.ClaimWorker. Default: none.
-	StateDir string
-
-	// Restart says when Java is started again that has ended by itself or is
-	// silent. A first one that ends before KCL was ready is not, nor is any when
-	// Restart.Limit is negative. Restart.Restarting is called besides what the
-	// worker does itself.
-	Restart bootstrap.RestartPolicy
-	// Silence is how long Java or this process may be silent to the other: then
-	// Java is killed, or gives its leases back and halts. Default: 1 min.
-	Silence time.Duration
-	// EvictFailing gives a shard up to other workers when its processors have
-	// failed three times within an hour. Default: it is kept, and tried again
-	// ever more seldom, at last once a minute.
-	EvictFailing bool
-	// ReturnGrace is how long a processor whose conversation with KCL has ended
-	// may take to return. Then it is reported as hung; its shard is not read
-	// until it has returned. Default: 1 min.
-	ReturnGrace time.Duration
-
-	// Java is the java command or a Java installation, of version 17 or later.
-	// Default: that of JAVA_HOME, else java in PATH, else, where PATH has none or an
-	// older one, Java 25, which is fetched into the jars' folder (45 MB, 71 MB
-	// unpacked) and verified there at each start; see bootstrap.FetchJava.
-	Java string
-	// NoArchive has Java start without the class-data archive that a first good run
-	// makes beside the jars, and none made: see bootstrap.Command.CacheDir.
-	NoArchive bool
-	// NoFetchJava makes it an error that there is no Java, or too old a one.
-	NoFetchJava bool
-	// JavaOptions are options of Java's own, such as -Xmx2g. Default: what suits the
-	// memory and the processors, see the README of bootstrap.
-	JavaOptions []string
-	// ClassPath are further jars and folders for the daemon.
-	ClassPath []string
-	// Fetch says where the daemon's jars, and a Java that is fetched, come from and are
-	// kept.
-	Fetch bootstrap.FetchOptions
-
-	// HTTP is the address, HOST:PORT, at which Handler is served while Run
-	// runs; without a host, 127.0.0.1. There, a request whose Host
-	// header is neither localhost nor an IP address gets 403: it may be of a web page
-	// elsewhere. A proxy must not pass another name on. Default: none.
-	HTTP string
-	// Log gets what the worker does and what it is told of its processors:
-	// starts and stops at Info, failures at Warn and Error, actions at Debug.
-	// It gets KCL's log too, with the attribute "logger": warnings and errors at
-	// their level, what KCL tells at INFO at Debug, and what it tells at DEBUG
-	// below that. Records are never logged. Default: nothing is logged.
-	Log *slog.Logger
-	// Options are for processor.Run; WithStopNotice and WithCheckpointNotice are
-	// the worker's own and must not be among them.
-	Options []processor.Option
+	// Retrieval describes how records are read.
+	Retrieval RetrievalOptions
+	// Leases describes which shards the worker takes, and under which name.
+	Leases LeaseOptions
+	// Processors describes how record processors are called, stopped and replaced.
+	Processors ProcessorOptions
+	// Java describes the Java process that runs KCL.
+	Java JavaOptions
+	// AWS describes how AWS is called.
+	AWS AWSOptions
 }
 
-// A Stream is one of [Config.Streams], with what differs for it.
+// RetrievalOptions describe how a worker reads records. The zero value means the
+// defaults.
+type RetrievalOptions struct {
+	// Mode is Polling or FanOut (retrievalMode). Defaults to FanOut, for which AWS
+	// charges.
+	Mode RetrievalMode
+	// ConsumerName is the name of the consumer for FanOut, which is registered if it
+	// does not exist (fanoutConfig.consumerName). Defaults to Config.Application.
+	ConsumerName string
+	// ConsumerARN is the ARN of an existing consumer for FanOut, when one stream is
+	// read (fanoutConfig.consumerArn). A stream of another account needs it, because
+	// only the stream's owner can register a consumer. For several streams see
+	// [Stream].
+	ConsumerARN string
+	// MaxRecords is the largest number of records in a batch with Polling
+	// (maxRecords), 1 to 10,000. Defaults to 10,000.
+	MaxRecords int
+	// IdleTimeBetweenReads is the pause between two reads of a shard with Polling
+	// (idleTimeBetweenReadsInMillis), in whole milliseconds. Defaults to 1 s.
+	IdleTimeBetweenReads time.Duration
+	// NoEmptyBatches suppresses empty batches
+	// (callProcessRecordsEvenForEmptyRecordList=false, the daemon's default). Empty
+	// batches tell the processor of an idle shard that its lag is 0, and give it the
+	// chance to make checkpoints. They are delivered by default.
+	NoEmptyBatches bool
+}
+
+// LeaseOptions describe which shards a worker takes, and under which name. The zero
+// value means the defaults.
+type LeaseOptions struct {
+	// WorkerID is the name of this worker (workerId). It must be unique within the
+	// application. A worker that comes back with its old ID gets its leases at once
+	// instead of after FailoverTime and a reassignment. Defaults to an ID that is
+	// claimed in StateDir or, without that, to a random one for this Run.
+	WorkerID string
+	// StateDir is a folder on a local disk in which the worker claims an ID of this
+	// host: see bootstrap.ClaimWorker. Defaults to none.
+	StateDir string
+	// FailoverTime is how long a lease lasts without being renewed
+	// (failoverTimeMillis), in whole milliseconds. Defaults to 10 s. The shards of a
+	// worker that died are read again within 20 s, because workers report every 3 s
+	// here (workerMetricsReporterFreqInMillis; 30 s in the daemon). The reports are
+	// 864,000 writes to DynamoDB per worker and month. All workers of an application
+	// must report equally often. If the leader dies it takes up to 150 s, until its
+	// lock expires.
+	FailoverTime time.Duration
+	// AssignmentInterval is how often the leader assigns leases
+	// (leaseAssignmentIntervalMillis), in whole milliseconds. A start waits for it.
+	// Defaults to 2 s; in the daemon to 20 s.
+	AssignmentInterval time.Duration
+	// Max is the largest number of leases that this worker takes
+	// (maxLeasesForWorker). Defaults to no limit. Leases of streams that are no longer
+	// read count too, although nobody reads their shards: delete them (kcl-infra
+	// delete --leases-of), or some shards may find no worker.
+	Max int
+	// Table is the name of the lease table (tableName). Defaults to
+	// Config.Application.
+	Table string
+}
+
+// ProcessorOptions describe how a worker calls, stops and replaces record
+// processors. The zero value means the defaults.
+type ProcessorOptions struct {
+	// CheckpointRetries is how often a throttled checkpoint is tried again, 0 to 100:
+	// see the field of this name in processor.Options. Defaults to 10; negative means
+	// none.
+	CheckpointRetries int
+	// MessageTimeout is how long a processor's method may take (timeoutInSeconds), in
+	// whole seconds; a processor that takes longer has failed. The option for hanging
+	// handlers of package handle names the record. Defaults to no limit.
+	MessageTimeout time.Duration
+	// ShutdownGrace is how long processors may take to stop (shutdownGraceMillis), in
+	// whole milliseconds. Defaults to 10 s; negative means none.
+	ShutdownGrace time.Duration
+	// ReturnGrace is how long a processor may take to return after its conversation
+	// with KCL has ended. Then it is reported as hung, and its shard is not read until
+	// it has returned. Defaults to 1 min.
+	ReturnGrace time.Duration
+	// EvictFailing gives a shard up to other workers after its processors have failed
+	// three times within an hour. By default this worker keeps the shard and tries
+	// again at growing intervals, up to 1 min.
+	EvictFailing bool
+}
+
+// JavaOptions describe the Java process that runs KCL. The zero value means the
+// defaults.
+type JavaOptions struct {
+	// Path is the java command or the folder of a Java installation, version 17 or
+	// later. Defaults to the Java of JAVA_HOME, then to java in PATH. If PATH has none
+	// or an older one, Java 25 is fetched into the folder of the jars (45 MB, 71 MB
+	// unpacked) and verified there at each start: see bootstrap.FetchJava.
+	Path string
+	// Options are options of the java command, such as -Xmx2g. Defaults to options
+	// that suit the memory and the processors: see the README of bootstrap.
+	Options []string
+	// ClassPath are further jars and folders for the daemon's class path. Defaults to
+	// none.
+	ClassPath []string
+	// NoFetch makes a missing or too old Java an error instead of fetching one.
+	NoFetch bool
+	// NoArchive makes Java start without a class-data archive, and makes none. By
+	// default the first good run writes one beside the jars, with which Java starts
+	// faster: see bootstrap.Command.CacheDir.
+	NoArchive bool
+	// Fetch describes where the jars, and a fetched Java, come from and where they are
+	// kept. Its logger defaults to Config.Logger.
+	Fetch bootstrap.FetchOptions
+	// Restart describes when a Java process that ended by itself, or was silent, is
+	// started again. Java that ends before KCL was ever ready is not, nor is any if
+	// Restart.Limit is negative. The worker calls Restart.Restarting in addition to
+	// what it does itself.
+	Restart bootstrap.RestartPolicy
+	// Silence is how long Java and this process may hear nothing from each other. Then
+	// this process kills Java, or Java gives its leases back and ends. Defaults to
+	// 1 min.
+	Silence time.Duration
+}
+
+// AWSOptions describe how a worker calls AWS. The zero value means the defaults.
+type AWSOptions struct {
+	// CredentialsProvider is a class of the AWS SDK for Java
+	// (AwsCredentialsProvider). Defaults to DefaultCredentialsProvider, which looks at
+	// the environment, the profile, and the role of the container or instance.
+	CredentialsProvider string
+	// KinesisEndpoint and DynamoDBEndpoint are URLs to call instead of AWS's
+	// (kinesisEndpoint, dynamoDBEndpoint). They default to AWS_ENDPOINT_URL_KINESIS
+	// and AWS_ENDPOINT_URL_DYNAMODB of the environment, as in every AWS SDK.
+	KinesisEndpoint, DynamoDBEndpoint string
+	// MetricsLevel is what goes to CloudWatch (metricsLevel). Defaults to
+	// MetricsDetailed, for which AWS charges, and to MetricsNone if kinesisEndpoint is
+	// set.
+	MetricsLevel MetricsLevel
+}
+
+// A Stream is one of [Config.Streams], with its own settings.
 type Stream struct {
-	// Stream is its name, for a stream of the worker's own account, or its ARN.
+	// Stream is the name of a stream of the worker's own account, or an ARN.
 	Stream string
-	// InitialPosition is where its shards start that have no checkpoint. Default:
-	// that of Config. InitialTimestamp is the time for AtTimestamp, in whole seconds.
-	InitialPosition  InitialPosition
+	// InitialPosition is where shards of this stream without a checkpoint start.
+	// Defaults to Config.InitialPosition.
+	InitialPosition InitialPosition
+	// InitialTimestamp is the time for AtTimestamp, in whole seconds.
 	InitialTimestamp time.Time
-	// ConsumerARN is that of a fan-out consumer of this stream that exists, for
-	// FanOut. Default: one with the name of Config.ConsumerName is found or
-	// registered. A stream of another account needs it, for its owner alone can
-	// register one: without it Run fails, and consumers that were registered by then
-	// at streams of the worker's account stay, which AWS charges for.
+	// ConsumerARN is the ARN of an existing consumer of this stream, for FanOut.
+	// By default the consumer with the name of RetrievalOptions.ConsumerName is used,
+	// and registered if it does not exist. A stream of another account needs a
+	// ConsumerARN, because only its owner can register a consumer. Without it Run
+	// fails; consumers that were registered by then for streams of the worker's
+	// account stay, and AWS charges for them.
 	ConsumerARN string
 }
 
@@ -219,27 +245,26 @@ type InitialPosition string
 
 // The initial positions.
 const (
-	// Latest is behind the newest record, of the moment at which the reading
-	// begins.
+	// Latest is after the newest record at the time when reading starts.
 	Latest InitialPosition = "LATEST"
 	// TrimHorizon is the oldest record that the stream still has.
 	TrimHorizon InitialPosition = "TRIM_HORIZON"
-	// AtTimestamp is Config.InitialTimestamp.
+	// AtTimestamp is the time of InitialTimestamp.
 	AtTimestamp InitialPosition = "AT_TIMESTAMP"
 )
 
-// RetrievalMode is how the daemon reads a shard.
+// RetrievalMode is how KCL reads a shard.
 type RetrievalMode string
 
 // The retrieval modes.
 const (
 	// Polling shares the read limits of a shard with all other consumers.
 	Polling RetrievalMode = "POLLING"
-	// FanOut has limits of its own for each consumer.
+	// FanOut has read limits of its own for each consumer.
 	FanOut RetrievalMode = "FANOUT"
 )
 
-// MetricsLevel says which metrics the daemon sends to CloudWatch.
+// MetricsLevel is how many metrics KCL sends to CloudWatch.
 type MetricsLevel string
 
 // The metrics levels.
@@ -250,41 +275,81 @@ const (
 )
 
 const (
-	defaultShutdownGrace           = 10 * time.Second
-	defaultLeaseAssignmentInterval = 2 * time.Second
-	// A worker that has died loses its leases when they expire: KCL's leader takes
-	// it for alive until its report is two intervals old, 60 s by KCL's default, and
-	// until then may give it the leases again.
-	defaultReportInterval = 3 * time.Second
-	defaultReturnGrace    = time.Minute
+	defaultShutdownGrace      = 10 * time.Second
+	defaultAssignmentInterval = 2 * time.Second
+	// A worker that has died loses its leases when they expire. KCL's leader takes it
+	// for alive until its last report is two intervals old, 60 s by KCL's default, and
+	// may assign the leases to it again until then.
+	defaultReportInterval    = 3 * time.Second
+	defaultReturnGrace       = time.Minute
+	defaultCheckpointRetries = 10
+	maxCheckpointRetries     = 100
 )
 
-// smoothing goes with defaultReportInterval. KCL smooths the workers' load over
-// reports: these are as many as come in the time of KCL's own, 10 and 0.5.
+// smoothing goes with defaultReportInterval. KCL smooths the workers' load over its
+// last reports. These values cover the same time as KCL's own, 10 and 0.5.
 var smoothing = map[string]string{
 	"noOfPersistedMetricsPerWorkerMetrics": "40",
 	"workerMetricsEMAAlpha":                "0.07",
 }
 
-// properties returns the daemon's properties that the fields set.
+// A field is a field of Config that sets a property.
+type field struct {
+	name     string // as in Config.Leases.Table
+	property string
+	value    string // of the property; empty if the field is not set
+}
+
+// fields lists the fields that set properties, except those that name the streams.
+func (c *Config) fields() []field {
+	number := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
+	in := func(unit, d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return strconv.FormatInt(int64(max(d, 0)/unit), 10)
+	}
+	timestamp, emptyBatches := "", ""
+	if !c.InitialTimestamp.IsZero() {
+		timestamp = strconv.FormatInt(c.InitialTimestamp.Unix(), 10)
+	}
+	if c.Retrieval.NoEmptyBatches {
+		emptyBatches = "false"
+	}
+	return []field{
+		{"Config.Application", "applicationName", c.Application},
+		{"Config.Region", "regionName", c.Region},
+		{"Config.InitialPosition", "initialPositionInStream", string(c.InitialPosition)},
+		{"Config.InitialTimestamp", "initialPositionInStreamExtended", timestamp},
+		{"Config.Retrieval.Mode", "retrievalMode", string(c.Retrieval.Mode)},
+		{"Config.Retrieval.ConsumerName", "fanoutConfig.consumerName", c.Retrieval.ConsumerName},
+		{"Config.Retrieval.ConsumerARN", "fanoutConfig.consumerArn", c.Retrieval.ConsumerARN},
+		{"Config.Retrieval.MaxRecords", "maxRecords", number(c.Retrieval.MaxRecords)},
+		{"Config.Retrieval.IdleTimeBetweenReads", "idleTimeBetweenReadsInMillis", in(time.Millisecond, c.Retrieval.IdleTimeBetweenReads)},
+		{"Config.Retrieval.NoEmptyBatches", "callProcessRecordsEvenForEmptyRecordList", emptyBatches},
+		{"Config.Leases.WorkerID", "workerId", c.Leases.WorkerID},
+		{"Config.Leases.FailoverTime", "failoverTimeMillis", in(time.Millisecond, c.Leases.FailoverTime)},
+		{"Config.Leases.AssignmentInterval", "leaseAssignmentIntervalMillis", in(time.Millisecond, c.Leases.AssignmentInterval)},
+		{"Config.Leases.Max", "maxLeasesForWorker", number(c.Leases.Max)},
+		{"Config.Leases.Table", "tableName", c.Leases.Table},
+		{"Config.Processors.MessageTimeout", "timeoutInSeconds", in(time.Second, c.Processors.MessageTimeout)},
+		{"Config.Processors.ShutdownGrace", "shutdownGraceMillis", in(time.Millisecond, c.Processors.ShutdownGrace)},
+		{"Config.AWS.CredentialsProvider", "AwsCredentialsProvider", c.AWS.CredentialsProvider},
+		{"Config.AWS.KinesisEndpoint", "kinesisEndpoint", c.AWS.KinesisEndpoint},
+		{"Config.AWS.DynamoDBEndpoint", "dynamoDBEndpoint", c.AWS.DynamoDBEndpoint},
+		{"Config.AWS.MetricsLevel", "metricsLevel", string(c.AWS.MetricsLevel)},
+	}
+}
+
+// properties returns the properties that Properties and the fields set.
 func (c *Config) properties() map[string]string {
 	all := make(map[string]string)
 	maps.Copy(all, c.Properties)
-	text := func(name, value string) {
-		if value != "" {
-			all[name] = value
-		}
-	}
-	number := func(name string, n int) {
-		if n != 0 {
-			all[name] = strconv.Itoa(n)
-		}
-	}
-	duration := func(name string, d, unit time.Duration) {
-		if d != 0 {
-			all[name] = strconv.FormatInt(int64(d/unit), 10)
-		}
-	}
 	if streams := c.streams(); streams != nil {
 		for _, name := range streamProperties {
 			delete(all, name)
@@ -295,38 +360,18 @@ func (c *Config) properties() map[string]string {
 			all["streams"] = bootstrap.FormatStreams(streams)
 		}
 	}
-	text("applicationName", c.Application)
-	text("regionName", c.Region)
-	text("AwsCredentialsProvider", c.CredentialsProvider)
-	text("initialPositionInStream", string(c.InitialPosition))
-	if !c.InitialTimestamp.IsZero() {
-		all["initialPositionInStreamExtended"] = strconv.FormatInt(c.InitialTimestamp.Unix(), 10)
+	for _, f := range c.fields() {
+		if f.value != "" {
+			all[f.property] = f.value
+		}
 	}
-	text("retrievalMode", string(c.RetrievalMode))
-	text("fanoutConfig.consumerName", c.ConsumerName)
-	text("fanoutConfig.consumerArn", c.ConsumerARN)
-	number("maxRecords", c.MaxRecords)
-	duration("idleTimeBetweenReadsInMillis", c.IdleTimeBetweenReads, time.Millisecond)
-	if c.NoEmptyBatches {
-		all["callProcessRecordsEvenForEmptyRecordList"] = "false"
-	}
-	duration("failoverTimeMillis", c.FailoverTime, time.Millisecond)
-	duration("leaseAssignmentIntervalMillis", c.LeaseAssignmentInterval, time.Millisecond)
-	number("maxLeasesForWorker", c.MaxLeases)
-	text("tableName", c.Table)
-	duration("shutdownGraceMillis", c.ShutdownGrace, time.Millisecond)
-	duration("timeoutInSeconds", c.MessageTimeout, time.Second)
-	text("metricsLevel", string(c.MetricsLevel))
-	text("kinesisEndpoint", c.KinesisEndpoint)
-	text("dynamoDBEndpoint", c.DynamoDBEndpoint)
-	text("workerId", c.WorkerID)
 	return all
 }
 
-// streamProperties are those of which one says what is read.
+// streamProperties are the properties that name what is read; only one is set.
 var streamProperties = []string{"streamName", "streamArn", "streams"}
 
-// streams returns what the fields say; nil for nothing.
+// streams returns the streams that the fields name, or nil.
 func (c *Config) streams() (all []bootstrap.Stream) {
 	if c.Stream != "" {
 		return []bootstrap.Stream{{Stream: c.Stream}}
@@ -339,8 +384,9 @@ func (c *Config) streams() (all []bootstrap.Stream) {
 	return all
 }
 
-// defaults adds what holds where neither the fields nor the file say anything.
-func (c *Config) defaults(all map[string]string, inFile func(name string) bool) {
+// addDefaults adds to all the properties that neither it nor the file has. It also
+// empties the properties of the file that name streams, if all names streams.
+func (c *Config) addDefaults(all map[string]string, inFile func(name string) bool) {
 	set := func(name, value string, others ...string) bool {
 		for _, n := range append(others, name) {
 			if _, ok := all[n]; ok || inFile(n) {
@@ -352,7 +398,6 @@ func (c *Config) defaults(all map[string]string, inFile func(name string) bool) 
 		}
 		return value != ""
 	}
-	// What is said of the streams here stands above all that the file says of them.
 	here := func(name string) bool { _, ok := all[name]; return ok }
 	if slices.ContainsFunc(streamProperties, here) {
 		for _, name := range streamProperties {
@@ -364,10 +409,10 @@ func (c *Config) defaults(all map[string]string, inFile func(name string) bool) 
 	set("AwsCredentialsProvider", "DefaultCredentialsProvider", "awsCredentialsProvider", "kinesisCredentialsProvider.class")
 	set("kinesisEndpoint", os.Getenv("AWS_ENDPOINT_URL_KINESIS"), "kinesisClient.endpointOverride")
 	set("dynamoDBEndpoint", os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), "dynamoDbClient.endpointOverride")
-	if _, own := all["kinesisEndpoint"]; own {
+	if here("kinesisEndpoint") {
 		set("metricsLevel", string(MetricsNone))
 	}
-	set("leaseAssignmentIntervalMillis", millis(defaultLeaseAssignmentInterval))
+	set("leaseAssignmentIntervalMillis", millis(defaultAssignmentInterval))
 	const report, bean = "workerMetricsReporterFreqInMillis", "workerUtilizationAwareAssignmentConfigBean."
 	if set(report, millis(defaultReportInterval), bean+report) {
 		for name, value := range smoothing {
@@ -379,49 +424,102 @@ func (c *Config) defaults(all map[string]string, inFile func(name string) bool) 
 	set("processingLanguage", "go")
 }
 
-func (c *Config) returnGrace() time.Duration {
-	if c.ReturnGrace == 0 {
+// source returns where a property is set, or should be: a field of Config or a
+// variable of the environment.
+func (c *Config) source(property string) string {
+	if slices.Contains(streamProperties, property) {
+		switch {
+		case len(c.Streams) > 0:
+			return "Config.Streams"
+		case c.Stream != "" || c.Properties[property] == "":
+			return "Config.Stream"
+		}
+	}
+	for _, f := range c.fields() {
+		if f.property != property || f.value == "" && c.Properties[property] != "" {
+			continue
+		}
+		switch {
+		case f.value == "" && property == "kinesisEndpoint":
+			return "AWS_ENDPOINT_URL_KINESIS"
+		case f.value == "" && property == "dynamoDBEndpoint":
+			return "AWS_ENDPOINT_URL_DYNAMODB"
+		}
+		return f.name
+	}
+	return "Config.Properties"
+}
+
+func (o *ProcessorOptions) returnGrace() time.Duration {
+	if o.ReturnGrace == 0 {
 		return defaultReturnGrace
 	}
-	return c.ReturnGrace
+	return o.ReturnGrace
+}
+
+func (o *ProcessorOptions) checkpointRetries() int {
+	if o.CheckpointRetries == 0 {
+		return defaultCheckpointRetries
+	}
+	return max(o.CheckpointRetries, 0)
 }
 
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// validate lists what is wrong with the fields that are not properties.
+// validate returns everything that is wrong with the fields by themselves. What is
+// wrong with the properties that they set, the check of the properties finds.
 func (c *Config) validate() error {
 	var errs []error
-	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("Config."+format, args...)) }
+	wrong := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("worker: Config."+field+": "+format, args...))
+	}
 	if c.PropertiesFile == "" {
 		if c.streams() == nil && !slices.ContainsFunc(streamProperties, func(name string) bool { return c.Properties[name] != "" }) {
-			wrong("Stream is empty: name the stream to read, or several in Streams, or a PropertiesFile")
+			wrong("Stream", "it is empty; name the stream to read, several in Streams, or a PropertiesFile")
 		}
 		if c.Application == "" && c.Properties["applicationName"] == "" {
-			wrong("Application is empty: name the application, whose workers share the stream")
+			wrong("Application", "it is empty; name the application, whose workers share the stream")
 		}
 	}
 	if c.Stream != "" && len(c.Streams) > 0 {
-		wrong("Stream and Streams are both set: Stream is for one stream alone")
+		wrong("Stream", "Stream and Streams are both set; Stream is for a single stream")
 	}
-	if c.WorkerID != "" && c.StateDir != "" {
-		wrong("WorkerID and StateDir are both set: StateDir is for a worker ID that is claimed")
+	if c.Leases.WorkerID != "" && c.Leases.StateDir != "" {
+		wrong("Leases.WorkerID", "WorkerID and StateDir are both set; StateDir is for a worker ID that is claimed")
+	}
+	if n := c.Processors.CheckpointRetries; n > maxCheckpointRetries {
+		wrong("Processors.CheckpointRetries", "%d is more than %d", n, maxCheckpointRetries)
 	}
 	for _, f := range []struct {
 		name  string
-		value int64
+		value int
 	}{
-		{"IdleTimeBetweenReads", int64(c.IdleTimeBetweenReads)},
-		{"FailoverTime", int64(c.FailoverTime)},
-		{"LeaseAssignmentInterval", int64(c.LeaseAssignmentInterval)},
-		{"ShutdownGrace", int64(c.ShutdownGrace)},
-		{"MessageTimeout", int64(c.MessageTimeout)},
-		{"ReturnGrace", int64(c.ReturnGrace)},
-		{"Silence", int64(c.Silence)},
-		{"MaxRecords", int64(c.MaxRecords)},
-		{"MaxLeases", int64(c.MaxLeases)},
+		{"Retrieval.MaxRecords", c.Retrieval.MaxRecords},
+		{"Leases.Max", c.Leases.Max},
 	} {
 		if f.value < 0 {
-			wrong("%s is negative", f.name)
+			wrong(f.name, "%d is negative", f.value)
+		}
+	}
+	for _, f := range []struct {
+		name     string
+		value    time.Duration
+		unit     time.Duration // of the property; 1 for none
+		negative bool          // is allowed
+	}{
+		{"Retrieval.IdleTimeBetweenReads", c.Retrieval.IdleTimeBetweenReads, time.Millisecond, false},
+		{"Leases.FailoverTime", c.Leases.FailoverTime, time.Millisecond, false},
+		{"Leases.AssignmentInterval", c.Leases.AssignmentInterval, time.Millisecond, false},
+		{"Processors.MessageTimeout", c.Processors.MessageTimeout, time.Second, false},
+		{"Processors.ShutdownGrace", c.Processors.ShutdownGrace, time.Millisecond, true},
+		{"Processors.ReturnGrace", c.Processors.ReturnGrace, 1, false},
+		{"Java.Silence", c.Java.Silence, 1, false},
+	} {
+		switch {
+		case f.value < 0 && !f.negative:
+			wrong(f.name, "%v is negative", f.value)
+		case f.value > 0 && f.value < f.unit:
+			wrong(f.name, "%v is less than %v", f.value, f.unit)
 		}
 	}
 	return errors.Join(errs...)

@@ -14,19 +14,18 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// A daemonRun is one Java with KCL, from its start to its end.
+// A daemonRun is one run of Java with KCL.
 type daemonRun struct {
 	worker         *Worker
 	engine         *engine.Engine
-	messageTimeout time.Duration   // 0 for none
+	messageTimeout time.Duration   // 0 means none
 	stopping       <-chan struct{} // closed when the worker is to stop
 	ctx            context.Context // ends then, and when Java has ended
 	ready          atomic.Bool
-	served         sync.Map // by a conversation's ID, whether it was failed: an *atomic.Bool
+	failed         sync.Map // an *atomic.Bool by the ID of a conversation: whether its session has failed
 }
 
-// supervise runs one Java after the other until ctx ends, or until none is
-// started again.
+// supervise runs Java, again and again, until ctx ends or Java is not to be restarted.
 func (w *Worker) supervise(ctx context.Context, p plan) error {
 	everReady := false
 	var last error // of a run after which there is to be no other
@@ -34,18 +33,18 @@ func (w *Worker) supervise(ctx context.Context, p plan) error {
 		ready, err := w.runDaemon(ctx, p)
 		everReady = everReady || ready
 		var exit *bootstrap.ExitError
-		if errors.As(err, &exit) && (!everReady || w.config.Restart.Limit < 0) {
+		if errors.As(err, &exit) && (!everReady || w.config.Java.Restart.Limit < 0) {
 			last = err
 			return errNoRestart
 		}
 		return err
 	}
-	policy := w.config.Restart
+	policy := w.config.Java.Restart
 	policy.Restarting = func(err error, restarts int, delay time.Duration) {
-		w.board.daemonEnded(err, true)
-		w.log.Warn("restarting the daemon", "error", err, "restartsWithinAnHour", restarts, "delay", delay.Round(time.Millisecond))
-		if w.config.Restart.Restarting != nil {
-			w.config.Restart.Restarting(err, restarts, delay)
+		w.recorder.daemonEnded(err, true)
+		w.logger.Warn("restarting the daemon", "error", err, "restartsWithinAnHour", restarts, "delay", delay.Round(time.Millisecond))
+		if w.config.Java.Restart.Restarting != nil {
+			w.config.Java.Restart.Restarting(err, restarts, delay)
 		}
 	}
 	err := policy.Run(ctx, once)
@@ -58,105 +57,105 @@ func (w *Worker) supervise(ctx context.Context, p plan) error {
 // errNoRestart hides an error from the restart policy.
 var errNoRestart = errors.New("not to be restarted")
 
-// runDaemon runs Java once, and returns when it and all conversations have ended.
+// runDaemon runs Java once. It returns when Java and all conversations have ended.
 func (w *Worker) runDaemon(ctx context.Context, p plan) (ready bool, err error) {
 	runCtx, end := context.WithCancel(ctx)
 	run := &daemonRun{worker: w, messageTimeout: p.messageTimeout, stopping: ctx.Done(), ctx: runCtx}
 	unwatch := context.AfterFunc(ctx, func() {
-		w.board.daemonStopping()
-		w.log.Info("stopping the daemon")
+		w.recorder.setDaemonState(DaemonStopping)
+		w.logger.Info("stopping the daemon")
 	})
 	defer unwatch()
 	run.engine = engine.New(engine.Config{
-		Command: p.command, Silence: w.config.Silence, StopGrace: p.shutdownGrace,
-		LogLevel: daemonLogLevel(w.log), Log: w.log,
+		Command: p.command, Silence: w.config.Java.Silence, StopGrace: p.shutdownGrace,
+		LogLevel: kclLogLevel(w.logger), Log: w.logger,
 		Serve: func(lease *engine.Lease) error { return w.serve(run, lease) },
 		Event: run.event,
 		Started: func(pid int) {
-			w.board.daemonStarted(pid)
-			w.log.Info("daemon started", "version", bootstrap.DaemonVersion, "pid", pid)
+			w.recorder.daemonStarted(pid)
+			w.logger.Info("daemon started", "version", bootstrap.DaemonVersion, "pid", pid)
 		},
 	})
 	err = run.engine.Run(ctx)
 	end()
-	w.forget(nil)
+	w.dropShardsExcept(nil)
 	return run.ready.Load(), err
 }
 
-// event takes what KCL tells of itself.
+// event handles an event of KCL.
 func (run *daemonRun) event(e engine.Event) {
 	w := run.worker
 	switch e := e.(type) {
 	case engine.State:
 		if e != engine.Ready {
-			w.board.daemonInitializing()
+			w.recorder.setDaemonState(DaemonInitializing)
 			return
 		}
 		run.ready.Store(true)
-		w.board.daemonReady()
-		w.log.Info("daemon ready")
+		w.recorder.setDaemonState(DaemonReady)
+		w.logger.Info("daemon ready")
 	case engine.Leases:
-		taken, lost := w.board.leases(e.LeaseKeys)
-		w.forget(e.LeaseKeys)
-		w.log.Info("leases changed", "shards", len(e.LeaseKeys), "taken", taken, "lost", lost)
+		taken, lost := w.recorder.setLeases(e.LeaseKeys)
+		w.dropShardsExcept(e.LeaseKeys)
+		w.logger.Info("leases changed", "shards", len(e.LeaseKeys), "taken", taken, "lost", lost)
 	case engine.Task:
 		if e.Task == "BLOCK_ON_PARENT_SHARDS" {
-			w.board.blocked(e.LeaseKey, !e.OK)
+			w.recorder.setBlocked(e.LeaseKey, !e.OK)
 		}
 	case engine.ShardError:
-		problem := w.board.problem(e.LeaseKey, e.Operation, e.Causes)
+		problem := w.recorder.addProblem(e.LeaseKey, e.Operation, e.Causes)
 		if problem.Times == 1 {
 			w.logShard(slog.LevelWarn, e.LeaseKey, "a shard cannot be read", "error", problem.Text, "advice", problem.Advice)
 		}
 	case engine.Recovered:
-		if w.board.recovered(e.LeaseKey) {
+		if w.recorder.clearProblem(e.LeaseKey) {
 			w.logShard(slog.LevelInfo, e.LeaseKey, "the shard is read again")
 		}
 	case engine.LeaseBroken:
-		run.broken(e)
+		run.conversationBroken(e)
 	case engine.LogRecord:
-		w.logDaemon(e)
+		w.logKCL(e)
 	case engine.Stopped:
-		w.log.Info("daemon stopped", "complete", e.Complete, "leasesGivenUp", e.Released)
+		w.logger.Info("daemon stopped", "complete", e.Complete, "leasesGivenUp", e.Released)
 	}
 }
 
-// broken takes that KCL found a conversation broken. Its session, if there is one,
-// sees that itself. There is none when the connection could not be made.
-func (run *daemonRun) broken(e engine.LeaseBroken) {
+// conversationBroken records that KCL has ended a conversation. Its session notices that
+// itself. There is no session if the connection could not be made.
+func (run *daemonRun) conversationBroken(e engine.LeaseBroken) {
 	w := run.worker
-	failed, ok := run.served.Load(e.Lease)
+	failed, ok := run.failed.Load(e.Lease)
 	if ok && failed.(*atomic.Bool).Load() {
-		return // it was this side that ended it
+		return // this side has ended it
 	}
-	w.board.failed(e.LeaseKey, errors.New("KCL's conversation about the shard broke off: "+e.Reason))
-	w.logShard(slog.LevelWarn, e.LeaseKey, "KCL's conversation about a shard broke off: it is read again from its last checkpoint", "reason", e.Reason)
+	w.recorder.addError(e.LeaseKey, errors.New("KCL's conversation about the shard broke off: "+e.Reason))
+	w.logShard(slog.LevelWarn, e.LeaseKey, "KCL's conversation about a shard broke off: the shard is read again from its last checkpoint", "reason", e.Reason)
 	if !ok {
 		time.AfterFunc(time.Second, func() { run.engine.Read(e.LeaseKey) })
 	}
 }
 
-// daemonLogLevel is the least level of KCL's log that log takes. KCL tells at
-// Info what is of interest to those who look for a fault in it.
-func daemonLogLevel(log *slog.Logger) slog.Level {
+// kclLogLevel returns the lowest level of KCL's log that logger takes.
+func kclLogLevel(logger *slog.Logger) slog.Level {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
-		if log.Enabled(context.Background(), ownLevel(level)) {
+		if logger.Enabled(context.Background(), loweredLevel(level)) {
 			return level
 		}
 	}
 	return slog.LevelError
 }
 
-// ownLevel is the level at which a record of KCL's log is logged.
-func ownLevel(level slog.Level) slog.Level {
+// loweredLevel returns the level at which a record of KCL's log is logged. What KCL logs
+// at Info is useful only for finding a fault in KCL.
+func loweredLevel(level slog.Level) slog.Level {
 	if level < slog.LevelWarn {
 		return level - 4
 	}
 	return level
 }
 
-// logDaemon logs a record of KCL's log.
-func (w *Worker) logDaemon(r engine.LogRecord) {
+// logKCL logs a record of KCL's log.
+func (w *Worker) logKCL(r engine.LogRecord) {
 	attrs := []any{"logger", r.Logger}
 	if r.LeaseKey != "" {
 		attrs = append(attrs, shardAttrs(r.LeaseKey)...)
@@ -174,16 +173,16 @@ func (w *Worker) logDaemon(r engine.LogRecord) {
 	if r.Dropped > 0 {
 		attrs = append(attrs, "dropped", r.Dropped)
 	}
-	w.log.Log(context.Background(), ownLevel(r.Level), r.Message, attrs...)
+	w.logger.Log(context.Background(), loweredLevel(r.Level), r.Message, attrs...)
 }
 
-// logShard logs what is of one shard.
+// logShard logs a message about a shard.
 func (w *Worker) logShard(level slog.Level, key, message string, attrs ...any) {
-	w.log.Log(context.Background(), level, message, append(shardAttrs(key), attrs...)...)
+	w.logger.Log(context.Background(), level, message, append(shardAttrs(key), attrs...)...)
 }
 
-// shardAttrs are the attributes that name a shard; in a worker of several streams
-// the stream is among them.
+// shardAttrs returns the attributes that name a shard: its ID and, in a worker of
+// several streams, its stream.
 func shardAttrs(key string) []any {
 	stream, shardID := processor.SplitLeaseKey(key)
 	if stream == "" {

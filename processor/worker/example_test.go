@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,8 +13,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
-// The whole of a consumer. That of the root README does the same, and a test runs
-// it under the real KCL.
+// A complete consumer. The root README has the same, and a test runs that under the real
+// KCL.
 func Example() {
 	// func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -24,7 +23,7 @@ func Example() {
 	err := worker.Run(ctx, config, func(shard worker.ShardInfo) (processor.RecordProcessor, error) {
 		return handle.Record(func(_ context.Context, r processor.Record) error {
 			log.Printf("%s %s: %s", shard.ShardID, r.PartitionKey, r.Data)
-			return nil // after an error it is tried again, and nothing passes it
+			return nil // an error means: try again; later records wait
 		}), nil
 	})
 	if err != nil {
@@ -32,22 +31,11 @@ func Example() {
 	}
 }
 
-// Metrics and the status page on a server of one's own.
-func ExampleWorker_Handler() {
-	w := worker.New(worker.Config{Stream: "orders", Application: "billing"}, func(worker.ShardInfo) (processor.RecordProcessor, error) {
-		return handle.Record(func(context.Context, processor.Record) error { return nil }), nil
-	})
-	mux := http.NewServeMux()
-	mux.Handle("/kcl/", http.StripPrefix("/kcl", w.Handler()))
-	fmt.Println(w.Status().Daemon.State)
-	// Output: new
-}
-
-// What is wrong with a configuration is said before anything is started.
+// What is wrong with a configuration is reported before anything is started.
 func ExampleRun() {
 	err := worker.Run(context.Background(), worker.Config{Stream: "orders"}, func(worker.ShardInfo) (processor.RecordProcessor, error) {
 		return nil, nil
 	})
 	fmt.Println(err)
-	// Output: worker: Config.Application is empty: name the application, whose workers share the stream
+	// Output: worker: Config.Application: it is empty; name the application, whose workers share the stream
 }

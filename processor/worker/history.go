@@ -9,42 +9,42 @@ import (
 const (
 	sampleEvery = 2 * time.Second
 	samplesKept = 60
-	// The rate is that of so many samples and what has come since.
+	// The rate is that of the last rateSamples samples and of the slot in progress.
 	rateSamples = 5
 )
 
-// A history counts in slots of sampleEvery. It keeps the last ones in a ring,
-// so that it never grows, and closes a slot when it is next written or read.
+// A history counts records in slots of sampleEvery. It keeps the last samplesKept
+// slots, and closes a slot when it is next written or read.
 type history struct {
-	began  time.Time // the lease
-	slot   int64     // the number of the slot in progress
+	began  time.Time // when the session began
+	slot   int64     // number of the slot in progress
 	count  int64     // records in it
 	millis int64     // lag
-	ring   [samplesKept]point
-	next   int // place in ring
+	ring   [samplesKept]closedSlot
+	next   int // index in ring
 }
 
-// A point is a slot that is over; the zero point is none.
-type point struct {
+// A closedSlot is a slot that is over; the zero value is none.
+type closedSlot struct {
 	slot, count, millis int64
 }
 
 func slotAt(t time.Time) int64 { return t.UnixNano() / int64(sampleEvery) }
 
-// begin begins a lease. What was before it stays, with a gap.
+// begin begins a session. Earlier slots stay, with a gap after them.
 func (h *history) begin(now time.Time) {
 	h.began, h.slot, h.count, h.millis = now, max(h.slot, slotAt(now)), 0, processor.UnknownLag
 }
 
-// advance closes the slots that are over at now. A clock that is set back
-// stretches the slot in progress.
+// advance closes the slots that are over at now. If the clock is set back, the slot in
+// progress lasts longer.
 func (h *history) advance(now time.Time) {
 	slot := slotAt(now)
 	if slot-h.slot > samplesKept { // the others would be overwritten
 		h.slot, h.count = slot-samplesKept, 0
 	}
 	for ; h.slot < slot; h.slot++ {
-		h.ring[h.next] = point{slot: h.slot, count: h.count, millis: h.millis}
+		h.ring[h.next] = closedSlot{slot: h.slot, count: h.count, millis: h.millis}
 		h.next = (h.next + 1) % samplesKept
 		h.count = 0
 	}
@@ -56,7 +56,7 @@ func (h *history) add(now time.Time, records int, millis int64) {
 	h.millis = millis
 }
 
-// rate is in records per second.
+// rate returns the records per second.
 func (h *history) rate(now time.Time) float64 {
 	from, count := h.slot-rateSamples, h.count
 	for _, p := range h.ring {
@@ -68,11 +68,11 @@ func (h *history) rate(now time.Time) float64 {
 	if since.Before(h.began) {
 		since = h.began
 	}
-	// Less than a slot says little of a second.
+	// A shorter time than a slot says little about a second.
 	return float64(count) / max(now.Sub(since), sampleEvery).Seconds()
 }
 
-// samples lists the slots of the last 2 minutes, oldest first.
+// samples returns the slots of the last 2 minutes, oldest first.
 func (h *history) samples(now time.Time) []Sample {
 	all := make([]Sample, 0, samplesKept)
 	oldest := slotAt(now) - samplesKept

@@ -24,10 +24,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// The test binary is Java with KCL too, for what the real one cannot be made to
-// do at a given moment. End to end with the real one: tools/e2e.
+// The test binary is also Java with KCL, for what the real one cannot be made to do at a
+// given moment. The tests with the real one are in tools/e2e.
 const (
-	javaEnv      = "TEST_JAVA" // which of javas it is
+	javaEnv      = "TEST_JAVA" // a key of javas
 	javaStateEnv = "TEST_JAVA_STATE"
 )
 
@@ -47,15 +47,15 @@ func TestMain(m *testing.M) {
 type fakeJava struct {
 	socket, token string
 	silence       time.Duration
-	run           int           // how many have been started in this test, from 1
+	run           int           // its number in this test, from 1
 	stop          chan struct{} // closed when it is asked to
 
 	mu            sync.Mutex
-	log           *os.File // see rig.told
+	log           *os.File // what rig.told reads
 	control       net.Conn
 	conversations map[string]*conversation
-	begun         int                      // conversations
-	read          map[string]chan struct{} // by lease key: a value when it is to be read again
+	begun         int                      // number of conversations
+	read          map[string]chan struct{} // by lease key: a value when the shard is to be read again
 }
 
 func newFakeJava() *fakeJava {
@@ -85,7 +85,7 @@ func must(err error) {
 	}
 }
 
-// tells notes what the test looks at.
+// tells writes what the test checks.
 func (j *fakeJava) tells(what string) { fmt.Fprintln(j.log, what) }
 
 func (j *fakeJava) dial(hello map[string]any) net.Conn {
@@ -103,7 +103,7 @@ func (j *fakeJava) send(event string) {
 	fmt.Fprintln(j.control, event)
 }
 
-// begin is a start that succeeds; it lives until it is asked to stop.
+// begin starts successfully.
 func (j *fakeJava) begin() {
 	j.control = j.dial(map[string]any{"connection": "control", "kcl": "3.1.3", "java": "17.0.15"})
 	go j.obey()
@@ -116,7 +116,7 @@ func (j *fakeJava) begin() {
 	j.send(`{"event":"state","state":"ready"}`)
 }
 
-// obey does what the worker says.
+// obey executes the commands of the worker.
 func (j *fakeJava) obey() {
 	decoder := json.NewDecoder(j.control)
 	for {
@@ -149,13 +149,13 @@ func (j *fakeJava) again(key string) chan struct{} {
 	return j.read[key]
 }
 
-// end ends after a stop.
+// end exits after a stop.
 func (j *fakeJava) end() {
 	j.send(`{"event":"stopped","released":2,"complete":true}`)
 	os.Exit(0)
 }
 
-// A conversation is that about a shard.
+// A conversation is a conversation about a shard.
 type conversation struct {
 	java  *fakeJava
 	key   string
@@ -165,8 +165,8 @@ type conversation struct {
 	out   *protocol.Writer
 }
 
-// converse begins a conversation about a lease. In an application of several
-// streams its key has the stream.
+// converse begins a conversation about a lease. In an application of several streams the
+// key contains the stream.
 func (j *fakeJava) converse(key string) *conversation {
 	j.mu.Lock()
 	j.begun++
@@ -184,8 +184,8 @@ func (j *fakeJava) converse(key string) *conversation {
 	return c
 }
 
-// do sends an action and waits for its status; it makes no checkpoint fail. It
-// returns false when the conversation has ended.
+// do sends an action and waits for its status. All checkpoints succeed. It returns false
+// if the conversation has ended.
 func (c *conversation) do(m protocol.Message) bool {
 	if c.out.Write(m) != nil {
 		return false
@@ -208,12 +208,12 @@ func (c *conversation) initialize() bool {
 	return c.do(protocol.Initialize{ShardID: c.shard, Position: processor.Position{SequenceNumber: protocol.TrimHorizon}})
 }
 
-// batch returns one whose record has the lease's key for data.
+// batch returns a batch whose record has the lease key as data.
 func (c *conversation) batch() protocol.ProcessRecords {
 	return protocol.ProcessRecords{Records: []processor.Record{{Data: []byte(c.key), SequenceNumber: "1"}}}
 }
 
-var batch = protocol.ProcessRecords{Records: []processor.Record{{Data: []byte("data"), SequenceNumber: "1"}}, MillisBehindLatest: 7}
+var batch = protocol.ProcessRecords{Records: []processor.Record{{Data: []byte("secret"), SequenceNumber: "1"}}, MillisBehindLatest: 7}
 
 // lose ends a lease as KCL does.
 func (c *conversation) lose() {
@@ -224,8 +224,8 @@ func (c *conversation) lose() {
 	c.conn.Close()
 }
 
-// serve serves a shard until the stop, over again when a conversation has failed
-// and the shard is to be read.
+// serve serves a shard until the stop. After a failure it begins again when the shard is
+// to be read.
 func (j *fakeJava) serve(key string) {
 	for {
 		c := j.converse(key)
@@ -246,7 +246,7 @@ func (j *fakeJava) serve(key string) {
 	}
 }
 
-// serveAll serves shards until the stop, and ends.
+// serveAll serves shards until the stop, and exits.
 func (j *fakeJava) serveAll(keys ...string) {
 	var all sync.WaitGroup
 	for _, key := range keys {
@@ -257,7 +257,7 @@ func (j *fakeJava) serveAll(keys ...string) {
 	j.end()
 }
 
-// await waits for a file that a processor of the test makes.
+// await waits for a file that a processor of the test creates.
 func await(name string) { awaitFile(filepath.Join(os.Getenv(javaStateEnv), name)) }
 
 func awaitFile(name string) {
@@ -269,8 +269,8 @@ func awaitFile(name string) {
 	}
 }
 
-// keysOfStreams are of four streams whose shards have the same IDs, and three of
-// which have the same name.
+// keysOfStreams are lease keys of four streams, whose shards have the same IDs. Three of
+// the streams have the same name.
 var keysOfStreams = func() (keys []string) {
 	for _, stream := range []string{"111122223333:orders:1700", "111122223333:orders:1800", "444455556666:orders:1700", "111122223333:bills:1700"} {
 		keys = append(keys, stream+":shard-0", stream+":shard-1")
@@ -278,7 +278,7 @@ var keysOfStreams = func() (keys []string) {
 	return keys
 }()
 
-// javas are those of the tests.
+// javas are the Java processes that tests use.
 var javas = map[string]func(*fakeJava){
 	// dies before it is ready.
 	"dies at once": func(*fakeJava) {
@@ -306,7 +306,7 @@ var javas = map[string]func(*fakeJava){
 		j.send(`{"event":"stopped","released":0,"complete":false,"reason":"a lease could not be given up"}`)
 		os.Exit(4)
 	},
-	// dies in the first run in the middle of a batch, and serves afterwards.
+	// dies during a batch of the first run, and serves afterwards.
 	"dies in a batch": func(j *fakeJava) {
 		j.begin()
 		if j.run == 1 {
@@ -318,7 +318,7 @@ var javas = map[string]func(*fakeJava){
 		}
 		j.serveAll("shard-0")
 	},
-	// is silent in the first run once a batch is at work, and serves afterwards.
+	// falls silent during a batch of the first run, and serves afterwards.
 	"falls silent": func(j *fakeJava) {
 		j.begin()
 		if j.run == 1 {
@@ -331,7 +331,7 @@ var javas = map[string]func(*fakeJava){
 		}
 		j.serveAll("shard-0")
 	},
-	// loses a lease in the middle of a batch and takes it again.
+	// loses a lease during a batch, and takes it again.
 	"loses the lease": func(j *fakeJava) {
 		j.begin()
 		c := j.converse("shard-0")
@@ -341,7 +341,7 @@ var javas = map[string]func(*fakeJava){
 		c.conn.Close()
 		j.serveAll("shard-0")
 	},
-	// begins at LATEST, twice, and serves.
+	// begins two shards at LATEST, and serves.
 	"starts at LATEST": func(j *fakeJava) {
 		j.begin()
 		for _, shard := range []string{"shard-0", "shard-1"} {
@@ -351,7 +351,7 @@ var javas = map[string]func(*fakeJava){
 		}
 		j.serveAll("shard-2")
 	},
-	// breaks a conversation off between two actions.
+	// breaks off a conversation between two actions.
 	"breaks off": func(j *fakeJava) {
 		j.begin()
 		c := j.converse("shard-0")
@@ -368,7 +368,7 @@ var javas = map[string]func(*fakeJava){
 		<-j.again("shard-0")
 		j.serveAll("shard-0")
 	},
-	// loses a lease in the middle of a batch and takes it again before that fails.
+	// loses a lease during a batch, and takes it again before the batch fails.
 	"retakes the lease": func(j *fakeJava) {
 		j.begin()
 		c := j.converse("shard-0")
@@ -389,7 +389,7 @@ var javas = map[string]func(*fakeJava){
 		<-j.again("shard-0")
 		j.serveAll("shard-0")
 	},
-	// goes on sending though a batch has not been answered.
+	// keeps sending although a batch has not been answered.
 	"sends on": func(j *fakeJava) {
 		j.begin()
 		c := j.converse("shard-0")
@@ -408,8 +408,8 @@ var javas = map[string]func(*fakeJava){
 		<-j.again("shard-0")
 		j.serveAll("shard-0")
 	},
-	// tells of a shard that is blocked, and of one that cannot be read, one thing
-	// after the other as the test has seen the one before.
+	// reports a shard that is blocked, and one that cannot be read, step by step as the
+	// test asks.
 	"has problems": func(j *fakeJava) {
 		j.begin()
 		for i, event := range []string{
@@ -440,7 +440,7 @@ var javas = map[string]func(*fakeJava){
 	},
 }
 
-// A rig is a worker with one of these javas.
+// A rig makes a worker with one of javas.
 type rig struct {
 	config Config
 	lock   *bootstrap.Lock
@@ -460,8 +460,8 @@ func newRig(t *testing.T, java string) *rig {
 	}
 	t.Setenv(javaEnv, java)
 	t.Setenv(javaStateEnv, dir)
-	t.Setenv("GORACE", "atexit_sleep_ms=0") // of Java: a race-enabled binary otherwise ends a second late
-	// Of the user's that runs the tests.
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // or else a race-enabled Java ends a second late
+	// The user who runs the tests may have set them.
 	for _, name := range []string{"AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL_DYNAMODB"} {
 		t.Setenv(name, "")
 	}
@@ -470,25 +470,28 @@ func newRig(t *testing.T, java string) *rig {
 		t.Fatal(err)
 	}
 	return &rig{lock: lock, state: dir, config: Config{
-		Stream: "stream", Application: "application", Region: "us-east-1", MetricsLevel: MetricsNone, InitialPosition: TrimHorizon,
-		RetrievalMode: Polling,
-		Java:          exe, Fetch: bootstrap.FetchOptions{Repository: server.URL, CacheDir: filepath.Join(dir, "cache")},
-		Restart: bootstrap.RestartPolicy{Limit: 3, MinDelay: time.Millisecond, MaxDelay: time.Millisecond},
+		Stream: "stream", Application: "application", Region: "us-east-1", InitialPosition: TrimHorizon,
+		Retrieval: RetrievalOptions{Mode: Polling},
+		Java: JavaOptions{
+			Path: exe, Fetch: bootstrap.FetchOptions{Repository: server.URL, CacheDir: filepath.Join(dir, "cache")},
+			Restart: bootstrap.RestartPolicy{Limit: 3, MinDelay: time.Millisecond, MaxDelay: time.Millisecond},
+		},
+		AWS: AWSOptions{MetricsLevel: MetricsNone},
 	}}
 }
 
-// worker makes the worker with a function for processors that does not fail.
+// worker makes a worker whose function for processors does not fail.
 func (r *rig) worker(newProcessor func(shard string) processor.RecordProcessor) *Worker {
 	return r.workerOf(func(shard ShardInfo) (processor.RecordProcessor, error) { return newProcessor(shard.ShardID), nil })
 }
 
 func (r *rig) workerOf(newProcessor func(ShardInfo) (processor.RecordProcessor, error)) *Worker {
 	w := New(r.config, newProcessor)
-	w.lock = r.lock
+	w.jarLock = r.lock
 	return w
 }
 
-// told lists what Java has told in a run.
+// told returns the lines that Java has written in a run.
 func (r *rig) told(t *testing.T, run int) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.state, fmt.Sprint(run)))
@@ -498,35 +501,35 @@ func (r *rig) told(t *testing.T, run int) []string {
 	return strings.Split(strings.TrimSpace(string(text)), "\n")
 }
 
-// touch tells Java that a moment has come.
+// touch creates a file for which Java waits.
 func (r *rig) touch(name string) { must(os.WriteFile(filepath.Join(r.state, name), nil, 0o600)) }
 
-// A tap is a log that a test can wait for.
-type tap struct {
+// A logTap lets a test wait for lines of a log.
+type logTap struct {
 	slog.Handler
 	lines chan string
 }
 
-// logTo has the worker log to a tap of a level.
-func (r *rig) logTo(level slog.Level) *tap {
-	t := &tap{lines: make(chan string, 10_000)}
+// logTo makes the worker log to a logTap.
+func (r *rig) logTo(level slog.Level) *logTap {
+	t := &logTap{lines: make(chan string, 10_000)}
 	t.Handler = slog.NewTextHandler(t, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
 	}})
-	r.config.Log = slog.New(t.Handler)
+	r.config.Logger = slog.New(t.Handler)
 	return t
 }
 
-func (t *tap) Write(p []byte) (int, error) {
+func (t *logTap) Write(p []byte) (int, error) {
 	t.lines <- strings.TrimSpace(string(p))
 	return len(p), nil
 }
 
-// await returns the next line with a part.
-func (t *tap) await(part string) string {
+// await returns the next line that contains part.
+func (t *logTap) await(part string) string {
 	for line := range t.lines {
 		if strings.Contains(line, part) {
 			return line
@@ -535,7 +538,7 @@ func (t *tap) await(part string) string {
 	return ""
 }
 
-// runs counts how often Java was started.
+// runs returns how often Java was started.
 func (r *rig) runs() int {
 	n := 0
 	for {

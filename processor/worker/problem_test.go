@@ -14,11 +14,11 @@ func TestExplain(t *testing.T) {
 		causes       []engine.Cause
 		text, advice string // a part of the advice
 	}{
-		"nothing": {"GetRecords", nil, "GetRecords failed", "the log"},
+		"nothing": {"GetRecords", nil, "GetRecords failed", "KCL's log"},
 		"unknown, the innermost": {
 			"GetRecords",
 			[]engine.Cause{{Class: "a.Outer", Message: "out"}, {Class: "a.B$Inner"}},
-			"GetRecords: Inner", "KCL goes on trying",
+			"GetRecords: Inner", "KCL keeps trying",
 		},
 		"the innermost that is known": {
 			"SubscribeToShard",
@@ -57,12 +57,12 @@ func TestExplain(t *testing.T) {
 			[]engine.Cause{{Class: model + "InvalidArgumentException", Message: "StartingSequenceNumber 4 is invalid"}},
 			"Initialize: InvalidArgumentException: StartingSequenceNumber 4 is invalid", "kcl-infra delete --application app",
 		},
-		"another invalid argument": {"GetRecords", []engine.Cause{{Class: model + "InvalidArgumentException"}}, "GetRecords: InvalidArgumentException", "KCL goes on trying"},
+		"another invalid argument": {"GetRecords", []engine.Cause{{Class: model + "InvalidArgumentException"}}, "GetRecords: InvalidArgumentException", "KCL keeps trying"},
 		"no network":               {"GetRecords", []engine.Cause{{Class: "java.net.UnknownHostException", Message: "h"}}, "GetRecords: UnknownHostException: h", "endpoint"},
 	} {
 		text, advice := explain(c.operation, Status{Application: "app", Streams: []string{"orders"}}, "orders", c.causes)
 		if text != c.text || !strings.Contains(advice, c.advice) {
-			t.Errorf("%s: %q, %q", name, text, advice)
+			t.Errorf("%s: text %q, advice %q, want %q and %q in it", name, text, advice, c.text, c.advice)
 		}
 	}
 }

@@ -15,92 +15,94 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// A session is one conversation about a shard: from KCL's first message until
-// nothing of its processor runs any more. It is the RecordProcessor that
-// processor.Run has, and stands before the user's.
+// A session is one conversation with KCL about a shard: from KCL's first message until
+// nothing of the shard's processor runs any more. It is the RecordProcessor that
+// processor.Run calls, and calls the user's.
 type session struct {
-	worker *Worker
-	run    *daemonRun
-	lease  *engine.Lease
-	board  *shardBoard
-	shard  *shard
-	before *session                // of the same shard; nil for none
-	cancel context.CancelCauseFunc // of processor.Run
-	broken atomic.Bool             // the connection, by KCL or by fail
-	failed *atomic.Bool            // by fail; daemonRun.served has it too
+	worker     *Worker
+	run        *daemonRun
+	lease      *engine.Lease
+	recorder   *sessionRecorder
+	shard      *shard
+	previous   *session                // of the same shard; nil if there is none
+	cancel     context.CancelCauseFunc // of processor.Run
+	connBroken atomic.Bool             // by KCL or by fail
+	failed     *atomic.Bool            // by fail; daemonRun.failed has it too
 
-	// work is held while one of inner's methods is at work.
-	work  sync.Mutex
-	inner processor.RecordProcessor // nil before Initialize
-	own   bool                      // inner tells the board itself
-	over  bool                      // processor.Run has returned: no more calls
-	final bool                      // the end of the lease, or of the shard, was answered
+	// methods is held while a method of inner is called.
+	methods    sync.Mutex
+	inner      processor.RecordProcessor // the user's; nil before Initialize
+	observable bool                      // inner is handle.Observable
+	observers  []handle.Observer         // the worker's
+	closed     bool                      // processor.Run has returned: no more calls
+	answered   bool                      // the end of the lease or the shard was answered
 
-	mu      sync.Mutex
-	failure error         // the first one
-	since   time.Time     // when Initialize returned, zero before
-	worked  time.Duration // from then to the failure
+	mu            sync.Mutex
+	failure       error         // the first one
+	initializedAt time.Time     // zero before Initialize has returned
+	workedFor     time.Duration // from then to the failure
 
 	hung  chan struct{} // closed when the processor has not returned in time
-	ended chan struct{} // closed when nothing of the processor, or of one before, runs
+	ended chan struct{} // closed when neither this processor nor an earlier one of the shard runs
 }
 
-// serve serves a conversation. Its error says that the shard is not to be read
-// on; settle sees to that.
+// serve serves a conversation. An error means that KCL must not read the shard on;
+// session.finish has it read again.
 func (w *Worker) serve(run *daemonRun, lease *engine.Lease) error {
 	s := &session{worker: w, run: run, lease: lease, failed: new(atomic.Bool), hung: make(chan struct{}), ended: make(chan struct{})}
-	run.served.Store(lease.ID, s.failed)
-	s.shard, s.before = w.claim(s)
-	s.board = w.board.shard(lease.LeaseKey)
-	// A conversation ends with its input, not with run: that ends with a stop.
+	run.failed.Store(lease.ID, s.failed)
+	s.shard, s.previous = w.addSession(s)
+	s.recorder = w.recorder.beginSession(lease.LeaseKey)
+	// A conversation ends with its input, not with run, which ends when a stop begins.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(run.ctx))
 	defer cancel(nil)
 	s.cancel = cancel
-	options := append(w.config.Options[:len(w.config.Options):len(w.config.Options)],
-		processor.WithLease(lease.Stream, lease.LeaseKey), processor.WithStopNotice(run.stopping), processor.WithCheckpointNotice(s.board.checkpoint))
-	err := processor.Run(ctx, s, input{s}, output{s}, options...)
+	err := processor.Run(ctx, s, sessionReader{s}, sessionWriter{s},
+		processor.WithLogger(w.logger), processor.WithCheckpointRetries(w.config.Processors.checkpointRetries()),
+		processor.WithLease(lease.Stream, lease.LeaseKey), processor.WithStopNotice(run.stopping), processor.WithCheckpointNotice(s.recorder.checkpointed))
 	switch {
-	case err == nil && !s.final:
+	case err == nil && !s.answered:
 		err = processor.ErrDaemonGone
-	case err != nil && !s.broken.Load():
+	case err != nil && !s.connBroken.Load():
 		s.fail(err)
 	}
 	if err != nil {
-		lease.Fail() // before settle has KCL read the shard again
+		lease.Fail() // before finish has KCL read the shard again
 	}
-	go s.settle(err)
+	go s.finish(err)
 	return err
 }
 
-// An input is what KCL says in a conversation. When that was failed, it ends with
-// the failure, not because of the closed connection.
-type input struct{ s *session }
+// A sessionReader reads KCL's messages. After a failure it ends with the failure, not
+// with the error of the closed connection.
+type sessionReader struct{ s *session }
 
-func (in input) Read(p []byte) (int, error) {
-	n, err := in.s.lease.Read(p)
+func (r sessionReader) Read(p []byte) (int, error) {
+	n, err := r.s.lease.Read(p)
 	if err != nil {
-		in.s.broken.Store(true)
-		in.s.mu.Lock()
-		defer in.s.mu.Unlock()
-		if in.s.failure != nil {
-			err = in.s.failure
+		r.s.connBroken.Store(true)
+		r.s.mu.Lock()
+		defer r.s.mu.Unlock()
+		if r.s.failure != nil {
+			err = r.s.failure
 		}
 	}
 	return n, err
 }
 
-// An output is what KCL is told in a conversation.
-type output struct{ s *session }
+// A sessionWriter writes the answers.
+type sessionWriter struct{ s *session }
 
-func (out output) Write(p []byte) (int, error) {
-	n, err := out.s.lease.Write(p)
+func (w sessionWriter) Write(p []byte) (int, error) {
+	n, err := w.s.lease.Write(p)
 	if err != nil {
-		out.s.broken.Store(true)
+		w.s.connBroken.Store(true)
 	}
 	return n, err
 }
 
-// fail ends the conversation because of its processor. The first failure counts.
+// fail ends the conversation because its processor has failed. Later failures are
+// ignored.
 func (s *session) fail(err error) {
 	s.mu.Lock()
 	if s.failure != nil {
@@ -109,33 +111,32 @@ func (s *session) fail(err error) {
 	}
 	s.failure = err
 	s.failed.Store(true)
-	s.lease.Fail() // first: from here on KCL makes no checkpoint of it
-	if !s.since.IsZero() {
-		s.worked = time.Since(s.since)
+	s.lease.Fail() // first: after this KCL makes no checkpoint for the processor
+	if !s.initializedAt.IsZero() {
+		s.workedFor = time.Since(s.initializedAt)
 	}
 	s.mu.Unlock()
-	s.board.failed(err)
+	s.recorder.failed(err)
 	s.cancel(err)
 	key := s.lease.LeaseKey
-	failures := s.worker.board.failures(key)
+	failures := s.worker.recorder.failureCount(key)
 	what := "a processor has failed"
-	if failures >= failsOften {
+	if failures >= manyFailures {
 		what = "a shard fails again and again"
 	}
 	s.worker.logShard(slog.LevelError, key, what, "failures", failures, "error", err)
 }
 
-// Initialize makes the shard's processor, once that of an earlier conversation
-// has returned.
+// Initialize makes the shard's processor after the previous one has returned.
 func (s *session) Initialize(ctx context.Context, in processor.InitializeInput) error {
 	return s.call(func() error {
 		if in.Position.SequenceNumber == protocol.Latest {
-			s.worker.latest.Do(func() {
-				s.worker.logShard(slog.LevelWarn, s.lease.LeaseKey, "a shard without a checkpoint starts at the newest record: until its first checkpoint "+
-					"each start, also after a failure, skips what has come before it; with InitialPosition TRIM_HORIZON none does")
+			s.worker.warnLatest.Do(func() {
+				s.worker.logShard(slog.LevelWarn, s.lease.LeaseKey, "a shard without a checkpoint starts at the newest record: "+
+					"until its first checkpoint, each start, also after a failure, skips earlier records; InitialPosition TRIM_HORIZON skips none")
 			})
 		}
-		if err := s.await(ctx); err != nil {
+		if err := s.awaitPrevious(ctx); err != nil {
 			return err
 		}
 		return s.limit("initialize", func() error {
@@ -148,60 +149,66 @@ func (s *session) Initialize(ctx context.Context, in processor.InitializeInput) 
 			if inner == nil {
 				return errors.New("the function that makes processors has returned nil")
 			}
+			s.worker.mu.Lock()
+			s.observers = s.worker.observers
+			s.worker.mu.Unlock()
 			if p, ok := inner.(interface{ Observe(handle.Observer) }); ok {
+				s.observable = true
 				p.Observe(s.observer())
-				s.own = true
+				for _, o := range s.observers {
+					p.Observe(o)
+				}
 			}
 			s.inner = inner
 			if err := inner.Initialize(ctx, in); err != nil {
 				return err
 			}
 			s.mu.Lock()
-			s.since = time.Now()
+			s.initializedAt = time.Now()
 			s.mu.Unlock()
-			s.board.state(ShardIdle)
+			s.recorder.setState(ShardIdle)
 			return nil
 		})
 	})
 }
 
-// await waits until no other processor of the shard is at work.
-func (s *session) await(ctx context.Context) error {
-	if s.before == nil {
+// awaitPrevious waits until no earlier processor of the shard runs.
+func (s *session) awaitPrevious(ctx context.Context) error {
+	if s.previous == nil {
 		return nil
 	}
 	select {
-	case <-s.before.ended:
+	case <-s.previous.ended:
 		return nil
 	default:
 	}
-	s.board.state(ShardWaiting)
-	s.worker.logShard(slog.LevelWarn, s.lease.LeaseKey, "the shard's processor of before has not returned: waiting for it")
-	grace := s.worker.config.returnGrace()
+	s.recorder.setState(ShardWaiting)
+	s.worker.logShard(slog.LevelWarn, s.lease.LeaseKey, "the previous processor of the shard has not returned: waiting for it")
+	grace := s.worker.config.Processors.returnGrace()
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case <-s.before.ended:
-		s.board.state(ShardStarting)
+	case <-s.previous.ended:
+		s.recorder.setState(ShardStarting)
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-timer.C:
-		return fmt.Errorf("%w: that of before, %v after another was due", ErrHung, grace)
+		return fmt.Errorf("%w: the previous one of this shard, after %v", ErrHung, grace)
 	}
 }
 
-// call calls one of inner's methods. None begins when processor.Run has returned.
+// call calls a method of inner, unless processor.Run has returned.
 func (s *session) call(method func() error) error {
-	s.work.Lock()
-	defer s.work.Unlock()
-	if s.over {
+	s.methods.Lock()
+	defer s.methods.Unlock()
+	if s.closed {
 		return processor.ErrShutdown
 	}
 	return method()
 }
 
-// limit fails the conversation when a method does not return in time.
+// limit fails the session if a method does not return in time.
 func (s *session) limit(action string, method func() error) error {
 	if limit := s.run.messageTimeout; limit > 0 {
 		timer := time.AfterFunc(limit, func() {
@@ -212,39 +219,50 @@ func (s *session) limit(action string, method func() error) error {
 	return method()
 }
 
-// observer tells the board what package handle's processors alone know.
+// observer records what only processors of package handle know.
 func (s *session) observer() handle.Observer {
 	return handle.Observer{
-		BatchFinished:  func(e handle.BatchFinished) { s.board.batchFinished(e.Duration) },
-		RecordFinished: func(e handle.RecordFinished) { s.board.recordFinished(e.Duration) },
-		Retry:          func(e handle.Retry) { s.board.retried(e.Records, e.Err) },
-		Blocked:        func(e handle.Retry) { s.board.retried(e.Records, e.Err) },
-		DeadLettered:   func(e handle.DeadLettered) { s.board.deadLettered(e.Err) },
-		InFlight:       func(e handle.InFlight) { s.board.inFlight(e.Records) },
+		Retry:        func(e handle.Retry) { s.recorder.retried(e.Records, e.Err) },
+		Blocked:      func(e handle.Retry) { s.recorder.retried(e.Records, e.Err) },
+		DeadLettered: func(e handle.DeadLettered) { s.recorder.deadLettered(e.Err) },
+		InFlight:     func(e handle.InFlight) { s.recorder.setInFlight(e.Records) },
 	}
 }
 
-// ProcessRecords passes a batch on.
+// ProcessRecords passes a batch on. It tells the observers about it if inner does not.
 func (s *session) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {
 	return s.call(func() error {
 		var bytes int64
 		for i := range in.Records {
 			bytes += int64(len(in.Records[i].Data))
 		}
-		s.board.batchReceived(len(in.Records), bytes, in.MillisBehindLatest)
-		s.board.state(ShardProcessing)
+		s.recorder.batchReceived(len(in.Records), bytes, in.MillisBehindLatest)
+		s.recorder.setState(ShardProcessing)
+		if s.observable {
+			if err := s.limit("processRecords", func() error { return s.inner.ProcessRecords(ctx, in) }); err != nil {
+				return err
+			}
+			s.recorder.setState(ShardIdle)
+			return nil
+		}
+		s.recorder.setInFlight(len(in.Records))
 		began := time.Now()
-		if !s.own {
-			s.board.inFlight(len(in.Records))
+		shard := handle.Shard{ShardID: s.lease.ShardID, Stream: s.lease.Stream, Key: s.lease.LeaseKey}
+		for _, o := range s.observers {
+			if o.BatchReceived != nil {
+				o.BatchReceived(handle.BatchReceived{Shard: shard, Records: len(in.Records), Bytes: bytes, MillisBehindLatest: in.MillisBehindLatest})
+			}
 		}
 		if err := s.limit("processRecords", func() error { return s.inner.ProcessRecords(ctx, in) }); err != nil {
 			return err
 		}
-		if !s.own {
-			s.board.inFlight(0)
-			s.board.batchFinished(time.Since(began))
+		s.recorder.setInFlight(0)
+		for _, o := range s.observers {
+			if o.BatchFinished != nil {
+				o.BatchFinished(handle.BatchFinished{Shard: shard, Records: len(in.Records), Duration: time.Since(began)})
+			}
 		}
-		s.board.state(ShardIdle)
+		s.recorder.setState(ShardIdle)
 		return nil
 	})
 }
@@ -252,7 +270,7 @@ func (s *session) ProcessRecords(ctx context.Context, in processor.ProcessRecord
 // ShutdownRequested is passed on.
 func (s *session) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
 	return s.call(func() error {
-		s.board.state(ShardStopping)
+		s.recorder.setState(ShardStopping)
 		return s.limit("shutdownRequested", func() error { return s.inner.ShutdownRequested(ctx, in) })
 	})
 }
@@ -260,9 +278,9 @@ func (s *session) ShutdownRequested(ctx context.Context, in processor.ShutdownRe
 // LeaseLost is passed on.
 func (s *session) LeaseLost(ctx context.Context, in processor.LeaseLostInput) error {
 	return s.call(func() error {
-		s.board.state(ShardLost)
+		s.recorder.setState(ShardLost)
 		err := s.limit("leaseLost", func() error { return s.inner.LeaseLost(ctx, in) })
-		s.final = err == nil || errors.Is(err, processor.ErrShutdown)
+		s.answered = err == nil || errors.Is(err, processor.ErrShutdown)
 		return err
 	})
 }
@@ -272,9 +290,9 @@ func (s *session) ShardEnded(ctx context.Context, in processor.ShardEndedInput) 
 	return s.call(func() error {
 		err := s.limit("shardEnded", func() error { return s.inner.ShardEnded(ctx, in) })
 		if err == nil {
-			s.board.state(ShardEnded)
+			s.recorder.setState(ShardEnded)
 		}
-		s.final = err == nil || errors.Is(err, processor.ErrShutdown)
+		s.answered = err == nil || errors.Is(err, processor.ErrShutdown)
 		return err
 	})
 }

@@ -10,30 +10,30 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 )
 
-// A shard is what goes on from one conversation about it to the next. Worker.mu
-// guards it.
+// A shard is what its sessions share. Worker.mu guards it.
 type shard struct {
-	newest  *session // earlier ones are behind it
+	newest  *session // earlier ones follow by session.previous
 	backoff engine.Backoff
 }
 
-// claim makes s the newest session of its shard, and returns the one before, nil
-// for none.
-func (w *Worker) claim(s *session) (h *shard, before *session) {
+// addSession makes s the newest session of its shard, and returns the previous one,
+// nil if there is none.
+func (w *Worker) addSession(s *session) (sh *shard, previous *session) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	h = w.shards[s.lease.LeaseKey]
-	if h == nil {
-		h = &shard{}
-		w.shards[s.lease.LeaseKey] = h
+	sh = w.shards[s.lease.LeaseKey]
+	if sh == nil {
+		sh = &shard{}
+		w.shards[s.lease.LeaseKey] = sh
 	}
-	before, h.newest = h.newest, s
-	return h, before
+	previous, sh.newest = sh.newest, s
+	return sh, previous
 }
 
-// release forgets a session's shard: its next failure is a first one.
-func (w *Worker) release(s *session) {
-	s.board.left()
+// dropSession drops the shard of a session that none follows. The shard's backoff
+// starts from the beginning then.
+func (w *Worker) dropSession(s *session) {
+	s.recorder.end()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.shard.newest == s {
@@ -41,13 +41,14 @@ func (w *Worker) release(s *session) {
 	}
 }
 
-// forget releases the shards that are not held, but for those with a session.
-func (w *Worker) forget(held []string) {
+// dropShardsExcept drops the shards whose sessions have ended, except those whose
+// leases are held.
+func (w *Worker) dropShardsExcept(held []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for key, h := range w.shards {
+	for key, sh := range w.shards {
 		select {
-		case <-h.newest.ended:
+		case <-sh.newest.ended:
 			if !slices.Contains(held, key) {
 				delete(w.shards, key)
 			}
@@ -56,80 +57,82 @@ func (w *Worker) forget(held []string) {
 	}
 }
 
-// settle waits until nothing of a conversation's processor runs. If the
-// conversation has failed, KCL holds its shard back, and is then told to read it
-// again. err is what processor.Run has returned.
-func (s *session) settle(err error) {
+// finish waits until the session's processor has returned. If the session has failed,
+// KCL holds its shard back; finish then has KCL read it again, after the backoff. err
+// is what processor.Run returned.
+func (s *session) finish(err error) {
 	w, key := s.worker, s.lease.LeaseKey
 	s.mu.Lock()
-	failure, worked := s.failure, s.worked
+	failure, workedFor := s.failure, s.workedFor
 	s.mu.Unlock()
-	grace := w.config.returnGrace()
+	grace := w.config.Processors.returnGrace()
 	if errors.Is(failure, ErrHung) {
 		grace = 0 // it has been waited for
 	}
-	late := time.AfterFunc(grace, s.report)
-	s.finish()
+	late := time.AfterFunc(grace, s.reportHung)
+	s.awaitReturn()
 	late.Stop()
 	w.mu.Lock()
-	overtaken := s.shard.newest != s // which sees to the shard now
+	overtaken := s.shard.newest != s // by a session that takes care of the shard now
 	w.mu.Unlock()
-	bad := err != nil || failure != nil
-	if bad && overtaken {
-		// The shard that is held back now is the newer conversation's, which ends
-		// in order and sees nothing of that.
+	failed := err != nil || failure != nil
+	if failed && overtaken {
+		// KCL holds the shard back for the newer session, which ends normally and
+		// does not learn of this.
 		s.run.engine.Read(key)
 	}
-	if !bad || overtaken || s.run.ctx.Err() != nil {
-		w.release(s)
+	if !failed || overtaken || s.run.ctx.Err() != nil {
+		w.dropSession(s)
 		return
 	}
-	if failure != nil && w.config.EvictFailing && w.board.failures(key) >= failsOften {
+	if failure != nil && w.config.Processors.EvictFailing && w.recorder.failureCount(key) >= manyFailures {
 		w.logShard(slog.LevelWarn, key, "the shard is given up to other workers")
 		s.run.engine.Evict(key) // if that fails the shard is read again
 	}
 	w.mu.Lock()
-	delay := s.shard.backoff.Next(worked)
+	delay := s.shard.backoff.Next(workedFor)
 	w.mu.Unlock()
-	s.board.restarting(delay)
+	s.recorder.setRestarting(delay)
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		s.run.engine.Read(key)
 	case <-s.run.ctx.Done():
-		w.release(s)
+		w.dropSession(s)
 	}
 }
 
-// finish waits until nothing of the processor runs, nor of one before it.
-func (s *session) finish() {
-	s.work.Lock()
-	s.over = true
-	s.work.Unlock()
+// awaitReturn waits until neither the session's processor nor an earlier one of the
+// shard runs.
+func (s *session) awaitReturn() {
+	s.methods.Lock()
+	s.closed = true
+	s.methods.Unlock()
 	s.mu.Lock()
-	initialized := !s.since.IsZero()
+	initialized := !s.initializedAt.IsZero()
 	s.mu.Unlock()
-	// Done of one that fails before it has called handle's Initialize never ends.
+	// If a processor that embeds handle's fails before it calls handle's Initialize,
+	// Done is never closed.
 	if p, ok := s.inner.(interface{ Done() <-chan struct{} }); ok && initialized {
 		<-p.Done()
 	}
-	if s.before != nil {
-		<-s.before.ended
-		s.before = nil // and what is behind it
+	if s.previous != nil {
+		<-s.previous.ended
+		s.previous = nil // to free its memory
 	}
 	s.mu.Lock()
 	close(s.ended)
 	s.mu.Unlock()
 	select {
 	case <-s.hung:
-		s.worker.logShard(slog.LevelInfo, s.lease.LeaseKey, "the processor that did not return has returned")
+		s.worker.logShard(slog.LevelInfo, s.lease.LeaseKey, "the hung processor has returned")
 	default:
 	}
 }
 
-// report says that the processor has not returned.
-func (s *session) report() {
+// reportHung reports that the processor has not returned.
+func (s *session) reportHung() {
 	s.mu.Lock()
 	select {
 	case <-s.ended:
@@ -139,26 +142,27 @@ func (s *session) report() {
 	}
 	close(s.hung)
 	s.mu.Unlock()
-	s.board.hung()
+	s.recorder.setHung()
 	s.worker.logShard(slog.LevelError, s.lease.LeaseKey,
-		"a processor does not return: its shard is not read until it has; find what it waits for, or end the process")
+		"a processor does not return: its shard is not read until it does; find what it waits for, or end the process")
 }
 
-// lastGrace is how long processors may take to return after the last Java has
-// ended, and with it their contexts. Tests have another.
+// lastGrace is how long processors may take to return after the last Java process has
+// ended, and their contexts with it. Tests set another.
 var lastGrace = 5 * time.Second
 
-// awaitProcessors waits for them, but not for one that was reported.
+// awaitProcessors waits until all processors have returned, but not for those that
+// were reported as hung.
 func (w *Worker) awaitProcessors() error {
 	w.mu.Lock()
-	var left []*session
-	for _, h := range w.shards {
-		left = append(left, h.newest)
+	var sessions []*session
+	for _, sh := range w.shards {
+		sessions = append(sessions, sh.newest)
 	}
 	w.mu.Unlock()
 	timer := time.NewTimer(lastGrace)
 	defer timer.Stop()
-	for _, s := range left {
+	for _, s := range sessions {
 		select {
 		case <-s.ended:
 			continue
@@ -166,9 +170,9 @@ func (w *Worker) awaitProcessors() error {
 		case <-timer.C:
 		}
 		select {
-		case <-s.ended: // as well
+		case <-s.ended: // both channels were closed
 		default:
-			return fmt.Errorf("%w: that of %s", ErrHung, s.lease.LeaseKey)
+			return fmt.Errorf("%w: the one of %s", ErrHung, s.lease.LeaseKey)
 		}
 	}
 	return nil

@@ -7,141 +7,142 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Status is what a worker is about at one moment; /status.json of
-// [Worker.Handler] has the same in JSON. It holds no record's data.
+// Status is a snapshot of a worker. It contains no record's data, and its texts are
+// valid UTF-8. package monitor serves it as JSON at /status.json.
 type Status struct {
 	// Application is the application's name.
 	Application string `json:"application"`
-	// Streams are the names or ARNs of the streams, as they were configured; none
-	// before Run has read that.
-	Streams  []string `json:"streams"`
-	Region   string   `json:"region,omitempty"`
-	WorkerID string   `json:"workerId,omitempty"`
-	// Now is the moment, Started when Run began; zero before.
-	Now     time.Time `json:"now"`
+	// Streams are the names or ARNs of the streams, as configured. It is empty until
+	// Run has read the configuration.
+	Streams []string `json:"streams"`
+	// Region is the region of the streams; empty if it is not configured.
+	Region string `json:"region,omitempty"`
+	// WorkerID is the worker's ID.
+	WorkerID string `json:"workerId,omitempty"`
+	// Now is the time of the snapshot.
+	Now time.Time `json:"now"`
+	// Started is when Run began; zero before that.
 	Started time.Time `json:"started,omitzero"`
-	Daemon  Daemon    `json:"daemon"`
-	// MaxMillisBehindLatest is the greatest lag of the shards that are this worker's, in
-	// milliseconds, and SumMillisBehindLatest the sum of their lags. Of a shard that
-	// is not read (blocked, starting, failed, hung, with a Problem or a batch in work)
-	// it is what the last batch said and the time since; without such a batch, the time
-	// for which the shard is this worker's. Without a shard the greatest is 0, and
-	// processor.UnknownLag (-1) while KCL does not take leases.
+	// Daemon is the Java process.
+	Daemon DaemonStatus `json:"daemon"`
+	// MaxMillisBehindLatest is the greatest lag of the worker's shards, in
+	// milliseconds. The lag of a shard that is not being read (blocked, starting,
+	// failed, hung, with a Problem, or with a batch in work) is the lag of its last
+	// batch plus the time since then; before the first batch, the time for which the
+	// worker has the shard. Without shards it is 0, and processor.UnknownLag (-1) while
+	// KCL does not take leases.
 	MaxMillisBehindLatest int64 `json:"maxMillisBehindLatest"`
+	// SumMillisBehindLatest is the sum of these lags, in milliseconds.
 	SumMillisBehindLatest int64 `json:"sumMillisBehindLatest"`
-	// BusySeconds is the time since Started in which a batch was in work, from its
-	// delivery until all of it was finished; of several shards the sum.
+	// BusySeconds is the time since Started during which a batch was in work, from its
+	// delivery until all of it was finished, summed over the shards.
 	BusySeconds float64 `json:"busySeconds"`
-	// Shards are those that this worker has, by stream and ID, and then those that
-	// it had in the last 10 minutes.
-	Shards []Shard `json:"shards"`
-	// Errors are the last 20, newest first.
-	Errors []Error `json:"errors"`
+	// Shards are the shards that the worker has, by stream and ID, followed by those
+	// that it had in the last 10 minutes.
+	Shards []ShardStatus `json:"shards"`
+	// Errors are the last 20 errors, newest first.
+	Errors []Failure `json:"errors"`
 }
 
-// several says that shards have one ID in several streams, perhaps.
-func (s Status) several() bool { return len(s.Streams) > 1 }
-
-// name names a shard: by its ID, or by the key of its lease where that has the
-// stream.
-func (s Status) name(stream, shardID string) string {
-	if s.several() && stream != "" {
-		return stream + ":" + shardID
-	}
-	return shardID
-}
-
-// Daemon is what Java is about.
-type Daemon struct {
-	// State is what it does.
+// DaemonStatus describes the Java process that runs KCL.
+type DaemonStatus struct {
+	// State is what the process does.
 	State DaemonState `json:"state"`
-	// Since is when that state began.
+	// Since is when it entered the State.
 	Since time.Time `json:"since,omitzero"`
-	// PID is Java's process ID, 0 while it does not run.
+	// PID is the process ID; 0 while Java does not run.
 	PID int `json:"pid,omitempty"`
-	// Restarts counts since Run began.
+	// Restarts is how often Java has been started again in this Run.
 	Restarts int `json:"restarts"`
 }
 
-// DaemonState is a state of the daemon.
+// DaemonState is a state of the Java process.
 type DaemonState string
 
-// The states of a daemon, in their order.
+// The states of the Java process, in their usual order.
 const (
-	DaemonNew          DaemonState = "new"          // Run has not begun
-	DaemonPreparing    DaemonState = "preparing"    // jars are fetched and verified
-	DaemonStarting     DaemonState = "starting"     // Java starts
-	DaemonInitializing DaemonState = "initializing" // KCL looks for tables, stream and leases
-	DaemonReady        DaemonState = "ready"        // it takes leases
-	DaemonStopping     DaemonState = "stopping"     // it was asked to stop
+	DaemonNew          DaemonState = "new"          // Run has not been called
+	DaemonPreparing    DaemonState = "preparing"    // the jars are being fetched and verified
+	DaemonStarting     DaemonState = "starting"     // Java is starting
+	DaemonInitializing DaemonState = "initializing" // KCL is looking for tables, streams and leases
+	DaemonReady        DaemonState = "ready"        // KCL takes leases
+	DaemonStopping     DaemonState = "stopping"     // it has been asked to stop
 	DaemonRestarting   DaemonState = "restarting"   // it has ended and will be started again
-	DaemonStopped      DaemonState = "stopped"      // it has ended for good
+	DaemonStopped      DaemonState = "stopped"      // it has ended, and Run ends
 )
 
-// Shard is what is known of a shard that this worker has or had.
-type Shard struct {
-	// Stream and ShardID name it. Stream is the stream's name, or in a worker of
-	// several streams ACCOUNT:NAME:EPOCH, KCL's stream identifier.
-	Stream  string `json:"stream"`
+// ShardStatus describes a shard that the worker has or had.
+type ShardStatus struct {
+	// Stream is the name of the shard's stream. In a worker of several streams it is
+	// KCL's stream identifier, ACCOUNT:NAME:EPOCH.
+	Stream string `json:"stream"`
+	// ShardID is the shard's ID. Each stream may have a shard with this ID.
 	ShardID string `json:"shardId"`
-	// State is what happens with it.
+	// State is what happens with the shard.
 	State ShardState `json:"state"`
-	// Since is when that state began.
+	// Since is when it entered the State.
 	Since time.Time `json:"since"`
-	// Left is when this worker ceased to have the shard; zero while it has it.
+	// Left is when the worker stopped having the shard; zero while it has it.
 	Left time.Time `json:"left,omitzero"`
-	// MillisBehindLatest is the lag of the last batch in milliseconds,
-	// processor.UnknownLag (-1) when it is not known. BatchTime is when that
-	// batch was delivered, zero before the first one of this lease.
-	MillisBehindLatest int64     `json:"millisBehindLatest"`
-	BatchTime          time.Time `json:"batchTime,omitzero"`
-	// Records and Bytes were delivered since Run began, or since the shard came
-	// back after it was no longer listed. So are all that is counted below.
+	// MillisBehindLatest is the lag of the last batch, in milliseconds;
+	// processor.UnknownLag (-1) if it is not known.
+	MillisBehindLatest int64 `json:"millisBehindLatest"`
+	// BatchTime is when that batch was delivered; zero before the first batch of this
+	// lease.
+	BatchTime time.Time `json:"batchTime,omitzero"`
+	// Records is how many records have been delivered. It counts, as all counters below
+	// do, since Run began or, if the shard was away for longer than it is listed, since
+	// it came back.
 	Records int64 `json:"records"`
-	Bytes   int64 `json:"bytes"`
-	// RecordsPerSecond is that of the last 10 seconds or so; 0 of a shard that
-	// this worker no longer has.
+	// Bytes is how many bytes of data these records had.
+	Bytes int64 `json:"bytes"`
+	// RecordsPerSecond is the rate of about the last 10 seconds; 0 after the worker has
+	// left the shard.
 	RecordsPerSecond float64 `json:"recordsPerSecond"`
-	// InFlight are records delivered and not finished. Of a processor that is
-	// not package handle's: those of the batch in work.
+	// InFlight is how many records have been delivered and are not finished. For a
+	// processor that is not handle.Observable, these are the records of the batch in
+	// work.
 	InFlight int `json:"inFlight"`
-	// Retries counts records that failed and were to be tried again, each time
-	// anew, DeadLetters those that the dead-letter sink took. Processors of
-	// package handle alone tell them.
-	Retries     int64 `json:"retries"`
+	// Retries counts records that failed and were to be tried again, once for each
+	// attempt. It is 0 for processors that are not handle.Observable.
+	Retries int64 `json:"retries"`
+	// DeadLetters counts records that the dead-letter sink took. It is 0 for processors
+	// that are not handle.Observable.
 	DeadLetters int64 `json:"deadLetters"`
-	// Checkpoint is the last one that was made in this Run: zero before, and at
-	// the end of the shard (then CheckpointTime is not).
-	Checkpoint     processor.Position `json:"-"`
-	CheckpointTime time.Time          `json:"checkpointTime,omitzero"`
-	// Failures counts its processors that failed.
+	// Checkpoint is the last checkpoint of this Run. It is zero before the first one
+	// and at the end of the shard.
+	Checkpoint processor.Position `json:"-"`
+	// CheckpointTime is when it was made; zero before the first one.
+	CheckpointTime time.Time `json:"checkpointTime,omitzero"`
+	// Failures counts the processors that failed.
 	Failures int `json:"failures"`
-	// FailsRepeatedly: 3 of them or more failed within the last hour.
+	// FailsRepeatedly is whether 3 or more processors failed within the last hour.
 	FailsRepeatedly bool `json:"failsRepeatedly"`
-	// NextTry is when a shard that is restarting is read again; else zero.
+	// NextTry is when a restarting shard is read again; zero in other states.
 	NextTry time.Time `json:"nextTry,omitzero"`
-	// LeasesTaken and LeasesLost count how often this worker got the shard's
-	// lease, and how often another got it or it ran out.
+	// LeasesTaken counts how often the worker got the shard's lease.
 	LeasesTaken int64 `json:"leasesTaken"`
-	LeasesLost  int64 `json:"leasesLost"`
-	// Problem is what keeps KCL from reading the shard; nil for nothing.
+	// LeasesLost counts how often another worker got the lease, or it expired.
+	LeasesLost int64 `json:"leasesLost"`
+	// Problem is what keeps KCL from reading the shard, or nil.
 	Problem *Problem `json:"problem,omitempty"`
-	// Errors counts, by KCL's operation such as GetRecords, what it told of such
-	// problems: once in 5 s at most.
+	// Errors counts the reports of such problems by KCL's operation, such as
+	// GetRecords. KCL reports once in 5 s at most.
 	Errors map[string]int64 `json:"errors,omitempty"`
-	// History has a sample every 2 s, oldest first, of the last 2 minutes.
+	// History has a sample for each 2 s of the last 2 minutes, oldest first.
 	History []Sample `json:"history"`
 }
 
-// Problem is what keeps KCL from reading a shard.
+// Problem describes what keeps KCL from reading a shard.
 type Problem struct {
-	// Text is what KCL met, Advice what to do about it.
-	Text   string `json:"text"`
+	// Text is what failed.
+	Text string `json:"text"`
+	// Advice is what to do about it.
 	Advice string `json:"advice"`
-	// Since is when the shard's problems began, Times how often KCL has told of
-	// this one in succession.
+	// Since is when the problems of the shard began.
 	Since time.Time `json:"since"`
-	Times int       `json:"times"`
+	// Times is how often KCL has reported this problem in succession.
+	Times int `json:"times"`
 }
 
 // position is a processor.Position in JSON.
@@ -150,27 +151,27 @@ type position struct {
 	SubSequenceNumber int64  `json:"subSequenceNumber"`
 }
 
-// shardFields is Shard without its methods.
-type shardFields Shard
+// shardFields is ShardStatus without its methods.
+type shardFields ShardStatus
 
 type shardJSON struct {
 	shardFields
 	Checkpoint position `json:"checkpoint,omitzero"`
 }
 
-// MarshalJSON writes what the fields say, Checkpoint as "checkpoint" with
-// "sequenceNumber" and "subSequenceNumber", if there is one.
-func (s Shard) MarshalJSON() ([]byte, error) {
+// MarshalJSON writes the fields. It writes Checkpoint, unless that is zero, as
+// "checkpoint" with "sequenceNumber" and "subSequenceNumber".
+func (s ShardStatus) MarshalJSON() ([]byte, error) {
 	return json.Marshal(shardJSON{shardFields(s), position(s.Checkpoint)})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
-func (s *Shard) UnmarshalJSON(data []byte) error {
+func (s *ShardStatus) UnmarshalJSON(data []byte) error {
 	var in shardJSON
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	*s = Shard(in.shardFields)
+	*s = ShardStatus(in.shardFields)
 	s.Checkpoint = processor.Position(in.Checkpoint)
 	return nil
 }
@@ -180,43 +181,40 @@ type ShardState string
 
 // The states of a shard.
 const (
-	ShardStarting   ShardState = "starting"   // its lease was taken, its processor is not yet initialised
+	ShardStarting   ShardState = "starting"   // its lease was taken, its processor is not initialized yet
 	ShardBlocked    ShardState = "blocked"    // its parents have not been read to their ends
-	ShardWaiting    ShardState = "waiting"    // for the processor before to return
+	ShardWaiting    ShardState = "waiting"    // its previous processor has not returned yet
 	ShardIdle       ShardState = "idle"       // no batch is in work
 	ShardProcessing ShardState = "processing" // a batch is in work
 	ShardStopping   ShardState = "stopping"   // shutdownRequested was received
 	ShardFailed     ShardState = "failed"     // its processor failed, and may not have returned yet
-	ShardRestarting ShardState = "restarting" // it is to get another processor, at NextTry
-	ShardHung       ShardState = "hung"       // its processor failed and does not return: it is not read until it has
-	ShardLost       ShardState = "lost"       // another worker has it, or may have
+	ShardRestarting ShardState = "restarting" // it gets a new processor at NextTry
+	ShardHung       ShardState = "hung"       // its processor failed and does not return; until then the shard is not read
+	ShardLost       ShardState = "lost"       // another worker has it, or may have it
 	ShardEnded      ShardState = "ended"      // it was read to its end
 )
 
-var shardStates = []ShardState{
-	ShardStarting, ShardBlocked, ShardWaiting, ShardIdle, ShardProcessing, ShardStopping,
-	ShardFailed, ShardRestarting, ShardHung, ShardLost, ShardEnded,
-}
-
-// Sample is a point of a shard's history.
+// Sample is a point of a shard's history: an interval of 2 seconds.
 type Sample struct {
-	// Time is the end of 2 seconds, MillisBehindLatest the lag then, and
-	// RecordsPerSecond the rate in them.
-	Time               time.Time `json:"time"`
-	MillisBehindLatest int64     `json:"millisBehindLatest"`
-	RecordsPerSecond   float64   `json:"recordsPerSecond"`
+	// Time is the end of the interval.
+	Time time.Time `json:"time"`
+	// MillisBehindLatest is the lag at that time, in milliseconds;
+	// processor.UnknownLag (-1) if it is not known.
+	MillisBehindLatest int64 `json:"millisBehindLatest"`
+	// RecordsPerSecond is the rate of the interval.
+	RecordsPerSecond float64 `json:"recordsPerSecond"`
 }
 
-// Error is something that went wrong.
-type Error struct {
-	// Time is when it came last.
+// Failure is an error that has occurred.
+type Failure struct {
+	// Time is when it last occurred.
 	Time time.Time `json:"time"`
-	// Stream and ShardID are as in Shard, and empty for what concerns the daemon.
+	// Stream and ShardID are as in ShardStatus. They are empty for an error of the
+	// daemon.
 	Stream  string `json:"stream,omitempty"`
 	ShardID string `json:"shardId,omitempty"`
-	// Text is the error's, cut off behind 1,000 bytes.
+	// Text is the error's text, cut off after 1,000 bytes.
 	Text string `json:"text"`
-	// Times is how often the same came in succession from the same shard, 1 or
-	// more.
+	// Times is how often the shard had the same error in succession, 1 or more.
 	Times int `json:"times"`
 }

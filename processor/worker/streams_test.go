@@ -26,9 +26,11 @@ const foreignARN = "arn:aws:kinesis:us-east-1:444455556666:stream/orders"
 
 var severalStreams = []Stream{{Stream: "orders"}, {Stream: foreignARN}, {Stream: "bills"}}
 
-// Shards of several streams that have one ID, and streams that have one name, are
-// kept apart, whichever of them fail and whichever have bad records: sessions,
-// backoff, board, metrics, log, files and dead letters.
+// Streams with the same name are kept apart, too, whichever shards fail or have bad
+// records: sessions, backoff, status, metrics, log, files and dead letters.
+//
+// Guarantee: Shards of several streams that have the same ID are kept apart, also in
+// logs, metrics and status.
 func TestStreamsDoNotMix(t *testing.T) {
 	for range 3 {
 		seed := rand.Uint64()
@@ -45,7 +47,7 @@ func testStreamsDoNotMix(t *testing.T, fails map[string]int, bad map[string]bool
 	r := newRig(t, "serves streams")
 	r.config.Stream, r.config.Streams = "", severalStreams
 	var log bytes.Buffer
-	r.config.Log = slog.New(slog.NewTextHandler(&log, nil))
+	r.config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	files := handle.NewFiles(filepath.Join(r.state, "dead"))
 	defer files.Close()
 	var mu sync.Mutex
@@ -55,7 +57,7 @@ func testStreamsDoNotMix(t *testing.T, fails map[string]int, bad map[string]bool
 		stream, id := processor.SplitLeaseKey(shard.LeaseKey)
 		account, name, _ := strings.Cut(stream, ":")
 		if id != shard.ShardID || !strings.HasPrefix(name, shard.Stream+":") || shard.StreamARN != "arn:aws:kinesis:us-east-1:"+account+":stream/"+shard.Stream {
-			t.Errorf("%+v", shard)
+			t.Errorf("the parts of %+v do not agree", shard)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -88,7 +90,7 @@ func testStreamsDoNotMix(t *testing.T, fails map[string]int, bad map[string]bool
 		check(t, "a backoff of "+key, s.backoff != engine.Backoff{}, fails[key] > 0)
 	}
 	w.mu.Unlock()
-	check(t, "series", len(series(t, w.board, "kcl_shard_batch_duration_seconds")), len(keysOfStreams))
+	check(t, "series", len(series(w, "kcl_shard_batch_duration_seconds_count")), len(keysOfStreams))
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +103,7 @@ func testStreamsDoNotMix(t *testing.T, fails map[string]int, bad map[string]bool
 		key := shard.Stream + ":" + shard.ShardID
 		check(t, "leases taken of "+key, shard.LeasesTaken, 1)
 		check(t, "processors of "+key, made[key], fails[key]+1)
-		check(t, "failures of "+key, words(shard.Failures, w.board.failures(key)), words(fails[key], fails[key]))
+		check(t, "failures of "+key, words(shard.Failures, w.recorder.failureCount(key)), words(fails[key], fails[key]))
 		// What came when the stop was announced was not handled, or is no dead letter.
 		if n := int64(handled[key]); shard.Records < n || bad[key] && shard.DeadLetters < n-1 || !bad[key] && shard.DeadLetters > 0 {
 			t.Errorf("%s has %d records, %d were handled, %d are dead letters", key, shard.Records, n, shard.DeadLetters)
@@ -133,66 +135,37 @@ func testStreamsDoNotMix(t *testing.T, fails map[string]int, bad map[string]bool
 	}
 }
 
-// What is said of a shard says of which stream, before KCL has told more of it than
-// its lease's key, too; in a worker of one stream nothing is said twice.
-func TestBoardOfSeveralStreams(t *testing.T) {
-	const first, other = "111122223333:orders:1700", "444455556666:orders:1700"
-	b, c := testBoard()
-	b.identify("app", []string{"orders", foreignARN}, "us-east-1", "worker-1")
-	b.daemonReady()
-	b.leases([]string{other + ":shard-0", first + ":shard-0", first + ":shard-1", other + ":shard-1"})
-	var listed []string
-	for _, s := range b.status().Shards {
-		listed = append(listed, s.Stream+" "+s.ShardID)
-	}
-	check(t, "shards", strings.Join(listed, ", "), first+" shard-0, "+first+" shard-1, "+other+" shard-0, "+other+" shard-1")
-	check(t, "series", series(t, b, "kcl_shard_leases_taken_total"),
-		"[shard-0 "+first+" shard-0 "+other+" shard-1 "+first+" shard-1 "+other+"]")
-	check(t, "worker", series(t, b, "kcl_worker_info"), "[app us-east-1 orders,"+foreignARN+" worker-1]")
-
-	for range failsOften {
-		b.shard(first + ":shard-0").failed(errPlanted)
-	}
-	hung := b.shard(other + ":shard-1")
-	hung.failed(errPlanted)
-	hung.hung()
-	b.problem(other+":shard-0", "GetRecords", []engine.Cause{{Class: "x.AccessDeniedException"}})
-	b.shard(first + ":shard-1").left()
-	c.seconds(1)
-	_, _, body := request(t, newHandler(b), "GET", "/readyz")
-	check(t, "readyz", body, "not ready: "+first+":shard-0 fails again and again; "+other+":shard-1 is not read: its processor does not return\n")
-	check(t, "what is wrong", b.status().unread(), "; "+other+":shard-0 cannot be read: GetRecords: AccessDeniedException")
-	check(t, "the head", text(t, b, "<header>", "<section"), "app | daemon ready for 1.0 s | Streams | orders, "+foreignARN+
-		" | Worker | worker-1 | Region | us-east-1 | Up | 1.0 s | Restarts of the daemon | 0"+
-		" | "+first+":shard-0 fails again and again: 3 times or more within the last hour. Nothing behind the last checkpoint is passed over. The last errors say why."+
-		" | "+other+":shard-1: the processor does not return. The shard is not read until it has. Find what it waits for, or end the process."+
-		" | "+other+":shard-0 cannot be read: GetRecords: AccessDeniedException. For 1.0 s. What to do: allow kinesis:GetRecords to the worker&#39;s role; "+
-		"kcl-infra iam-policy prints all that it needs; for a stream of another account its resource policy, or its key&#39;s policy, must allow it too.")
-	check(t, "the shards", text(t, b, "</thead>", "</table>"), first+" | shard-0 | failed 1.0 s | unknown | 0 | 0 | none yet | 3 again and again"+
-		" | "+other+" | shard-0 | starting 1.0 s | unknown | 0 | 0 | none yet | 0 | shard-1 | hung 1.0 s | unknown | 0 | 0 | none yet | 1")
-	check(t, "the errors", text(t, b, `<ol class="errors"`, "</ol>"), `aria-labelledby="errors"> | 1.0 s ago | · `+other+":shard-0 | GetRecords: AccessDeniedException"+
-		" | 1.0 s ago | · "+other+":shard-1 | planted | 1.0 s ago | · "+first+":shard-0 · 3 times | planted")
-	check(t, "those that left", text(t, b, `<ul class="left"`, "</ul>"), `aria-labelledby="left"> | `+first+":shard-1 lost 1.0 s ago · 0 records")
-	check(t, "the title", text(t, b, "<title>", "</title>"), "1.0 s behind · app")
-	_, _, body = request(t, newHandler(b), "GET", "/")
-	for _, key := range []string{first + ":shard-0", first + ":shard-1", other + ":shard-0", other + ":shard-1"} {
-		if n := strings.Count(body, `id="`+key+`"`); n != 1 {
-			t.Errorf("%d elements are %s", n, key)
+// What is recorded of a shard names its stream, even before KCL has told more than the
+// lease key.
+func TestRecorderOfSeveralStreams(t *testing.T) {
+	rec, c := testRecorder()
+	shards := func() string {
+		var listed []string
+		for _, s := range rec.snapshot().Shards {
+			listed = append(listed, s.Stream+" "+s.ShardID)
 		}
+		return strings.Join(listed, ", ")
 	}
+	rec.setLeases([]string{foreignKey + ":shard-0", ordersKey + ":shard-0", ordersKey + ":shard-1", foreignKey + ":shard-1"})
+	check(t, "shards", shards(), ordersKey+" shard-0, "+ordersKey+" shard-1, "+foreignKey+" shard-0, "+foreignKey+" shard-1")
+	rec, c = testRecorder()
+	recordStreams(rec, c)
+	check(t, "shards of which one has left", shards(), ordersKey+" shard-0, "+foreignKey+" shard-0, "+foreignKey+" shard-1, "+ordersKey+" shard-1")
+	check(t, "series", series(&Worker{recorder: rec}, "kcl_shard_leases_taken_total"),
+		"[shard-0 "+ordersKey+" shard-0 "+foreignKey+" shard-1 "+ordersKey+" shard-1 "+foreignKey+"]")
+	check(t, "worker", series(&Worker{recorder: rec}, "kcl_worker_info"), "[app us-east-1 orders,"+foreignARN+" worker-1]")
 
 	for configured, want := range map[string]string{"orders": "orders", foreignARN: "orders"} {
-		b, _ := testBoard()
-		b.identify("app", []string{configured}, "us-east-1", "worker-1")
-		b.leases([]string{"shard-0"})
-		s := b.status()
-		check(t, "of one stream", words(s.Streams, one(t, b).Stream, s.name(want, "shard-0"), series(t, b, "kcl_shard_records_total")),
-			words([]string{configured}, want, "shard-0", "[shard-0 "+want+"]"))
+		rec, _ := testRecorder()
+		rec.setIdentity("app", []string{configured}, "us-east-1", "worker-1")
+		rec.setLeases([]string{"shard-0"})
+		s := rec.snapshot()
+		check(t, "of one stream", words(s.Streams, one(t, rec).Stream, series(&Worker{recorder: rec}, "kcl_shard_records_total")),
+			words([]string{configured}, want, "[shard-0 "+want+"]"))
 	}
 }
 
-// Where one of several streams was made anew, the leases of the others stay; of one
-// stream alone there are no others.
+// If one of several streams was created again, the leases of the others stay.
 func TestExplainStreamMadeAnew(t *testing.T) {
 	const key = "111122223333:orders:1700:shard-0"
 	for _, c := range []struct {
@@ -202,31 +175,32 @@ func TestExplainStreamMadeAnew(t *testing.T) {
 		{[]string{"orders", "bills"}, key, "remove the old leases with: kcl-infra delete --application app --leases-of 111122223333:orders:1700"},
 		{[]string{"orders"}, "shard-0", "remove the old leases with: kcl-infra delete --application app"},
 	} {
-		b, _ := testBoard()
-		b.identify("app", c.streams, "us-east-1", "worker-1")
+		rec, _ := testRecorder()
+		rec.setIdentity("app", c.streams, "us-east-1", "worker-1")
 		for operation, class := range map[string]string{"Initialize": "OpenShardException", "GetRecords": "InvalidArgumentException"} {
-			advice := b.problem(c.key, operation, []engine.Cause{{Class: "x." + class, Message: "StartingSequenceNumber"}}).Advice
+			advice := rec.addProblem(c.key, operation, []engine.Cause{{Class: "x." + class, Message: "StartingSequenceNumber"}}).Advice
 			if !strings.HasSuffix(advice, c.want) {
-				t.Errorf("%v: %s", c.streams, advice)
+				t.Errorf("streams %v: the advice is %q, want %q at its end", c.streams, advice, c.want)
 			}
 		}
 	}
 }
 
-// The error of a Run that leaves a processor behind names stream and shard.
+// The error of a Run that leaves a processor behind names the stream and the shard.
 func TestHungProcessorOfAStream(t *testing.T) {
 	const key = "111122223333:orders:1700:shard-0"
 	w := New(Config{}, nil)
 	hung := make(chan struct{})
 	close(hung)
 	w.shards[key] = &shard{newest: &session{lease: &engine.Lease{LeaseKey: key}, hung: hung, ended: make(chan struct{})}}
-	if err := w.awaitProcessors(); !errors.Is(err, ErrHung) || !strings.HasSuffix(err.Error(), ": that of "+key) {
+	if err := w.awaitProcessors(); !errors.Is(err, ErrHung) || !strings.HasSuffix(err.Error(), ": the one of "+key) {
 		t.Errorf("error %v", err)
 	}
 }
 
-// What is read is one property, and what stands above puts out of force what is
-// below.
+// One property names the streams; it overrides the others.
+//
+// Guarantee: The streams of Config override those of a properties file.
 func TestPropertiesOfStreams(t *testing.T) {
 	at := time.Date(2026, 11, 30, 1, 2, 3, 0, time.FixedZone("", 3600))
 	const consumer = foreignARN + "/consumer/c:1"
@@ -256,7 +230,7 @@ func TestPropertiesOfStreams(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, "serves")
 			c.config.Application, c.config.Region, c.config.InitialPosition = "application", "us-east-1", TrimHorizon
-			c.config.Java, c.config.Fetch = r.config.Java, r.config.Fetch
+			c.config.Java = r.config.Java
 			if c.file != "" {
 				c.config.PropertiesFile = filepath.Join(r.state, "file.properties")
 				must(os.WriteFile(c.config.PropertiesFile, []byte(c.file), 0o600))

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,56 +18,56 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/handle"
 )
 
-// ShardInfo says which shard a processor is for.
+// ShardInfo describes the shard that a processor is made for.
 type ShardInfo struct {
-	// Stream is the stream's name. Streams of two accounts may have one name.
+	// Stream is the stream's name. Streams of two accounts may have the same name.
 	Stream string
-	// StreamARN is its ARN; empty when one stream alone is read, by its name.
+	// StreamARN is the stream's ARN; empty if the worker reads one stream, by its name.
 	StreamARN string
-	// ShardID is the shard's ID, such as shardId-000000000000. Each stream may have
-	// a shard of this ID.
+	// ShardID is the shard's ID, such as shardId-000000000000. Each stream may have a
+	// shard with this ID.
 	ShardID string
-	// LeaseKey is what names the shard among all of the application, and its lease
-	// in KCL's table: ShardID, or with several streams ACCOUNT:NAME:EPOCH:SHARD, where
-	// EPOCH is when the stream was made in seconds since 1970. See
-	// processor.SplitLeaseKey and processor.LeaseFile.
+	// LeaseKey is unique among all shards of the application, and is the key of the
+	// shard's lease in KCL's table: ShardID, or with several streams
+	// ACCOUNT:NAME:EPOCH:SHARD, where EPOCH is when the stream was created, in seconds
+	// since 1970. See processor.SplitLeaseKey and processor.LeaseFile.
 	LeaseKey string
 }
 
-// A Worker runs KCL and serves all shards that it takes. Make it with [New]. Its
-// methods may be called by any goroutine.
+// A Worker runs KCL and serves all shards whose leases it takes. Make it with [New].
+// Its methods may be called concurrently.
 type Worker struct {
 	config       Config
 	newProcessor func(ShardInfo) (processor.RecordProcessor, error)
-	log          *slog.Logger
-	board        *board
+	logger       *slog.Logger
+	recorder     *recorder
 	running      atomic.Bool
-	lock         *bootstrap.Lock // of KCL's jars; tests have another
+	jarLock      *bootstrap.Lock // tests set another
+	warnLatest   sync.Once       // that a shard starts at LATEST
 
-	latest sync.Once // it was said that a shard starts at LATEST
-
-	mu     sync.Mutex
-	shards map[string]*shard // by lease key; those with a session
+	mu        sync.Mutex
+	shards    map[string]*shard // by lease key; those with a session
+	observers []handle.Observer
 }
 
-// New makes a worker. newProcessor makes the processor of a shard, whenever its
-// records are to be read: after its lease was taken, and again after a failure.
-// It may be called by several goroutines at once. Its error is a failure of the
-// shard like any other.
+// New returns a Worker. newProcessor makes the processor of a shard: when its lease has
+// been taken, and again after each failure. It may be called concurrently. An error that
+// it returns is a failure of the shard, like any other.
 //
-// A processor that has the methods Done and Observe of package handle's
-// Processor, because it is one or embeds one, is asked by Done when the next may
-// be made for its shard, and tells metrics and page more than others can.
+// A processor that implements [processor.AsyncProcessor] is asked by Done when the next
+// one may be made for its shard. One that implements [handle.Observable] reports more
+// than others. Processors of package handle, and types that embed one, implement both.
 func New(config Config, newProcessor func(ShardInfo) (processor.RecordProcessor, error)) *Worker {
-	log := config.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	logger := config.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
 	}
 	return &Worker{
-		config: config, newProcessor: newProcessor, log: log, board: newBoard(time.Now),
-		lock: bootstrap.DaemonLock(), shards: make(map[string]*shard),
+		config: config, newProcessor: newProcessor, logger: logger, recorder: newRecorder(time.Now),
+		jarLock: bootstrap.DaemonLock(), shards: make(map[string]*shard),
 	}
 }
 
@@ -77,56 +76,62 @@ func Run(ctx context.Context, config Config, newProcessor func(ShardInfo) (proce
 	return New(config, newProcessor).Run(ctx)
 }
 
-// Run checks the configuration, fetches and verifies KCL's jars and, where there is none,
-// Java, starts it and serves its shards, each in a goroutine of its own, until ctx ends:
-// then it stops gracefully, within Config.ShutdownGrace and a few seconds, and returns nil.
+// Observe has o called for all shards, in addition to the observers of their
+// processors. Call it before Run: o is not told about processors that were made before.
+// A processor that is not [handle.Observable] reports only its batches, by BatchReceived
+// and BatchFinished.
+func (w *Worker) Observe(o handle.Observer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.observers = append(w.observers, o)
+}
+
+// Logger returns Config.Logger, or one that logs nothing if that is nil.
+func (w *Worker) Logger() *slog.Logger { return w.logger }
+
+// Status returns a snapshot of the worker.
+func (w *Worker) Status() Status { return w.recorder.snapshot() }
+
+// Run checks the configuration, fetches and verifies KCL's jars and, if there is none,
+// Java, starts Java, and serves the shards until ctx ends, each in its own goroutine.
+// Then it stops gracefully, within ShutdownGrace and a few seconds, and returns nil.
 //
 // It returns an error, after it has stopped everything, when
 //
-//   - something is wrong with the configuration: a *bootstrap.ConfigError for
-//     the properties;
+//   - the configuration is wrong: a *bootstrap.ConfigError if it is a property;
 //   - the jars cannot be fetched, or there is no Java 17 or later and none can be
 //     fetched;
-//   - Java ended before KCL was ready for the first time, or more often than
-//     Config.Restart allows: a *bootstrap.ExitError;
-//   - KCL did not complete its stop when ctx had ended: a *bootstrap.ExitError;
+//   - Java ended before KCL was ever ready, or more often than Config.Java.Restart
+//     allows: a *bootstrap.ExitError;
+//   - KCL did not complete its stop after ctx had ended: a *bootstrap.ExitError;
 //   - a processor does not return at the end: [ErrHung].
 //
-// While it runs, a processor that fails, panics or exceeds its time limit is
-// replaced by a new one, at its shard's last checkpoint; other shards do not
-// notice. A Java that ends by itself is started again.
+// While Run works, a processor that fails, panics or exceeds its time limit is replaced
+// by a new one at its shard's last checkpoint; other shards are not affected. Java that
+// ends by itself is started again.
 //
 // Run may be called once.
 func (w *Worker) Run(ctx context.Context) error {
 	if w.running.Swap(true) {
 		return ErrRunning
 	}
-	w.board.begun()
-	err := w.work(ctx)
-	w.board.daemonEnded(err, false)
-	if err != nil {
-		err = fmt.Errorf("worker: %w", err)
+	w.recorder.beginRun()
+	err := w.config.validate()
+	switch {
+	case err != nil:
+	case w.newProcessor == nil:
+		err = errors.New("worker: the function that makes processors is nil")
+	default:
+		if err = w.run(ctx); err != nil {
+			err = fmt.Errorf("worker: %w", err)
+		}
 	}
+	w.recorder.daemonEnded(err, false)
 	return err
 }
 
-func (w *Worker) work(ctx context.Context) error {
-	if err := w.config.validate(); err != nil {
-		return err
-	}
-	if w.newProcessor == nil {
-		return errors.New("there is no function that makes processors")
-	}
-	// With nothing to read, this looks at the options and no more.
-	if err := processor.Run(context.WithoutCancel(ctx), nil, strings.NewReader(""), io.Discard, w.config.Options...); err != nil {
-		return fmt.Errorf("Config.Options: %w", err)
-	}
-	stopServing, err := w.serveHTTP()
-	if err != nil {
-		return err
-	}
-	defer stopServing()
-	w.board.daemonPreparing()
+func (w *Worker) run(ctx context.Context) error {
+	w.recorder.setDaemonState(DaemonPreparing)
 	dir, err := os.MkdirTemp("", "kcl-worker-")
 	if err != nil {
 		return fmt.Errorf("cannot make a folder for the properties: %w", err)
@@ -145,14 +150,14 @@ func (w *Worker) work(ctx context.Context) error {
 	return errors.Join(err, w.awaitProcessors())
 }
 
-// A plan is what the configuration comes to.
+// A plan describes what to run.
 type plan struct {
 	command        bootstrap.Command
 	shutdownGrace  time.Duration
-	messageTimeout time.Duration // 0 for none
+	messageTimeout time.Duration // 0 means none
 }
 
-// prepare checks everything and fetches the jars, what is quick first.
+// prepare checks everything, the quick checks first, and fetches the jars.
 func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	c := &w.config
 	file := c.PropertiesFile
@@ -168,19 +173,19 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 		return p, err
 	}
 	overrides := c.properties()
-	c.defaults(overrides, func(name string) bool { _, ok := properties.Get(name); return ok })
-	if c.WorkerID == "" && c.StateDir == "" && overrides["workerId"] == "" {
+	c.addDefaults(overrides, func(name string) bool { _, ok := properties.Get(name); return ok })
+	if c.Leases.WorkerID == "" && c.Leases.StateDir == "" && overrides["workerId"] == "" {
 		if _, ok := properties.Get("workerId"); !ok {
 			overrides["workerId"] = randomWorkerID()
 		}
 	}
-	overrides[executableName] = "none" // KCL insists on one
+	overrides[executableName] = "none" // KCL requires one
 	for name, value := range overrides {
 		properties.Set(name, value)
 	}
 	warnings, err := properties.Check(bootstrap.DaemonKeys())
 	for _, f := range w.findings(warnings) {
-		w.log.Warn("configuration: " + f.String())
+		w.logger.Warn("configuration: " + f.String())
 	}
 	var wrong *bootstrap.ConfigError
 	if errors.As(err, &wrong) {
@@ -191,7 +196,7 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	if err != nil {
 		return p, err
 	}
-	// Check has seen that they are numbers.
+	// After Check they are numbers.
 	number := func(name string) time.Duration {
 		text, _ := properties.Get(name)
 		n, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
@@ -202,7 +207,7 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	application, _ := properties.Get("applicationName")
 	streams, err := properties.Streams()
 	if err != nil {
-		return p, err // Check has found none
+		return p, err // not after Check
 	}
 	names := make([]string, len(streams))
 	for i, s := range streams {
@@ -210,68 +215,68 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	}
 	region, _ := properties.Get("regionName")
 	workerID, _ := properties.Get("workerId")
-	w.board.identify(application, names, region, workerID)
+	w.recorder.setIdentity(application, names, region, workerID)
 	empty, _ := properties.Get("callProcessRecordsEvenForEmptyRecordList")
-	// Check has seen that it is one of these, or one of those for false.
-	w.board.withoutEmptyBatches(!slices.Contains([]string{"true", "yes", "y", "on", "1"}, strings.ToLower(empty)))
+	// After Check it is one of these, or one of those for false.
+	w.recorder.setNoEmptyBatches(!slices.Contains([]string{"true", "yes", "y", "on", "1"}, strings.ToLower(empty)))
 
 	p.command = bootstrap.Command{
-		Properties: file, Overrides: overrides, JavaOptions: c.JavaOptions, ClassPath: c.ClassPath,
+		Properties: file, Overrides: overrides, JavaOptions: c.Java.Options, ClassPath: c.Java.ClassPath,
 	}
 	var noJava error
-	p.command.Java, noJava = engine.FindJava(c.Java)
-	if noJava != nil && (c.NoFetchJava || !bootstrap.CanFetchJava(noJava)) {
+	p.command.Java, noJava = engine.FindJava(c.Java.Path)
+	if noJava != nil && (c.Java.NoFetch || !bootstrap.CanFetchJava(noJava)) {
 		return p, noJava
 	}
-	if err := properties.CheckEndpoints(ctx, c.JavaOptions...); err != nil {
+	if err := properties.CheckEndpoints(ctx, c.Java.Options...); err != nil {
 		return p, err
 	}
-	fetch := c.Fetch
+	fetch := c.Java.Fetch
 	if fetch.Log == nil {
-		fetch.Log = w.log
+		fetch.Log = w.logger
 	}
 	if noJava != nil {
 		if p.command.Java, err = bootstrap.FetchJava(ctx, nil, fetch); err != nil {
 			return p, fmt.Errorf("%w: JAVA_HOME is not set and PATH has no Java 17 or later; %w", bootstrap.ErrNoJava, err)
 		}
 	}
-	fetched, err := bootstrap.Fetch(ctx, w.lock, fetch)
+	fetched, err := bootstrap.Fetch(ctx, w.jarLock, fetch)
 	if err != nil {
 		return p, err
 	}
 	if fetched.Downloaded > 0 {
-		w.log.Info("fetched KCL's jars", "files", fetched.Downloaded, "bytes", fetched.DownloadedBytes)
+		w.logger.Info("fetched KCL's jars", "files", fetched.Downloaded, "bytes", fetched.DownloadedBytes)
 	}
 	p.command.Jars = fetched.Files
-	if !c.NoArchive {
+	if !c.Java.NoArchive {
 		p.command.CacheDir = fetched.CacheDir
 	}
-	if c.StateDir != "" {
-		if p.command.Worker, err = bootstrap.ClaimWorker(ctx, c.StateDir, application, w.log); err != nil {
+	if c.Leases.StateDir != "" {
+		if p.command.Worker, err = bootstrap.ClaimWorker(ctx, c.Leases.StateDir, application, w.logger); err != nil {
 			return p, err
 		}
-		w.board.identify(application, names, region, p.command.Worker.ID)
+		w.recorder.setIdentity(application, names, region, p.command.Worker.ID)
 	}
 	return p, nil
 }
 
-// executableName is the property that names a program for each shard. A worker
-// has none, whatever the user's file says.
+// executableName is the property that names the program for a shard. A worker ignores
+// it.
 const executableName = "executableName"
 
-// findings returns those that concern a worker, and says where a property stands
-// that is not in the user's file.
+// findings returns the findings that concern a worker. For a property that is not in
+// the user's file, it sets File to the field of Config.
 func (w *Worker) findings(all []bootstrap.Finding) (own []bootstrap.Finding) {
 	own = slices.DeleteFunc(slices.Clone(all), func(f bootstrap.Finding) bool { return f.Key == executableName })
 	for i := range own {
 		if own[i].File == "" || w.config.PropertiesFile == "" {
-			own[i].File = "worker.Config"
+			own[i].File = w.config.source(own[i].Key)
 		}
 	}
 	return own
 }
 
-// randomWorkerID makes a worker ID that nobody else has.
+// randomWorkerID returns a worker ID that no other worker has.
 func randomWorkerID() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -279,6 +284,3 @@ func randomWorkerID() string {
 	}
 	return host + "-" + strings.ToLower(rand.Text()[:8])
 }
-
-// Status tells what the worker is about.
-func (w *Worker) Status() Status { return w.board.status() }

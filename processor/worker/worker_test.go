@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,14 +68,21 @@ func (f funcs) ShutdownRequested(ctx context.Context, in processor.ShutdownReque
 // start runs a worker until the test ends it.
 func start(t *testing.T, w *Worker) (stop func() error) {
 	t.Helper()
+	return startBy(t, w.Run)
+}
+
+func startBy(t *testing.T, run func(context.Context) error) (stop func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
+	go func() { ended <- run(ctx) }()
 	once := sync.OnceValue(func() error { cancel(); return <-ended })
 	t.Cleanup(func() { once() })
 	return once
 }
 
+// Guarantee: When ctx ends, each shard is told, makes its checkpoint and gives its lease
+// back.
 func TestRunServesAndStops(t *testing.T) {
 	r := newRig(t, "serves")
 	served := make(chan string)
@@ -120,8 +128,8 @@ func TestRunServesAndStops(t *testing.T) {
 
 var errPlanted = errors.New("planted")
 
-// A processor that fails, in whatever way, is replaced, and the other shard never
-// hears of it.
+// Guarantee: A processor that fails or panics, or that cannot be made, is replaced by a
+// new one at its shard's last checkpoint; other shards are not affected.
 func TestFailureRestartsTheShardAlone(t *testing.T) {
 	fails := func(f func(context.Context, processor.ProcessRecordsInput) error) func() (processor.RecordProcessor, error) {
 		return func() (processor.RecordProcessor, error) { return funcs{records: f}, nil }
@@ -176,7 +184,7 @@ func TestFailureRestartsTheShardAlone(t *testing.T) {
 			})
 			stop := start(t, w)
 			if line := log.await("a processor has failed"); !strings.Contains(line, "level=ERROR") || !strings.Contains(line, "shardId=shard-1 failures=1") {
-				t.Error(line)
+				t.Errorf("the line is %q, want %q and %q in it", line, "level=ERROR", "shardId=shard-1 failures=1")
 			}
 			for seen := map[string]bool{}; len(seen) < 2; { // shard-1 again
 				seen[<-good] = true
@@ -212,8 +220,10 @@ func count(all []string, part string) (n int) {
 	return n
 }
 
-// What Java sends behind a batch that failed is neither processed nor answered,
-// the end of the shard least of all.
+// What Java sends after a failed batch is neither processed nor answered.
+//
+// Guarantee: No batch reaches a processor that has failed, and it never confirms the end
+// of its shard.
 func TestNoBatchReachesAFailedProcessor(t *testing.T) {
 	r := newRig(t, "sends on")
 	var made, calls, ends atomic.Int32
@@ -237,8 +247,8 @@ func TestNoBatchReachesAFailedProcessor(t *testing.T) {
 	}
 }
 
-// A conversation that KCL breaks off is no failure of the processor, and the shard
-// is read again.
+// If KCL breaks a conversation off, the processor has not failed, and the shard is read
+// again.
 func TestConversationBreaksOff(t *testing.T) {
 	for _, java := range []string{"breaks off", "cannot connect"} {
 		t.Run(java, func(t *testing.T) { testBreaksOff(t, java) })
@@ -255,24 +265,25 @@ func testBreaksOff(t *testing.T, java string) {
 	})
 	stop := start(t, w)
 	if line := log.await("broke off"); !strings.Contains(line, `shardId=shard-0 reason="not understood"`) {
-		t.Error(line)
+		t.Errorf("the line is %q, want %q in it", line, `shardId=shard-0 reason="not understood"`)
 	}
 	<-again
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
 	if s := w.Status(); s.Shards[0].Failures != 0 || len(s.Errors) != 1 {
-		t.Errorf("%+v", s)
+		t.Errorf("the status is %+v, want no failure and one error", s)
 	}
 }
 
-// embeds has a processor of handle's in it, and fails before it is initialized.
+// embeds is a processor that embeds one of package handle, and fails before that is
+// initialized.
 type embeds struct{ *handle.Processor }
 
 func (embeds) Initialize(context.Context, processor.InitializeInput) error { return errPlanted }
 
-// A lease is lost and taken again in the middle of a batch, which fails then: KCL
-// has ended the new conversation for it, and reads the shard again all the same.
+// A lease is lost and taken again during a batch, which then fails: KCL has ended the
+// new conversation because of that, and reads the shard again nevertheless.
 func TestFailureAfterTheLeaseWasTakenAgain(t *testing.T) {
 	r := newRig(t, "retakes the lease")
 	again := make(chan struct{})
@@ -297,13 +308,15 @@ func TestFailureAfterTheLeaseWasTakenAgain(t *testing.T) {
 	}
 }
 
-// A shard that fails again and again is reported, and tried again ever less often;
-// or given up to others. The stop does not wait for it.
+// A stop does not wait for the backoff of such a shard.
+//
+// Guarantee: A shard that fails repeatedly is reported, or given up if EvictFailing is
+// set.
 func TestShardThatFailsAgainAndAgain(t *testing.T) {
 	for _, evict := range []bool{false, true} {
 		t.Run(fmt.Sprint("evict ", evict), func(t *testing.T) {
 			r := newRig(t, "serves")
-			r.config.EvictFailing = evict
+			r.config.Processors.EvictFailing = evict
 			log := r.logTo(slog.LevelInfo)
 			var mu sync.Mutex
 			var made []time.Time
@@ -323,34 +336,34 @@ func TestShardThatFailsAgainAndAgain(t *testing.T) {
 			stop := start(t, w)
 			log.await("daemon ready")
 			if line := log.await("a shard fails again and again"); !strings.Contains(line, "shardId=shard-1 failures=3") {
-				t.Error(line)
+				t.Errorf("the line is %q, want %q in it", line, "shardId=shard-1 failures=3")
 			}
 			if evict {
 				log.await("given up to other workers")
 			} else {
-				until(t, w, func(s Shard) bool {
+				until(t, w, func(s ShardStatus) bool {
 					return s.ShardID == "shard-1" && s.State == ShardRestarting && s.FailsRepeatedly && s.NextTry.Sub(s.Since) >= time.Second
 				})
 			}
-			status, _, body := request(t, w.Handler(), "GET", "/readyz")
+			status, body := get(w, "/readyz")
 			check(t, "readyz", words(status, strings.TrimSpace(body)), "503 not ready: shard-1 fails again and again")
 			began := time.Now()
 			if err := stop(); err != nil || time.Since(began) > 5*time.Second {
-				t.Errorf("%v, %v after the stop", err, time.Since(began))
+				t.Errorf("error %v, %v after the stop, want none within 5s", err, time.Since(began))
 			}
 			if wait := made[2].Sub(made[1]); wait < 400*time.Millisecond {
 				t.Errorf("the third processor came %v after the second", wait)
 			}
 			told := r.told(t, 1)
 			if n := count(told, "evict shard-1"); n > 0 != evict || n+count(told, "read shard-1") < 2 {
-				t.Errorf("%q", told)
+				t.Errorf("Java was told %q, want evict %v, and twice evict or read", told, evict)
 			}
 		})
 	}
 }
 
-// until waits for a shard's state, which has no event.
-func until(t *testing.T, w *Worker, is func(Shard) bool) Shard {
+// until waits until a shard has a state.
+func until(t *testing.T, w *Worker, is func(ShardStatus) bool) ShardStatus {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		shards := w.Status().Shards
@@ -363,11 +376,11 @@ func until(t *testing.T, w *Worker, is func(Shard) bool) Shard {
 	}
 }
 
-// A method that takes too long has failed. What it does later counts no more,
-// while the next processor is at work.
+// Guarantee: A processor that exceeds MessageTimeout is replaced as well, and its late
+// checkpoints are refused.
 func TestMessageTimeout(t *testing.T) {
 	r := newRig(t, "serves")
-	r.config.MessageTimeout = time.Second
+	r.config.Processors.MessageTimeout = time.Second
 	log := r.logTo(slog.LevelInfo)
 	var made atomic.Int32
 	late := make(chan *processor.Checkpointer, 1)
@@ -399,7 +412,7 @@ func TestMessageTimeout(t *testing.T) {
 		}}
 	}))
 	if line := log.await("a processor has failed"); !strings.Contains(line, "processRecords has not returned within 1s") {
-		t.Error(line)
+		t.Errorf("the line is %q, want %q in it", line, "processRecords has not returned within 1s")
 	}
 	if err := <-checked; err != nil {
 		t.Error(err)
@@ -413,11 +426,11 @@ func TestMessageTimeout(t *testing.T) {
 	}
 	failed := slices.IndexFunc(told, func(s string) bool { return strings.HasPrefix(s, "fail ") })
 	if read := slices.Index(told, "read shard-1"); failed < 0 || read < failed {
-		t.Errorf("%q", told)
+		t.Errorf("Java was told %q, want fail and then read", told)
 	}
 }
 
-// What fails in the last stop is not started again.
+// Guarantee: A processor that fails during the last stop is not replaced.
 func TestFailureInTheLastStop(t *testing.T) {
 	r := newRig(t, "serves")
 	served := make(chan struct{}, 2)
@@ -450,7 +463,39 @@ func TestFailureInTheLastStop(t *testing.T) {
 	}
 }
 
-// A stop that Java does not complete is Run's error.
+// Guarantee: Neither log, status, metrics nor page contain a record's data.
+func TestRecordDataIsNotShown(t *testing.T) {
+	r := newRig(t, "sends on")
+	var log bytes.Buffer
+	r.config.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 4}))
+	again := make(chan struct{})
+	once := sync.OnceFunc(func() { close(again) })
+	w := r.worker(func(string) processor.RecordProcessor {
+		return funcs{records: func(_ context.Context, in processor.ProcessRecordsInput) error {
+			if string(in.Records[0].Data) == "secret" {
+				return errPlanted
+			}
+			once()
+			return nil
+		}}
+	})
+	stop := start(t, w)
+	<-again
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	shown := map[string]string{"the log": log.String()}
+	for _, path := range []string{"/", "/status.json", "/metrics", "/readyz"} {
+		_, shown[path] = get(w, path)
+	}
+	for where, text := range shown {
+		if text == "" || strings.Contains(text, "secret") || strings.Contains(text, "c2VjcmV0") {
+			t.Errorf("%s has the data, or nothing: %s", where, text)
+		}
+	}
+}
+
+// Guarantee: A stop that KCL does not complete is an error of Run.
 func TestStopIsNotComplete(t *testing.T) {
 	r := newRig(t, "stops badly")
 	log := r.logTo(slog.LevelInfo)
@@ -467,8 +512,13 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// The next processor of a shard waits until the one before has returned, which
-// its context has told it to.
+// The context of the previous processor has ended.
+//
+// Guarantee: Two processors of a shard never run at the same time in one process: the
+// next one is made after the previous one has returned, whatever ended it.
+//
+// Guarantee: If Java ends or is silent, it is started again with the same worker ID, as
+// Java.Restart allows.
 func TestNeverTwoProcessorsOfAShard(t *testing.T) {
 	for _, java := range []string{"dies in a batch", "falls silent", "loses the lease"} {
 		for name, overlap := range map[string]bool{"a method": false, "a goroutine of package handle": true} {
@@ -477,7 +527,7 @@ func TestNeverTwoProcessorsOfAShard(t *testing.T) {
 					long(t) // processor.Run waits 3 s for its method
 				}
 				r := newRig(t, java)
-				r.config.Silence = 600 * time.Millisecond
+				r.config.Java.Silence = 600 * time.Millisecond
 				var made, working atomic.Int32
 				cancelled, again := make(chan struct{}), make(chan struct{})
 				returns := make(chan struct{})
@@ -507,7 +557,7 @@ func TestNeverTwoProcessorsOfAShard(t *testing.T) {
 				stop := start(t, w)
 				<-cancelled
 				// Its successor has been announced, and waits.
-				until(t, w, func(s Shard) bool { return s.State == ShardWaiting })
+				until(t, w, func(s ShardStatus) bool { return s.State == ShardWaiting })
 				if n := made.Load(); n != 1 {
 					t.Errorf("%d processors were made, want 1", n)
 				}
@@ -524,7 +574,7 @@ func TestNeverTwoProcessorsOfAShard(t *testing.T) {
 	}
 }
 
-// done is a processor some of whose work outlives its methods.
+// done is a processor with work that outlives its methods.
 type done struct {
 	funcs
 	over chan struct{}
@@ -532,9 +582,10 @@ type done struct {
 
 func (d done) Done() <-chan struct{} { return d.over }
 
-// A processor that does not return leaves its shard unread, and reported; the
-// other one goes on. When it returns after all the shard is read again; if it
-// does not, that is the error of Run.
+// When the processor returns after all, its shard is read again.
+//
+// Guarantee: While a processor does not return, its shard is not read, which is reported,
+// and other shards continue; Run fails only when it is stopped.
 func TestHungProcessor(t *testing.T) {
 	for name, c := range map[string]struct {
 		java    string
@@ -553,9 +604,9 @@ func TestHungProcessor(t *testing.T) {
 				long(t) // processor.Run waits 3 s for it
 			}
 			r := newRig(t, c.java)
-			r.config.ReturnGrace = 50 * time.Millisecond
+			r.config.Processors.ReturnGrace = 50 * time.Millisecond
 			if c.method {
-				r.config.MessageTimeout = time.Second
+				r.config.Processors.MessageTimeout = time.Second
 			}
 			log := r.logTo(slog.LevelInfo)
 			bad := map[string]string{"serves": "shard-1", "loses the lease": "shard-0"}[c.java]
@@ -585,10 +636,10 @@ func TestHungProcessor(t *testing.T) {
 			})
 			stop := start(t, w)
 			if line := log.await("a processor does not return"); !strings.Contains(line, "level=ERROR") || !strings.Contains(line, "shardId="+bad) {
-				t.Error(line)
+				t.Errorf("the line is %q, want %q and %q in it", line, "level=ERROR", "shardId="+bad)
 			}
-			until(t, w, func(s Shard) bool { return s.ShardID == bad && s.State == ShardHung && s.Left.IsZero() })
-			status, _, body := request(t, w.Handler(), "GET", "/readyz")
+			until(t, w, func(s ShardStatus) bool { return s.ShardID == bad && s.State == ShardHung && s.Left.IsZero() })
+			status, body := get(w, "/readyz")
 			check(t, "readyz", words(status, strings.TrimSpace(body)), "503 not ready: "+bad+" is not read: its processor does not return")
 			if c.java == "serves" {
 				for range 3 {
@@ -627,7 +678,7 @@ func long(t *testing.T) {
 	}
 }
 
-// A stop that comes before there is anything to stop is a stop.
+// A stop before there is anything to stop is no error.
 func TestStoppedBeforeTheStart(t *testing.T) {
 	r := newRig(t, "serves")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -637,7 +688,8 @@ func TestStoppedBeforeTheStart(t *testing.T) {
 	}
 }
 
-// A daemon that cannot start is not started again and again.
+// Guarantee: If Java ends before KCL was ever ready, it is not started again, and Run
+// returns the reason.
 func TestFirstStartFails(t *testing.T) {
 	r := newRig(t, "dies at once")
 	err := r.worker(func(string) processor.RecordProcessor { return nil }).Run(t.Context())
@@ -650,25 +702,25 @@ func TestFirstStartFails(t *testing.T) {
 	}
 }
 
-// Config.HTTP is served at 127.0.0.1 while Run runs.
-func TestHTTP(t *testing.T) {
+// Without a host, monitor.Run serves at 127.0.0.1 while the worker runs.
+func TestMonitorRun(t *testing.T) {
 	r := newRig(t, "serves")
-	r.config.HTTP = ":0"
 	urls := make(chan string, 1)
-	r.config.Log = slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+	r.config.Logger = slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
 		if _, url, ok := strings.Cut(string(p), `msg="status page" url=`); ok {
 			urls <- strings.TrimSpace(url)
 		}
 		return len(p), nil
 	}), nil))
 	served := make(chan struct{}, 2)
-	stop := start(t, r.worker(func(string) processor.RecordProcessor {
+	w := r.worker(func(string) processor.RecordProcessor {
 		first := sync.OnceFunc(func() { served <- struct{}{} })
 		return funcs{records: func(context.Context, processor.ProcessRecordsInput) error {
 			first()
 			return nil
 		}}
-	}))
+	})
+	stop := startBy(t, func(ctx context.Context) error { return MonitorRun(ctx, w, ":0") })
 	<-served
 	<-served
 	url := <-urls
@@ -702,43 +754,42 @@ func TestConfigurationErrors(t *testing.T) {
 		change func(*Config)
 		want   []string
 	}{
-		"nothing":                {func(c *Config) { *c = Config{} }, []string{"Config.Stream is empty", "Config.Application is empty"}},
-		"one stream and several": {func(c *Config) { c.Streams = severalStreams }, []string{"Stream and Streams are both set"}},
-		"a stream twice":         {func(c *Config) { c.Stream, c.Streams = "", append(severalStreams, severalStreams[0]) }, []string{"worker.Config: error: streams: orders is there twice"}},
-		"no ARN of a stream":     {func(c *Config) { c.Stream = "arn:aws:sqs:us-east-1:444455556666:orders" }, []string{"worker.Config: error: streams:", "is not the ARN of a stream"}},
+		"nothing":                {func(c *Config) { *c = Config{} }, []string{"worker: Config.Stream: it is empty", "worker: Config.Application: it is empty"}},
+		"one stream and several": {func(c *Config) { c.Streams = severalStreams }, []string{"Config.Stream: Stream and Streams are both set"}},
+		"a stream twice":         {func(c *Config) { c.Stream, c.Streams = "", append(severalStreams, severalStreams[0]) }, []string{"worker: Config.Streams: error: streams: orders is there twice"}},
+		"no ARN of a stream":     {func(c *Config) { c.Stream = "arn:aws:sqs:us-east-1:444455556666:orders" }, []string{"worker: Config.Stream: error: streams:", "is not the ARN of a stream"}},
 		"a stream without name": {
 			func(c *Config) { c.Stream, c.Streams = "", []Stream{{Stream: "a"}, {}} },
-			[]string{"worker.Config: error: streams: stream 2 is empty"},
+			[]string{"worker: Config.Streams: error: streams: stream 2 is empty"},
 		},
 		"two names in one":   {func(c *Config) { c.Stream, c.Streams = "", []Stream{{Stream: "a, b"}} }, []string{"streamName"}},
-		"two of them in one": {func(c *Config) { c.Stream, c.Streams = "", []Stream{{Stream: "a, b"}, {Stream: "c"}} }, []string{"worker.Config: error: streams:"}},
+		"two of them in one": {func(c *Config) { c.Stream, c.Streams = "", []Stream{{Stream: "a, b"}, {Stream: "c"}} }, []string{"worker: Config.Streams: error: streams:"}},
 		"a time alone": {
 			func(c *Config) {
 				c.Stream, c.Streams = "", []Stream{{Stream: "a", InitialTimestamp: time.Unix(1, 0)}, {Stream: "c"}}
 			},
-			[]string{"worker.Config: error: streams: a:"},
+			[]string{"worker: Config.Streams: error: streams: a:"},
 		},
-		"two worker IDs": {func(c *Config) { c.WorkerID, c.StateDir = "a", "b" }, []string{"WorkerID and StateDir are both set"}},
-		"negative":       {func(c *Config) { c.MaxLeases, c.Silence = -1, -1 }, []string{"MaxLeases is negative", "Silence is negative"}},
-		"no number":      {func(c *Config) { c.Properties = map[string]string{"timeoutInSeconds": "1 min"} }, []string{"worker.Config: error: timeoutInSeconds"}},
+		"two worker IDs": {func(c *Config) { c.Leases.WorkerID, c.Leases.StateDir = "a", "b" }, []string{"Config.Leases.WorkerID: WorkerID and StateDir are both set"}},
+		"negative":       {func(c *Config) { c.Leases.Max, c.Java.Silence = -1, -1 }, []string{"worker: Config.Leases.Max: -1 is negative", "worker: Config.Java.Silence: -1ns is negative"}},
+		"too short":      {func(c *Config) { c.Leases.FailoverTime, c.Processors.MessageTimeout = 1, time.Millisecond }, []string{"Config.Leases.FailoverTime: 1ns is less than 1ms", "Config.Processors.MessageTimeout: 1ms is less than 1s"}},
+		"no number":      {func(c *Config) { c.Properties = map[string]string{"timeoutInSeconds": "1 min"} }, []string{"worker: Config.Properties: error: timeoutInSeconds"}},
 		"an unknown property": {
 			func(c *Config) { c.Properties = map[string]string{"maxRecord": "1"} },
-			[]string{"worker.Config: error: maxRecord", "maxRecords"},
+			[]string{"worker: Config.Properties: error: maxRecord:", "maxRecords"},
 		},
-		"a bad value": {func(c *Config) { c.InitialPosition = "FIRST" }, []string{"worker.Config: error: initialPositionInStream"}},
+		"a bad value": {func(c *Config) { c.InitialPosition = "FIRST" }, []string{"worker: Config.InitialPosition: error: initialPositionInStream"}},
 		"no file":     {func(c *Config) { c.PropertiesFile = "no such file" }, []string{"no such file does not exist"}},
-		"no java":     {func(c *Config) { c.Java = "no/such/java" }, []string{"no Java"}},
-		"none anywhere, and none shall be fetched": {func(c *Config) { c.Java, c.NoFetchJava = "", true }, []string{"no Java: JAVA_HOME is not set"}},
+		"no java":     {func(c *Config) { c.Java.Path = "no/such/java" }, []string{"no Java"}},
+		"none anywhere, and none shall be fetched": {func(c *Config) { c.Java.Path, c.Java.NoFetch = "", true }, []string{"no Java: JAVA_HOME is not set"}},
 		"none anywhere, and none can be fetched": {
-			func(c *Config) { c.Java, c.Fetch.JavaIndex = "", "nonsense" },
+			func(c *Config) { c.Java.Path, c.Java.Fetch.JavaIndex = "", "nonsense" },
 			[]string{"no Java: JAVA_HOME is not set", "the package index (--java-index) is not of the form"},
 		},
-		"a bad option": {
-			func(c *Config) { c.Options = []processor.Option{processor.WithCheckpointRetries(-1)} },
-			[]string{"Config.Options", "WithCheckpointRetries"},
-		},
-		"a bad address": {func(c *Config) { c.HTTP = "8080" }, []string{"Config.HTTP"}},
-		"nobody there":  {func(c *Config) { c.KinesisEndpoint = "http://127.0.0.1:1" }, []string{"nobody answers"}},
+		"too many retries": {func(c *Config) { c.Processors.CheckpointRetries = 101 }, []string{"Config.Processors.CheckpointRetries: 101 is more than 100"}},
+		"no region":        {func(c *Config) { c.Region = "" }, []string{"worker: Config.Region: error: regionName"}},
+		"no endpoint":      {func(*Config) { os.Setenv("AWS_ENDPOINT_URL_KINESIS", "here") /* until the end of newRig's Setenv */ }, []string{"worker: AWS_ENDPOINT_URL_KINESIS: error: kinesisEndpoint"}},
+		"nobody there":     {func(c *Config) { c.AWS.KinesisEndpoint = "http://127.0.0.1:1" }, []string{"nobody answers"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, "serves")
@@ -763,13 +814,13 @@ func TestProperties(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", "")
 	c := Config{
 		Stream: "s", Application: "a", Region: "r", InitialPosition: AtTimestamp, InitialTimestamp: time.Unix(1700000000, 5),
-		RetrievalMode: FanOut, ConsumerName: "c", MaxRecords: 7, IdleTimeBetweenReads: 250 * time.Millisecond,
-		FailoverTime: 3 * time.Second, MaxLeases: 2, Table: "t", MessageTimeout: time.Minute, WorkerID: "w",
-		ShutdownGrace: 1, NoEmptyBatches: true,
+		Retrieval:  RetrievalOptions{Mode: FanOut, ConsumerName: "c", MaxRecords: 7, IdleTimeBetweenReads: 250 * time.Millisecond, NoEmptyBatches: true},
+		Leases:     LeaseOptions{FailoverTime: 3 * time.Second, Max: 2, Table: "t", WorkerID: "w"},
+		Processors: ProcessorOptions{MessageTimeout: time.Minute, ShutdownGrace: -1},
 		Properties: map[string]string{"taskBackoffTimeMillis": "100", "streamName": "another"},
 	}
 	all := c.properties()
-	c.defaults(all, func(name string) bool { return name == "leaseAssignmentIntervalMillis" })
+	c.addDefaults(all, func(name string) bool { return name == "leaseAssignmentIntervalMillis" })
 	want := map[string]string{
 		"streamName": "s", "applicationName": "a", "regionName": "r", "initialPositionInStream": "AT_TIMESTAMP",
 		"initialPositionInStreamExtended": "1700000000", "retrievalMode": "FANOUT", "fanoutConfig.consumerName": "c",
@@ -792,7 +843,7 @@ func TestProperties(t *testing.T) {
 	}
 	// Another interval goes with KCL's own smoothing.
 	own := map[string]string{"workerUtilizationAwareAssignmentConfigBean.workerMetricsReporterFreqInMillis": "30000"}
-	c.defaults(own, func(string) bool { return false })
+	c.addDefaults(own, func(string) bool { return false })
 	for _, name := range []string{"workerMetricsReporterFreqInMillis", "noOfPersistedMetricsPerWorkerMetrics", "workerMetricsEMAAlpha"} {
 		if value, ok := own[name]; ok {
 			t.Errorf("%s = %s beside an interval of one's own", name, value)
@@ -800,44 +851,44 @@ func TestProperties(t *testing.T) {
 	}
 }
 
-// What KCL tells of a shard is shown.
+// Guarantee: What keeps KCL from reading a shard is shown, with advice.
 func TestProblemsAreShown(t *testing.T) {
 	r := newRig(t, "has problems")
 	log := r.logTo(slog.LevelInfo)
 	w := r.worker(func(string) processor.RecordProcessor { return nil })
 	stop := start(t, w)
-	of := func(id string, is func(Shard) bool) Shard {
-		return until(t, w, func(s Shard) bool { return s.ShardID == id && is(s) })
+	of := func(id string, is func(ShardStatus) bool) ShardStatus {
+		return until(t, w, func(s ShardStatus) bool { return s.ShardID == id && is(s) })
 	}
 	r.touch("step 0")
-	of("shard-0", func(s Shard) bool { return s.State == ShardStarting && s.LeasesTaken == 1 })
+	of("shard-0", func(s ShardStatus) bool { return s.State == ShardStarting && s.LeasesTaken == 1 })
 	r.touch("step 1")
-	of("shard-1", func(s Shard) bool { return s.State == ShardBlocked })
+	of("shard-1", func(s ShardStatus) bool { return s.State == ShardBlocked })
 	r.touch("step 2")
-	p := of("shard-0", func(s Shard) bool { return s.Problem != nil }).Problem
+	p := of("shard-0", func(s ShardStatus) bool { return s.Problem != nil }).Problem
 	check(t, "text", p.Text, "GetRecords: AccessDeniedException: User x is not authorized to perform: kinesis:GetRecords on resource y")
 	if !strings.HasPrefix(p.Advice, "allow kinesis:GetRecords to") || p.Times != 1 {
-		t.Errorf("%+v", p)
+		t.Errorf("the problem is %+v, want advice to allow it, once", p)
 	}
 	if line := log.await("a shard cannot be read"); !strings.Contains(line, "level=WARN") || !strings.Contains(line, `advice="allow kinesis:GetRecords`) {
-		t.Error(line)
+		t.Errorf("the line is %q, want %q and %q in it", line, "level=WARN", `advice="allow kinesis:GetRecords`)
 	}
-	_, _, body := request(t, w.Handler(), "GET", "/readyz")
+	_, body := get(w, "/readyz")
 	check(t, "readyz", body, "ready; shard-0 cannot be read: "+p.Text+"\n")
-	_, _, body = request(t, w.Handler(), "GET", "/metrics")
+	_, body = get(w, "/metrics")
 	if want := `kcl_shard_errors_total{operation="GetRecords",shard="shard-0",stream="stream"} 1`; !strings.Contains(body, want) {
 		t.Errorf("%s is not in the metrics", want)
 	}
 	r.touch("step 3")
-	of("shard-0", func(s Shard) bool { return s.Problem == nil })
+	of("shard-0", func(s ShardStatus) bool { return s.Problem == nil })
 	r.touch("step 4")
-	of("shard-1", func(s Shard) bool { return !s.Left.IsZero() && s.LeasesLost == 1 })
+	of("shard-1", func(s ShardStatus) bool { return !s.Left.IsZero() && s.LeasesLost == 1 })
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
 }
 
-// That a shard starts at LATEST is said once.
+// The warning that a shard starts at LATEST is logged once.
 func TestStartsAtLatest(t *testing.T) {
 	r := newRig(t, "starts at LATEST")
 	log := r.logTo(slog.LevelWarn)
@@ -867,7 +918,7 @@ func TestStartsAtLatest(t *testing.T) {
 	}
 }
 
-// KCL's log comes as records, and those that nobody wants are not even sent.
+// KCL's log arrives as records. Java is told which levels are wanted.
 func TestDaemonLog(t *testing.T) {
 	const last = `level=WARN msg=last logger=b.Logger shardId=shard-0 causes="a.Outer: it failed; caused by a.Inner" dropped=3`
 	for level, c := range map[slog.Level]struct {

@@ -14,10 +14,13 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// A stream is deleted and made again while there are leases: one at the end of a
-// shard that is open now, one at a sequence number that is none of its shard's, and
-// two of shards that the stream does not have. What is not read is named, with what
-// to do; when that is done, all of the new stream is read.
+// A stream is deleted and created again while there are leases: one at the end of a shard
+// that is open now, one at a sequence number that its shard cannot have, and two of
+// shards that the stream does not have. After the advice that is shown has been followed,
+// all of the new stream is read.
+//
+// Guarantee: If a stream was deleted and created again, the shards that cannot be read
+// are shown.
 func TestStreamMadeAnew(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

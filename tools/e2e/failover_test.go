@@ -19,8 +19,11 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// Of two workers one dies with its Java. The other, the leader, reads its shards
-// within 20 s, with the defaults of package worker.
+// Of two workers with the defaults of package worker, the one that is not the leader dies
+// with its Java process.
+//
+// Guarantee: The shards of a worker that died are read again within 20 s, unless it was
+// the leader.
 func TestFailover(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

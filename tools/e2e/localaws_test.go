@@ -57,7 +57,7 @@ func testMyWorker(t *testing.T) {
 	got := ""
 	err = worker.Run(ctx, worker.Config{
 		Stream: *stream, Application: "billing", Region: "us-east-1", InitialPosition: worker.TrimHorizon,
-		KinesisEndpoint: local.Kinesis.URL(), DynamoDBEndpoint: local.DynamoDB.URL(),
+		AWS: worker.AWSOptions{KinesisEndpoint: local.Kinesis.URL(), DynamoDBEndpoint: local.DynamoDB.URL()},
 	}, func(worker.ShardInfo) (processor.RecordProcessor, error) {
 		return handle.Record(func(_ context.Context, r processor.Record) error {
 			got = string(r.Data)

@@ -220,7 +220,7 @@ func TestDeployment(t *testing.T) {
 	}
 
 	// Probes.
-	port := one(t, `(?m)^ENV `+one(t, `HTTP: cmp.Or\(os.Getenv\("(\w+)"\)`, main)+`=0\.0\.0\.0:(\d+)$`, n.dockerfile)
+	port := one(t, `(?m)^ENV `+one(t, `cmp.Or\(os.Getenv\("(\w+)"\), "127`, main)+`=0\.0\.0\.0:(\d+)$`, n.dockerfile)
 	ports := map[string]string{}
 	for _, p := range c.Ports {
 		ports[p.Name] = strconv.Itoa(int(p.ContainerPort))

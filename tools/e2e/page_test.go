@@ -33,6 +33,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
+	"github.com/seed96110120/kinesis-client-go/processor/worker/monitor"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
@@ -52,8 +53,8 @@ func runPageWorker() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	w := worker.New(worker.Config{
 		PropertiesFile: os.Getenv(workerPropertiesEnv),
-		Restart:        bootstrap.RestartPolicy{Limit: 20, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second},
-		Log:            log,
+		Java:           worker.JavaOptions{Restart: bootstrap.RestartPolicy{Limit: 20, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second}},
+		Logger:         log,
 	}, func(worker.ShardInfo) (processor.RecordProcessor, error) {
 		n := &noter{}
 		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
@@ -76,7 +77,7 @@ func runPageWorker() {
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err == nil {
-		go http.Serve(listener, w.Handler())
+		go http.Serve(listener, monitor.Handler(w))
 		log.Info("status page", "url", "http://"+listener.Addr().String()+"/")
 		err = sample.Await(ctx, nil, func() (bool, error) {
 			_, err := os.Stat("begin")
@@ -266,7 +267,7 @@ func TestStatusPage(t *testing.T) {
 	p := openPage(a)
 	w := p.w
 
-	p.await("what is waited for", `document.querySelector(".waiting p").innerText.startsWith("The worker has not begun")`)
+	p.await("what is waited for", `document.querySelector(".waiting p").innerText.startsWith("The worker has not been started")`)
 	file("begin", "")
 	p.await("both shards", column("th")+` == "shardId-000000000000,shardId-000000000001"`)
 	p.await("batches in work", column("td.s .state")+` == "processing,processing"`)

@@ -49,9 +49,10 @@ type scaledObject struct {
 	} `json:"spec"`
 }
 
-// What METRICS.md says of scaling holds: Prometheus's own engine takes the queries, of
-// the metrics that a worker has, for what is said there, and the configuration for
-// KEDA, which fits the Deployment of kcl-bootstrap new, scales by them.
+// Prometheus's own engine evaluates the queries on the metrics of a worker, and the
+// configuration for KEDA, which fits the Deployment of kcl-bootstrap new, scales by them.
+//
+// Guarantee: The queries and the KEDA configuration of METRICS.md do what it says.
 func TestScaling(t *testing.T) {
 	const folder = "../../processor/worker/"
 	document, err := os.ReadFile(folder + "METRICS.md")
@@ -66,7 +67,7 @@ func TestScaling(t *testing.T) {
 	if len(queries) != 4 {
 		t.Fatalf("there are %d queries", len(queries))
 	}
-	golden, err := os.Open(folder + "testdata/metrics.txt")
+	golden, err := os.Open(folder + "metrics/testdata/metrics.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,13 +22,14 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
+	"github.com/seed96110120/kinesis-client-go/processor/worker/monitor"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 )
 
 // workerPropertiesEnv is the properties file of the worker of these tests, the test binary.
 const workerPropertiesEnv = "E2E_WORKER_PROPERTIES"
 
-// These are fields of its Config.
+// These are fields of its Config, and the address of its monitor.
 const (
 	workerHTTPEnv    = "E2E_WORKER_HTTP"
 	workerSilenceEnv = "E2E_WORKER_SILENCE"
@@ -46,21 +47,21 @@ func runWorker() {
 	defer stop()
 	config := worker.Config{
 		PropertiesFile: os.Getenv(workerPropertiesEnv),
-		Restart:        bootstrap.RestartPolicy{Limit: 20, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second},
-		HTTP:           os.Getenv(workerHTTPEnv),
-		Log:            slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Java:           worker.JavaOptions{Restart: bootstrap.RestartPolicy{Limit: 20, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second}},
+		Logger:         slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
 	var err error
-	for name, field := range map[string]*time.Duration{workerSilenceEnv: &config.Silence, workerReturnEnv: &config.ReturnGrace} {
+	for name, field := range map[string]*time.Duration{workerSilenceEnv: &config.Java.Silence, workerReturnEnv: &config.Processors.ReturnGrace} {
 		if text := os.Getenv(name); text != "" {
 			if *field, err = time.ParseDuration(text); err != nil {
 				panic(err)
 			}
 		}
 	}
-	err = worker.Run(ctx, config, func(shard worker.ShardInfo) (processor.RecordProcessor, error) {
+	w := worker.New(config, func(shard worker.ShardInfo) (processor.RecordProcessor, error) {
 		return obedient(shard.ShardID), nil
 	})
+	err = monitor.Run(ctx, w, os.Getenv(workerHTTPEnv))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -303,8 +303,10 @@ func TestShardsProblem(t *testing.T) {
 	}
 }
 
-// The fan-out consumer is deleted: KCL takes that for the ends of all shards. No
-// processor is told so, it is shown, and the next worker registers it and reads on.
+// The fan-out consumer is deleted: KCL takes that for the ends of all shards. It is shown,
+// and the next worker registers the consumer and reads on.
+//
+// Guarantee: No processor is told of the end of a shard that is still open.
 func TestConsumerDeleted(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

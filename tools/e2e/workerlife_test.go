@@ -19,9 +19,14 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// 16 shards, one process: every record comes, Java has no child process, SIGTERM
-// stops it in time with every shard checkpointed, and the next worker goes on.
-// No proxy stands before loopback.
+// A worker of 16 shards gets every record. SIGTERM stops it in time, and the next worker
+// continues. No proxy is used for loopback addresses.
+//
+// Guarantee: Each shard is served in this process, by its own goroutines, and Java has no
+// child processes.
+//
+// Guarantee: When ctx ends, each shard is told, makes its checkpoint and gives its lease
+// back.
 func TestWorkerServesAllShards(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -140,7 +145,9 @@ func TestWorkersLeaderStops(t *testing.T) {
 	other.stopInTime()
 }
 
-// The worker is killed: Java is gone within 2 s, and the next worker goes on.
+// Java is gone within 2 s, and the next worker continues.
+//
+// Guarantee: If the worker is killed, its Java process ends too.
 func TestWorkerIsKilled(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, 4)
@@ -154,7 +161,10 @@ func TestWorkerIsKilled(t *testing.T) {
 	w.stopInTime()
 }
 
-// Java is killed: the worker starts it again.
+// Java is killed.
+//
+// Guarantee: If Java ends or is silent, it is started again with the same worker ID, as
+// Java.Restart allows.
 func TestWorkersDaemonIsKilled(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

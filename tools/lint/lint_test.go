@@ -30,6 +30,8 @@ var planted = []struct{ dir, file, imports, rule string }{
 	{"processor/handle", "x.go", prefix + "processor/worker", "processor"},
 	{"processor/worker", "x.go", "github.com/spf13/pflag", "worker"},
 	{"processor/worker", "x_test.go", prefix + "tools/localaws", "worker"},
+	{"processor/worker", "x.go", "github.com/prometheus/client_golang/prometheus", "worker-runtime"},
+	{"processor/worker", "x.go", "net/http", "worker-runtime"},
 	{"bootstrap", "x.go", prefix + "protocol", "bootstrap"},
 	{"bootstrap", "x_test.go", prefix + "tools/localaws", "bootstrap"},
 	{"bootstrap", "x.go", "github.com/aws/aws-sdk-go-v2/aws", "aws"},

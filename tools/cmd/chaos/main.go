@@ -85,8 +85,9 @@ func consume(ctx context.Context, as string) error {
 		processor.Main(consumer.New(dir), processor.WithLogger(log(slog.LevelWarn))) // which ends the process
 	}
 	return worker.Run(ctx, worker.Config{
-		PropertiesFile: cluster.PropertiesFile, WorkerID: as, JavaOptions: cluster.JavaOptions,
-		Restart: restart, Log: log(slog.LevelInfo),
+		PropertiesFile: cluster.PropertiesFile, Logger: log(slog.LevelInfo),
+		Leases: worker.LeaseOptions{WorkerID: as},
+		Java:   worker.JavaOptions{Options: cluster.JavaOptions, Restart: restart},
 	}, func(worker.ShardInfo) (processor.RecordProcessor, error) { return consumer.New(dir), nil })
 }
 

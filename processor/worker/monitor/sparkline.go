@@ -1,4 +1,4 @@
-package worker
+package monitor
 
 import (
 	"cmp"
@@ -9,38 +9,40 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
-// The sparklines' canvas; style.css stretches it.
+// The size of a sparkline, which style.css stretches, and the time that it shows.
 const (
 	sparkWidth  = 120
 	sparkHeight = 28
-	sparkSpan   = samplesKept * sampleEvery
+	sparkSpan   = 2 * time.Minute
+	sampleEvery = 2 * time.Second // in worker.ShardStatus.History
 )
 
-// A spark is a curve over the last 2 minutes, which end at the right.
-type spark struct {
-	Line, Area string // SVG paths, empty when there is nothing to draw
+// A sparkline is a curve over the last 2 minutes, with the present at the right.
+type sparkline struct {
+	Line, Area string // SVG paths, empty if there is nothing to draw
 	Label      string // the same in words
 }
 
-// lagSpark and rateSpark scale to the greatest value, but not below a second
+// lagSparkline and rateSparkline scale to the greatest value, but at least to a second
 // and a record per second, so that a lag of milliseconds looks like none.
-func lagSpark(history []Sample, now time.Time) spark {
-	return newSpark(history, now, 1000,
-		func(s Sample) (float64, bool) {
+func lagSparkline(history []worker.Sample, now time.Time) sparkline {
+	return newSparkline(history, now, 1000,
+		func(s worker.Sample) (float64, bool) {
 			return float64(s.MillisBehindLatest), s.MillisBehindLatest != processor.UnknownLag
 		},
 		func(v float64) string { return millisText(int64(v)) })
 }
 
-func rateSpark(history []Sample, now time.Time) spark {
-	return newSpark(history, now, 1,
-		func(s Sample) (float64, bool) { return s.RecordsPerSecond, true },
+func rateSparkline(history []worker.Sample, now time.Time) sparkline {
+	return newSparkline(history, now, 1,
+		func(s worker.Sample) (float64, bool) { return s.RecordsPerSecond, true },
 		func(v float64) string { return rate(v) + " records a second" })
 }
 
-func newSpark(history []Sample, now time.Time, least float64, value func(Sample) (float64, bool), text func(float64) string) spark {
+func newSparkline(history []worker.Sample, now time.Time, least float64, value func(worker.Sample) (float64, bool), text func(float64) string) sparkline {
 	var first, last, most float64
 	known := 0
 	for _, s := range history {
@@ -53,10 +55,10 @@ func newSpark(history []Sample, now time.Time, least float64, value func(Sample)
 		}
 	}
 	if known < 2 {
-		return spark{Label: "no course yet"}
+		return sparkline{Label: "no history yet"}
 	}
 	var line, area strings.Builder
-	var run []Sample // without a gap
+	var run []worker.Sample // without a gap
 	draw := func() {
 		if len(run) > 1 {
 			for i, s := range run {
@@ -87,45 +89,46 @@ func newSpark(history []Sample, now time.Time, least float64, value func(Sample)
 		run = append(run, s)
 	}
 	draw()
-	return spark{
+	return sparkline{
 		Line:  line.String(),
 		Area:  area.String(),
 		Label: fmt.Sprintf("last 2 minutes: from %s to %s, at most %s", text(first), text(last), text(most)),
 	}
 }
 
-// total is the history of all shards: the sum of their rates, the greatest lag.
-func total(shards []Shard) []Sample {
-	all := make(map[int64]Sample)
+// totalHistory returns the history of all shards together: the sum of their rates and
+// their greatest lag.
+func totalHistory(shards []worker.ShardStatus) []worker.Sample {
+	all := make(map[int64]worker.Sample)
 	for _, shard := range shards {
 		for _, s := range shard.History {
 			at := s.Time.UnixNano()
 			sum, ok := all[at]
 			if !ok {
-				sum = Sample{Time: s.Time, MillisBehindLatest: processor.UnknownLag}
+				sum = worker.Sample{Time: s.Time, MillisBehindLatest: processor.UnknownLag}
 			}
 			sum.RecordsPerSecond += s.RecordsPerSecond
 			sum.MillisBehindLatest = max(sum.MillisBehindLatest, s.MillisBehindLatest)
 			all[at] = sum
 		}
 	}
-	return slices.SortedFunc(maps.Values(all), func(x, y Sample) int { return cmp.Compare(x.Time.UnixNano(), y.Time.UnixNano()) })
+	return slices.SortedFunc(maps.Values(all), func(x, y worker.Sample) int { return cmp.Compare(x.Time.UnixNano(), y.Time.UnixNano()) })
 }
 
-// trend says where a lag goes, by the last half minute; "" when that is not
-// clear, or the lag is less than a second.
-func trend(history []Sample, millis int64) string {
+// trend returns how a lag has changed in the last half minute, or "" if that is not clear
+// or the lag is less than a second.
+func trend(history []worker.Sample, millis int64) string {
 	if millis < 1000 {
 		return ""
 	}
 	history = history[max(0, len(history)-15):]
-	history = slices.DeleteFunc(slices.Clone(history), func(s Sample) bool { return s.MillisBehindLatest == processor.UnknownLag })
+	history = slices.DeleteFunc(slices.Clone(history), func(s worker.Sample) bool { return s.MillisBehindLatest == processor.UnknownLag })
 	if len(history) < 3 {
 		return ""
 	}
 	first, last := history[0], history[len(history)-1]
-	// Milliseconds that are lost for each that passes: 1 for a shard that is
-	// not read at all.
+	// How many milliseconds the lag grows in each millisecond: 1 if the shard is not read
+	// at all.
 	slope := float64(last.MillisBehindLatest-first.MillisBehindLatest) / float64(last.Time.Sub(first.Time).Milliseconds())
 	switch {
 	case slope < -.05:

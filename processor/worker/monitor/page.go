@@ -1,4 +1,4 @@
-package worker
+package monitor
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
 //go:embed page
@@ -32,8 +34,8 @@ var (
 		"millis":   millisText,
 	}).ParseFS(assets, "page/page.html"))
 
-	// The page's style and script are in it, and nothing else runs or is
-	// loaded; the script asks for the page again.
+	// The page contains its style and script, and nothing else runs or is loaded. The
+	// script fetches the page again.
 	contentSecurityPolicy = "default-src 'none'; style-src " + sourceHash(pageStyle) +
 		"; script-src " + sourceHash(pageScript) + "; connect-src 'self'; img-src data:" +
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -42,7 +44,7 @@ var (
 func asset(name string) string {
 	data, err := assets.ReadFile(name)
 	if err != nil {
-		panic(err) // the build has it
+		panic(err) // it is embedded
 	}
 	return string(data)
 }
@@ -52,69 +54,64 @@ func sourceHash(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-func servePage(w http.ResponseWriter, s Status) {
+func servePage(w http.ResponseWriter, s worker.Status) {
 	var page bytes.Buffer
 	if err := pageTemplate.Execute(&page, newPage(s)); err != nil {
-		http.Error(w, "the page cannot be made: "+err.Error(), http.StatusInternalServerError)
+		http.Error(w, "cannot make the page: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write(page.Bytes()) // fails only if nobody reads
+	w.Write(page.Bytes()) // fails only if the client has gone
 }
 
-// A page is what the template shows: a Status in the reader's words.
+// A page is what the template shows.
 type page struct {
-	Status
-	// Title names the stream, or the application where there are several.
-	Title   string
-	Several bool          // streams
-	Uptime  time.Duration // 0 before Run
-	// Daemon in words, and the kind of its state: good, busy or bad.
-	DaemonKind string
-	DaemonAge  time.Duration
-	// Held are the shards that the worker has, Left those that it had. Groups are
-	// Held by stream.
-	Held, Left []row
-	Groups     [][]row
-	// Waiting says what is being waited for; empty while there are shards.
-	Waiting string
-	Trend   string
-	Rate    float64 // of all of Held
-	Flight  int
-	Records int64
-	// The course of the greatest lag and of the sum of the rates.
-	LagSpark, RateSpark spark
-	Failing, Hung       []row
-	Problems            []row // that KCL has with a shard
-	Errors              []failure
+	worker.Status
+	Title          string // the stream, or the application if there are several
+	SeveralStreams bool
+	Uptime         time.Duration // 0 before Run
+	DaemonKind     string        // of the daemon's state: good, busy or bad
+	DaemonAge      time.Duration // of that state
+	Held, Left     []row         // the shards that the worker has, and those that it had
+	Groups         [][]row       // Held by stream
+	Waiting        string        // what a worker without shards waits for
+	Trend          string        // of the greatest lag
+	Rate           float64       // of all of Held
+	InFlight       int           // of all of Held
+	Records        int64         // of all shards
+	Lags, Rates    sparkline     // of the greatest lag and the total rate
+	Failing, Hung  []row
+	Problems       []row // the shards that KCL cannot read
+	Errors         []failure
 }
 
 // A row is a shard in the table.
 type row struct {
-	Shard
-	Name                string // which nothing else has
-	Prefix, Number      string // of its ID
-	Kind                string // of its state
-	Age                 string // of the state, where it says something; or when it ends
-	Checkpoint          string // "" for none
-	CheckpointAge       time.Duration
-	LagSpark, RateSpark spark
+	worker.ShardStatus
+	Name           string // unique
+	Prefix, Number string // of its ID
+	Kind           string // of its state: good, busy, bad or gone
+	Age            string // of the state, if that is of interest; or when it ends
+	Checkpoint     string // "" means none
+	CheckpointAge  time.Duration
+	Lags, Rates    sparkline
 }
 
+// A failure is an error in the list.
 type failure struct {
-	Error
+	worker.Failure
 	Name string // of the shard; empty for the daemon
-	Ago  time.Duration
+	Age  time.Duration
 }
 
-func newPage(s Status) page {
+func newPage(s worker.Status) page {
 	p := page{
-		Status:     s,
-		Several:    s.several(),
-		DaemonKind: daemonKind(s.Daemon.State),
+		Status:         s,
+		SeveralStreams: len(s.Streams) > 1,
+		DaemonKind:     daemonKind(s.Daemon.State),
 	}
 	switch {
-	case p.Several:
+	case p.SeveralStreams:
 		p.Title = s.Application
 	case len(s.Streams) == 1:
 		p.Title = s.Streams[0]
@@ -127,9 +124,9 @@ func newPage(s Status) page {
 	}
 	for _, shard := range s.Shards {
 		r := newRow(shard, s.Now)
-		r.Name = s.name(shard.Stream, shard.ShardID)
+		r.Name = shardName(s, shard.Stream, shard.ShardID)
 		switch {
-		case shard.State == ShardHung:
+		case shard.State == worker.ShardHung:
 			p.Hung = append(p.Hung, r)
 		case shard.FailsRepeatedly:
 			p.Failing = append(p.Failing, r)
@@ -147,45 +144,45 @@ func newPage(s Status) page {
 		p.Groups[len(p.Groups)-1] = append(p.Groups[len(p.Groups)-1], r)
 		p.Held = append(p.Held, r)
 		p.Rate += shard.RecordsPerSecond
-		p.Flight += shard.InFlight
+		p.InFlight += shard.InFlight
 	}
 	for _, shard := range s.Shards {
 		p.Records += shard.Records
 	}
-	// The lag of a shard that left is no longer this worker's.
-	held := total(s.Shards[:len(p.Held)])
-	p.LagSpark, p.RateSpark = lagSpark(held, s.Now), rateSpark(total(s.Shards), s.Now)
+	// The lag of a shard that the worker has left belongs to another worker.
+	held := totalHistory(s.Shards[:len(p.Held)])
+	p.Lags, p.Rates = lagSparkline(held, s.Now), rateSparkline(totalHistory(s.Shards), s.Now)
 	p.Trend = trend(held, p.MaxMillisBehindLatest)
-	for _, e := range s.Errors {
-		p.Errors = append(p.Errors, failure{e, s.name(e.Stream, e.ShardID), s.Now.Sub(e.Time)})
+	for _, f := range s.Errors {
+		p.Errors = append(p.Errors, failure{f, shardName(s, f.Stream, f.ShardID), s.Now.Sub(f.Time)})
 	}
 	if len(p.Held) == 0 {
-		p.Waiting = waiting(s)
+		p.Waiting = waitingFor(s.Daemon.State)
 	}
 	return p
 }
 
-// A batch in work for slowBatch is worth a word.
+// The page shows for how long a batch has been in work after slowBatch.
 const slowBatch = 10 * time.Second
 
-func newRow(s Shard, now time.Time) row {
+func newRow(s worker.ShardStatus, now time.Time) row {
 	r := row{
-		Shard:     s,
-		Kind:      shardKind(s.State),
-		LagSpark:  lagSpark(s.History, now),
-		RateSpark: rateSpark(s.History, now),
+		ShardStatus: s,
+		Kind:        shardKind(s.State),
+		Lags:        lagSparkline(s.History, now),
+		Rates:       rateSparkline(s.History, now),
 	}
 	age := now.Sub(s.Since)
-	if s.State != ShardIdle && (s.State != ShardProcessing || age >= slowBatch) {
+	if s.State != worker.ShardIdle && (s.State != worker.ShardProcessing || age >= slowBatch) {
 		r.Age = ago(age)
 	}
-	if s.State == ShardRestarting {
+	if s.State == worker.ShardRestarting {
 		r.Age = "now"
 		if wait := s.NextTry.Sub(now); wait > 0 {
 			r.Age = "in " + ago(wait)
 		}
 	}
-	// What tells shards apart is the number behind the zeros.
+	// Shards differ in the number after the zeros.
 	r.Number = strings.TrimLeft(strings.TrimPrefix(s.ShardID, "shardId-"), "0")
 	if r.Number == "" && s.ShardID != "" {
 		r.Number = s.ShardID[len(s.ShardID)-1:]
@@ -205,55 +202,54 @@ func newRow(s Shard, now time.Time) row {
 	return r
 }
 
-// daemonKind and shardKind sort states into good, busy, bad and gone, for their
-// colour; the state itself is beside it in words.
-func daemonKind(s DaemonState) string {
+// daemonKind and shardKind sort states into good, busy, bad and gone, for their color.
+func daemonKind(s worker.DaemonState) string {
 	switch s {
-	case DaemonReady:
+	case worker.DaemonReady:
 		return "good"
-	case DaemonRestarting, DaemonStopped:
+	case worker.DaemonRestarting, worker.DaemonStopped:
 		return "bad"
 	default:
 		return "busy"
 	}
 }
 
-func shardKind(s ShardState) string {
+func shardKind(s worker.ShardState) string {
 	switch s {
-	case ShardIdle, ShardProcessing:
+	case worker.ShardIdle, worker.ShardProcessing:
 		return "good"
-	case ShardFailed, ShardRestarting, ShardHung:
+	case worker.ShardFailed, worker.ShardRestarting, worker.ShardHung:
 		return "bad"
-	case ShardLost, ShardEnded:
+	case worker.ShardLost, worker.ShardEnded:
 		return "gone"
 	default:
 		return "busy"
 	}
 }
 
-// waiting says what a worker without shards waits for.
-func waiting(s Status) string {
-	switch s.Daemon.State {
-	case DaemonNew:
-		return "The worker has not begun: nothing is read before Run is called."
-	case DaemonPreparing:
-		return "The daemon’s jars are being fetched and verified. They are kept: the next start does without."
-	case DaemonStarting:
+// waitingFor returns what a worker without shards waits for.
+func waitingFor(s worker.DaemonState) string {
+	switch s {
+	case worker.DaemonNew:
+		return "The worker has not been started: nothing is read before Run is called."
+	case worker.DaemonPreparing:
+		return "KCL’s jars are being fetched and verified. They are kept for the next start."
+	case worker.DaemonStarting:
 		return "Java is starting; the first shard takes up to a minute."
-	case DaemonInitializing:
-		return "KCL looks for its tables and the stream’s shards, and takes leases. The first start of an application takes a minute."
-	case DaemonReady:
-		return "The daemon is ready and waits for a lease. Leases are dealt out every few seconds; where other workers of the application have them all, one is passed on when the load is balanced or a worker leaves."
-	case DaemonStopping:
-		return "The daemon is stopping: the shards are checkpointed and given back."
-	case DaemonRestarting:
-		return "The daemon has ended and will be started again; the shards come back with it. The last errors say why."
+	case worker.DaemonInitializing:
+		return "KCL is looking for its tables and the stream’s shards, and takes leases. The first start of an application takes a minute."
+	case worker.DaemonReady:
+		return "KCL is ready and waits for a lease. Leases are assigned every few seconds. If other workers of the application have them all, this one gets some when the load is balanced or a worker leaves."
+	case worker.DaemonStopping:
+		return "The daemon is stopping: the shards are checkpointed and their leases given back."
+	case worker.DaemonRestarting:
+		return "The daemon has ended and will be started again; then the shards come back. The last errors tell why."
 	default:
-		return "The daemon has stopped, and nothing is read. The last errors, if any, say why."
+		return "The daemon has stopped, and nothing is read. The last errors, if any, tell why."
 	}
 }
 
-// duration is short: two units at most.
+// duration returns a duration in at most two units.
 func duration(d time.Duration) string {
 	d = max(d, 0)
 	switch {
@@ -272,14 +268,14 @@ func duration(d time.Duration) string {
 	}
 }
 
-// ago is an age, which needs no second unit.
+// ago returns a duration in one unit.
 func ago(d time.Duration) string {
 	first, rest, _ := strings.Cut(duration(d), " ")
 	unit, _, _ := strings.Cut(rest, " ")
 	return first + " " + unit
 }
 
-// millisText is a lag; "unknown" when it is.
+// millisText returns a lag, or "unknown".
 func millisText(millis int64) string {
 	if millis < 0 {
 		return "unknown"
@@ -287,7 +283,7 @@ func millisText(millis int64) string {
 	return duration(time.Duration(min(millis, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond)
 }
 
-// grouped writes 1234567 as 1,234,567.
+// grouped returns 1234567 as 1,234,567.
 func grouped(n any) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {

@@ -1,5 +1,5 @@
-// Asks for the page again and puts its main part in the place of this one's.
-// Without an answer the old one stays, and says how old it is.
+// Fetches the page again and replaces the main part of this one. Without an answer the
+// old one stays, with a notice of its age.
 (() => {
   const every = 2000, patience = 5000;
   const notice = document.getElementById("notice");
@@ -16,15 +16,15 @@
       if (!answer.ok) throw new Error(answer.status);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const main = page.querySelector("main");
-      if (!main) throw new Error("another page");
+      if (!main) throw new Error("not the page");
       answered = new Date();
       notice.hidden = true;
       document.body.classList.remove("stale");
-      if (selecting()) return; // somebody copies from it
+      if (selecting()) return; // do not disturb a selection
       document.querySelector("main").replaceWith(document.adoptNode(main));
       document.title = page.title;
     } catch {
-      const text = "The worker does not answer. This is what it was at " + answered.toLocaleTimeString() + ".";
+      const text = "The worker does not answer. This was its status at " + answered.toLocaleTimeString() + ".";
       if (notice.textContent !== text) notice.textContent = text;
       notice.hidden = false;
       document.body.classList.add("stale");
@@ -35,7 +35,7 @@
   async function loop() {
     clearTimeout(timer);
     timer = undefined;
-    if (document.hidden) return; // and goes on when it is seen again
+    if (document.hidden) return; // continues when the page is visible again
     await refresh();
     clearTimeout(timer);
     timer = setTimeout(loop, every);
