@@ -24,8 +24,8 @@ type child struct {
 // runChild serves the daemon and does not return.
 func runChild(f files) {
 	logger := newLogger()
-	processor.Main(&child{consumer: consumer{dir: f.dir, log: logger}, logger: logger, logFile: f.log},
-		processor.WithLogger(slog.New(logrusslog.NewHandler(logger, nil))))
+	processor.MainWithOptions(&child{consumer: consumer{dir: f.dir, log: logger}, logger: logger, logFile: f.log},
+		&processor.Options{Logger: slog.New(logrusslog.NewHandler(logger, nil))})
 }
 
 func (c *child) Initialize(ctx context.Context, in processor.InitializeInput) error {

@@ -232,7 +232,7 @@ func TestThrottledCheckpointIsMadeUpFor(t *testing.T) {
 		}
 		log := logrus.New()
 		log.SetOutput(io.Discard)
-		d := s.Start(t, &consumer{dir: dir, log: log})
+		d := s.Start(t, &consumer{dir: dir, log: log}, nil)
 		d.Do(s.Initialize())
 		d.Do(s.Next(1))
 		if got := s.Checkpoints(); len(got) > 0 {
@@ -298,7 +298,7 @@ func TestFileIsFreedWithItsLease(t *testing.T) {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	for n := 1; n <= 2; n++ {
-		d := s.Start(t, &consumer{dir: dir, log: log})
+		d := s.Start(t, &consumer{dir: dir, log: log}, nil)
 		d.Do(s.Initialize()) // waits for the file, which the one before has locked
 		d.Do(s.Next(1))
 		d.Close()

@@ -1,52 +1,60 @@
-// Package processor runs a Kinesis record processor written in Go under
-// Amazon's MultiLangDaemon, the engine of the Kinesis Client Library (KCL).
+// Package processor runs a Kinesis record processor written in Go under Amazon's
+// Kinesis Client Library (KCL):
 //
-// Implement [RecordProcessor], hand it to [Main], name the program as
-// executableName in the daemon's properties file. The daemon starts one process
-// of it for each shard whose lease this worker holds, and sees to leases, load
-// balancing, failover and resharding.
+//	func main() {
+//		processor.Main(processor.Funcs{
+//			ProcessRecords: func(ctx context.Context, in processor.ProcessRecordsInput) error {
+//				for _, r := range in.Records {
+//					fmt.Fprintf(os.Stderr, "%s: %s\n", r.PartitionKey, r.Data)
+//				}
+//				return in.Checkpointer.Checkpoint(ctx)
+//			},
+//		}.Processor())
+//	}
 //
-// Package handle, below this one, makes a RecordProcessor of a function for one
-// record: with retries, dead letters and order per key in parallel.
+// Name the program as executableName in a properties file, and run kcl-bootstrap -e -p
+// FILE from the module bootstrap. That starts the MultiLangDaemon, the part of KCL that
+// serves other languages than Java. The daemon starts one process of the program for
+// each shard whose lease this host holds, and takes care of leases, load balancing,
+// failover and resharding.
 //
-// [Main] is for such a program; [Run] serves one shard over any reader and writer,
-// for hosts of another kind. The module processor/worker is one: it runs KCL without
-// the daemon, and serves all shards in one process. What is said here of the daemon
-// holds of KCL there. Package processortest plays the daemon to a processor's tests.
+// [Funcs] makes a [RecordProcessor] of one to five functions. Package handle makes one
+// of a function for one record, with retries, dead letters, and order per key in
+// parallel. A type of your own can implement the interface too. Package processortest
+// plays the daemon in the tests of a processor.
+//
+// [Main] serves one shard on standard input and output. [Run] serves one shard over any
+// reader and writer, for programs that host processors themselves. The module
+// processor/worker is such a host: it runs KCL without the daemon and serves all shards
+// in one process. There, what this package says about the daemon is true of KCL.
 //
 // # Guarantees
 //
-//   - Nothing is passed over: a method that fails or panics is not answered, so
-//     that the daemon does not go on (TestFailedMethodIsNotAnswered,
-//     TestMainFails).
-//   - The loss of a lease does not take the daemon down: a method that returns
-//     [ErrShutdown] is answered (TestErrShutdownKeepsTheDaemonUp); and what it
-//     left undone is never checkpointed (TestShardEndAfterErrShutdownFails).
-//   - A checkpoint never covers more than was delivered when it was asked for
-//     (TestCheckpointBetweenActions).
-//   - A shard does not end without its checkpoint
-//     (TestShardEndedNeedsItsCheckpoint).
-//   - Throttled checkpoints are retried (TestThrottlingIsRetried).
-//   - Work that outlives its batch has a context that ends with the lease
-//     (TestLeaseContextOutlivesABatch), and can end Run ([Lease.Fail],
-//     TestFail).
-//   - A child is gone within 5 seconds of its daemon, whatever its processor
-//     does (TestMainDoesNotOutliveItsDaemon).
-//   - Whatever the program or its children print cannot disturb the protocol
-//     (TestMainKeepsStdoutForTheProtocol).
-//   - A signal does not end a child before its checkpoint
-//     (TestMainCatchesSignals), nor does a daemon that dies first
-//     (TestMainSurvivesDeadStderr).
-//   - On Linux the pipe from the daemon holds 1 MiB where the kernel allows it,
-//     for speed (TestMainWidensItsPipe).
-//   - Shards of several streams that have one ID are kept apart, and no lease's key
-//     becomes the name of a file outside of its folder (TestLeaseOfAStream,
-//     TestMainLease, TestLeaseKeys, FuzzLeaseFile).
-//   - Records appear in no error and no log (TestRecordsAreNotLogged). The one
-//     exception is [Main], which prints the value of a panic as Go does.
+//   - A method that fails or panics is not answered, so the daemon does not go past
+//     records that were not processed.
+//   - A method that returns ErrLeaseLost is answered, so the loss of a lease does not
+//     end the daemon.
+//   - What was left undone when the lease was lost is never checkpointed.
+//   - A checkpoint never covers more than was delivered when it was asked for.
+//   - A shard does not end without its checkpoint.
+//   - Throttled checkpoints are retried.
+//   - The end of the input cancels the lease's context within milliseconds, also while
+//     a method runs.
+//   - Work that outlives its batch has a context that ends with the lease.
+//   - Work that outlives its batch can end Run.
+//   - A child ends within 5 seconds of its daemon, whatever its processor does.
+//   - What the program or its child processes print cannot disturb the protocol.
+//   - A signal does not end a child before its checkpoint.
+//   - A child can still checkpoint when nobody reads its standard error any more.
+//   - On Linux the pipe from the daemon holds 1 MiB where the kernel allows it, for
+//     speed.
+//   - Shards of several streams that have the same ID are told apart.
+//   - The key of a lease never becomes the name of a file outside its folder.
+//   - Records appear in no error and no log, with one exception: Main prints the value
+//     of a panic, as Go does.
 //
 // # Concurrency
 //
-// The methods of a RecordProcessor are called one at a time. [Lease] and
-// [Checkpointer] may be used from any goroutine.
+// The methods of a RecordProcessor are called one at a time, but not always by the same
+// goroutine. [Lease] and [Checkpointer] may be used from any goroutine.
 package processor

@@ -5,56 +5,57 @@ import (
 	"fmt"
 )
 
-// What became of a checkpoint that was not made. [Checkpointer]'s methods
-// return a [*CheckpointError] that is one of these by errors.Is.
+// ErrLeaseLost means that this worker no longer has the lease, which is an ordinary
+// event: another worker has it, or is about to get it.
+//
+//   - A checkpoint that fails with it can never be made. Stop the work and return the
+//     error: it ends the lease, not the daemon.
+//   - As the cause of the lease's context (context.Cause) it says that LeaseLost was
+//     called, or that a method or [Lease.Fail] returned it.
+var ErrLeaseLost = errors.New("this worker no longer has the lease")
+
+// The other reasons why a checkpoint was not made. [Checkpointer]'s methods return a
+// [*CheckpointError] for which errors.Is finds one of these or [ErrLeaseLost].
 var (
-	// ErrThrottled: DynamoDB refused the write for its rate, and did so at
-	// every retry. The lease is still held; a later checkpoint may pass.
+	// ErrThrottled means that DynamoDB limited the rate of writes at every retry. The
+	// lease is still held; a later checkpoint may succeed.
 	ErrThrottled = errors.New("the lease table throttles")
-	// ErrShutdown: the lease has gone, this worker may checkpoint no more.
-	// Stop, and return this error: it ends the lease without ending the daemon.
-	ErrShutdown = errors.New("this worker no longer has the lease")
-	// ErrInvalidState: the daemon cannot checkpoint in its present state, for
+	// ErrInvalidState means that the daemon cannot checkpoint in its present state, for
 	// example because the lease table does not exist.
 	ErrInvalidState = errors.New("the daemon cannot checkpoint now")
-	// ErrDependency: something that the daemon depends on failed.
+	// ErrDependency means that something that the daemon depends on has failed.
 	ErrDependency = errors.New("a dependency of the daemon failed")
-	// ErrOutOfRange: the position is before the last checkpoint or after the
+	// ErrOutOfRange means that the position is before the last checkpoint or after the
 	// last record delivered.
 	ErrOutOfRange = errors.New("the position is not between the last checkpoint and the last record delivered")
 )
 
-// Why a lease's context was cancelled (context.Cause), besides [ErrShutdown]
-// and the error that ended Run.
-var (
-	// ErrLeaseLost: another worker has the lease. It is an ErrShutdown too.
-	ErrLeaseLost = fmt.Errorf("lease lost: %w", ErrShutdown)
-	// ErrDaemonGone: the daemon closed the child's input. It is also what Run
-	// returns, wrapped, when that happened while an action was in work.
-	ErrDaemonGone = errors.New("the daemon closed the input")
-)
+// ErrDaemonGone means that the daemon closed the child's input. It is the cause of the
+// lease's context (context.Cause) and, when a method was running, what Run returns,
+// wrapped.
+var ErrDaemonGone = errors.New("the daemon closed the input")
 
 // ErrNoEndCheckpoint is what Run returns, wrapped, when ShardEnded returned nil
-// but had made no checkpoint at the latest record.
+// without a successful Checkpointer.Checkpoint.
 var ErrNoEndCheckpoint = errors.New("ShardEnded returned without a successful Checkpoint")
 
-// CheckpointError is a checkpoint that was not made.
+// CheckpointError reports a checkpoint that was not made.
 type CheckpointError struct {
 	// ShardID is the lease's shard.
 	ShardID string
-	// Position is where the checkpoint was to be; the zero Position stands for
-	// the end of the shard.
+	// Position is the position of the checkpoint; the zero Position means the end of
+	// the shard.
 	Position Position
-	// Exception is the simple name of the Java exception that the daemon met,
-	// such as ThrottlingException; empty when the daemon was not asked.
+	// Exception is the simple name of the daemon's Java exception, such as
+	// ThrottlingException. It is empty when the daemon was not asked.
 	Exception string
-	// Attempts counts the messages to the daemon, 0 when it was not asked.
+	// Attempts is the number of requests to the daemon; 0 when it was not asked.
 	Attempts int
-	// Err is one of the sentinels; nil for an exception that is not known.
+	// Err is the sentinel for the exception; nil when there is none.
 	Err error
 }
 
-// Error returns one line: the position, the shard, the reason.
+// Error returns one line with the shard, the position and the reason.
 func (e *CheckpointError) Error() string {
 	if e == nil {
 		return "<nil>"
@@ -63,7 +64,7 @@ func (e *CheckpointError) Error() string {
 	if e.Position.IsZero() {
 		at = "the end"
 	}
-	reason := "the daemon met an exception"
+	reason := "the daemon failed with an exception"
 	if e.Err != nil {
 		reason = e.Err.Error()
 	}
@@ -77,7 +78,7 @@ func (e *CheckpointError) Error() string {
 	return s
 }
 
-// Unwrap returns Err, nil for a nil e.
+// Unwrap returns Err, or nil when e is nil.
 func (e *CheckpointError) Unwrap() error {
 	if e == nil {
 		return nil
@@ -85,9 +86,9 @@ func (e *CheckpointError) Unwrap() error {
 	return e.Err
 }
 
-// noFailure reports whether err is nil, or a nil pointer to an error of this
-// package: a method may keep a checkpoint's failure in a variable of that type,
-// and return it when there was none.
+// noFailure reports whether err is nil or a nil pointer to an error type of this
+// package: a method may declare a variable of such a type for the failure of its
+// checkpoint, and return it when there was none.
 func noFailure(err error) bool {
 	switch e := err.(type) {
 	case nil:
@@ -100,13 +101,13 @@ func noFailure(err error) bool {
 	return false
 }
 
-// sentinel maps the simple name of a Java exception.
+// sentinel returns the sentinel for the simple name of a Java exception, or nil.
 func sentinel(exception string) error {
 	switch exception {
 	case "ThrottlingException":
 		return ErrThrottled
 	case "ShutdownException":
-		return ErrShutdown
+		return ErrLeaseLost
 	case "InvalidStateException":
 		return ErrInvalidState
 	case "KinesisClientLibDependencyException":
@@ -117,16 +118,17 @@ func sentinel(exception string) error {
 	return nil
 }
 
-// PanicError is a panic of a RecordProcessor's method. Run returns it wrapped.
+// PanicError reports a panic in a method of a RecordProcessor. Run returns it wrapped.
 type PanicError struct {
-	// Value is what was given to panic.
+	// Value is the argument of panic.
 	Value any
-	// Stack is the panicking goroutine's, as runtime/debug.Stack has it.
+	// Stack is the stack of the goroutine that panicked, as runtime/debug.Stack
+	// formats it.
 	Stack []byte
 }
 
-// Error returns one line without the stack and, in case it holds record data,
-// without the value unless that is a runtime error; [Main] prints the stack.
+// Error returns one line without the stack. It has the value only if that is a runtime
+// error, because another value may hold record data. [Main] prints both.
 func (e *PanicError) Error() string {
 	if e == nil {
 		return "<nil>"

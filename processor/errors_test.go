@@ -48,7 +48,7 @@ func TestNilPointerErrors(t *testing.T) {
 				})
 				d.Do(initialize)
 				if err := d.Begin(action).Wait(); (err == nil) != tc.fine || err != nil && err.Error() == "" {
-					t.Errorf("Run: %v", err)
+					t.Errorf("Run returned %v, want an error: %v", err, !tc.fine)
 				}
 			})
 		}
@@ -61,7 +61,7 @@ func TestNilPointerErrors(t *testing.T) {
 			d.Do(initialize)
 			lease.Fail(tc.err)
 			if err := d.Begin(batch("1")).Wait(); (err == nil) != tc.fine {
-				t.Errorf("Run: %v", err)
+				t.Errorf("Run returned %v, want an error: %v", err, !tc.fine)
 			}
 		})
 	}

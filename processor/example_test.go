@@ -41,6 +41,19 @@ func ExampleMain() {
 	processor.Main(printer{})
 }
 
+// A whole consumer in one function. What it leaves out has a default: a checkpoint at
+// the shard's end and before a stop.
+func ExampleFuncs() {
+	processor.Main(processor.Funcs{
+		ProcessRecords: func(ctx context.Context, in processor.ProcessRecordsInput) error {
+			for _, r := range in.Records {
+				fmt.Fprintf(os.Stderr, "%s: %s\n", r.PartitionKey, r.Data)
+			}
+			return in.Checkpointer.Checkpoint(ctx)
+		},
+	}.Processor())
+}
+
 // Run serves a processor over any reader and writer: here the daemon is two
 // pipes away, and the lease is lost at once. For tests see package processortest.
 func ExampleRun() {
@@ -55,7 +68,7 @@ func ExampleRun() {
 		}
 		toChild.Close()
 	}()
-	err := processor.Run(context.Background(), printer{}, childIn, childOut)
+	err := processor.Run(context.Background(), printer{}, childIn, childOut, nil)
 	fmt.Println("Run:", err)
 	// Output:
 	// initialize -> {initialize}
@@ -70,10 +83,10 @@ func ExampleCheckpointError() {
 		Position:  processor.Position{SequenceNumber: "42"},
 		Exception: "ShutdownException",
 		Attempts:  1,
-		Err:       processor.ErrShutdown,
+		Err:       processor.ErrLeaseLost,
 	})
 	switch {
-	case errors.Is(err, processor.ErrShutdown):
+	case errors.Is(err, processor.ErrLeaseLost):
 		fmt.Println("return it:", err)
 	case errors.Is(err, processor.ErrThrottled):
 		fmt.Println("a later checkpoint may pass")

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Lease is a shard's lease while this process holds it: from Initialize until
+// Lease is the lease of a shard that this process holds: from Initialize until
 // LeaseLost, the end of the input or the end of Run. Its methods may be called
 // from any goroutine.
 type Lease struct {
@@ -19,29 +19,27 @@ type Lease struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	stopping <-chan struct{}
-	failures chan<- error
-	ended    <-chan struct{}
+	run      *runner
 }
 
 // ShardID returns the shard's ID, such as shardId-000000000000.
 func (l *Lease) ShardID() string { return l.shardID }
 
-// Stream returns the name of the shard's stream; empty where the host does not say
-// it, as Amazon's MultiLangDaemon does not. Streams of two accounts may have one
-// name.
+// Stream returns the name of the shard's stream, or "" when the host does not say it;
+// Amazon's MultiLangDaemon does not. Streams of two accounts may have the same name.
 func (l *Lease) Stream() string { return l.stream }
 
-// Key returns what names the lease in KCL's table, and no other lease of the
-// application: the shard's ID, or in an application of several streams
-// ACCOUNT:NAME:EPOCH:SHARD, as [SplitLeaseKey] has it. Where the host does not say
-// it, it is the shard's ID.
+// Key returns the key of the lease in KCL's table, which is unique in the application:
+// the shard's ID or, in an application of several streams, ACCOUNT:NAME:EPOCH:SHARD;
+// see [SplitLeaseKey]. When the host does not say it, it is the shard's ID.
 func (l *Lease) Key() string { return l.key }
 
-// SplitLeaseKey splits a lease's key into what KCL calls the stream identifier,
-// ACCOUNT:NAME:EPOCH, where EPOCH is when the stream was made in seconds since
-// 1970, and the shard's ID. In an application of one stream the key is the shard's
-// ID, and the identifier empty; so it is with a key of neither form. No two keys have
-// both the same.
+// SplitLeaseKey splits the key of a lease into the shard's ID and what KCL calls the
+// stream identifier, ACCOUNT:NAME:EPOCH. EPOCH is the time at which the stream was
+// created, in seconds since 1970. In an application of one stream the key is the shard's
+// ID and the identifier is empty; a key of another form is returned as the shard's ID
+// too. Two different keys never have the same two parts. SplitLeaseKey is for hosts and
+// for programs that keep data of several leases.
 func SplitLeaseKey(key string) (streamIdentifier, shardID string) {
 	if m := severalStreams.FindStringSubmatch(key); m != nil {
 		return m[1] + ":" + m[2] + ":" + m[3], m[4]
@@ -49,25 +47,26 @@ func SplitLeaseKey(key string) (streamIdentifier, shardID string) {
 	return "", key
 }
 
-// The forms that AWS and KCL have, and no longer than they. KCL reads its lease table:
-// whoever writes there could give a key that is none. No ID of a shard has upper-case
-// letters but the one in shardId-, nor is one a name that Windows has given away.
+// The forms that AWS and KCL use, with their maximum lengths. KCL reads keys from its
+// lease table, so whoever can write there could make up a key. The only upper-case
+// letter in a shard's ID is that of shardId-, and no ID is a name reserved by Windows.
 var (
 	severalStreams = regexp.MustCompile(`^([0-9]{1,12}):([a-zA-Z0-9_.-]{1,128}):([0-9]{1,19}):([^:]*)$`)
 	shardIDForm    = regexp.MustCompile(`^(shardId-)?[a-z0-9]([a-z0-9_.-]{0,126}[a-z0-9])?$`)
-	givenAway      = regexp.MustCompile(`^(shardid-.*|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)$`)
+	reserved       = regexp.MustCompile(`^(shardid-.*|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)$`)
 )
 
-// LeaseFile returns the name of a file for what is of one lease, without an
-// extension: SHARD, or in an application of several streams
-// ACCOUNT_NAME_EPOCH/SHARD, with the system's separator. Behind EPOCH stands, with a
-// dot, which letters of NAME are upper-case, if any are. So no two leases have the
-// same, even where the file system takes upper and lower case for one. The error says
-// that the key is of another form, such as one that would lead out of the folder.
+// LeaseFile returns a file name, without an extension, for the data of the lease with
+// this key: SHARD or, in an application of several streams, ACCOUNT_NAME_EPOCH/SHARD
+// with the system's separator. If NAME has upper-case letters, a dot and a hexadecimal
+// number that says which follow EPOCH. So no two leases have the same file, even where
+// the file system ignores case. A key of another form is an error, for it could lead out
+// of the folder. LeaseFile is for hosts and for programs that keep data of several
+// leases.
 func LeaseFile(key string) (string, error) {
 	stream, shardID := SplitLeaseKey(key)
-	if !shardIDForm.MatchString(shardID) || givenAway.MatchString(shardID) {
-		return "", fmt.Errorf("processor: lease key %+q is no name of a file: it is neither SHARD nor ACCOUNT:NAME:EPOCH:SHARD, with an ID like shardId-000000000000", key)
+	if !shardIDForm.MatchString(shardID) || reserved.MatchString(shardID) {
+		return "", fmt.Errorf("processor: lease key %+q cannot be a file name: it is neither SHARD nor ACCOUNT:NAME:EPOCH:SHARD, where SHARD is like shardId-000000000000", key)
 	}
 	if stream == "" {
 		return shardID, nil
@@ -85,32 +84,29 @@ func LeaseFile(key string) (string, error) {
 	return filepath.Join(stream, shardID), nil
 }
 
-// Context is cancelled, with a cause (context.Cause), when the lease is lost
-// ([ErrLeaseLost]), when a method returned [ErrShutdown], when the daemon
-// closed the input ([ErrDaemonGone]) and when Run ends with an error (that
-// error). Work that outlives a batch should run under it.
+// Context returns the lease's context, under which work that outlives its batch should
+// run. It is cancelled with a cause (context.Cause):
+//
+//   - [ErrLeaseLost] when the lease is lost, or the error that a method or Fail reported
+//     this with;
+//   - [ErrDaemonGone] when the daemon closed the input;
+//   - the error that Run returns, without the shard, when it ends with an error.
 func (l *Lease) Context() context.Context { return l.ctx }
 
-// Stopping is closed at the early notice of a stop: [Main] closes it at the
-// first SIGTERM, SIGINT or SIGHUP, which a supervisor sends to daemon and child
-// alike. The daemon's own ShutdownRequested follows, but only once the action
-// in work is answered: take the notice as a reason to be quick. Never closed
-// under Run without [WithStopNotice].
+// Stopping returns a channel that is closed at the early notice of a stop. [Main] closes
+// it at the first SIGTERM, SIGINT or SIGHUP, which a supervisor sends to the daemon and
+// its children alike. ShutdownRequested follows only after the method at work has
+// returned, so a method should return soon when the channel is closed. Under [Run] the
+// channel is [HostOptions.Stopping]; it may be nil, which is never closed.
 func (l *Lease) Stopping() <-chan struct{} { return l.stopping }
 
-// Fail ends Run with err: what a goroutine that outlives a batch calls when it
-// cannot go on. The first call counts; the lease's context is cancelled with
-// err as the cause. An err that is [ErrShutdown] says that the lease has gone
-// and ends the lease, not Run. Fail(nil) does nothing, nor does Fail with a nil
-// [*CheckpointError] or [*PanicError], nor any Fail once the lease has gone. It
-// never blocks.
+// Fail ends Run with err. It is for goroutines that outlive a batch and cannot go on.
+// The first call counts; it cancels the lease's context, and the cause wraps err. An err
+// that is [ErrLeaseLost] reports the loss of the lease: it ends the lease, not Run. Fail
+// does nothing when err is nil or a nil [*CheckpointError] or [*PanicError], and nothing
+// after the lease was lost. It never blocks.
 func (l *Lease) Fail(err error) {
-	if noFailure(err) {
-		return
-	}
-	select {
-	case l.failures <- err:
-	case <-l.ended:
-	default: // an earlier one waits to be looked at
+	if !noFailure(err) {
+		l.run.fail(err)
 	}
 }

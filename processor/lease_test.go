@@ -15,6 +15,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 )
 
+// Guarantee: The key of a lease never becomes the name of a file outside its folder.
 func TestLeaseKeys(t *testing.T) {
 	const shard = "shardId-000000000000"
 	long := strings.Repeat("x", 128)
@@ -73,20 +74,22 @@ func TestLeaseKeys(t *testing.T) {
 		"111122223333:orders:1700:shard:Id-00": {"", "111122223333:orders:1700:shard:Id-00", ""},
 	} {
 		if stream, shardID := SplitLeaseKey(key); stream != want.stream || shardID != want.shardID {
-			t.Errorf("%q is split into %q and %q", key, stream, shardID)
+			t.Errorf("%q is split into %q and %q, want %q and %q", key, stream, shardID, want.stream, want.shardID)
 		}
 		file, err := LeaseFile(key)
 		if filepath.ToSlash(file) != want.file || (err == nil) != (want.file != "") {
-			t.Errorf("%q: file %q, %v", key, file, err)
+			t.Errorf("%q: file %q, error %v; want %q, and an error when that is empty", key, file, err, want.file)
 		}
 		if err != nil && strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("an error with control characters: %q", err)
+			t.Errorf("the error has control characters: %q", err.Error())
 		}
 	}
 }
 
 // A key's file is in the folder, at most one below, and no other key has it, on a
 // file system that takes upper and lower case for one either.
+//
+// Guarantee: The key of a lease never becomes the name of a file outside its folder.
 func FuzzLeaseFile(f *testing.F) {
 	f.Add("111122223333:orders:1700000000:shardId-000000000000", "111122223333:Orders:1700000000:shardId-000000000000")
 	f.Add("1:A_1700:1:s", "1:a:1700:s")
@@ -95,7 +98,7 @@ func FuzzLeaseFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, other string) {
 		stream, shardID := SplitLeaseKey(key)
 		if joined := stream + ":" + shardID; joined != key && joined != ":"+key {
-			t.Errorf("%q and %q", stream, shardID)
+			t.Errorf("%q is split into %q and %q, which are not its parts", key, stream, shardID)
 		}
 		file, err := LeaseFile(key)
 		if err != nil {
@@ -104,21 +107,23 @@ func FuzzLeaseFile(f *testing.F) {
 		for part := range strings.SplitSeq(file, string(filepath.Separator)) {
 			if !filepath.IsLocal(part) || filepath.Base(part) != part || part == "." || len(part) > 250 || strings.HasSuffix(part, ".") ||
 				strings.ContainsFunc(part, func(r rune) bool { return r > 'z' || r < '-' || strings.ContainsRune(`/:;<=>?@[\]^`+"`", r) }) {
-				t.Errorf("%q of %q", part, file)
+				t.Errorf("%q of %q is not a safe file name", part, file)
 			}
 		}
 		if strings.Count(file, string(filepath.Separator)) > 1 {
-			t.Errorf("%q", file)
+			t.Errorf("%q is more than one folder deep", file)
 		}
 		for _, other := range []string{other, strings.ToLower(key), strings.ToUpper(key), strings.ReplaceAll(key, "_", ":")} {
 			if same, err := LeaseFile(other); err == nil && other != key && strings.EqualFold(file, same) {
-				t.Errorf("%q and %q have one file, %q", key, other, file)
+				t.Errorf("%q and %q have the same file, %q", key, other, file)
 			}
 		}
 	})
 }
 
 // What the host says of the lease is what the processor, errors and log have.
+//
+// Guarantee: Shards of several streams that have the same ID are told apart.
 func TestLeaseOfAStream(t *testing.T) {
 	const key = "111122223333:orders:1700:shardId-000000000000"
 	for name, c := range map[string]struct {
@@ -141,14 +146,14 @@ func TestLeaseOfAStream(t *testing.T) {
 				return nil
 			},
 			processRecords: func(context.Context, ProcessRecordsInput) error { return errors.New("disk full") },
-		}, WithLogger(log))
+		}, &Options{Logger: log})
 		d.Do(c.shard.Initialize())
 		err := d.Begin(batch("1")).Wait()
 		if got != c.want || !strings.Contains(text.String(), " "+c.log+" ") || strings.Contains(text.String(), "stream=") != strings.HasPrefix(c.log, "stream=") {
-			t.Errorf("%s: got %s, log:\n%s", name, got, &text)
+			t.Errorf("%s: got %s, want %s; the log, which should have %q:\n%s", name, got, c.want, c.log, &text)
 		}
 		if err == nil || !strings.Contains(err.Error(), "processor: "+c.error+": processRecords failed: disk full") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: error %v, want one about %s", name, err, c.error)
 		}
 	}
 }

@@ -21,6 +21,8 @@ func sizeOf(t *testing.T, pipe *os.File) int {
 	return int(size)
 }
 
+// Guarantee: On Linux the pipe from the daemon holds 1 MiB where the kernel allows it,
+// for speed.
 func TestMainWidensItsPipe(t *testing.T) {
 	// What this kernel allows this user: less than a megabyte, perhaps.
 	r, w, err := os.Pipe()

@@ -75,12 +75,12 @@ func forever(context.Context, ProcessRecordsInput) error {
 
 var children = map[string]func(){
 	"plain": func() { Main(funcs{}) },
-	"log":   func() { Main(funcs{}, WithLogger(slog.New(slog.NewTextHandler(os.Stderr, nil)))) },
+	"log":   func() { MainWithOptions(funcs{}, &Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}) },
 	"lease": func() {
-		Main(funcs{initialize: func(_ context.Context, in InitializeInput) error {
+		MainWithOptions(funcs{initialize: func(_ context.Context, in InitializeInput) error {
 			fmt.Fprintf(os.Stderr, "[%s] %s", in.Lease.Stream(), in.Lease.Key())
 			return nil
-		}}, WithLease("another", "another"))
+		}}, &Options{Host: HostOptions{Stream: "another", LeaseKey: "another"}})
 	},
 	"pollution": func() {
 		fmt.Print("before Main, without a line end")
@@ -250,7 +250,7 @@ func TestMainEndsWell(t *testing.T) {
 	c.Close()
 	c.wait(0)
 	if c.stderr.String() != "" {
-		t.Errorf("stderr: %s", c.stderr)
+		t.Errorf("stderr: %s; want nothing", c.stderr)
 	}
 }
 
@@ -264,12 +264,14 @@ func TestMainStartsAtLatest(t *testing.T) {
 		c.wait(0)
 		const text = "level=WARN msg=\"a shard without a checkpoint starts at the newest record"
 		if got := c.stderr.String(); strings.Count(got, text) != want || strings.Count(got, "shardId=s") != want {
-			t.Errorf("%s: stderr: %s", position, got)
+			t.Errorf("%s: stderr: %s; want %d warnings", position, got, want)
 		}
 	}
 }
 
 // The environment says which lease it is; Amazon's own main class does not.
+//
+// Guarantee: Shards of several streams that have the same ID are told apart.
 func TestMainLease(t *testing.T) {
 	for want, variables := range map[string][]string{
 		"[] s":                  {"KCL_STREAM_NAME=", "KCL_LEASE_KEY="},
@@ -287,6 +289,9 @@ func TestMainLease(t *testing.T) {
 }
 
 // What anybody prints lands on standard error, before Main, too, without harm.
+//
+// Guarantee: What the program or its child processes print cannot disturb the
+// protocol.
 func TestMainKeepsStdoutForTheProtocol(t *testing.T) {
 	c := start(t, "pollution")
 	c.Send(protocol.Initialize{ShardID: "s"})
@@ -304,7 +309,7 @@ func TestMainKeepsStdoutForTheProtocol(t *testing.T) {
 		}
 	}
 	if out := c.raw.String(); strings.Count(out, "leaseLost") != 1 || strings.Contains(out, "raw") || strings.Contains(out, "leaked") || !strings.HasPrefix(out, "before Main, without a line end\n") {
-		t.Errorf("stdout:\n%s", out)
+		t.Errorf("stdout, want only messages after what was printed before Main:\n%s", out)
 	}
 }
 
@@ -315,10 +320,15 @@ func TestMainWithReplacedStreams(t *testing.T) {
 	c.Close()
 	c.wait(0)
 	if c.stderr.String() != "still there\n" {
-		t.Errorf("stderr: %s", c.stderr)
+		t.Errorf("stderr: %q, want %q", c.stderr, "still there\n")
 	}
 }
 
+// Guarantee: A method that fails or panics is not answered, so the daemon does not go
+// past records that were not processed.
+//
+// Guarantee: Records appear in no error and no log, with one exception: Main prints
+// the value of a panic, as Go does.
 func TestMainFails(t *testing.T) {
 	for name, want := range map[string]string{
 		"panic": "processor: shardId-000000000000: processRecords failed: panic with a value of type string\npanic: at the disco\n\ngoroutine ",
@@ -329,7 +339,7 @@ func TestMainFails(t *testing.T) {
 		c.Send(batch("1"))
 		c.wait(1)
 		if !strings.HasPrefix(c.stderr.String(), want) {
-			t.Errorf("%s: stderr:\n%s", name, c.stderr)
+			t.Errorf("%s: stderr:\n%s\nwant it to begin with:\n%s", name, c.stderr, want)
 		}
 		if name == "panic" && !strings.Contains(c.stderr.String(), "main_test.go") {
 			t.Errorf("no stack:\n%s", c.stderr)
@@ -340,6 +350,8 @@ func TestMainFails(t *testing.T) {
 	}
 }
 
+// Guarantee: A method that returns ErrLeaseLost is answered, so the loss of a lease
+// does not end the daemon.
 func TestMainSurvivesTheLossOfTheLease(t *testing.T) {
 	c := start(t, "shutdown")
 	c.Do(initialize)
@@ -354,6 +366,8 @@ func TestMainSurvivesTheLossOfTheLease(t *testing.T) {
 
 // The child of a dead daemon is gone within 5 s, whatever its method does. Only
 // the long tests take these seconds.
+//
+// Guarantee: A child ends within 5 seconds of its daemon, whatever its processor does.
 func TestMainDoesNotOutliveItsDaemon(t *testing.T) {
 	for _, name := range []string{"forever", "busy"} {
 		t.Run(name, func(t *testing.T) {
@@ -366,15 +380,16 @@ func TestMainDoesNotOutliveItsDaemon(t *testing.T) {
 			c.Close()
 			c.wait(1)
 			if took := time.Since(begin); took > 5*time.Second && os.Getenv("LONG_TESTS") != "" {
-				t.Errorf("it took %v", took)
+				t.Errorf("it took %v, want 5s at most", took)
 			}
 			if !strings.Contains(c.stderr.String(), "processRecords did not return within") {
-				t.Errorf("stderr:\n%s", c.stderr)
+				t.Errorf("stderr, want a method that did not return:\n%s", c.stderr)
 			}
 		})
 	}
 }
 
+// Guarantee: A signal does not end a child before its checkpoint.
 func TestMainCatchesSignals(t *testing.T) {
 	c := start(t, "signals")
 	c.Do(initialize)
@@ -386,7 +401,7 @@ func TestMainCatchesSignals(t *testing.T) {
 	}
 	c.Expect(protocol.Checkpoint{Position: at("1")})
 	c.cmd.Process.Signal(syscall.SIGQUIT)
-	c.stderr.await("processor.(*Checkpointer).ask")
+	c.stderr.await("processor.(*Checkpointer).Checkpoint")
 	c.Send(protocol.Checkpoint{Position: at("1")})
 	c.Expect(processed)
 	c.Do(protocol.LeaseLost{})
@@ -396,6 +411,9 @@ func TestMainCatchesSignals(t *testing.T) {
 
 // A daemon that died took the reader of our standard error with it; a method
 // that prints goes on all the same.
+//
+// Guarantee: A child can still checkpoint when nobody reads its standard error any
+// more.
 func TestMainSurvivesDeadStderr(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -428,7 +446,7 @@ func TestMainSurvivesDeadStderr(t *testing.T) {
 	d.Expect(processed)
 	stdin.Close()
 	if err := cmd.Wait(); err != nil {
-		t.Error(err)
+		t.Errorf("the child ended with %v, want success", err)
 	}
 }
 
@@ -450,11 +468,11 @@ func TestMainOnATerminal(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 2 || bytes.Count(out, []byte("\n")) != 1 || !bytes.Contains(out, []byte("kcl-bootstrap -e -p")) {
-		t.Errorf("%v: %s", err, out)
+		t.Errorf("error %v, want status 2; output, want one line that names kcl-bootstrap:\n%s", err, out)
 	}
 	cmd = exec.Command(exe) // the null device is none: the input ends, that is all
 	cmd.Env = append(os.Environ(), childEnv+"=plain")
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) != 0 {
-		t.Errorf("%v: %s", err, out)
+		t.Errorf("error %v, want none; output, want none:\n%s", err, out)
 	}
 }

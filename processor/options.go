@@ -7,88 +7,85 @@ import (
 	"time"
 )
 
-// Option changes how [Main] and [Run] work.
-type Option interface{ apply(*config) }
+// Options are the options of [MainWithOptions] and [Run]. Nil and the zero value mean
+// the defaults.
+type Options struct {
+	// Logger gets actions and checkpoints at Debug, the loss of the lease at Info,
+	// and what is unusual at Warn. Main also warns of a start at LATEST. Records are
+	// never logged. Defaults to no logging.
+	Logger *slog.Logger
 
-type option func(*config)
+	// CheckpointRetries limits how often a throttled checkpoint is retried before
+	// [ErrThrottled] is returned: 1 to 100. Defaults to 10; negative means none. The
+	// waits between the attempts are random: up to 100 ms before the first retry, twice
+	// as long before each further one, and 5 s at most.
+	CheckpointRetries int
 
-func (o option) apply(c *config) { o(c) }
-
-// WithLogger has Run log to l: actions and checkpoints at Debug, what is
-// unusual at Warn. Main also warns of a start at LATEST. Records are never logged. Default: nothing is logged.
-func WithLogger(l *slog.Logger) Option {
-	return option(func(c *config) { c.log = l })
+	// Host is for programs that host processors themselves, such as package worker.
+	// MainWithOptions sets it itself and ignores what it holds.
+	Host HostOptions
 }
 
-// WithCheckpointRetries sets how often a throttled checkpoint is tried again
-// before [ErrThrottled] is returned: 0 (never) to 100, 10 by default. The waits
-// are random, up to 100 ms before the first retry, twice as much before each
-// further one, 5 s at most.
-func WithCheckpointRetries(n int) Option {
-	return option(func(c *config) { c.retries = n })
-}
-
-// WithStopNotice gives Run the channel that [Lease.Stopping] returns; whoever
-// hosts the processor closes it when a stop is coming. [Main] has its own, made
-// of signals, and takes this one's place.
-func WithStopNotice(stopping <-chan struct{}) Option {
-	return option(func(c *config) { c.stopping = stopping })
-}
-
-// WithLease says what [Lease.Stream] and [Lease.Key] return, for hosts that know it:
-// the stream's name, and the lease's key. Both may be empty. [Main] takes them from
-// the environment, and this one's place.
-func WithLease(stream, key string) Option {
-	return option(func(c *config) { c.stream, c.key = stream, key })
-}
-
-// WithCheckpointNotice has f called with each checkpoint that the daemon has
-// made, err nil, or refused, err a [*CheckpointError]; the zero Position stands
-// for the end of the shard. f is called by Run's goroutine and must be quick.
-// Default: nobody is told.
-func WithCheckpointNotice(f func(p Position, err error)) Option {
-	return option(func(c *config) { c.checkpointNotice = f })
+// HostOptions is what only the host of a processor knows: the program that calls
+// [Run], such as package worker. Processors need none of it.
+type HostOptions struct {
+	// Stream is what [Lease.Stream] returns: the name of the shard's stream. Defaults
+	// to "", not known.
+	Stream string
+	// LeaseKey is what [Lease.Key] returns: the key of the lease in KCL's table.
+	// Defaults to the shard's ID.
+	LeaseKey string
+	// Stopping is what [Lease.Stopping] returns; the host closes it when a stop is
+	// coming. Defaults to nil, a channel that is never closed.
+	Stopping <-chan struct{}
+	// Checkpointed is called with each checkpoint that the daemon has made (err is
+	// nil) or refused (err is a [*CheckpointError]); the zero Position means the end
+	// of the shard. A throttled checkpoint is reported after its last retry. Run calls
+	// it one call at a time and waits for it: it must be quick. Defaults to nil, no
+	// call.
+	Checkpointed func(p Position, err error)
 }
 
 const (
-	firstRetry   = 100 * time.Millisecond
-	longestRetry = 5 * time.Second
+	defaultCheckpointRetries = 10
+	maxCheckpointRetries     = 100
 )
+
+// validate reports everything that is wrong.
+func (o *Options) validate() error {
+	var errs []error
+	if o.CheckpointRetries > maxCheckpointRetries {
+		errs = append(errs, fmt.Errorf("processor: Options.CheckpointRetries: %d is more than %d", o.CheckpointRetries, maxCheckpointRetries))
+	}
+	return errors.Join(errs...)
+}
 
 // How long a method in work may go on once Run is ending. With what Main adds, a
 // child is gone within 5 s of its daemon. Tests have another.
 var handlerGrace = 3 * time.Second
 
+// config is Options with the defaults filled in, and what only Main sets.
 type config struct {
-	log              *slog.Logger
-	retries          int
-	stopping         <-chan struct{}
-	stream, key      string                // of the lease; empty where they are not known
-	checkpointNotice func(Position, error) // nil: nobody is told
+	Options
 	// inputEnded is Main's: called, from the reading goroutine, as soon as
 	// there is nothing more to read.
 	inputEnded func()
-	// child is Main's: the process has this shard alone. A host of many tells
-	// of them itself, once.
+	// child is Main's: the process serves only this shard. A host of many
+	// shards warns of a start at LATEST itself, once for all of them.
 	child bool
 }
 
-func newConfig(opts []Option) (config, error) {
-	c := config{log: slog.New(slog.DiscardHandler), retries: 10}
-	for _, o := range opts {
-		o.apply(&c)
+func newConfig(opts *Options) (config, error) {
+	var c config
+	if opts != nil {
+		c.Options = *opts
 	}
-	return c, c.validate()
-}
-
-// validate names everything that is wrong.
-func (c *config) validate() error {
-	var errs []error
-	if c.log == nil {
-		errs = append(errs, errors.New("processor: WithLogger: nil logger; leave the option out to log nothing"))
+	err := c.validate()
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.retries < 0 || c.retries > 100 {
-		errs = append(errs, fmt.Errorf("processor: WithCheckpointRetries: %d is not within 0 to 100", c.retries))
+	if c.CheckpointRetries == 0 {
+		c.CheckpointRetries = defaultCheckpointRetries
 	}
-	return errors.Join(errs...)
+	return c, err
 }

@@ -13,6 +13,6 @@ func TestWidenLeavesOtherFilesAlone(t *testing.T) {
 	defer null.Close()
 	widen(null)
 	if _, err := null.Stat(); err != nil {
-		t.Error(err)
+		t.Errorf("the file cannot be used any more: %v", err)
 	}
 }

@@ -6,109 +6,115 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// Record is one user record of a shard, de-aggregated by the daemon; see
-// [protocol.Record]. A record may be kept: no memory is used again. It keeps its
-// batch's memory with it; keep its Clone to keep few records of many.
+// Record is one user record of a shard; the daemon has taken aggregates apart. See
+// [protocol.Record]. A record may be kept, because its memory is not reused. It keeps
+// the memory of its whole batch alive; to keep few records of many, keep their Clones.
 type Record = protocol.Record
 
 // Position is a place in a shard: a sequence number and a sub-sequence number,
 // compared as numbers; see [protocol.Position].
 type Position = protocol.Position
 
-// UnknownLag is the MillisBehindLatest of a batch whose lag is not known.
+// UnknownLag is MillisBehindLatest when the lag is not known.
 const UnknownLag = protocol.UnknownLag
 
-// RecordProcessor handles the records of one shard for as long as this worker
-// holds the shard's lease. Its methods are called one at a time, in this order:
-// Initialize once, ProcessRecords any number of times, ShutdownRequested at
-// most once, then LeaseLost or ShardEnded, or neither when the daemon just goes
-// away.
+// RecordProcessor handles the records of one shard while this worker holds the shard's
+// lease. Its methods are called one at a time, in this order: Initialize once,
+// ProcessRecords any number of times, ShutdownRequested at most once, then LeaseLost or
+// ShardEnded. When the daemon just goes away, neither of the last two is called.
 //
 // What a method returns decides what happens next:
 //
 //   - nil, or a nil [*CheckpointError] or [*PanicError]: the daemon is told that
 //     the action is done, and goes on.
-//   - an error that is [ErrShutdown] (errors.Is): the lease has gone, which is
-//     an ordinary event. The daemon is told that the action is done, no more
-//     records and no more checkpoints are let through, LeaseLost may follow.
-//   - any other error, or a panic: the daemon is told nothing, so that it does
-//     not go past records that were not processed, and [Run] returns the error.
-//     A program that [Main] runs ends with status 1, and the daemon with all its
-//     shards; a supervisor starts it again at the last checkpoints. Package
-//     worker starts that one shard again.
+//   - An error that is [ErrLeaseLost] (errors.Is): the lease was lost, which is an
+//     ordinary event. The daemon is told that the action is done. No more records are
+//     delivered and no more checkpoints are made; LeaseLost may follow.
+//   - Any other error, or a panic: the daemon is told nothing, so that it does not go
+//     past records that were not processed, and [Run] returns the error. A program
+//     that runs [Main] ends with status 1, and Amazon's daemon ends with all its
+//     shards; a supervisor starts it again at the last checkpoints. kcl-bootstrap -e
+//     and package worker start that one shard again.
 //
-// Except for LeaseLost, the context of every method is the lease's own:
-// [Lease.Context].
+// Every method but LeaseLost gets the context of the lease; see [Lease.Context].
 type RecordProcessor interface {
-	// Initialize is called before anything else.
+	// Initialize is called first.
 	Initialize(ctx context.Context, in InitializeInput) error
 
-	// ProcessRecords handles one batch. Nothing is checkpointed unless it (or
-	// something it started) calls the Checkpointer, and after a restart the
-	// records behind the last checkpoint come again: handle them at least once.
+	// ProcessRecords handles one batch. Nothing is checkpointed unless it, or something
+	// that it started, calls the Checkpointer. After a restart the records after the
+	// last checkpoint are delivered again: each record is handled at least once.
 	ProcessRecords(ctx context.Context, in ProcessRecordsInput) error
 
-	// LeaseLost is called when another worker has the lease. Nothing can be
-	// checkpointed any more. Its context is not the lease's, which has been
-	// cancelled, but one that ends with Run.
+	// LeaseLost is called when another worker has the lease. Nothing can be checkpointed
+	// any more. Its context ends with Run; the lease's context is cancelled already.
 	LeaseLost(ctx context.Context, in LeaseLostInput) error
 
-	// ShardEnded is called when every record of a closed shard was delivered.
-	// It must call Checkpointer.Checkpoint before it returns nil, or the
-	// shard's children would never be read: returning nil without one is
-	// [ErrNoEndCheckpoint].
+	// ShardEnded is called when every record of a closed shard was delivered. It must
+	// call Checkpointer.Checkpoint before it returns nil; without that checkpoint, the
+	// shard's child shards would never be read, so Run fails with [ErrNoEndCheckpoint].
 	ShardEnded(ctx context.Context, in ShardEndedInput) error
 
-	// ShutdownRequested is called before the daemon stops or hands the lease
-	// over: the last opportunity to checkpoint. Amazon's MultiLangDaemon sends it
-	// at a stop only where the property shutdownGraceMillis is set.
+	// ShutdownRequested is called before the daemon stops or hands the lease over. It is
+	// the last opportunity to checkpoint. When Amazon's MultiLangDaemon stops, it calls
+	// it only if the property shutdownGraceMillis is set.
 	ShutdownRequested(ctx context.Context, in ShutdownRequestedInput) error
 }
 
-// InitializeInput says which shard this is.
+// InitializeInput is the input of Initialize.
 type InitializeInput struct {
-	// Lease is the lease that has begun.
+	// Lease is the lease that begins.
 	Lease *Lease
-	// Position is the last checkpoint, or where the shard starts without one:
-	// a SequenceNumber of protocol.TrimHorizon, Latest or AtTimestamp. It is
-	// the zero Position when the daemon did not say.
+	// Position is the last checkpoint. For a shard without a checkpoint it is where
+	// reading starts: its SequenceNumber is protocol.TrimHorizon, Latest or AtTimestamp.
+	// It is the zero Position when the daemon did not say.
 	Position Position
 }
 
-// ProcessRecordsInput is one batch.
+// ProcessRecordsInput is the input of ProcessRecords: one batch.
 type ProcessRecordsInput struct {
 	// Lease is the shard's lease.
 	Lease *Lease
-	// Records are in the shard's order: by Position, ascending. There are none
-	// when the shard has nothing new and the daemon is set to say so
-	// (callProcessRecordsEvenForEmptyRecordList).
+	// Records are in the order of the shard, by ascending Position. The slice is empty
+	// when the shard has nothing new and the property
+	// callProcessRecordsEvenForEmptyRecordList is true.
 	Records []Record
-	// MillisBehindLatest says how far, in milliseconds, this batch is behind
-	// the tip of the shard; UnknownLag when the daemon does not know.
+	// MillisBehindLatest is how far this batch is behind the tip of the shard, in
+	// milliseconds, or UnknownLag when the daemon does not say.
 	MillisBehindLatest int64
 	// Checkpointer is the lease's checkpointer.
 	Checkpointer *Checkpointer
 }
 
-// LeaseLostInput comes with a lease that another worker has.
+// LeaseLostInput is the input of LeaseLost.
 type LeaseLostInput struct {
 	// Lease is the lease that was lost; its context has been cancelled.
 	Lease *Lease
 }
 
-// ShardEndedInput comes at the end of a shard.
+// ShardEndedInput is the input of ShardEnded.
 type ShardEndedInput struct {
 	// Lease is the shard's lease.
 	Lease *Lease
-	// Checkpointer must be used, at the latest record, before ShardEnded
-	// returns.
+	// Checkpointer is the lease's checkpointer. ShardEnded must call its Checkpoint.
 	Checkpointer *Checkpointer
 }
 
-// ShutdownRequestedInput comes before a stop or a hand-over.
+// ShutdownRequestedInput is the input of ShutdownRequested.
 type ShutdownRequestedInput struct {
 	// Lease is the shard's lease.
 	Lease *Lease
 	// Checkpointer is the lease's checkpointer.
 	Checkpointer *Checkpointer
+}
+
+// AsyncProcessor is a RecordProcessor whose work may go on after its methods have
+// returned. A host that makes a new processor for the same shard, such as package
+// worker, waits for Done first, so that no two processors work on a shard at the same
+// time. Only hosts need it; the processors of package handle are of this kind.
+type AsyncProcessor interface {
+	RecordProcessor
+	// Done is closed when, after Run has returned, nothing of the processor is at work
+	// any more.
+	Done() <-chan struct{}
 }

@@ -64,9 +64,9 @@ func (f funcs) ShutdownRequested(ctx context.Context, in ShutdownRequestedInput)
 	return f.shutdownRequested(ctx, in)
 }
 
-func play(t *testing.T, p RecordProcessor, opts ...Option) *processortest.Daemon {
+func play(t *testing.T, p RecordProcessor) *processortest.Daemon {
 	t.Helper()
-	return new(processortest.Shard).Start(t, p, opts...)
+	return new(processortest.Shard).Start(t, p, nil)
 }
 
 // connect is play for tests that need Run's other arguments: its context, or
@@ -76,7 +76,7 @@ func connect(t *testing.T, ctx context.Context, p RecordProcessor) (d *processor
 	in, toChild := io.Pipe()
 	fromChild, out := io.Pipe()
 	result := make(chan error, 1)
-	go func() { result <- Run(ctx, p, in, out) }()
+	go func() { result <- Run(ctx, p, in, out, nil) }()
 	return new(processortest.Shard).Connect(t, toChild, fromChild), toChild, result
 }
 
@@ -89,7 +89,7 @@ var (
 func endWell(t *testing.T, d *processortest.Daemon) {
 	t.Helper()
 	if err := d.Close(); err != nil {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run returned %v, want nil", err)
 	}
 }
 
@@ -157,6 +157,7 @@ func TestShardEnded(t *testing.T) {
 	endWell(t, d)
 }
 
+// Guarantee: A shard does not end without its checkpoint.
 func TestShardEndedNeedsItsCheckpoint(t *testing.T) {
 	for name, f := range map[string]func(context.Context, ShardEndedInput) error{
 		"none made":       func(context.Context, ShardEndedInput) error { return nil },
@@ -168,14 +169,14 @@ func TestShardEndedNeedsItsCheckpoint(t *testing.T) {
 			if name == "failed, ignored" {
 				shard.FailCheckpoint(1, "InvalidStateException")
 			}
-			d := shard.Start(t, funcs{shardEnded: f})
+			d := shard.Start(t, funcs{shardEnded: f}, nil)
 			d.Do(initialize)
 			d.Do(batch("1"))
 			if err := d.Begin(protocol.ShardEnded{}).Wait(); !errors.Is(err, ErrNoEndCheckpoint) {
-				t.Errorf("Run: %v", err)
+				t.Errorf("Run returned %v, want %v", err, ErrNoEndCheckpoint)
 			}
 			if got := shard.Checkpoint(); got.SequenceNumber == protocol.ShardEnd {
-				t.Errorf("the last checkpoint is %v", got)
+				t.Errorf("the last checkpoint is %v, want one that is not the end", got)
 			}
 		})
 	}
@@ -209,12 +210,15 @@ func TestLegacyShutdown(t *testing.T) {
 	d := play(t, funcs{})
 	d.Do(initialize)
 	if err := d.Begin(protocol.Shutdown{Reason: "WHIM"}).Wait(); err == nil || !strings.Contains(err.Error(), "reason") {
-		t.Errorf("an unknown reason: %v", err)
+		t.Errorf("an unknown reason: error %v, want one about the reason", err)
 	}
 }
 
 // An error, a panic, an exit of the goroutine: no status, so that the daemon
 // does not go past the records.
+//
+// Guarantee: A method that fails or panics is not answered, so the daemon does not go
+// past records that were not processed.
 func TestFailedMethodIsNotAnswered(t *testing.T) {
 	boom := errors.New("boom")
 	for _, tc := range []struct {
@@ -227,7 +231,7 @@ func TestFailedMethodIsNotAnswered(t *testing.T) {
 			var p *PanicError
 			return errors.As(err, &p) && p.Value == "boom" && len(p.Stack) > 0
 		}},
-		{"panic of the lease's loss", func() error { panic(ErrShutdown) }, func(err error) bool { var p *PanicError; return errors.As(err, &p) }},
+		{"panic of the lease's loss", func() error { panic(ErrLeaseLost) }, func(err error) bool { var p *PanicError; return errors.As(err, &p) }},
 		{"runtime error", func() error {
 			var m map[string]int
 			m["x"] = 1 //nolint:staticcheck // SA5000, the nil map, is what is tested
@@ -246,7 +250,7 @@ func TestFailedMethodIsNotAnswered(t *testing.T) {
 				d.Do(initialize)
 				err := d.Begin(action).Wait()
 				if err == nil || !tc.check(err) || !strings.Contains(err.Error(), "shardId-000000000000") {
-					t.Errorf("Run: %v", err)
+					t.Errorf("Run returned %v, want an error of the method that names the shard", err)
 				}
 			})
 		}
@@ -255,7 +259,10 @@ func TestFailedMethodIsNotAnswered(t *testing.T) {
 
 // The lease's loss is an ordinary event: every action is answered, no more
 // records and checkpoints get through.
-func TestErrShutdownKeepsTheDaemonUp(t *testing.T) {
+//
+// Guarantee: A method that returns ErrLeaseLost is answered, so the loss of a lease
+// does not end the daemon.
+func TestErrLeaseLostKeepsTheDaemonUp(t *testing.T) {
 	batches, requested, lost := 0, false, false
 	var lease *Lease
 	var checkpointer *Checkpointer
@@ -275,11 +282,11 @@ func TestErrShutdownKeepsTheDaemonUp(t *testing.T) {
 	d.Expect(processed)
 	d.Do(batch("2"))
 	d.Do(protocol.ShutdownRequested{})
-	if !errors.Is(context.Cause(lease.Context()), ErrShutdown) {
-		t.Errorf("the lease's context: %v", context.Cause(lease.Context()))
+	if !errors.Is(context.Cause(lease.Context()), ErrLeaseLost) {
+		t.Errorf("the lease's context has the cause %v, want %v", context.Cause(lease.Context()), ErrLeaseLost)
 	}
-	if err := checkpointer.Checkpoint(t.Context()); !errors.Is(err, ErrShutdown) {
-		t.Errorf("a checkpoint after the lease's loss: %v", err)
+	if err := checkpointer.Checkpoint(t.Context()); !errors.Is(err, ErrLeaseLost) {
+		t.Errorf("a checkpoint after the loss of the lease: %v, want %v", err, ErrLeaseLost)
 	}
 	d.Do(protocol.LeaseLost{})
 	endWell(t, d)
@@ -290,21 +297,23 @@ func TestErrShutdownKeepsTheDaemonUp(t *testing.T) {
 
 // If the daemon went on to the shard's end nevertheless, ending it would pass
 // over records that nobody processed.
-func TestShardEndAfterErrShutdownFails(t *testing.T) {
-	d := play(t, funcs{processRecords: func(context.Context, ProcessRecordsInput) error { return ErrShutdown }})
+//
+// Guarantee: What was left undone when the lease was lost is never checkpointed.
+func TestShardEndAfterErrLeaseLostFails(t *testing.T) {
+	d := play(t, funcs{processRecords: func(context.Context, ProcessRecordsInput) error { return ErrLeaseLost }})
 	d.Do(initialize)
 	d.Do(batch("1"))
 	if err := d.Begin(protocol.ShardEnded{}).Wait(); err == nil {
-		t.Error("it was answered")
+		t.Error("the end of the shard was answered, want an error")
 	}
 }
 
-func TestErrShutdownFromAnyMethod(t *testing.T) {
+func TestErrLeaseLostFromAnyMethod(t *testing.T) {
 	gone := funcs{
-		initialize:        func(context.Context, InitializeInput) error { return ErrShutdown },
-		shutdownRequested: func(context.Context, ShutdownRequestedInput) error { return ErrShutdown },
-		leaseLost:         func(context.Context, LeaseLostInput) error { return ErrShutdown },
-		shardEnded:        func(context.Context, ShardEndedInput) error { return ErrShutdown },
+		initialize:        func(context.Context, InitializeInput) error { return ErrLeaseLost },
+		shutdownRequested: func(context.Context, ShutdownRequestedInput) error { return ErrLeaseLost },
+		leaseLost:         func(context.Context, LeaseLostInput) error { return ErrLeaseLost },
+		shardEnded:        func(context.Context, ShardEndedInput) error { return ErrLeaseLost },
 	}
 	t.Run("initialize", func(t *testing.T) {
 		d := play(t, gone)
@@ -324,7 +333,7 @@ func TestErrShutdownFromAnyMethod(t *testing.T) {
 
 func TestCheckpointErrors(t *testing.T) {
 	for exception, want := range map[string]error{
-		"ShutdownException":                   ErrShutdown,
+		"ShutdownException":                   ErrLeaseLost,
 		"InvalidStateException":               ErrInvalidState,
 		"KinesisClientLibDependencyException": ErrDependency,
 		"IllegalArgumentException":            ErrOutOfRange,
@@ -344,35 +353,36 @@ func TestCheckpointErrors(t *testing.T) {
 			endWell(t, d)
 			var typed *CheckpointError
 			if !errors.As(got, &typed) || typed.Exception != exception || typed.Position != at("5") || typed.Err != want {
-				t.Fatalf("got %#v", got)
+				t.Fatalf("got %#v, want a *CheckpointError at 5 for %s, which is %v", got, exception, want)
 			}
-			for _, sentinel := range []error{ErrThrottled, ErrShutdown, ErrInvalidState, ErrDependency, ErrOutOfRange} {
+			for _, sentinel := range []error{ErrThrottled, ErrLeaseLost, ErrInvalidState, ErrDependency, ErrOutOfRange} {
 				if errors.Is(got, sentinel) != (sentinel == want) {
-					t.Errorf("errors.Is(%v, %v) = %v", got, sentinel, errors.Is(got, sentinel))
+					t.Errorf("errors.Is(%v, %v) = %v, want %v", got, sentinel, errors.Is(got, sentinel), sentinel == want)
 				}
 			}
 		})
 	}
 }
 
+// Guarantee: Throttled checkpoints are retried.
 func TestThrottlingIsRetried(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
 		throttled int
-		opts      []Option
+		opts      *Options
 		want      error
 	}{
 		{"passes at the last attempt", 10, nil, nil},
 		{"every attempt", 11, nil, ErrThrottled},
-		{"no retries", 1, []Option{WithCheckpointRetries(0)}, ErrThrottled},
+		{"no retries", 1, &Options{CheckpointRetries: -1}, ErrThrottled},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got error
-				d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+				d := new(processortest.Shard).Start(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
 					got = in.Checkpointer.Checkpoint(ctx)
 					return nil
-				}}, tc.opts...)
+				}}, tc.opts)
 				d.Do(initialize)
 				d.Send(batch("5"))
 				start := time.Now()
@@ -391,7 +401,7 @@ func TestThrottlingIsRetried(t *testing.T) {
 				}
 				// 0.1+0.2+0.4+0.8+1.6+3.2 s and 5 s four times, at most.
 				if took := time.Since(start); took > 26300*time.Millisecond || tc.throttled > 5 && took < 100*time.Millisecond {
-					t.Errorf("the retries took %v", took)
+					t.Errorf("the retries took %v, want 100ms to 26.3s", took)
 				}
 			})
 		})
@@ -405,7 +415,7 @@ func TestThrottledCallerMayLeave(t *testing.T) {
 			ctx, cancel := context.WithCancel(ctx)
 			time.AfterFunc(time.Microsecond, cancel)
 			if err := in.Checkpointer.Checkpoint(ctx); err != context.Canceled {
-				t.Errorf("got %v", err)
+				t.Errorf("got %v, want %v", err, context.Canceled)
 			}
 			return nil
 		}})
@@ -421,6 +431,8 @@ func TestThrottledCallerMayLeave(t *testing.T) {
 
 // A checkpoint between two actions waits for the next, and means what was
 // delivered when it was asked for, not what is delivered by then.
+//
+// Guarantee: A checkpoint never covers more than was delivered when it was asked for.
 func TestCheckpointBetweenActions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		result := make(chan error, 1)
@@ -438,18 +450,18 @@ func TestCheckpointBetweenActions(t *testing.T) {
 		d.Send(protocol.Checkpoint{Position: at("2")})
 		d.Expect(processed)
 		if err := <-result; err != nil {
-			t.Error(err)
+			t.Errorf("the checkpoint failed: %v", err)
 		}
 		// One that waits when the lease goes is told so.
 		go func() { result <- checkpointer.Checkpoint(context.Background()) }()
 		synctest.Wait()
 		d.Do(protocol.LeaseLost{})
-		if err := <-result; !errors.Is(err, ErrShutdown) {
-			t.Errorf("got %v", err)
+		if err := <-result; !errors.Is(err, ErrLeaseLost) {
+			t.Errorf("got %v, want %v", err, ErrLeaseLost)
 		}
 		endWell(t, d)
-		if err := checkpointer.CheckpointAt(context.Background(), at("1")); !errors.Is(err, ErrShutdown) {
-			t.Errorf("after the end of Run: %v", err)
+		if err := checkpointer.CheckpointAt(context.Background(), at("1")); !errors.Is(err, ErrLeaseLost) {
+			t.Errorf("after the end of Run: %v, want %v", err, ErrLeaseLost)
 		}
 	})
 }
@@ -476,7 +488,7 @@ func TestStatusWaitsForCheckpoints(t *testing.T) {
 		d.Expect(processed)
 		for range 3 {
 			if err := <-result; err != nil {
-				t.Error(err)
+				t.Errorf("a checkpoint failed: %v", err)
 			}
 		}
 		endWell(t, d)
@@ -486,7 +498,7 @@ func TestStatusWaitsForCheckpoints(t *testing.T) {
 func TestCheckpointWithNothingDelivered(t *testing.T) {
 	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
 		if err := in.Checkpointer.CheckpointAt(ctx, Position{}); !errors.Is(err, ErrOutOfRange) {
-			t.Errorf("at the zero Position: %v", err)
+			t.Errorf("at the zero Position: %v, want %v", err, ErrOutOfRange)
 		}
 		return in.Checkpointer.Checkpoint(ctx)
 	}})
@@ -496,18 +508,21 @@ func TestCheckpointWithNothingDelivered(t *testing.T) {
 }
 
 // The end of the input is seen while a method works; its context is cancelled.
+//
+// Guarantee: The end of the input cancels the lease's context within milliseconds,
+// also while a method runs.
 func TestEndOfInputInWork(t *testing.T) {
 	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
 		<-ctx.Done()
 		if cause := context.Cause(ctx); !errors.Is(cause, ErrDaemonGone) {
-			t.Errorf("cause: %v", cause)
+			t.Errorf("cause %v, want %v", cause, ErrDaemonGone)
 		}
 		return nil
 	}})
 	d.Do(initialize)
 	d.Send(batch("1"))
 	if err := d.Close(); !errors.Is(err, ErrDaemonGone) {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run returned %v, want %v", err, ErrDaemonGone)
 	}
 }
 
@@ -518,10 +533,11 @@ func TestEndOfInputStuckMethod(t *testing.T) {
 		d := play(t, funcs{processRecords: func(context.Context, ProcessRecordsInput) error { <-free; return nil }})
 		d.Do(initialize)
 		d.Send(batch("1"))
+		time.Sleep(time.Second) // the method works for long
 		start := time.Now()
 		err := d.Close()
 		if took := time.Since(start); took != 3*time.Second || !errors.Is(err, ErrDaemonGone) || !strings.Contains(err.Error(), "did not return") {
-			t.Errorf("after %v Run returned %v", took, err)
+			t.Errorf("after %v Run returned %v, want %v after 3s, and that the method did not return", took, err, ErrDaemonGone)
 		}
 		close(free)
 	})
@@ -539,13 +555,13 @@ func TestInputFaults(t *testing.T) {
 		{"an answer to nothing", "{\"action\":\"checkpoint\"}\n", nil},
 	} {
 		var out bytes.Buffer
-		err := Run(t.Context(), funcs{}, strings.NewReader(tc.in), &out)
+		err := Run(t.Context(), funcs{}, strings.NewReader(tc.in), &out, nil)
 		if err == nil || tc.want != nil && !errors.Is(err, tc.want) || out.Len() != 0 || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v, wrote %q", tc.name, err, out.Bytes())
+			t.Errorf("%s: error %v, want one line that is %v; wrote %q, want nothing", tc.name, err, tc.want, out.Bytes())
 		}
 	}
-	if err := Run(t.Context(), funcs{}, strings.NewReader(""), io.Discard); err != nil {
-		t.Errorf("nothing at all: %v", err)
+	if err := Run(t.Context(), funcs{}, strings.NewReader(""), io.Discard, nil); err != nil {
+		t.Errorf("nothing at all: error %v, want none", err)
 	}
 }
 
@@ -565,7 +581,7 @@ func TestDaemonOutOfTurn(t *testing.T) {
 				d.Do(m)
 			}
 			if err := d.Begin(messages[last]).Wait(); err == nil || !strings.Contains(err.Error(), "the daemon") || strings.ContainsAny(err.Error(), "\n\x1b") {
-				t.Errorf("Run: %v", err)
+				t.Errorf("Run returned %v, want one line about the daemon", err)
 			}
 		})
 	}
@@ -599,10 +615,11 @@ func TestTranscriptSentAhead(t *testing.T) {
 	d.Expect(protocol.Status{ResponseFor: "leaseLost"})
 	d.Close()
 	if err := <-ended; err != nil {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run returned %v, want nil", err)
 	}
 }
 
+// Guarantee: Work that outlives its batch can end Run.
 func TestFail(t *testing.T) {
 	boom := errors.New("boom")
 	t.Run("between actions", func(t *testing.T) {
@@ -613,10 +630,10 @@ func TestFail(t *testing.T) {
 		go lease.Fail(boom)
 		<-lease.Context().Done()
 		if err := d.Close(); !errors.Is(err, boom) {
-			t.Errorf("Run: %v", err)
+			t.Errorf("Run returned %v, want %v", err, boom)
 		}
 		if cause := context.Cause(lease.Context()); !errors.Is(cause, boom) {
-			t.Errorf("cause: %v", cause)
+			t.Errorf("cause %v, want %v", cause, boom)
 		}
 		lease.Fail(errors.New("late")) // must not block
 	})
@@ -625,7 +642,7 @@ func TestFail(t *testing.T) {
 			d := play(t, funcs{processRecords: func(_ context.Context, in ProcessRecordsInput) error { in.Lease.Fail(boom); return nil }})
 			d.Do(initialize)
 			if err := d.Begin(batch("1")).Wait(); !errors.Is(err, boom) {
-				t.Errorf("Run: %v", err)
+				t.Errorf("Run returned %v, want %v", err, boom)
 			}
 		}
 	})
@@ -640,7 +657,7 @@ func TestFail(t *testing.T) {
 		})
 		d.Do(initialize)
 		d.Do(batch("1"))
-		lease.Fail(fmt.Errorf("flushing: %w", ErrShutdown))
+		lease.Fail(fmt.Errorf("flushing: %w", ErrLeaseLost))
 		<-lease.Context().Done()
 		d.Do(batch("2"))
 		d.Do(protocol.LeaseLost{})
@@ -649,6 +666,8 @@ func TestFail(t *testing.T) {
 }
 
 // The lease's context serves work that outlives its batch.
+//
+// Guarantee: Work that outlives its batch has a context that ends with the lease.
 func TestLeaseContextOutlivesABatch(t *testing.T) {
 	ended := make(chan error, 1)
 	d := play(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
@@ -667,7 +686,7 @@ func TestLeaseContextOutlivesABatch(t *testing.T) {
 	}
 	endWell(t, d)
 	if err := <-ended; err != ErrDaemonGone {
-		t.Errorf("cause: %v", err)
+		t.Errorf("cause %v, want %v", err, ErrDaemonGone)
 	}
 }
 
@@ -678,7 +697,7 @@ func TestContextEndsRun(t *testing.T) {
 	d.Do(initialize)
 	cancel(reason)
 	if err := <-ended; !errors.Is(err, reason) {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run returned %v, want %v", err, reason)
 	}
 }
 
@@ -694,19 +713,22 @@ func TestStopNotice(t *testing.T) {
 	d.StopNotice()
 	<-noticed
 	if err := a.Wait(); err != nil {
-		t.Error(err)
+		t.Errorf("the action failed: %v", err)
 	}
 	endWell(t, d)
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	err := Run(t.Context(), funcs{}, strings.NewReader(""), io.Discard, WithLogger(nil), WithCheckpointRetries(-1))
-	if err == nil || !strings.Contains(err.Error(), "WithLogger") || !strings.Contains(err.Error(), "WithCheckpointRetries") {
-		t.Errorf("got %v", err)
+	err := Run(t.Context(), funcs{}, strings.NewReader(""), io.Discard, &Options{CheckpointRetries: 101})
+	if err == nil || !strings.Contains(err.Error(), "processor: Options.CheckpointRetries: 101 ") {
+		t.Errorf("error %v, want one about Options.CheckpointRetries", err)
 	}
 }
 
 // No record's data and no partition key reaches an error or the log.
+//
+// Guarantee: Records appear in no error and no log, with one exception: Main prints
+// the value of a panic, as Go does.
 func TestRecordsAreNotLogged(t *testing.T) {
 	var text bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -715,12 +737,12 @@ func TestRecordsAreNotLogged(t *testing.T) {
 	d := shard.Start(t, funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
 		in.Checkpointer.Checkpoint(ctx)
 		panic(fmt.Sprintf("cannot parse %q", in.Records[0].Data))
-	}}, WithLogger(log))
+	}}, &Options{Logger: log})
 	d.Do(initialize)
 	secret := protocol.ProcessRecords{Records: []Record{{Data: []byte("secret"), PartitionKey: "secret", SequenceNumber: "1"}}}
 	err := d.Begin(secret).Wait()
 	if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(text.String(), "secret") {
-		t.Errorf("error %v\nlog:\n%s", err, text.String())
+		t.Errorf("error %v, want one without the record\nlog, which must not have it either:\n%s", err, text.String())
 	}
 	if !strings.Contains(text.String(), "shardId=shardId-000000000000") {
 		t.Errorf("the log names no shard:\n%s", text.String())

@@ -1,93 +1,102 @@
-// Package handle makes a dependable record processor of a function: retries,
-// dead letters, order per key in parallel, and checkpoints that never cover a
-// record that is not finished.
+// Package handle makes a dependable record processor of a function: with
+// retries, dead letters, order per key in parallel, and checkpoints that never
+// pass an unfinished record.
 //
 //	func main() {
 //		processor.Main(handle.Record(func(ctx context.Context, r processor.Record) error {
 //			return store(ctx, r.PartitionKey, r.Data)
-//		}))
+//		}, nil))
 //	}
 //
-// [Record] takes a function for one record, [Batch] one for several. Without an
-// option a shard is handled in its order, one record at a time; a record that
-// fails is tried again until it passes, and everything behind it waits.
+// [Record] takes a function for one record, [Batch] a function for several.
+// By default a shard's records are handled in order, one at a time; a record that
+// fails is tried again until it succeeds, and the records behind it wait. A nil
+// [Options] means these defaults. With all that a service in production wants:
+//
+//	handle.Record(store, &handle.Options{
+//		Logger:        log,
+//		Concurrency:   16, // keys in parallel
+//		RecordTimeout: 10 * time.Second,
+//		MaxAttempts:   8, // then it is a dead letter
+//		DeadLetters:   handle.NewFiles("dead"),
+//		HangTimeout:   time.Minute,
+//		HangAction:    handle.EndProcessor,
+//	})
+//
+// The daemon is KCL's Java process, which delivers the records of a shard and
+// stores its checkpoints. A record is finished when its handler has succeeded or
+// the dead-letter sink has taken it. The watermark is the greatest position up to
+// which every record is finished.
 //
 // # Guarantees
 //
-//   - A checkpoint is the greatest position at and below which every record is
-//     finished (handled, or taken by the dead-letter sink), compared as numbers
-//     and sent as explicit numbers (TestProperties, TestWatermark,
-//     TestWatermarkComparesNumbers).
-//   - Every record is finished at least once, over crashes, stops, lost leases
-//     and checkpoint errors (TestProperties).
-//   - Records of one partition key are handled in order, one at a time; with one
-//     worker all records of the shard are (TestOrderPerKey, TestProperties).
-//   - A key with many records, or one in retry, does not keep other keys waiting
-//     (TestSkewedKeysDoNotStarveOthers).
-//   - A record is not tried again before its last attempt has returned
-//     (TestTimeouts).
-//   - No record is passed over silently: one that is given up is safe in the sink
-//     before anything passes it (TestLimits, TestSinkFails), and without a sink
-//     the shard waits for it (TestBlocksWithoutSink) or the child ends
-//     (TestEndOnFailure).
-//   - A panic fails its record and no more (TestPanicIsAFailure).
-//   - A batch that fails is halved down to the bad record (TestBatchIsHalved);
-//     where the handler names the bad records no other is repeated
-//     (TestPartialFailure), and where it names none, none is
-//     (TestFailuresName, TestNoFailureNamedAfterAFailure).
-//   - A batch is answered when it is finished and checkpointed
-//     (TestBatchIsFinishedBeforeItsStatus) or, with [WithMaxInFlight], as soon as
-//     there is room: what is held never reaches the limit and one batch more
-//     (TestMaxInFlightHoldsTheAction, TestFinishedBatchesAreLetGo,
-//     TestProperties).
-//   - After SIGTERM or shutdownRequested nothing is begun or tried again, and the
-//     watermark is checkpointed and the daemon answered within [WithStopGrace]
-//     (TestStopNotice, TestShutdownRequestedInFlight).
-//   - A shard does not end before all of it is finished (TestShardEnd,
-//     TestShardEndWhileStopping).
-//   - A lost lease cancels the handlers, is never checkpointed again, and makes
-//     no record a failed one (TestLeaseLost, TestLeaseLostIsNoFailure,
-//     TestProperties).
-//   - A handler that hangs is found, and shown with all goroutines
-//     (TestWatchdog).
-//   - A dead letter is on disk before Put returns, and a torn line spoils no
-//     other (TestFiles).
-//   - Shards of several streams that have one ID are kept apart (in [ID], dead
-//     letters and their files, observer and log), and no shard or stream gets a file
-//     outside of the folder (TestShardsOfSeveralStreams, TestFiles, TestFilesFail).
-//   - With one worker the layer allocates at most once per record
-//     (TestAllocations).
-//   - When [Processor.Done] is closed nothing of it runs (TestMain looks for
-//     goroutines that are left behind).
+//   - A checkpoint is the watermark: it never passes an unfinished record.
+//   - Positions are compared as numbers.
+//   - Every checkpoint names its position, except the one at the end of the
+//     shard.
+//   - Every record is finished at least once, despite crashes, stops, lost
+//     leases and checkpoint errors.
+//   - Records of one partition key are handled in order, one at a time. With a
+//     concurrency of 1 all records of the shard are.
+//   - With a concurrency of more than 1, a key with many records, or with a
+//     record in retry, does not hold up other keys.
+//   - A record is not tried again before its last attempt has returned.
+//   - No record is skipped silently: one that is given up is in the dead-letter
+//     sink before any checkpoint passes it.
+//   - Without a dead-letter sink the shard waits for a record that is given up.
+//   - With Options.EndOnFailure a record that is given up ends the processor.
+//   - A panic fails its record and nothing else.
+//   - A batch that fails is halved down to the bad record.
+//   - If a batch handler names the records that failed, no other is repeated.
+//   - If the Failures that a handler returns names no record, none is repeated.
+//   - The daemon gets its answer to a batch when the batch is finished and
+//     checkpointed.
+//   - With Options.MaxInFlightRecords the daemon gets its answer as soon as there
+//     is room: the records held stay below the limit plus one batch.
+//   - After SIGTERM or shutdownRequested no attempt begins. Within
+//     Options.StopGrace the watermark is checkpointed and the daemon gets its
+//     answer.
+//   - A shard does not end before all its records are finished.
+//   - A lost lease cancels the handlers, is never checkpointed again, and counts
+//     as a failure of no record.
+//   - A call that hangs for Options.HangTimeout is reported with the stacks of
+//     all goroutines.
+//   - A dead letter in Files is on disk before Put returns.
+//   - A line of Files that a crash has cut short spoils no other line.
+//   - Shards of several streams that have the same ID are kept apart: in IDs,
+//     dead letters and their files, observers and logs.
+//   - No shard or stream gets a file outside of the folder of Files.
+//   - With a concurrency of 1 the package allocates at most once per record.
+//   - When Processor.Done is closed, nothing of the Processor runs.
 //
 // # How it works
 //
-// One goroutine per lease, the owner, has all the state: the batches in flight,
-// a queue for each key, what is in retry, the stop. The processor's methods, the
-// workers and a checkpoint in work send to it and share nothing else with it but
-// a counter that a worker advances.
+// One goroutine per lease, the loop, has all the state: the batches in flight, a
+// queue for each key, the records in retry, the stop. The processor's methods,
+// the goroutines that call the handler and a checkpoint in progress send to it;
+// they share nothing else with it except a counter of finished records and the
+// flag of a stop.
 //
-// A delivered batch goes into lanes: one per partition key, or a single one with
-// one worker. A lane that has records and no worker is ready; ready lanes are
-// taken in turn. A failure puts its lane to sleep until the retry. The watermark
-// passes a record when it and all before it are finished.
+// The records of a batch go into queues: one for each partition key, or a single
+// one with a concurrency of 1. Queues with records take turns. A failure suspends
+// its queue until the retry.
 //
 // # Exactly once
 //
-// Records come again after a crash, and so may dead letters: the promise is at
-// least once. [ID] names a record the same at every delivery. A handler whose
-// effect is a write to a database has it exactly once by writing the ID in the
-// same transaction under a unique key, and passing over what is there:
+// Records arrive again after a crash, and so may dead letters: the promise is at
+// least once. [ID] returns the same ID for a record at every delivery. A handler
+// that writes to a database has its effect exactly once if it writes the ID in the
+// same transaction under a unique key, and skips a record whose ID is there:
 //
 //	INSERT INTO events (id, ...) VALUES ($1, ...) ON CONFLICT (id) DO NOTHING
 //
-// With one worker it is enough to keep, per shard, the position of the last
-// record written, in the same transaction as the effect, and to pass over what
-// [processor.Position.Compare] says is not after it.
+// With a concurrency of 1 it is enough to store, per shard, the position of the
+// last record in the same transaction as the effect, and to skip records that are
+// not after it by [processor.Position.Compare].
 //
 // # Concurrency
 //
-// Record handlers and sinks are called concurrently with more than one worker,
-// observers always. A Processor's methods are for [processor.Run], but Done,
-// which may be called from any goroutine.
+// With an Options.Concurrency of more than 1, handlers and sinks are called
+// concurrently. Observers always are. The methods of a Processor are for
+// [processor.Run] to call, except Done, which may be called from any goroutine.
 package handle

@@ -13,62 +13,66 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// SIGTERM: whatever is in work or in retry, the watermark is checkpointed and
-// the action answered within the grace, and nothing new is begun.
+// SIGTERM, with calls in progress and records in retry.
+//
+// Guarantee: After SIGTERM or shutdownRequested no attempt begins. Within
+// Options.StopGrace the watermark is checkpointed and the daemon gets its
+// answer.
 func TestStopNotice(t *testing.T) {
 	const grace = 8 * time.Second
 	for _, test := range []struct {
 		name string
-		work func(ctx context.Context) error // of the second record
-		want time.Duration                   // to the answer
-		mark string
+		work func(ctx context.Context) error // for the second record
+		want time.Duration                   // until the answer
+		last string                          // checkpoint
 	}{
 		{"retry", func(context.Context) error { return errBad }, 0, "1"},
 		{"finishes", func(context.Context) error { time.Sleep(14 * time.Second); return nil }, 4 * time.Second, "2"},
 		{"fails", func(context.Context) error { time.Sleep(14 * time.Second); return errBad }, 4 * time.Second, "1"},
-		{"heeds its context", func(ctx context.Context) error { return wait(ctx, time.Hour) }, 6 * time.Second, "1"},
-		{"is done though cancelled", func(ctx context.Context) error { wait(ctx, time.Hour); return nil }, 6 * time.Second, "2"},
-		{"does not heed it", func(context.Context) error { time.Sleep(time.Hour); return nil }, grace, "1"},
+		{"returns when cancelled", func(ctx context.Context) error { return wait(ctx, time.Hour) }, 6 * time.Second, "1"},
+		{"finishes although cancelled", func(ctx context.Context) error { wait(ctx, time.Hour); return nil }, 6 * time.Second, "2"},
+		{"ignores its context", func(context.Context) error { time.Sleep(time.Hour); return nil }, grace, "1"},
 	} {
 		for _, mode := range []struct {
 			name    string
-			options []Option
-		}{{"strict", nil}, {"parallel", []Option{WithWorkers(3)}}, {"overlap", []Option{WithMaxInFlight(1000, 1<<20)}}} {
+			options Options
+		}{{"strict", Options{}}, {"parallel", Options{Concurrency: 3}}, {"overlap", Options{MaxInFlightRecords: 1000, MaxInFlightBytes: 1 << 20}}} {
 			t.Run(test.name+"/"+mode.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var s processortest.Shard
 					fill(&s, 6, 1)
 					var got seen
-					opts := append(mode.options, WithStopGrace(grace), WithBackoff(time.Hour, time.Hour))
+					opts := mode.options
+					opts.StopGrace, opts.MinBackoff, opts.MaxBackoff = grace, time.Hour, time.Hour
 					p := Record(func(ctx context.Context, r processor.Record) error {
 						got.add(r)
 						if string(r.Data) == "1" {
 							return test.work(ctx)
 						}
 						return nil
-					}, opts...)
+					}, &opts)
 					d := start(t, &s, p)
 					a := d.Begin(s.Next(4))
 					time.Sleep(10 * time.Second)
 					if mode.name != "overlap" && answered(a) {
-						t.Fatal("answered too soon")
+						t.Fatal("answered before the stop")
 					}
 					begin := time.Now()
 					d.StopNotice()
 					if mode.name == "overlap" {
 						d.Do(protocol.ShutdownRequested{})
 					} else if err := a.Wait(); err != nil {
-						t.Fatal(err)
+						t.Fatalf("the batch: %v", err)
 					}
 					want(t, "answered after", time.Since(begin), test.want)
-					want(t, "checkpoint", s.Checkpoint(), test.mark+"/0")
+					want(t, "checkpoint", s.Checkpoint(), test.last+"/0")
 					before := got.String()
 					d.Do(s.Next(2)) // the daemon has not noticed yet
 					if mode.name != "overlap" {
 						d.Do(protocol.ShutdownRequested{})
 					}
 					d.Do(protocol.LeaseLost{})
-					want(t, "checkpoint", s.Checkpoint(), test.mark+"/0")
+					want(t, "checkpoint", s.Checkpoint(), test.last+"/0")
 					want(t, "no new attempt", got.String(), before)
 					<-p.Done()
 				})
@@ -77,31 +81,35 @@ func TestStopNotice(t *testing.T) {
 	}
 }
 
-// A stop that only the child was told of does not starve the shard for good.
+// A process that alone got the notice of a stop does not starve its shard.
 func TestStopThatTheDaemonIgnores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
 		fill(&s, 3, 1)
-		d := start(t, &s, Record(func(context.Context, processor.Record) error { return nil }))
+		d := start(t, &s, Record(func(context.Context, processor.Record) error { return nil }, nil))
 		d.Do(s.Next(1))
 		d.StopNotice()
 		synctest.Wait()
 		d.Do(s.Next(1))
 		time.Sleep(stopPatience + time.Second)
 		if err := d.Begin(s.Next(1)).Wait(); !errors.Is(err, ErrStopIgnored) {
-			t.Errorf("got %v", err)
+			t.Errorf("error %v, want %v", err, ErrStopIgnored)
 		}
 		want(t, "checkpoints", sequences(&s), "1")
 	})
 }
 
-// A hand-off while records are in work: shutdownRequested finishes them.
+// A hand-off, with records in flight.
+//
+// Guarantee: After SIGTERM or shutdownRequested no attempt begins. Within
+// Options.StopGrace the watermark is checkpointed and the daemon gets its
+// answer.
 func TestShutdownRequestedInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
 		fill(&s, 4, 4)
 		p := Record(func(ctx context.Context, r processor.Record) error { return wait(ctx, 2*time.Second) },
-			WithWorkers(2), WithMaxInFlight(100, 1<<20))
+			&Options{Concurrency: 2, MaxInFlightRecords: 100, MaxInFlightBytes: 1 << 20})
 		d := start(t, &s, p)
 		d.Do(s.Next(4))
 		synctest.Wait()
@@ -114,6 +122,7 @@ func TestShutdownRequestedInFlight(t *testing.T) {
 	})
 }
 
+// Guarantee: A shard does not end before all its records are finished.
 func TestShardEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -124,21 +133,23 @@ func TestShardEnd(t *testing.T) {
 				return errBad
 			}
 			return nil
-		}, WithWorkers(2), WithMaxInFlight(100, 1<<20)))
+		}, &Options{Concurrency: 2, MaxInFlightRecords: 100, MaxInFlightBytes: 1 << 20}))
 		d.Do(s.Next(4))
 		a := d.Begin(protocol.ShardEnded{})
 		time.Sleep(59 * time.Minute)
 		if answered(a) {
-			t.Fatal("the shard ended with a record unfinished")
+			t.Fatal("the shard ended with an unfinished record")
 		}
 		if err := a.Wait(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("the end of the shard: %v", err)
 		}
 		want(t, "checkpoint", s.Checkpoint().SequenceNumber, protocol.ShardEnd)
 	})
 }
 
-// What cannot finish does not let the shard end, stop or not.
+// A stop that prevents records from being finished prevents the end, too.
+//
+// Guarantee: A shard does not end before all its records are finished.
 func TestShardEndWhileStopping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -148,7 +159,7 @@ func TestShardEndWhileStopping(t *testing.T) {
 				return errBad
 			}
 			return nil
-		}, WithMaxInFlight(100, 1<<20))
+		}, &Options{MaxInFlightRecords: 100, MaxInFlightBytes: 1 << 20})
 		d := start(t, &s, p)
 		d.Do(s.Next(4))
 		synctest.Wait()
@@ -162,17 +173,18 @@ func TestShardEndWhileStopping(t *testing.T) {
 func TestShardEndNeedsItsCheckpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
-		p := Record(func(context.Context, processor.Record) error { return nil })
-		d := s.Start(t, p, processor.WithCheckpointRetries(0))
+		p := Record(func(context.Context, processor.Record) error { return nil }, nil)
+		d := s.Start(t, p, &processor.Options{CheckpointRetries: -1})
 		d.Do(s.Initialize())
 		s.FailCheckpoint(1, "ThrottlingException")
 		if err := d.Begin(protocol.ShardEnded{}).Wait(); !errors.Is(err, processor.ErrThrottled) {
-			t.Errorf("got %v", err)
+			t.Errorf("error %v, want %v", err, processor.ErrThrottled)
 		}
 	})
 }
 
-// A lost lease cancels the work; nothing is checkpointed after it.
+// Guarantee: A lost lease cancels the handlers, is never checkpointed again,
+// and counts as a failure of no record.
 func TestLeaseLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -186,7 +198,7 @@ func TestLeaseLost(t *testing.T) {
 			cause = context.Cause(ctx)
 			time.Sleep(time.Second)
 			return cause
-		}, WithMaxInFlight(100, 1<<20), WithAttempts(1), WithDeadLetter(&sink))
+		}, &Options{MaxInFlightRecords: 100, MaxInFlightBytes: 1 << 20, MaxAttempts: 1, DeadLetters: &sink})
 		d := start(t, &s, p)
 		d.Do(s.Next(4))
 		synctest.Wait()
@@ -197,7 +209,7 @@ func TestLeaseLost(t *testing.T) {
 			t.Error("LeaseLost was answered before the handler had returned")
 		}
 		if !errors.Is(cause, processor.ErrLeaseLost) {
-			t.Errorf("cancelled by %v", cause)
+			t.Errorf("cancelled by %v, want %v", cause, processor.ErrLeaseLost)
 		}
 		want(t, "records", got.String(), "0")
 		want(t, "dead letters", sink.data(), "")
@@ -205,22 +217,23 @@ func TestLeaseLost(t *testing.T) {
 	})
 }
 
-// A handler that returns because the lease has ended has not failed, also when
-// the owner hears of it before it hears of the end.
+// The loop may receive the handler's return before the end of the lease.
+//
+// Guarantee: A lost lease cancels the handlers, is never checkpointed again,
+// and counts as a failure of no record.
 func TestLeaseLostIsNoFailure(t *testing.T) {
-	for range 20 { // of what waits for the owner it takes one by chance
+	for range 20 { // of two channels that are ready the loop takes one at random
 		synctest.Test(t, func(t *testing.T) {
 			var s processortest.Shard
 			fill(&s, 5, 5)
 			var sink letters
 			batches, release := 0, make(chan struct{})
 			p := Record(func(ctx context.Context, r processor.Record) error { <-ctx.Done(); return ctx.Err() },
-				WithWorkers(4), WithMaxInFlight(100, 1<<20), WithAttempts(1), WithDeadLetter(&sink),
-				WithObserver(Observer{BatchReceived: func(BatchReceived) {
+				&Options{Concurrency: 4, MaxInFlightRecords: 100, MaxInFlightBytes: 1 << 20, MaxAttempts: 1, DeadLetters: &sink, Observer: Observer{BatchReceived: func(BatchReceived) {
 					if batches++; batches == 2 {
-						<-release // keeps the owner busy
+						<-release // keeps the loop busy
 					}
-				}}))
+				}}})
 			d := start(t, &s, p)
 			d.Do(s.Next(4))
 			d.Begin(s.Next(1))
@@ -233,17 +246,17 @@ func TestLeaseLostIsNoFailure(t *testing.T) {
 	}
 }
 
-// The daemon is gone in the middle of a batch: the handlers are cancelled.
+// The daemon ends during a batch: the handlers' context is cancelled.
 func TestDaemonGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
 		fill(&s, 4, 4)
-		p := Record(func(ctx context.Context, r processor.Record) error { <-ctx.Done(); return ctx.Err() }, WithWorkers(3))
+		p := Record(func(ctx context.Context, r processor.Record) error { <-ctx.Done(); return ctx.Err() }, &Options{Concurrency: 3})
 		d := start(t, &s, p)
 		d.Begin(s.Next(4))
 		synctest.Wait()
 		if err := d.Close(); !errors.Is(err, processor.ErrDaemonGone) {
-			t.Errorf("Run: %v", err)
+			t.Errorf("Run: error %v, want %v", err, processor.ErrDaemonGone)
 		}
 		<-p.Done()
 	})
@@ -252,12 +265,12 @@ func TestDaemonGone(t *testing.T) {
 // A Processor serves one lease.
 func TestOneLease(t *testing.T) {
 	var s processortest.Shard
-	p := Record(func(context.Context, processor.Record) error { return nil })
+	p := Record(func(context.Context, processor.Record) error { return nil }, nil)
 	d := start(t, &s, p)
 	d.Close()
 	<-p.Done()
-	d = s.Start(t, p)
-	if err := d.Begin(s.Initialize()).Wait(); err == nil || !strings.Contains(err.Error(), "make one for each lease") {
-		t.Errorf("got %v", err)
+	d = s.Start(t, p, nil)
+	if err := d.Begin(s.Initialize()).Wait(); err == nil || !strings.Contains(err.Error(), "make a new one for each lease") {
+		t.Errorf("error %v, want one that says to make a new one for each lease", err)
 	}
 }

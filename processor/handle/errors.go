@@ -9,26 +9,25 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Why a handler's context was cancelled (context.Cause), besides the causes of
-// [processor.Lease.Context].
+// The causes of a handler's cancelled context ([context.Cause]), in addition to
+// those of [processor.Lease.Context].
 var (
-	// ErrTimeout: the attempt took longer than WithRecordTimeout or
-	// WithBatchTimeout allow.
+	// ErrTimeout: the attempt took longer than Options.RecordTimeout or
+	// Options.BatchTimeout.
 	ErrTimeout = errors.New("the attempt took too long")
-	// ErrStopping: the process stops, or the lease is handed over, and most of
-	// WithStopGrace has passed.
-	ErrStopping = errors.New("the work on this shard is stopped")
+	// ErrStopping: the process stops, or the lease is handed over, and three
+	// quarters of Options.StopGrace have passed.
+	ErrStopping = errors.New("work on this shard is stopping")
 )
 
-// ErrStopIgnored is what ProcessRecords returns, wrapped, and so what ends the
-// child, when a batch comes more than a minute after the notice of a stop
-// ([processor.Lease.Stopping]): whoever sent the signal sent it to the child
-// alone. Send it to kcl-bootstrap.
-var ErrStopIgnored = errors.New("a stop was announced, and the daemon goes on sending records; stop the daemon, not its child")
+// ErrStopIgnored ends the processor when a batch arrives more than a minute after
+// the notice of a stop ([processor.Lease.Stopping]): the signal was sent to this
+// process alone. Send it to kcl-bootstrap instead. ProcessRecords returns it,
+// wrapped.
+var ErrStopIgnored = errors.New("the daemon continues to send records; stop the daemon instead of its processor")
 
-// Permanent marks an error that no retry can mend: a record that fails with it
-// goes to the dead-letter sink at once. It works through wrapping; Permanent(nil)
-// is nil.
+// Permanent marks an error that a retry cannot fix: a record that fails with it is
+// given up at once. The error may be wrapped further. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -45,49 +44,48 @@ func isPermanent(err error) bool {
 	return errors.As(err, &p)
 }
 
-// Failures is the error of a [Batch] handler that knows which records failed,
-// by their index in its slice: those named have failed, each with its own
-// error, and the others are finished. A handler that needs the order of a key
-// kept over failures stops at a record that failed and names those after it
-// too.
+// Failures is an error of a [Batch] handler that names the records that failed, by
+// their index in its slice. The named records have failed, each with its own
+// error; the others are finished. A handler that must keep the order of a key
+// despite failures stops at a failed record and names the following records of
+// the key too.
 //
-// A record whose error is nil is not named. A Failures that names none is no
-// failure: the handler may make one, fill it in a loop and return it. Both hold
-// wherever a handler or a sink returns an error, and so for a nil pointer to one
-// of package processor's errors.
+// A record with a nil error is not named. A Failures that names no record is no
+// failure, so a handler may make one, fill it in a loop and return it. Nor is a
+// nil pointer to one of package processor's errors. Both hold for the errors of
+// handlers and of sinks.
 //
-// Failures count through wrapping, and together where several are joined. With
-// another error beside them, or an index that is not in the batch, nobody knows
-// which records are finished: that is an error like any other, of them all.
+// Failures may be wrapped, and several may be joined. If another error is joined
+// to them, or an index is not in the batch, it is unknown which records are
+// finished; then all of the batch have failed.
 type Failures map[int]error
 
-// Error names the first record that failed.
+// Error returns the number of failed records and the error of the first.
 func (f Failures) Error() string {
-	failed := f.failed()
+	failed := f.indexes()
 	if len(failed) == 0 {
 		return "no record is named as failed"
 	}
 	return fmt.Sprintf("%d records of the batch failed, the first at index %d: %v", len(failed), failed[0], f[failed[0]])
 }
 
-// Unwrap returns the errors in the order of the records.
+// Unwrap returns the errors of the failed records, in the order of the records.
 func (f Failures) Unwrap() []error {
 	var errs []error
-	for _, i := range f.failed() {
+	for _, i := range f.indexes() {
 		errs = append(errs, f[i])
 	}
 	return errs
 }
 
-// failed lists the records that are named.
-func (f Failures) failed() []int {
+// indexes returns the indexes of the named records, in order.
+func (f Failures) indexes() []int {
 	named := Failures{}
 	named.add(f)
 	return slices.Sorted(maps.Keys(named))
 }
 
-// add takes over what err says of single records, and reports whether it says
-// anything else.
+// add adds the records that err names, and reports whether err says anything else.
 func (f Failures) add(err error) (more bool) {
 	switch e := err.(type) {
 	case nil:
@@ -100,7 +98,7 @@ func (f Failures) add(err error) (more bool) {
 		for i, failure := range e {
 			inner := Failures{}
 			if inner.add(failure) || len(inner) > 0 {
-				f.name(i, failure)
+				f.set(i, failure)
 			}
 		}
 		return false
@@ -118,16 +116,16 @@ func (f Failures) add(err error) (more bool) {
 	return true
 }
 
-func (f Failures) name(i int, err error) {
+func (f Failures) set(i int, err error) {
 	if f[i] != nil {
 		err = errors.Join(f[i], err)
 	}
 	f[i] = err
 }
 
-// read tells what the error of a call with n records means: nil if there is no
-// failure in it, and with an error the records that it names, if it does.
-func read(err error, n int) (Failures, error) {
+// splitFailures returns nil if the error of a call with n records is no failure;
+// otherwise err and, if it names records, those.
+func splitFailures(err error, n int) (Failures, error) {
 	if err == nil {
 		return nil, nil
 	}

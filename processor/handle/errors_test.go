@@ -13,14 +13,20 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 )
 
-// What a handler's error says of the records it was given: an error of ours
-// without a failure in it is none, however it is wrapped, and beside another
-// error nothing is known of any record.
+// What the error of a handler says about its records. Errors of this module
+// without a failure in them are no failure, however they are wrapped. With
+// another error beside them, nothing is known about any record.
+//
+// Guarantee: If the Failures that a handler returns names no record, none is
+// repeated.
 func TestFailuresName(t *testing.T) {
 	other := errors.New("commit failed")
 	var noCheckpoint *processor.CheckpointError
 	var noPanic *processor.PanicError
-	const all, none = "[01234567]", "[01234567 0123 4567]" // the first call's records are finished, are tried again
+	const (
+		all  = "[01234567]"           // the first call's records are finished
+		none = "[01234567 0123 4567]" // they are tried again
+	)
 	for _, test := range []struct {
 		name string
 		err  error
@@ -54,7 +60,7 @@ func TestFailuresName(t *testing.T) {
 		{"out of range", Failures{8: errBad}, none},
 		{"negative", Failures{-1: errBad, 2: errBad}, none},
 		{"nothing joined", noErrors{}, none},
-		{"a nil pointer of the user's", (*pointerError)(nil), none},
+		{"a nil pointer of another type", (*pointerError)(nil), none},
 		{"nil wrapped", fmt.Errorf("store: %w", error(nil)), none},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -64,13 +70,13 @@ func TestFailuresName(t *testing.T) {
 						return test.err
 					}
 					return nil
-				})
+				}, nil)
 				want(t, "calls", calls, test.want)
 				want(t, "checkpoints", sequences(s), "8")
 			})
-			synctest.Test(t, func(t *testing.T) { // all the time
+			synctest.Test(t, func(t *testing.T) { // every call fails
 				var sink letters
-				calls, s := batches(t, func([]string, int) error { return test.err }, WithBatchSize(4), WithAttempts(2), WithDeadLetter(&sink))
+				calls, s := batches(t, func([]string, int) error { return test.err }, &Options{BatchSize: 4, MaxAttempts: 2, DeadLetters: &sink})
 				if test.want == all {
 					want(t, "calls", calls, "[0123 4567]")
 					want(t, "dead letters", sink.data(), "")
@@ -93,8 +99,11 @@ type pointerError struct{ err error }
 func (e *pointerError) Error() string { return e.err.Error() }
 func (e *pointerError) Unwrap() error { return e.err }
 
-// No failure named is success after earlier failures of the same records too,
-// and the checkpoints go on.
+// The same holds after earlier failures of the same records, and the
+// checkpoints continue.
+//
+// Guarantee: If the Failures that a handler returns names no record, none is
+// repeated.
 func TestNoFailureNamedAfterAFailure(t *testing.T) {
 	for _, test := range []struct {
 		first error
@@ -120,7 +129,7 @@ func TestNoFailureNamedAfterAFailure(t *testing.T) {
 							return test.first
 						}
 						return none
-					}, WithAttempts(2), WithDeadLetter(&sink)))
+					}, &Options{MaxAttempts: 2, DeadLetters: &sink}))
 					d.Do(s.Next(4))
 					d.Do(s.Next(4))
 					want(t, "calls", calls, test.want)
@@ -132,28 +141,28 @@ func TestNoFailureNamedAfterAFailure(t *testing.T) {
 	}
 }
 
-// The rule is the same for the handler of one record and for a sink.
+// The same rule holds for the handler of one record and for a sink.
 func TestNoFailureOfARecordAndOfASink(t *testing.T) {
 	var noCheckpoint *processor.CheckpointError
 	for _, none := range []error{Failures{}, Failures(nil), Failures{0: nil}, noCheckpoint} {
 		synctest.Test(t, func(t *testing.T) {
 			var s processortest.Shard
 			s.Put("a", "good", "bad", "fine")
-			var got, buried seen
+			var got, dead seen
 			sink := sinkFunc(func(d DeadLetter) error {
-				buried.add(processor.Record{Data: d.Data})
+				dead.add(processor.Record{Data: d.Data})
 				return none
 			})
 			d := start(t, &s, Record(func(_ context.Context, r processor.Record) error {
 				got.add(r)
 				if string(r.Data) == "bad" {
-					return Failures{0: errBad} // of no batch: an error like any other
+					return Failures{0: errBad} // there is no batch: an error like any other
 				}
 				return none
-			}, WithAttempts(1), WithDeadLetter(sink)))
+			}, &Options{MaxAttempts: 1, DeadLetters: sink}))
 			d.Do(s.Next(3))
 			want(t, "handled", got.String(), "good bad fine")
-			want(t, "dead letters", buried.String(), "bad")
+			want(t, "dead letters", dead.String(), "bad")
 			want(t, "checkpoints", sequences(&s), "3")
 		})
 	}
@@ -163,8 +172,8 @@ type sinkFunc func(DeadLetter) error
 
 func (f sinkFunc) Put(_ context.Context, d DeadLetter) error { return f(d) }
 
-// An error whose own methods panic, a nil pointer as a rule, fails its record
-// and no more: not the goroutine that owns the lease, and not the sink.
+// An error whose methods panic, such as a nil pointer, fails its record and
+// nothing else.
 func TestErrorThatPanics(t *testing.T) {
 	for _, err := range []error{(*pointerError)(nil), (*textError)(nil), &textError{}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -176,7 +185,7 @@ func TestErrorThatPanics(t *testing.T) {
 					return err
 				}
 				return nil
-			}, WithAttempts(2), WithDeadLetter(&sink), WithLogger(slog.New(slog.NewJSONHandler(io.Discard, nil)))))
+			}, &Options{MaxAttempts: 2, DeadLetters: &sink, Logger: slog.New(slog.NewJSONHandler(io.Discard, nil))}))
 			d.Do(s.Next(2))
 			want(t, "dead letters", sink.data(), "bad")
 			want(t, "checkpoints", sequences(&s), "2")
@@ -188,7 +197,7 @@ type textError struct{ text *string }
 
 func (e *textError) Error() string { return *e.text }
 
-// What succeeds returns nil itself, and no nil pointer or empty error.
+// Success is nil itself, not a nil pointer or an empty error.
 func TestSuccessIsNil(t *testing.T) {
 	files := NewFiles(t.TempDir())
 	settings := newSettings(func(context.Context, processor.Record) error { return nil }, nil, nil)
@@ -198,12 +207,12 @@ func TestSuccessIsNil(t *testing.T) {
 		"validate":       settings.validate(),
 	} {
 		if err != nil {
-			t.Errorf("%s returns %T %v", name, err, err)
+			t.Errorf("%s returns %T %v, want nil", name, err, err)
 		}
 	}
 }
 
-// The text and the errors of Failures leave out those that are nil.
+// The text and the errors of Failures omit nil errors.
 func TestFailuresText(t *testing.T) {
 	for _, test := range []struct {
 		f    Failures
@@ -215,7 +224,7 @@ func TestFailuresText(t *testing.T) {
 	} {
 		want(t, "error", test.f, test.want)
 		if named := len(test.f.Unwrap()) > 0; errors.Is(test.f, errBad) != named {
-			t.Errorf("%v unwraps to %v", test.f, test.f.Unwrap())
+			t.Errorf("%v unwraps to %v; is errBad: %t, want %t", test.f, test.f.Unwrap(), !named, named)
 		}
 	}
 }

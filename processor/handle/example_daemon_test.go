@@ -9,8 +9,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// run plays a daemon to p: it delivers three records of the keys a, b and a,
-// and ends the shard. A program has processor.Main(p) in its place.
+// run plays the daemon of p: it delivers three records with the keys a, b and a,
+// and ends the shard. A program calls processor.Main(p) instead.
 func run(p processor.RecordProcessor) {
 	tb := &exampleTB{}
 	defer tb.end()
@@ -18,13 +18,13 @@ func run(p processor.RecordProcessor) {
 	shard.Put("a", "one")
 	shard.Put("b", "two")
 	shard.Put("a", "three")
-	d := shard.Start(tb, p)
+	d := shard.Start(tb, p, nil)
 	d.Do(shard.Initialize())
 	d.Do(shard.Next(3))
 	d.Do(protocol.ShardEnded{})
 }
 
-// exampleTB is what processortest needs of a test.
+// exampleTB has the methods that processortest needs of a test.
 type exampleTB struct {
 	testing.TB
 	cleanups []func()

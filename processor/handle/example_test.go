@@ -15,12 +15,12 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// A whole consumer: main is processor.Main(p).
+// A whole consumer: main calls processor.Main(p).
 func ExampleRecord() {
 	p := handle.Record(func(ctx context.Context, r processor.Record) error {
 		fmt.Printf("%s: %s\n", r.PartitionKey, r.Data)
 		return nil
-	})
+	}, nil)
 	run(p)
 	// Output:
 	// a: one
@@ -28,7 +28,7 @@ func ExampleRecord() {
 	// a: three
 }
 
-// A handler of batches that knows which of its records failed.
+// A handler of batches that names the records that failed.
 func ExampleBatch() {
 	attempt := 0
 	p := handle.Batch(func(ctx context.Context, records []processor.Record) error {
@@ -44,19 +44,19 @@ func ExampleBatch() {
 			return failed
 		}
 		return nil
-	}, handle.WithBackoff(time.Millisecond, time.Second))
+	}, &handle.Options{MinBackoff: time.Millisecond, MaxBackoff: time.Second})
 	run(p)
 	// Output:
 	// attempt 1: 3 records, 1 failed
 	// attempt 2: 1 records, 0 failed
 }
 
-// Keys side by side, each in its order.
-func ExampleWithWorkers() {
+// Keys in parallel, each in order.
+func ExampleOptions_concurrency() {
 	p := handle.Record(func(ctx context.Context, r processor.Record) error {
 		fmt.Printf("%s: %s\n", r.PartitionKey, r.Data)
 		return nil
-	}, handle.WithWorkers(16))
+	}, &handle.Options{Concurrency: 16})
 	run(p)
 	// Unordered output:
 	// b: two
@@ -64,8 +64,8 @@ func ExampleWithWorkers() {
 	// a: three
 }
 
-// A record that fails for good goes to a file, and the shard goes on.
-func ExampleWithDeadLetter() {
+// A record that cannot succeed goes to a file, and the shard continues.
+func ExampleOptions_deadLetters() {
 	dir, err := os.MkdirTemp("", "dead-letters-")
 	if err != nil {
 		fmt.Println(err)
@@ -80,7 +80,7 @@ func ExampleWithDeadLetter() {
 		}
 		fmt.Printf("%s: %s\n", r.PartitionKey, r.Data)
 		return nil
-	}, handle.WithDeadLetter(sink), handle.WithAttempts(5), handle.WithMaxAge(24*time.Hour))
+	}, &handle.Options{DeadLetters: sink, MaxAttempts: 5, MaxRecordAge: 24 * time.Hour})
 	run(p)
 	letters, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	fmt.Println(len(letters), err)
@@ -90,26 +90,26 @@ func ExampleWithDeadLetter() {
 	// 1 <nil>
 }
 
-// A handler that stores each record once, whatever comes again: the ID is the
-// key of what it stores.
+// A handler that stores each record once, even if it arrives again: the ID is the
+// key.
 func ExampleID() {
 	stored := map[string]string{} // a table with a unique key
 	p := handle.Record(func(ctx context.Context, r processor.Record) error {
 		stored[handle.ID(ctx, r)] = string(r.Data)
 		return nil
-	})
+	}, nil)
 	run(p)
 	fmt.Println(stored["shardId-000000000000/3/0"])
 	// Output: three
 }
 
-// A handler of one stream that keeps a file for each shard; for several see
+// A handler that writes a file for each shard of one stream; for several streams see
 // processor.LeaseFile.
 func ExampleShardID() {
 	p := handle.Record(func(ctx context.Context, r processor.Record) error {
 		fmt.Printf("%s.txt: %s\n", handle.ShardID(ctx), r.Data)
 		return nil
-	})
+	}, nil)
 	run(p)
 	// Output:
 	// shardId-000000000000.txt: one
@@ -117,8 +117,8 @@ func ExampleShardID() {
 	// shardId-000000000000.txt: three
 }
 
-// A test of one's own handler: it crashes after its first batch, its successor
-// goes on behind the checkpoint, to the end of the shard.
+// A test of a handler: it crashes after its first batch, and its successor continues
+// after the checkpoint, to the end of the shard.
 func Example_test() {
 	test := func(t testing.TB) { // as in: func TestConsumer(t *testing.T)
 		var shard processortest.Shard
@@ -128,15 +128,15 @@ func Example_test() {
 			return handle.Record(func(ctx context.Context, r processor.Record) error {
 				seen = append(seen, string(r.Data))
 				return nil
-			})
+			}, nil)
 		}
 
-		d := shard.Start(t, consumer())
+		d := shard.Start(t, consumer(), nil)
 		d.Do(shard.Initialize())
 		d.Do(shard.Next(2))
 		d.Close()
 
-		d = shard.Start(t, consumer())
+		d = shard.Start(t, consumer(), nil)
 		d.Do(shard.Initialize())
 		d.Do(shard.Next(2))
 		d.Do(protocol.ShardEnded{})

@@ -10,89 +10,89 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// failed notes a record's failure and returns how long to wait for what comes
-// next: the retry or, after no wait, the dead-letter sink.
-func (o *owner) failed(it *item, err error) time.Duration {
-	o.logPanic(it, err)
+// recordFailed notes a record's failure and returns the wait before its next step:
+// a retry or, without a wait, the dead-letter sink.
+func (l *leaseLoop) recordFailed(it *item, err error) time.Duration {
+	l.logPanic(it, err)
 	now := time.Now()
-	if it.trouble == nil {
-		it.trouble = &trouble{since: now}
+	if it.failed == nil {
+		it.failed = &failureState{since: now}
 	}
-	t := it.trouble
-	t.failures++
-	t.err = err
-	t.reason = o.givenUp(it, now)
+	f := it.failed
+	f.attempts++
+	f.err = err
+	f.reason = l.limitMet(it, now)
 	switch {
-	case t.reason == "":
-		return o.backoff(t.failures)
-	case o.sink != nil:
-		t.bury = true
+	case f.reason == "":
+		return l.backoff(f.attempts)
+	case l.DeadLetters != nil:
+		f.deadLetter = true
 		return 0
-	case o.endOnFailure:
-		o.fail(fmt.Errorf("handle: %s: record %v failed (%d attempts, limit: %s): %w", o.shard.Key, it.record().Position(), t.failures, t.reason, err))
+	case l.EndOnFailure:
+		l.fail(fmt.Errorf("handle: %s: record %v failed (%d attempts, limit: %s): %w", l.shard.Key, it.record().Position(), f.attempts, f.reason, err))
 	}
-	delay := jitter(o.longest)
-	o.blocked(it, delay, err)
+	delay := jitter(l.MaxBackoff)
+	l.tellBlocked(it, delay, err)
 	return delay
 }
 
-// givenUp returns the limit that a record has met.
-func (o *owner) givenUp(it *item, now time.Time) Reason {
-	t, arrival := it.trouble, it.record().ApproximateArrivalTimestamp
+// limitMet returns the limit that a record has met, or an empty Reason.
+func (l *leaseLoop) limitMet(it *item, now time.Time) Reason {
+	f, arrival := it.failed, it.record().ApproximateArrivalTimestamp
 	switch {
-	case isPermanent(t.err):
+	case isPermanent(f.err):
 		return ReasonPermanent
-	case o.attempts > 0 && t.failures >= o.attempts:
+	case l.MaxAttempts > 0 && f.attempts >= l.MaxAttempts:
 		return ReasonAttempts
-	case o.retryFor > 0 && now.Sub(t.since) >= o.retryFor:
+	case l.MaxRetryTime > 0 && now.Sub(f.since) >= l.MaxRetryTime:
 		return ReasonElapsed
-	case o.maxAge > 0 && !arrival.IsZero() && now.Sub(arrival) >= o.maxAge:
+	case l.MaxRecordAge > 0 && !arrival.IsZero() && now.Sub(arrival) >= l.MaxRecordAge:
 		return ReasonAge
 	}
 	return ""
 }
 
-// batchFailed decides about the records of a call that failed.
-func (o *owner) batchFailed(j *job) {
-	l, n := j.lane, len(j.items)
+// batchFailed decides what follows a failed call of a batch handler.
+func (l *leaseLoop) batchFailed(j *job) {
+	q, n := j.queue, len(j.items)
 	switch {
 	case len(j.failures) > 0:
-		o.part(j)
+		l.finishUnnamed(j)
 		var longest time.Duration
 		i := 0
 		for k := range n {
 			if err, ok := j.failures[k]; ok {
-				longest = max(longest, o.failed(&l.items[i], err))
+				longest = max(longest, l.recordFailed(&q.items[i], err))
 				i++
 			}
 		}
-		o.await(l, longest, len(j.failures), j.err)
+		l.retryAfter(q, longest, len(j.failures), j.err)
 	case n == 1:
-		o.await(l, o.failed(&l.items[0], j.err), 1, j.err)
+		l.retryAfter(q, l.recordFailed(&q.items[0], j.err), 1, j.err)
 	default:
-		o.logPanic(&l.items[0], j.err)
-		l.split(n)
-		o.retrying(&l.items[0], n, 0, j.err)
-		o.makeReady(l)
+		l.logPanic(&q.items[0], j.err)
+		q.split(n)
+		l.tellRetry(&q.items[0], n, 0, j.err)
+		l.makeReady(q)
 	}
 }
 
-// part finishes those records of a call that are not named as failed.
-func (o *owner) part(j *job) {
+// finishUnnamed finishes the records of a call that are not named as failed.
+func (l *leaseLoop) finishUnnamed(j *job) {
 	for i := range j.items {
 		if _, ok := j.failures[i]; !ok {
-			o.finish(&j.items[i])
+			l.finishItem(&j.items[i])
 		}
 	}
-	j.lane.keep(len(j.items), j.failures)
+	j.queue.keep(len(j.items), j.failures)
 }
 
-// backoff is the wait after the nth failure.
-func (o *owner) backoff(n int) time.Duration {
-	d := o.first
+// backoff returns the wait after the nth failure.
+func (l *leaseLoop) backoff(n int) time.Duration {
+	d := l.MinBackoff
 	for range n - 1 {
-		if d >= o.longest/2 {
-			d = o.longest
+		if d >= l.MaxBackoff/2 {
+			d = l.MaxBackoff
 			break
 		}
 		d *= 2
@@ -102,57 +102,60 @@ func (o *owner) backoff(n int) time.Duration {
 
 func jitter(d time.Duration) time.Duration { return d - rand.N(d/2+1) }
 
-// await has a lane wait before its next attempt.
-func (o *owner) await(l *lane, delay time.Duration, records int, err error) {
+// retryAfter schedules the next step of a queue whose first records have failed.
+func (l *leaseLoop) retryAfter(q *keyQueue, delay time.Duration, records int, err error) {
 	if delay == 0 {
-		o.makeReady(l)
+		l.makeReady(q)
 		return
 	}
-	if t := l.items[0].trouble; t.reason == "" {
-		o.retrying(&l.items[0], records, delay, err)
+	if f := q.items[0].failed; f.reason == "" {
+		l.tellRetry(&q.items[0], records, delay, err)
 	}
-	l.state, l.wake = waiting, time.Now().Add(delay)
-	heap.Push(&o.waiting, l)
+	l.sleep(q, delay)
 }
 
-func (o *owner) retrying(it *item, records int, delay time.Duration, err error) {
+func (l *leaseLoop) sleep(q *keyQueue, delay time.Duration) {
+	q.state, q.wake = waiting, time.Now().Add(delay)
+	heap.Push(&l.waiting, q)
+}
+
+func (l *leaseLoop) tellRetry(it *item, records int, delay time.Duration, err error) {
 	position, attempts := it.record().Position(), it.attempt()-1
-	o.log.Debug("failed, tried again", "position", position, "records", records, "attempts", attempts, "delay", delay, "error", err)
-	if f := o.observer.Retry; f != nil {
-		f(Retry{Shard: o.shard, Position: position, Records: records, Attempts: attempts, Delay: delay, Err: err})
+	l.Logger.Debug("failed; will retry", "position", position, "records", records, "attempts", attempts, "delay", delay, "error", err)
+	if tell := l.Observer.Retry; tell != nil {
+		tell(Retry{Shard: l.shard, Position: position, Records: records, Attempts: attempts, Delay: delay, Err: err})
 	}
 }
 
-func (o *owner) blocked(it *item, delay time.Duration, err error) {
-	position, t := it.record().Position(), it.trouble
-	o.log.Error("blocked: a record is given up and nothing takes it; what is behind it waits", "position", position, "reason", t.reason, "attempts", t.failures, "delay", delay, "error", err)
-	if f := o.observer.Blocked; f != nil {
-		f(Retry{Shard: o.shard, Position: position, Records: 1, Attempts: t.failures, Delay: delay, Err: err})
+func (l *leaseLoop) tellBlocked(it *item, delay time.Duration, err error) {
+	position, f := it.record().Position(), it.failed
+	l.Logger.Error("blocked: a record is past its limits, but there is no dead letter; the records behind it wait", "position", position, "reason", f.reason, "attempts", f.attempts, "delay", delay, "error", err)
+	if tell := l.Observer.Blocked; tell != nil {
+		tell(Retry{Shard: l.shard, Position: position, Records: 1, Attempts: f.attempts, Delay: delay, Err: err})
 	}
 }
 
-func (o *owner) logPanic(it *item, err error) {
+func (l *leaseLoop) logPanic(it *item, err error) {
 	var p *processor.PanicError
 	if errors.As(err, &p) && p != nil {
-		o.log.Warn("the handler panicked", "position", it.record().Position(), "error", err, "stack", string(p.Stack))
+		l.Logger.Warn("handler panicked", "position", it.record().Position(), "error", err, "stack", string(p.Stack))
 	}
 }
 
-// buried takes note that the sink has a record.
-func (o *owner) buried(it *item) {
-	t, position := it.trouble, it.record().Position()
-	o.log.Warn("dead letter", "position", position, "reason", t.reason, "attempts", t.failures, "error", t.err)
-	if f := o.observer.DeadLettered; f != nil {
-		f(DeadLettered{Shard: o.shard, Position: position, Reason: t.reason, Attempts: t.failures, Err: t.err})
+// deadLettered tells that the sink has taken a record.
+func (l *leaseLoop) deadLettered(it *item) {
+	f, position := it.failed, it.record().Position()
+	l.Logger.Warn("dead letter", "position", position, "reason", f.reason, "attempts", f.attempts, "error", f.err)
+	if tell := l.Observer.DeadLettered; tell != nil {
+		tell(DeadLettered{Shard: l.shard, Position: position, Reason: f.reason, Attempts: f.attempts, Err: f.err})
 	}
 }
 
-// notBuried has a record wait that the sink did not take.
-func (o *owner) notBuried(l *lane, err error) {
-	it := &l.items[0]
-	it.trouble.sinkFailures++
-	delay := o.backoff(it.trouble.sinkFailures)
-	o.blocked(it, delay, fmt.Errorf("the dead-letter sink failed: %w", err))
-	l.state, l.wake = waiting, time.Now().Add(delay)
-	heap.Push(&o.waiting, l)
+// deadLetterFailed schedules the next attempt of the sink.
+func (l *leaseLoop) deadLetterFailed(q *keyQueue, err error) {
+	it := &q.items[0]
+	it.failed.sinkFailures++
+	delay := l.backoff(it.failed.sinkFailures)
+	l.tellBlocked(it, delay, fmt.Errorf("the dead-letter sink failed: %w", err))
+	l.sleep(q, delay)
 }

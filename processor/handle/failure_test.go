@@ -16,7 +16,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 )
 
-// The waits double up to the longest, and each is random within its upper half.
+// The waits double up to the longest; each is random within its upper half.
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -29,7 +29,7 @@ func TestBackoff(t *testing.T) {
 				return errBad
 			}
 			return nil
-		}, WithBackoff(time.Second, 20*time.Second), WithObserver(Observer{Retry: func(r Retry) { retries = append(retries, r) }})))
+		}, &Options{MinBackoff: time.Second, MaxBackoff: 20 * time.Second, Observer: Observer{Retry: func(r Retry) { retries = append(retries, r) }}}))
 		d.Do(s.Next(1))
 		for i, seconds := range []time.Duration{1, 2, 4, 8, 16, 20, 20} {
 			longest, delay := seconds*time.Second, at[i+1].Sub(at[i])
@@ -37,26 +37,28 @@ func TestBackoff(t *testing.T) {
 				t.Errorf("wait %d is %v, want %v to %v", i+1, delay, longest/2, longest)
 			}
 			if r := retries[i]; r.Delay != delay || r.Attempts != i+1 || r.Err != errBad || r.Position.SequenceNumber != "1" {
-				t.Errorf("retry %d: %+v", i+1, r)
+				t.Errorf("retry %d: %+v, want delay %v, attempts %d, error %v, position 1", i+1, r, delay, i+1, errBad)
 			}
 		}
 	})
 }
 
+// Guarantee: No record is skipped silently: one that is given up is in the
+// dead-letter sink before any checkpoint passes it.
 func TestLimits(t *testing.T) {
 	for _, test := range []struct {
 		name     string
-		limit    Option
+		options  Options
 		err      error
 		age      time.Duration
 		attempts int
 		reason   Reason
 	}{
-		{"attempts", WithAttempts(3), errBad, 0, 3, ReasonAttempts},
-		{"one attempt", WithAttempts(1), errBad, 0, 1, ReasonAttempts},
-		{"elapsed", WithRetryFor(10 * time.Second), errBad, 0, 0, ReasonElapsed},
-		{"age", WithMaxAge(time.Minute), errBad, 2 * time.Minute, 1, ReasonAge},
-		{"permanent", WithAttempts(3), fmt.Errorf("wrapped: %w", Permanent(errBad)), 0, 1, ReasonPermanent},
+		{"attempts", Options{MaxAttempts: 3}, errBad, 0, 3, ReasonAttempts},
+		{"one attempt", Options{MaxAttempts: 1}, errBad, 0, 1, ReasonAttempts},
+		{"elapsed", Options{MaxRetryTime: 10 * time.Second}, errBad, 0, 0, ReasonElapsed},
+		{"age", Options{MaxRecordAge: time.Minute}, errBad, 2 * time.Minute, 1, ReasonAge},
+		{"permanent", Options{MaxAttempts: 3}, fmt.Errorf("wrapped: %w", Permanent(errBad)), 0, 1, ReasonPermanent},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -68,6 +70,9 @@ func TestLimits(t *testing.T) {
 				var dead []DeadLettered
 				calls := 0
 				begin := time.Now()
+				opts := test.options
+				opts.DeadLetters = &sink
+				opts.Observer.DeadLettered = func(d DeadLettered) { dead = append(dead, d) }
 				d := start(t, &s, Record(func(_ context.Context, r processor.Record) error {
 					if string(r.Data) == "bad" {
 						calls++
@@ -75,30 +80,33 @@ func TestLimits(t *testing.T) {
 					}
 					got.add(r)
 					return nil
-				}, test.limit, WithDeadLetter(&sink), WithObserver(Observer{DeadLettered: func(d DeadLettered) { dead = append(dead, d) }})))
+				}, &opts))
 				d.Do(s.Next(3))
 				want(t, "handled", got.String(), "good fine")
 				want(t, "checkpoints", sequences(&s), "3")
 				want(t, "dead letters", sink.data(), "bad")
 				l := sink.got[0]
 				if test.attempts != 0 && calls != test.attempts || l.Attempts != calls {
-					t.Errorf("%d calls, letter says %d, want %d", calls, l.Attempts, test.attempts)
+					t.Errorf("%d calls, letter has %d attempts, want %d", calls, l.Attempts, test.attempts)
 				}
 				if l.Reason != test.reason || !errors.Is(l.Err, errBad) || l.Error != test.err.Error() || l.ID != "shardId-000000000000/2/0" {
-					t.Errorf("letter %+v", l)
+					t.Errorf("letter %+v, want reason %s, error %v, ID shardId-000000000000/2/0", l, test.reason, test.err)
 				}
 				if test.reason == ReasonElapsed && (time.Since(begin) < 10*time.Second || time.Since(begin) > 30*time.Second) {
-					t.Errorf("given up after %v", time.Since(begin))
+					t.Errorf("given up after %v, want 10s to 30s", time.Since(begin))
 				}
 				if len(dead) != 1 || dead[0].Reason != test.reason || dead[0].Position.SequenceNumber != "2" {
-					t.Errorf("observed %+v", dead)
+					t.Errorf("observed %+v, want one with reason %s at position 2", dead, test.reason)
 				}
 			})
 		})
 	}
 }
 
-// The record is not finished, and not passed, until the sink has it.
+// A sink that fails is tried again, and nothing passes the record.
+//
+// Guarantee: No record is skipped silently: one that is given up is in the
+// dead-letter sink before any checkpoint passes it.
 func TestSinkFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -110,17 +118,18 @@ func TestSinkFails(t *testing.T) {
 				return errBad
 			}
 			if sink.data() != "bad" {
-				t.Error("went on before the sink had it")
+				t.Error("the next record was handled before the sink had the letter")
 			}
 			return nil
-		}, WithAttempts(1), WithDeadLetter(&sink), WithObserver(Observer{Blocked: func(Retry) { blocked++ }})))
+		}, &Options{MaxAttempts: 1, DeadLetters: &sink, Observer: Observer{Blocked: func(Retry) { blocked++ }}}))
 		d.Do(s.Next(2))
 		want(t, "blocked", blocked, 3)
 		want(t, "checkpoints", sequences(&s), "2")
 	})
 }
 
-// Without a sink nothing is passed over: the shard waits for the record.
+// Guarantee: Without a dead-letter sink the shard waits for a record that is
+// given up.
 func TestBlocksWithoutSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -134,24 +143,26 @@ func TestBlocksWithoutSink(t *testing.T) {
 			}
 			got.add(r)
 			return nil
-		}, WithBackoff(time.Second, time.Minute), WithObserver(Observer{Blocked: func(Retry) { blocked.Add(1) }})))
+		}, &Options{MinBackoff: time.Second, MaxBackoff: time.Minute, Observer: Observer{Blocked: func(Retry) { blocked.Add(1) }}}))
 		a := d.Begin(s.Next(2))
 		time.Sleep(59 * time.Minute)
 		if answered(a) {
-			t.Error("answered")
+			t.Error("the batch was answered with an unfinished record")
 		}
 		want(t, "handled", got.String(), "")
 		if n := blocked.Load(); n < 59 || n > 120 {
-			t.Errorf("told %d times in 59 minutes", n)
+			t.Errorf("told %d times in 59 minutes, want 59 to 120", n)
 		}
 		if err := a.Wait(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("the batch: %v", err)
 		}
 		want(t, "handled", got.String(), "bad good")
 		want(t, "checkpoints", sequences(&s), "2")
 	})
 }
 
+// Guarantee: With Options.EndOnFailure a record that is given up ends the
+// processor.
 func TestEndOnFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -161,14 +172,15 @@ func TestEndOnFailure(t *testing.T) {
 				return errBad
 			}
 			return nil
-		}, WithAttempts(3), WithEndOnFailure()))
+		}, &Options{MaxAttempts: 3, EndOnFailure: true}))
 		err := d.Begin(s.Next(2)).Wait()
-		if !errors.Is(err, errBad) || !strings.Contains(err.Error(), "record 2/0 failed (3 attempts, limit: attempts)") {
-			t.Errorf("got %v", err)
+		if text := "record 2/0 failed (3 attempts, limit: attempts)"; !errors.Is(err, errBad) || !strings.Contains(err.Error(), text) {
+			t.Errorf("error %v, want %v with %q", err, errBad, text)
 		}
 	})
 }
 
+// Guarantee: A panic fails its record and nothing else.
 func TestPanicIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -184,22 +196,22 @@ func TestPanicIsAFailure(t *testing.T) {
 			}
 			got.add(r)
 			return nil
-		}, WithAttempts(2), WithDeadLetter(&sink)))
+		}, &Options{MaxAttempts: 2, DeadLetters: &sink}))
 		d.Do(s.Next(3))
 		want(t, "handled", got.String(), "good")
 		want(t, "dead letters", sink.data(), "panic exit")
 		l := sink.got[0]
 		if !strings.Contains(l.Stack, "TestPanicIsAFailure") || strings.Contains(l.Error, "secret") {
-			t.Errorf("letter %+v", l)
+			t.Errorf("letter %+v, want the stack of this test, and no value of the panic", l)
 		}
-		if sink.got[1].Err != errGoexit {
-			t.Errorf("letter %+v", sink.got[1])
+		if err := sink.got[1].Err; err != errGoexit {
+			t.Errorf("the second letter's error is %v, want %v", err, errGoexit)
 		}
 	})
 }
 
 // batches runs a Batch handler over 8 records and returns its calls.
-func batches(t *testing.T, h func(data []string, call int) error, opts ...Option) (calls []string, s *processortest.Shard) {
+func batches(t testing.TB, h func(data []string, call int) error, opts *Options) (calls []string, s *processortest.Shard) {
 	s = &processortest.Shard{}
 	fill(s, 8, 1)
 	d := start(t, s, Batch(func(_ context.Context, records []processor.Record) error {
@@ -209,12 +221,12 @@ func batches(t *testing.T, h func(data []string, call int) error, opts ...Option
 		}
 		calls = append(calls, strings.Join(data, ""))
 		return h(data, len(calls))
-	}, opts...))
+	}, opts))
 	d.Do(s.Next(8))
 	return calls, s
 }
 
-// A batch that fails is halved down to the bad record, in order.
+// Guarantee: A batch that fails is halved down to the bad record.
 func TestBatchIsHalved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink letters
@@ -223,7 +235,7 @@ func TestBatchIsHalved(t *testing.T) {
 				return errBad
 			}
 			return nil
-		}, WithAttempts(2), WithDeadLetter(&sink))
+		}, &Options{MaxAttempts: 2, DeadLetters: &sink})
 		want(t, "calls", calls, "[01234567 0123 4567 45 4 5 5 67]")
 		want(t, "dead letters", sink.data(), "5")
 		want(t, "attempts", sink.got[0].Attempts, 2)
@@ -231,7 +243,8 @@ func TestBatchIsHalved(t *testing.T) {
 	})
 }
 
-// Records that the handler names are tried again, the others are finished.
+// Guarantee: If a batch handler names the records that failed, no other is
+// repeated.
 func TestPartialFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink letters
@@ -249,23 +262,25 @@ func TestPartialFailure(t *testing.T) {
 				return nil
 			}
 			return fmt.Errorf("wrapped: %w", f)
-		}, WithAttempts(4), WithDeadLetter(&sink))
+		}, &Options{MaxAttempts: 4, DeadLetters: &sink})
 		want(t, "calls", calls, "[01234567 25 25 2]")
 		want(t, "dead letters", sink.data(), "2 7")
 		want(t, "checkpoints", sequences(s), "8")
 	})
 }
 
-// No attempt at a record begins before the last has returned, time-out or not.
+// Attempts that time out, and a handler that ignores its context.
+//
+// Guarantee: A record is not tried again before its last attempt has returned.
 func TestTimeouts(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		option []Option
-		want   time.Duration
+		name    string
+		options Options
+		want    time.Duration
 	}{
-		{"per record", []Option{WithRecordTimeout(2 * time.Second)}, 8 * time.Second},
-		{"per batch", []Option{WithBatchTimeout(2 * time.Second)}, 2 * time.Second},
-		{"both", []Option{WithBatchTimeout(5 * time.Second), WithRecordTimeout(time.Second)}, 4 * time.Second},
+		{"per record", Options{RecordTimeout: 2 * time.Second}, 8 * time.Second},
+		{"per batch", Options{BatchTimeout: 2 * time.Second}, 2 * time.Second},
+		{"both", Options{BatchTimeout: 5 * time.Second, RecordTimeout: time.Second}, 4 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -284,11 +299,11 @@ func TestTimeouts(t *testing.T) {
 					begin := time.Now()
 					<-ctx.Done()
 					if took := time.Since(begin); took != test.want || context.Cause(ctx) != ErrTimeout {
-						t.Errorf("cancelled after %v: %v", took, context.Cause(ctx))
+						t.Errorf("cancelled after %v by %v, want %v by %v", took, context.Cause(ctx), test.want, ErrTimeout)
 					}
-					time.Sleep(time.Hour) // does not heed it
+					time.Sleep(time.Hour) // ignores its context
 					return ctx.Err()
-				}, test.option...))
+				}, &test.options))
 				d.Do(s.Next(4))
 				want(t, "calls", calls, 3) // the whole, its halves
 			})
@@ -296,8 +311,10 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// Guarantee: A call that hangs for Options.HangTimeout is reported with the
+// stacks of all goroutines.
 func TestWatchdog(t *testing.T) {
-	for _, then := range []Watch{GoOn, EndChild} {
+	for _, action := range []HangAction{KeepWaiting, EndProcessor} {
 		synctest.Test(t, func(t *testing.T) {
 			var s processortest.Shard
 			s.Put("a", "0", "1", "2")
@@ -306,29 +323,29 @@ func TestWatchdog(t *testing.T) {
 			p := Record(func(ctx context.Context, r processor.Record) error {
 				switch string(r.Data) {
 				case "0":
-					time.Sleep(50 * time.Second) // long, but comes on
+					time.Sleep(50 * time.Second) // long, but it makes progress
 				case "1":
 					return wait(ctx, 10*time.Minute)
 				}
 				return nil
-			}, WithWatchdog(time.Minute, then), WithObserver(Observer{Hung: func(h Hung) { hung = append(hung, h) }}))
+			}, &Options{HangTimeout: time.Minute, HangAction: action, Observer: Observer{Hung: func(h Hung) { hung = append(hung, h) }}})
 			p.settings.stderr = &stderr
 			d := start(t, &s, p)
 			begin := time.Now()
 			err := d.Begin(s.Next(3)).Wait()
 			took := time.Since(begin)
 			if n := strings.Count(stderr.String(), "has not returned for"); n != 1 || !strings.Contains(stderr.String(), "TestWatchdog") {
-				t.Errorf("%d dumps:\n%s", n, &stderr)
+				t.Errorf("%d dumps, want 1 with this test:\n%s", n, &stderr)
 			}
 			if len(hung) != 1 || hung[0].Position.SequenceNumber != "2" || hung[0].Elapsed < time.Minute || hung[0].Elapsed > 75*time.Second {
-				t.Errorf("observed %+v", hung)
+				t.Errorf("observed %+v, want one at position 2 after 1m0s to 1m15s", hung)
 			}
-			if then == GoOn {
+			if action == KeepWaiting {
 				if err != nil || s.Checkpoint().SequenceNumber != "3" {
-					t.Errorf("%v, checkpoint %v", err, s.Checkpoint())
+					t.Errorf("error %v, checkpoint %v; want none, 3/0", err, s.Checkpoint())
 				}
-			} else if err == nil || took > 3*time.Minute || !strings.Contains(err.Error(), "the watchdog is to end the child") {
-				t.Errorf("%v after %v", err, took)
+			} else if err == nil || took > 3*time.Minute || !strings.Contains(err.Error(), "ending the processor (Options.HangAction)") {
+				t.Errorf("error %v after %v, want one that ends the processor within 3m0s", err, took)
 			}
 		})
 	}

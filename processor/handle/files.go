@@ -12,28 +12,28 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Files is the dead-letter [Sink] that keeps a file for each shard in a folder,
-// one line of JSON for each record: see [DeadLetter]. Each line is on disk
-// (fsync) before Put returns. Its methods may be called concurrently; a file
-// has one writer, so let each program have a folder of its own.
+// Files is a dead-letter [Sink] that writes a file for each shard, with one line of
+// JSON for each record: see [DeadLetter]. Each line is on disk (fsync) before Put
+// returns. Its methods may be called concurrently. Two programs must not write
+// to the same folder.
 type Files struct {
 	dir string
 
 	mu   sync.Mutex
 	open map[string]*os.File // by lease key
-	torn map[string]bool     // the file may end within a line
+	torn map[string]bool     // whether the file may end within a line
 }
 
-// NewFiles returns a sink that writes dir/SHARD.jsonl, or in an application of
-// several streams dir/ACCOUNT_NAME_EPOCH/SHARD.jsonl, by the lease key in the
-// letter's ID: see [processor.LeaseFile]. Folders and files are made with the first
-// record that needs them.
+// NewFiles returns a sink that writes dir/SHARD.jsonl or, in an application of
+// several streams, dir/ACCOUNT_NAME_EPOCH/SHARD.jsonl: see [processor.LeaseFile].
+// The lease key is that in the letter's ID. Folders and files are made for the
+// first record that needs them; files have mode 0600.
 func NewFiles(dir string) *Files {
 	return &Files{dir: dir, open: map[string]*os.File{}, torn: map[string]bool{}}
 }
 
-// Put appends a line and waits until it is on disk. A line that a crash or a
-// full disk cut short stays, and the next begins on a line of its own.
+// Put appends a line and waits until it is on disk. A line that a crash or a full
+// disk has cut short stays; the next letter begins on a new line.
 func (s *Files) Put(_ context.Context, letter DeadLetter) error {
 	line, err := json.Marshal(letter)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Files) Put(_ context.Context, letter DeadLetter) error {
 	key, _, _ := strings.Cut(letter.ID, "/")
 	_, shardID := processor.SplitLeaseKey(key)
 	if shardID != letter.ShardID {
-		return fmt.Errorf("handle: dead letter %s not written: its ID is not of its shard, %q", letter.ID, letter.ShardID)
+		return fmt.Errorf("handle: dead letter %s not written: its ID does not belong to its shard, %q", letter.ID, letter.ShardID)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func (s *Files) append(key string, line []byte) error {
 	if s.torn[key] {
 		line = append([]byte{'\n'}, line...)
 	}
-	s.torn[key] = true // until it is known to be whole
+	s.torn[key] = true // until the line is known to be whole
 	if _, err := f.Write(line); err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (s *Files) openFile(key string) (*os.File, error) {
 		err = syncDir(dir)
 	}
 	if top := filepath.Clean(s.dir); err == nil && dir != top {
-		err = syncDir(top) // which has the stream's folder
+		err = syncDir(top) // it contains the stream's folder
 	}
 	if err != nil {
 		f.Close()
@@ -108,7 +108,7 @@ func (s *Files) openFile(key string) (*os.File, error) {
 	return f, nil
 }
 
-// Close closes the files. A later Put opens them again.
+// Close closes the files. A later Put opens its file again.
 func (s *Files) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

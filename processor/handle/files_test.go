@@ -22,7 +22,7 @@ func letter(key, data string) DeadLetter {
 	}
 }
 
-func lines(t *testing.T, name string) []string {
+func lines(t testing.TB, name string) []string {
 	t.Helper()
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -31,12 +31,16 @@ func lines(t *testing.T, name string) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
+// Guarantee: A dead letter in Files is on disk before Put returns.
+//
+// Guarantee: Shards of several streams that have the same ID are kept apart:
+// in IDs, dead letters and their files, observers and logs.
 func TestFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "as needed")
 	f := NewFiles(dir)
 	defer f.Close()
 	var wait sync.WaitGroup
-	keys := map[string]string{ // of files; the last ones are of several streams
+	keys := map[string]string{ // by file; the last four are of several streams
 		"shardId-000000000000":                          "shardId-000000000000",
 		"shardId-000000000001":                          "shardId-000000000001",
 		"111122223333_orders_1700/shardId-000000000000": "111122223333:orders:1700:shardId-000000000000",
@@ -57,7 +61,7 @@ func TestFiles(t *testing.T) {
 	for file, key := range keys {
 		got := lines(t, filepath.Join(dir, filepath.FromSlash(file)+".jsonl"))
 		if len(got) != 20 {
-			t.Errorf("%d lines in the file of %s", len(got), key)
+			t.Errorf("%d lines in the file of %s, want 20", len(got), key)
 		}
 		for _, line := range got {
 			var back DeadLetter
@@ -65,7 +69,7 @@ func TestFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(back, letter(key, "\x00\xff data")) {
-				t.Fatalf("read back %+v", back)
+				t.Fatalf("read back %+v\nwant %+v", back, letter(key, "\x00\xff data"))
 			}
 		}
 	}
@@ -77,8 +81,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// A line that was cut short by a crash stays as it is; the next has a line of
-// its own.
+// Guarantee: A line of Files that a crash has cut short spoils no other line.
 func TestFilesAfterATornLine(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "shardId-000000000000.jsonl")
@@ -94,11 +97,13 @@ func TestFilesAfterATornLine(t *testing.T) {
 	}
 	got := lines(t, name)
 	if len(got) != 4 || got[1] != `{"id":"to` || !json.Valid([]byte(got[2])) || !json.Valid([]byte(got[3])) {
-		t.Errorf("lines:\n%s", strings.Join(got, "\n"))
+		t.Errorf("got\n%s\nwant the two lines that were there and two whole ones", strings.Join(got, "\n"))
 	}
 }
 
-// What cannot be written is not taken, and the next attempt may pass.
+// An error means that the letter is not written; the next attempt may succeed.
+//
+// Guarantee: No shard or stream gets a file outside of the folder of Files.
 func TestFilesFail(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dead")
 	if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file where the folder should be
@@ -108,7 +113,7 @@ func TestFilesFail(t *testing.T) {
 	defer f.Close()
 	err := f.Put(t.Context(), letter("shardId-000000000000", "secret"))
 	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "shardId-000000000000/1/0 not written") {
-		t.Errorf("got %v", err)
+		t.Errorf("error %v, want one that names the letter, without its data", err)
 	}
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
@@ -116,19 +121,19 @@ func TestFilesFail(t *testing.T) {
 	if err := f.Put(t.Context(), letter("shardId-000000000000", "x")); err != nil {
 		t.Error(err)
 	}
-	// A file that was closed behind its back: the write fails.
+	// The file is closed: the write fails.
 	f.open["shardId-000000000000"].Close()
 	if err := f.Put(t.Context(), letter("shardId-000000000000", "x")); err == nil {
-		t.Error("no error from a file that is closed")
+		t.Error("no error from a closed file")
 	}
 	for _, key := range []string{"", "..", "../x", "a/b", "1:..:x", "1:../..:2:x", "1:orders:2:..", ":x"} {
 		if err := f.Put(t.Context(), letter(key, "x")); err == nil {
-			t.Errorf("lease key %q was taken for a file name", key)
+			t.Errorf("lease key %q: no error", key)
 		}
 	}
 	other := letter("1:orders:2:shardId-000000000001", "x")
 	other.ShardID = "shardId-000000000000"
-	if err := f.Put(t.Context(), other); err == nil || !strings.Contains(err.Error(), "not of its shard") {
-		t.Errorf("the letter of another shard: %v", err)
+	if err := f.Put(t.Context(), other); err == nil || !strings.Contains(err.Error(), "does not belong to its shard") {
+		t.Errorf("the letter of another shard: error %v, want one that says so", err)
 	}
 }

@@ -19,7 +19,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// One batch: in order, finished before its status, one explicit checkpoint.
+// Guarantee: The daemon gets its answer to a batch when the batch is finished
+// and checkpointed.
 func TestBatchIsFinishedBeforeItsStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -28,7 +29,7 @@ func TestBatchIsFinishedBeforeItsStatus(t *testing.T) {
 		d := start(t, &s, Record(func(ctx context.Context, r processor.Record) error {
 			got.add(r)
 			return wait(ctx, time.Second)
-		}))
+		}, nil))
 		d.Do(s.Next(3))
 		want(t, "records", got.String(), "0 1 2")
 		d.Do(s.Next(0))
@@ -39,10 +40,12 @@ func TestBatchIsFinishedBeforeItsStatus(t *testing.T) {
 	})
 }
 
-// Keys side by side, each in order and one at a time; no more calls than
-// workers.
+// Keys in parallel; the number of calls is limited by the concurrency.
+//
+// Guarantee: Records of one partition key are handled in order, one at a time.
+// With a concurrency of 1 all records of the shard are.
 func TestOrderPerKey(t *testing.T) {
-	for _, workers := range []int{1, 2, 7, 100} {
+	for _, concurrency := range []int{1, 2, 7, 100} {
 		synctest.Test(t, func(t *testing.T) {
 			var s processortest.Shard
 			fill(&s, 100, 10)
@@ -54,7 +57,7 @@ func TestOrderPerKey(t *testing.T) {
 					t.Errorf("two records of %s at once", r.PartitionKey)
 				}
 				if prev := last[r.PartitionKey]; len(prev) > len(r.SequenceNumber) || len(prev) == len(r.SequenceNumber) && prev >= r.SequenceNumber {
-					t.Errorf("%s: %s after %s", r.PartitionKey, r.SequenceNumber, prev)
+					t.Errorf("%s: record %s after %s, want ascending order", r.PartitionKey, r.SequenceNumber, prev)
 				}
 				busy[r.PartitionKey], last[r.PartitionKey] = true, r.SequenceNumber
 				most = max(most, len(busy))
@@ -64,25 +67,25 @@ func TestOrderPerKey(t *testing.T) {
 				delete(busy, r.PartitionKey)
 				mu.Unlock()
 				return nil
-			}, WithWorkers(workers))
+			}, &Options{Concurrency: concurrency})
 			d := start(t, &s, p)
 			begin := time.Now()
 			d.Do(s.Next(100))
-			want(t, "most at once", most, min(workers, 10))
-			rounds := (100 + workers - 1) / workers
-			if workers >= 10 {
+			want(t, "most at once", most, min(concurrency, 10))
+			rounds := (100 + concurrency - 1) / concurrency
+			if concurrency >= 10 {
 				rounds = 10
 			}
 			if took := time.Since(begin); took > time.Duration(rounds+5)*10*time.Millisecond {
-				t.Errorf("%d workers took %v", workers, took)
+				t.Errorf("with a concurrency of %d it took %v, want at most %v", concurrency, took, time.Duration(rounds+5)*10*time.Millisecond)
 			}
 			want(t, "checkpoints", sequences(&s), "100")
 		})
 	}
 }
 
-// A key with nearly all of the records does not keep the others waiting, and
-// one in retry keeps nobody but itself.
+// Guarantee: With a concurrency of more than 1, a key with many records, or
+// with a record in retry, does not hold up other keys.
 func TestSkewedKeysDoNotStarveOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -103,28 +106,28 @@ func TestSkewedKeysDoNotStarveOthers(t *testing.T) {
 				cold = time.Since(begin)
 			}
 			return nil
-		}, WithWorkers(2)))
+		}, &Options{Concurrency: 2}))
 		d.Do(s.Next(202))
 		if cold == 0 || cold > 5*time.Second {
-			t.Errorf("the cold key was done after %v", cold)
+			t.Errorf("the cold key was done after %v, want at most 5s", cold)
 		}
 		if took := time.Since(begin); took < time.Hour || took > time.Hour+2*time.Minute {
-			t.Errorf("all took %v", took)
+			t.Errorf("all took %v, want 1h0m0s to 1h2m0s", took)
 		}
 	})
 }
 
-// What a batch is.
+// What a batch consists of.
 func TestBatches(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		options []Option
+		options Options
 		want    string
 	}{
-		{"one worker", nil, "[0 1 2 3 4 5 6]"},
-		{"one worker, 3 at most", []Option{WithBatchSize(3)}, "[0 1 2] [3 4 5] [6]"},
-		{"a key's run", []Option{WithWorkers(2)}, "[0 2 4 6] [1 3 5]"},
-		{"a key's run, 3 at most", []Option{WithWorkers(2), WithBatchSize(3)}, "[0 2 4] [1 3 5] [6]"},
+		{"concurrency 1", Options{}, "[0 1 2 3 4 5 6]"},
+		{"concurrency 1, 3 at most", Options{BatchSize: 3}, "[0 1 2] [3 4 5] [6]"},
+		{"concurrency 2", Options{Concurrency: 2}, "[0 2 4 6] [1 3 5]"},
+		{"concurrency 2, 3 at most", Options{Concurrency: 2, BatchSize: 3}, "[0 2 4] [1 3 5] [6]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -142,7 +145,7 @@ func TestBatches(t *testing.T) {
 					mu.Unlock()
 					time.Sleep(time.Second)
 					return nil
-				}, test.options...))
+				}, &test.options))
 				d.Do(s.Next(7))
 				slices.Sort(calls)
 				want(t, "calls", strings.Join(calls, " "), test.want)
@@ -166,21 +169,21 @@ func TestObserver(t *testing.T) {
 				return errBad
 			}
 			return nil
-		}, WithBackoff(time.Second, time.Second), WithObserver(Observer{
+		}, &Options{MinBackoff: time.Second, MaxBackoff: time.Second, Observer: Observer{
 			BatchReceived:  func(b BatchReceived) { note("batch %d lag %d %t", b.Records, b.MillisBehindLatest, b.Bytes > 0) },
 			BatchFinished:  func(b BatchFinished) { note("finished %d %t", b.Records, b.Duration >= 4*time.Second) },
 			RecordFinished: func(r RecordFinished) { note("record %v %d %v", r.Position, r.Attempts, r.Duration) },
 			Retry:          func(r Retry) { note("retry %v %d", r.Position, r.Attempts) },
 			Checkpoint:     func(c Checkpoint) { note("checkpoint %v %d %v", c.Position, c.Records, c.Err) },
-			InFlight:       func(f InFlight) { note("flight %d", f.Records) },
-		})))
+			InFlight:       func(f InFlight) { note("in flight %d", f.Records) },
+		}}))
 		m := s.Next(3)
 		m.MillisBehindLatest = 77
 		d.Do(m)
 		want(t, "observed", strings.Join(log, "\n"), strings.Join([]string{
-			"batch 3 lag 77 true", "flight 3",
+			"batch 3 lag 77 true", "in flight 3",
 			"record 1/0 1 1s", "retry 2/0 1", "record 2/0 2 1s", "record 3/0 1 1s",
-			"finished 3 true", "flight 0", "checkpoint 3/0 3 <nil>",
+			"finished 3 true", "in flight 0", "checkpoint 3/0 3 <nil>",
 		}, "\n"))
 	})
 }
@@ -193,15 +196,15 @@ func TestIdentity(t *testing.T) {
 		d := start(t, &s, Record(func(ctx context.Context, r processor.Record) error {
 			ids = append(ids, ID(ctx, r), ShardID(ctx))
 			return nil
-		}))
+		}, nil))
 		d.Do(s.Next(2))
 		want(t, "ids", ids, "[shardId-000000000007/1/0 shardId-000000000007 shardId-000000000007/1/1 shardId-000000000007]")
 		want(t, "without a shard", ShardID(t.Context())+Stream(t.Context()), "")
 	})
 }
 
-// Shards of one ID, of streams that may have one name too, are kept apart: by ID,
-// dead letter and its file, observer, log and errors.
+// Guarantee: Shards of several streams that have the same ID are kept apart:
+// in IDs, dead letters and their files, observers and logs.
 func TestShardsOfSeveralStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -220,21 +223,21 @@ func TestShardsOfSeveralStreams(t *testing.T) {
 			s.Put("k", stream+" bad", stream+" good")
 			d := start(t, &s, Record(func(ctx context.Context, r processor.Record) error {
 				if Stream(ctx) != name || ShardID(ctx) != "shardId-000000000000" {
-					t.Errorf("%s: stream %s, shard %s", key, Stream(ctx), ShardID(ctx))
+					t.Errorf("%s: stream %s, shard %s; want %s, shardId-000000000000", key, Stream(ctx), ShardID(ctx), name)
 				}
 				id := ID(ctx, r)
 				if other, ok := ids[id]; ok || !strings.HasPrefix(string(r.Data), stream) {
-					t.Errorf("%s is that of %q and %q", id, other, r.Data)
+					t.Errorf("%q and %q of the stream %s have the ID %s", other, r.Data, stream, id)
 				}
 				ids[id] = string(r.Data)
 				if strings.HasSuffix(string(r.Data), "bad") {
 					return Permanent(errBad)
 				}
 				return nil
-			}, WithAttempts(1), WithDeadLetter(files), WithLogger(slog.New(slog.NewTextHandler(&log, nil))), WithObserver(Observer{
+			}, &Options{MaxAttempts: 1, DeadLetters: files, Logger: slog.New(slog.NewTextHandler(&log, nil)), Observer: Observer{
 				DeadLettered:  func(e DeadLettered) { mu.Lock(); defer mu.Unlock(); told[e.Shard]++ },
 				BatchFinished: func(e BatchFinished) { mu.Lock(); defer mu.Unlock(); told[e.Shard] += e.Records },
-			})))
+			}}))
 			d.Do(s.Next(2))
 			want(t, "what the observer was told of "+key, told[Shard{"shardId-000000000000", name, key}], 3)
 			if text := "msg=\"dead letter\" stream=" + stream + " shardId=shardId-000000000000 "; !strings.Contains(log.String(), text) {
@@ -243,7 +246,7 @@ func TestShardsOfSeveralStreams(t *testing.T) {
 			got := lines(t, filepath.Join(dir, strings.ReplaceAll(stream, ":", "_"), "shardId-000000000000.jsonl"))
 			var letter DeadLetter
 			if err := json.Unmarshal([]byte(got[0]), &letter); err != nil || len(got) != 1 {
-				t.Fatal(len(got), err)
+				t.Fatalf("%d letters, error %v; want 1, none", len(got), err)
 			}
 			want(t, "the letter", letter.ID+" "+letter.Stream+" "+letter.ShardID+" "+string(letter.Data), key+"/1/0 "+name+" shardId-000000000000 "+stream+" bad")
 		}
@@ -251,53 +254,57 @@ func TestShardsOfSeveralStreams(t *testing.T) {
 	})
 }
 
-// Every option that is out of its range is named, all at once.
+// Every field that is out of range is named, all at once. Zero and the limits
+// of the ranges are valid.
 func TestOptionsAreChecked(t *testing.T) {
 	each := func(context.Context, processor.Record) error { return nil }
 	all := func(context.Context, []processor.Record) error { return nil }
 	var sink letters
 	for want, p := range map[string]*Processor{
-		"the handler is nil":                           Record(nil),
-		"WithWorkers: 0 is not within 1 to 1000":       Record(each, WithWorkers(0)),
-		"WithWorkers: 1001 is not within 1 to 1000":    Record(each, WithWorkers(1001)),
-		"WithBatchSize is for Batch":                   Record(each, WithBatchSize(5)),
-		"WithBatchSize: 0 is not within 1 to 10000":    Batch(all, WithBatchSize(0)),
-		"WithMaxInFlight: records: 0":                  Record(each, WithMaxInFlight(0, 5)),
-		"WithMaxInFlight: bytes: 0":                    Record(each, WithMaxInFlight(5, 0)),
-		"WithCheckpointEvery: records: -1":             Record(each, WithCheckpointEvery(-1, time.Second)),
-		"WithCheckpointEvery: age: 1ns":                Record(each, WithCheckpointEvery(0, 1)),
-		"WithCheckpointEvery: 0 records and 0 s":       Record(each, WithCheckpointEvery(0, 0)),
-		"WithBackoff: first: 0s":                       Record(each, WithBackoff(0, time.Second)),
-		"WithBackoff: longest: 48h0m0s":                Record(each, WithBackoff(time.Second, 48*time.Hour)),
-		"is longer than the longest, 1s":               Record(each, WithBackoff(2*time.Second, time.Second)),
-		"WithAttempts: 0":                              Record(each, WithAttempts(0)),
-		"WithRetryFor: 0s":                             Record(each, WithRetryFor(0)),
-		"WithMaxAge: -1s":                              Record(each, WithMaxAge(-time.Second)),
-		"WithDeadLetter: nil sink":                     Record(each, WithDeadLetter(nil), WithAttempts(1)),
-		"WithDeadLetter needs a limit":                 Record(each, WithDeadLetter(&sink)),
-		"WithDeadLetter and WithEndOnFailure exclude":  Record(each, WithDeadLetter(&sink), WithAttempts(1), WithEndOnFailure()),
-		"WithRecordTimeout: 0s":                        Record(each, WithRecordTimeout(0)),
-		"WithBatchTimeout: 25h0m0s":                    Record(each, WithBatchTimeout(25*time.Hour)),
-		"WithWatchdog: 1ms":                            Record(each, WithWatchdog(time.Millisecond, GoOn)),
-		"WithWatchdog: 7 is neither":                   Record(each, WithWatchdog(time.Second, 7)),
-		"WithStopGrace: 6m0s is not within 0s to 5m0s": Record(each, WithStopGrace(6*time.Minute)),
-		"WithLogger: nil logger":                       Record(each, WithLogger(nil)),
-		"1 to 1000\nhandle: WithStopGrace: -1s":        Record(each, WithWorkers(-1), WithStopGrace(-time.Second)),
+		"the handler is nil":                               Record(nil, nil),
+		"Options.Concurrency: -1 is not within 1 to 1000":  Record(each, &Options{Concurrency: -1}),
+		"Options.Concurrency: 1001 is not within":          Record(each, &Options{Concurrency: 1001}),
+		"Options.BatchSize: only for Batch":                Record(each, &Options{BatchSize: 5}),
+		"Options.BatchSize: -1 is not within 1 to 10000":   Batch(all, &Options{BatchSize: -1}),
+		"Options.BatchSize: 10001 is not":                  Batch(all, &Options{BatchSize: 10001}),
+		"Options.MaxInFlightRecords: -1":                   Record(each, &Options{MaxInFlightRecords: -1, MaxInFlightBytes: 5}),
+		"Options.MaxInFlightRecords: needs":                Record(each, &Options{MaxInFlightRecords: 5}),
+		"and the other way round":                          Record(each, &Options{MaxInFlightBytes: 5}),
+		"Options.MaxInFlightBytes: -1":                     Record(each, &Options{MaxInFlightRecords: 5, MaxInFlightBytes: -1}),
+		"Options.CheckpointRecords: -1":                    Record(each, &Options{CheckpointRecords: -1, CheckpointInterval: time.Second}),
+		"Options.CheckpointInterval: 1ns":                  Record(each, &Options{CheckpointInterval: 1}),
+		"Options.CheckpointInterval: -1s":                  Record(each, &Options{CheckpointInterval: -time.Second}),
+		"Options.MinBackoff: -1ns":                         Record(each, &Options{MinBackoff: -1}),
+		"Options.MaxBackoff: 48h0m0s":                      Record(each, &Options{MaxBackoff: 48 * time.Hour}),
+		"Options.MinBackoff: 2s is longer than":            Record(each, &Options{MinBackoff: 2 * time.Second, MaxBackoff: time.Second}),
+		"Options.MinBackoff: 1m0s is longer than":          Record(each, &Options{MinBackoff: time.Minute}),
+		"Options.MaxAttempts: -1":                          Record(each, &Options{MaxAttempts: -1}),
+		"Options.MaxRetryTime: 1µs":                        Record(each, &Options{MaxRetryTime: time.Microsecond}),
+		"Options.MaxRecordAge: -1s":                        Record(each, &Options{MaxRecordAge: -time.Second}),
+		"Options.DeadLetters: needs a limit":               Record(each, &Options{DeadLetters: &sink}),
+		"Options.DeadLetters: excludes EndOnFailure":       Record(each, &Options{DeadLetters: &sink, MaxAttempts: 1, EndOnFailure: true}),
+		"Options.RecordTimeout: -1s":                       Record(each, &Options{RecordTimeout: -time.Second}),
+		"Options.BatchTimeout: 25h0m0s":                    Record(each, &Options{BatchTimeout: 25 * time.Hour}),
+		"Options.HangTimeout: 1ms":                         Record(each, &Options{HangTimeout: time.Millisecond}),
+		"Options.HangAction: 7 is neither":                 Record(each, &Options{HangTimeout: time.Second, HangAction: 7}),
+		"Options.HangAction: needs HangTimeout":            Record(each, &Options{HangAction: EndProcessor}),
+		"Options.StopGrace: 6m0s is not":                   Record(each, &Options{StopGrace: 6 * time.Minute}),
+		"1 to 1000\nhandle: Options.RecordTimeout: 1ns is": Record(each, &Options{Concurrency: -1, RecordTimeout: 1}),
 	} {
 		err := p.Initialize(t.Context(), processor.InitializeInput{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "handle: ") {
-			t.Errorf("got %v, want %q", err, want)
+			t.Errorf("error %v, want %q", err, want)
 		}
 		<-p.Done() // nothing runs
 	}
 	good := []*Processor{
-		Record(each), Batch(all, WithBatchSize(1), WithWorkers(1000)),
-		Record(each, WithMaxInFlight(1, 1), WithCheckpointEvery(1, 0), WithBackoff(time.Millisecond, time.Millisecond), WithStopGrace(0)),
-		Record(each, WithDeadLetter(&sink), WithMaxAge(time.Hour), WithWatchdog(time.Second, EndChild)),
+		Record(each, nil), Batch(all, &Options{}), Batch(all, &Options{BatchSize: 1, Concurrency: 1000}),
+		Record(each, &Options{MaxInFlightRecords: 1, MaxInFlightBytes: 1, CheckpointRecords: 1, MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond, StopGrace: -1}),
+		Record(each, &Options{DeadLetters: &sink, MaxRecordAge: time.Hour, HangTimeout: time.Second, HangAction: EndProcessor}),
 	}
 	for i, p := range good {
 		if err := p.settings.validate(); err != nil {
-			t.Errorf("%d: %v", i, err)
+			t.Errorf("valid options %d: %v", i, err)
 		}
 	}
 }

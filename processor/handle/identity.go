@@ -7,15 +7,15 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Shard names the lease that something is about, as [processor.Lease] does. Where
-// an application has several streams ShardID alone names none: use Key.
+// Shard names a lease, as [processor.Lease] does. In an application of several
+// streams ShardID is not unique: use Key.
 type Shard struct {
 	// ShardID is the shard's ID, such as shardId-000000000000.
 	ShardID string
-	// Stream is the name of its stream; empty where the host does not say it.
+	// Stream is the name of its stream, empty if the host does not tell it.
 	Stream string
-	// Key is the key of its lease: ShardID, or in an application of several
-	// streams ACCOUNT:NAME:EPOCH:SHARD.
+	// Key is the key of its lease: the ShardID or, in an application of several
+	// streams, ACCOUNT:NAME:EPOCH:SHARD.
 	Key string
 }
 
@@ -29,22 +29,23 @@ func shardOf(ctx context.Context) Shard {
 	return *s
 }
 
-// ShardID returns the shard of the handler that was given ctx, such as
-// shardId-000000000000; empty for any other context. In an application of several
-// streams each may have a shard of this ID.
+// ShardID returns the ID of the shard, such as shardId-000000000000, from the
+// context of a handler; it is empty for any other context. In an application of
+// several streams, shards of different streams may have the same ID.
 func ShardID(ctx context.Context) string { return shardOf(ctx).ShardID }
 
-// Stream returns the name of the stream of the handler that was given ctx; empty
-// where the host does not say it, as Amazon's MultiLangDaemon does not, and for any
-// other context.
+// Stream returns the name of the stream from the context of a handler. It is empty
+// for any other context, and if the host does not tell it; Amazon's MultiLangDaemon
+// does not.
 func Stream(ctx context.Context) string { return shardOf(ctx).Stream }
 
-// ID names r among all records of the application, as
-// leaseKey/sequenceNumber/subSequenceNumber: the same at every delivery, on every
-// host, and never that of another record. The lease key is the shard's ID, or in an
-// application of several streams ACCOUNT:NAME:EPOCH:SHARD. A handler that stores the
-// ID together with its effect, in one transaction, and passes over what is there
-// already, has that effect exactly once. ctx is the handler's.
+// ID returns the ID of r, leaseKey/sequenceNumber/subSequenceNumber. It is the same
+// at every delivery and on every host, and unique in the application. The lease
+// key is the shard's ID or, in an application of several streams,
+// ACCOUNT:NAME:EPOCH:SHARD. ctx must be the context of the handler.
+//
+// A handler that stores the ID in the same transaction as its effect, and skips
+// records whose ID is already stored, has its effect exactly once.
 func ID(ctx context.Context, r processor.Record) string {
 	return recordID(shardOf(ctx).Key, r.Position())
 }

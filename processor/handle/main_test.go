@@ -8,6 +8,9 @@ import (
 	"testing"
 )
 
+// TestMain fails if goroutines are left behind.
+//
+// Guarantee: When Processor.Done is closed, nothing of the Processor runs.
 func TestMain(m *testing.M) {
 	status := m.Run()
 	if status == 0 {
@@ -16,12 +19,12 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// leaked reports goroutines of this package that outlive the tests. One that is
-// about to end needs to be scheduled for it, hence the rounds.
+// leaked returns 1 if goroutines of this package outlive the tests. A goroutine
+// that is about to end must be scheduled first, hence the rounds.
 func leaked() int {
 	var stacks []byte
 	for range 10000 {
-		if stacks = goroutines(); !bytes.Contains(stacks, []byte("handle.(*owner)")) {
+		if stacks = allStacks(); !bytes.Contains(stacks, []byte("handle.(*leaseLoop)")) {
 			return 0
 		}
 		runtime.Gosched()

@@ -6,30 +6,38 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Observer is told what happens; see [WithObserver]. Each function may be nil.
-// They are called in place, from several goroutines at once: they should be
-// quick, must not panic, and must not call the Processor. None is given a
-// record's data or key; errors are the handler's own.
+// Observable is a [processor.RecordProcessor] that takes an [Observer], such as
+// [Processor]. Hosts, such as package worker, look for it.
+type Observable interface {
+	// Observe adds an observer. The host calls it before Initialize.
+	Observe(Observer)
+}
+
+// Observer has functions that are told what happens: see Options.Observer. Each
+// may be nil. They are called directly, from several goroutines at the same
+// time. They should return quickly, and must not panic or call the [Processor].
+// None gets a record's data or partition key; errors are those of the handler,
+// with whatever it put into them.
 type Observer struct {
-	// BatchReceived: the daemon has delivered a batch; an empty one too.
+	// BatchReceived: the daemon has delivered a batch, perhaps an empty one.
 	BatchReceived func(BatchReceived)
 	// BatchFinished: every record of a batch is finished.
 	BatchFinished func(BatchFinished)
-	// RecordFinished: the handler has dealt with a record.
+	// RecordFinished: the handler has finished a record.
 	RecordFinished func(RecordFinished)
 	// Retry: records have failed and will be tried again.
 	Retry func(Retry)
-	// Blocked: a record is past its limits, and there is no dead-letter sink
-	// (Err is the record's), or the sink failed (Err is the sink's). It is tried
-	// again, and what is behind it waits.
+	// Blocked: a record is past its limits, and either there is no dead-letter
+	// sink (Err is the record's) or the sink failed (Err is the sink's). The
+	// record will be tried again; the records behind it wait.
 	Blocked func(Retry)
 	// DeadLettered: the sink has taken a record.
 	DeadLettered func(DeadLettered)
 	// Checkpoint: a checkpoint was made, or failed.
 	Checkpoint func(Checkpoint)
-	// InFlight: what is in work has changed.
+	// InFlight: the number of records in flight has changed.
 	InFlight func(InFlight)
-	// Hung: a call has not returned for as long as [WithWatchdog] allows.
+	// Hung: a call has made no progress for Options.HangTimeout.
 	Hung func(Hung)
 }
 
@@ -62,7 +70,7 @@ func both[Event any](f, g func(Event)) func(Event) {
 type BatchReceived struct {
 	Shard
 	Records            int
-	Bytes              int64 // as WithMaxInFlight counts them
+	Bytes              int64 // as Options.MaxInFlightBytes counts them
 	MillisBehindLatest int64 // processor.UnknownLag when the daemon does not know
 }
 
@@ -73,20 +81,20 @@ type BatchFinished struct {
 	Duration time.Duration // since it was delivered
 }
 
-// RecordFinished is a record that the handler has dealt with.
+// RecordFinished is a record that the handler has finished.
 type RecordFinished struct {
 	Shard
 	Position processor.Position
 	Attempts int           // 1 for a record that has not failed
-	Duration time.Duration // of the last attempt: for a batch handler, of the call that it was part of
+	Duration time.Duration // of the last attempt; for Batch, of the whole call
 }
 
 // Retry is a failure that is followed by another attempt.
 type Retry struct {
 	Shard
 	Position processor.Position // of the first record that failed
-	Records  int                // that are tried again together
-	Attempts int                // failures so far of the first record; 0 for a batch that is halved
+	Records  int                // that will be tried again together
+	Attempts int                // failures of the first record so far; 0 for a batch that is halved
 	Delay    time.Duration      // before the next attempt
 	Err      error
 }
@@ -100,7 +108,7 @@ type DeadLettered struct {
 	Err      error // the last attempt's
 }
 
-// Checkpoint is a checkpoint that was made or tried.
+// Checkpoint is a checkpoint that was made, or failed.
 type Checkpoint struct {
 	Shard
 	Position processor.Position // the zero Position: the end of the shard
@@ -109,16 +117,16 @@ type Checkpoint struct {
 	Err      error // a *processor.CheckpointError; nil when it was made
 }
 
-// InFlight is what is in work, counted as whole batches.
+// InFlight is what is in flight, counted in whole batches.
 type InFlight struct {
 	Shard
 	Records int
 	Bytes   int64 // of data
 }
 
-// Hung is a call that does not return.
+// Hung is a call that makes no progress.
 type Hung struct {
 	Shard
-	Position processor.Position // of the first record that is not finished in it
+	Position processor.Position // of the call's first record that is not finished
 	Elapsed  time.Duration
 }

@@ -12,7 +12,7 @@ import (
 func TestObserve(t *testing.T) {
 	var first, second int
 	p := Record(func(context.Context, processor.Record) error { return nil },
-		WithObserver(Observer{BatchFinished: func(BatchFinished) { first++ }}))
+		&Options{Observer: Observer{BatchFinished: func(BatchFinished) { first++ }}})
 	p.Observe(Observer{BatchFinished: func(BatchFinished) { second++ }})
 	var s processortest.Shard
 	fill(&s, 3, 1)
@@ -23,7 +23,6 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// Each function of an observer is told of, whichever has it.
 func TestObserverAnd(t *testing.T) {
 	typ := reflect.TypeFor[Observer]()
 	for i := range typ.NumField() {

@@ -1,214 +1,241 @@
 package handle
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Option changes how [Record] and [Batch] work. The processor's Initialize
-// checks all of them.
-type Option interface{ apply(*settings) }
+// Options are the settings of [Record] and [Batch], which copy them. The zero
+// value and a nil pointer mean the defaults. Initialize of the [Processor]
+// checks every field and returns one error that lists all that are wrong.
+type Options struct {
+	// Logger logs checkpoints and retries at Debug, panics, dead letters and
+	// stops at Warn, and a blocked shard and a call that hangs at Error. It logs
+	// the errors of handlers, but no records. Defaults to nil: nothing is
+	// logged.
+	Logger *slog.Logger
 
-type option func(*settings)
+	// Concurrency is the number of calls of the handler that may run at the same
+	// time for the shard: 1 to 1000. Defaults to 1.
+	//
+	// A concurrency of 1 keeps the order of the shard. A higher one keeps the order
+	// of each partition key: the keys take turns, and each has one call at a time.
+	Concurrency int
 
-func (o option) apply(s *settings) { o(s) }
+	// BatchSize is the maximum number of records in a call of [Batch]'s handler:
+	// 1 to 10,000. Defaults to 10,000. [Record] does not accept it.
+	BatchSize int
 
-// WithWorkers sets how many calls of the handler may be in work for the shard:
-// 1 to 1000, 1 by default. One keeps the order of the shard; more keep the order
-// of each partition key, and take keys in turn, so that a key with many records
-// has one worker and no more.
-func WithWorkers(n int) Option {
-	return option(func(s *settings) { s.workers = n })
+	// MaxInFlightRecords and MaxInFlightBytes let the next batch arrive while
+	// records are still in flight: the daemon gets its answer as soon as fewer
+	// records and fewer bytes than these are in flight. 1 to 10,000,000 records
+	// and 1 to 1<<40 bytes; set both or neither. Defaults to 0: every batch is
+	// finished before the next arrives.
+	//
+	// Both count whole batches, because one unfinished record keeps its batch in
+	// memory. At most the limit and one batch are held; by KCL's defaults, a
+	// batch has up to 10,000 records or 10 MiB.
+	//
+	// The daemon accepts checkpoints only during an action. An idle shard is
+	// therefore checkpointed when its next record arrives, unless the daemon's
+	// property callProcessRecordsEvenForEmptyRecordList is true.
+	MaxInFlightRecords int
+	MaxInFlightBytes   int64
+
+	// CheckpointRecords makes a checkpoint when the watermark has passed this
+	// many records since the last checkpoint, also in the middle of a batch: 1
+	// to 10,000,000. Defaults to 0: any number.
+	//
+	// Without CheckpointRecords and CheckpointInterval every finished batch is
+	// checkpointed or, with MaxInFlightRecords, every action that finds the
+	// watermark moved. With both, the one that comes first counts.
+	CheckpointRecords int
+	// CheckpointInterval makes a checkpoint when the last one is this old, also
+	// in the middle of a batch: 1 ms to 24 h. Defaults to 0: any age.
+	CheckpointInterval time.Duration
+
+	// MinBackoff is the wait before the first retry: 1 ms to 24 h. Each further
+	// wait is twice as long, up to MaxBackoff, and each is shortened by a random
+	// part of up to half. Defaults to 100 ms.
+	MinBackoff time.Duration
+	// MaxBackoff is the longest wait before a retry: 1 ms to 24 h, and not less
+	// than MinBackoff. Defaults to 30 s.
+	MaxBackoff time.Duration
+
+	// MaxAttempts gives a record up when it has failed this many times: 1 or
+	// more. Failures of a batch that is halved do not count. Defaults to 0: no
+	// limit.
+	MaxAttempts int
+	// MaxRetryTime gives a record up when it fails this long after its first
+	// failure, or later: 1 ms or more. Defaults to 0: no limit.
+	MaxRetryTime time.Duration
+	// MaxRecordAge gives a record up when it fails this long after it reached
+	// the stream (ApproximateArrivalTimestamp), or later: 1 ms or more. Every
+	// record is tried at least once. Defaults to 0: no limit.
+	MaxRecordAge time.Duration
+
+	// DeadLetters takes the records that are given up; then the shard continues. It
+	// needs MaxAttempts, MaxRetryTime or MaxRecordAge. A record that fails with
+	// a [Permanent] error goes to it at once.
+	//
+	// Defaults to nil: a record that is given up is tried again after MaxBackoff,
+	// without end, and each failure is logged as an error. It blocks the shard.
+	// With a Concurrency of more than 1 it blocks its partition key, and the
+	// shard once the rest of the batch is finished or the in-flight limit is
+	// reached.
+	DeadLetters Sink
+	// EndOnFailure ends the processor when a record is given up. It excludes
+	// DeadLetters. Whoever serves the shard next gets the same record.
+	//
+	// kcl-bootstrap then starts another process for the shard; Amazon's own main
+	// class stops, with all its shards. In package worker the shard alone starts
+	// again. Defaults to false.
+	EndOnFailure bool
+
+	// RecordTimeout cancels the context of a call after this time for each of its
+	// records, with the cause [ErrTimeout]: 1 ms to 24 h. No other attempt begins
+	// before the call has returned. Defaults to 0: no limit.
+	RecordTimeout time.Duration
+	// BatchTimeout is like RecordTimeout, for a whole call, however many records
+	// it has: 1 ms to 24 h. The shorter of the two counts. Defaults to 0: no
+	// limit.
+	BatchTimeout time.Duration
+
+	// HangTimeout is how long a call of the handler or of DeadLetters may make
+	// no progress: it has neither returned nor, in [Record] with a Concurrency
+	// of 1, gone on to the next record. Then the stacks of all goroutines are
+	// written to standard error, once for each call. 1 s to 24 h, checked four
+	// times within it. Defaults to 0: calls are not watched.
+	//
+	// It should be less than the daemon's timeoutInSeconds, which the process
+	// cannot see and which halts Java without a message; in package worker, less
+	// than its MessageTimeout, which fails the processor.
+	HangTimeout time.Duration
+	// HangAction is what follows when a call hangs. It needs HangTimeout.
+	// Defaults to [KeepWaiting].
+	HangAction HangAction
+
+	// StopGrace is how long a call may go on after SIGTERM
+	// ([processor.Lease.Stopping]) or shutdownRequested: up to 5 min. Its context
+	// is cancelled after three quarters of it. At the end, calls that have not
+	// returned are abandoned, the watermark is checkpointed and the daemon gets
+	// its answer. Defaults to 5 s; negative means none.
+	//
+	// The daemon waits for its shutdownGraceMillis. KCL moves a lease that it
+	// hands over after 30 s in any case.
+	StopGrace time.Duration
+
+	// Observer is told what happens. Defaults to the zero Observer: nobody is
+	// told.
+	Observer Observer
 }
 
-// WithBatchSize sets how many records a [Batch] handler gets at most: 1 to
-// 10000, the default.
-func WithBatchSize(n int) Option {
-	return option(func(s *settings) { s.sized, s.batchSize = true, n })
-}
-
-// WithMaxInFlight lets records stay in work while later batches arrive: the
-// daemon is answered as soon as less is in work than this, counted as the
-// batches that it pins in memory. So at most the limit and one batch (10,000
-// records or 10 MiB by KCL's defaults) are held. records is 1 to 10,000,000,
-// bytes 1 to 1<<40; by default the option is off, and every batch is finished
-// before the next comes.
-//
-// Checkpoints are then made with later actions: on a shard that is idle with
-// the next record only, unless the daemon's property
-// callProcessRecordsEvenForEmptyRecordList is true.
-func WithMaxInFlight(records int, bytes int64) Option {
-	return option(func(s *settings) { s.overlap, s.maxRecords, s.maxBytes = true, records, bytes })
-}
-
-// WithCheckpointEvery makes a checkpoint when the watermark has passed n records
-// (1 to 10,000,000, or 0: any number) or when the last one is d old (1 ms to
-// 24 h, or 0: any age), whichever comes first, also in the middle of a batch.
-// By default there is one for each batch when it is finished, and with
-// WithMaxInFlight one with each action if the watermark has moved.
-func WithCheckpointEvery(n int, d time.Duration) Option {
-	return option(func(s *settings) { s.often, s.everyRecords, s.every = true, n, d })
-}
-
-// WithBackoff sets the waits before retries: first before the first, twice as
-// long before each further one, longest at most, and of each a random part of
-// up to a half less. 1 ms to 24 h; 100 ms and 30 s by default.
-func WithBackoff(first, longest time.Duration) Option {
-	return option(func(s *settings) { s.first, s.longest = first, longest })
-}
-
-// WithAttempts gives a record up after its nth failure: 1 or more; no limit by
-// default. Failures of a batch that is halved do not count.
-func WithAttempts(n int) Option {
-	return option(func(s *settings) { s.limits, s.attempts = s.limits|limitAttempts, n })
-}
-
-// WithRetryFor gives a record up when it fails d or more after its first
-// failure: 1 ms or more; no limit by default.
-func WithRetryFor(d time.Duration) Option {
-	return option(func(s *settings) { s.limits, s.retryFor = s.limits|limitElapsed, d })
-}
-
-// WithMaxAge gives a record up when it fails d or more after the stream took it
-// (ApproximateArrivalTimestamp): 1 ms or more; no limit by default. However old,
-// each record is tried once.
-func WithMaxAge(d time.Duration) Option {
-	return option(func(s *settings) { s.limits, s.maxAge = s.limits|limitAge, d })
-}
-
-// WithDeadLetter gives the records that are given up to sink, and goes on behind
-// them. It needs a limit: WithAttempts, WithRetryFor or WithMaxAge; errors
-// marked [Permanent] go to it at once. Without a sink, the default, such a
-// record is tried again and again after the longest wait of WithBackoff, which
-// blocks the shard (with several workers: its key, until WithMaxInFlight or the
-// batch is full of it) and is logged as an error each time.
-func WithDeadLetter(sink Sink) Option {
-	return option(func(s *settings) { s.buries, s.sink = true, sink })
-}
-
-// WithEndOnFailure ends the child when a record is given up, in place of a
-// sink: the daemon stops, with every shard of this host, and the next owner of
-// the shard meets the same record. In package worker the processor fails, and that
-// shard alone starts again.
-func WithEndOnFailure() Option {
-	return option(func(s *settings) { s.endOnFailure = true })
-}
-
-// WithRecordTimeout cancels the context of an attempt ([ErrTimeout]) after d for
-// each record that it was given: 1 ms to 24 h; no limit by default. The attempt
-// is waited for: none begins before it has returned.
-func WithRecordTimeout(d time.Duration) Option {
-	return option(func(s *settings) { s.timed, s.recordTimeout = true, d })
-}
-
-// WithBatchTimeout is WithRecordTimeout for the whole of an attempt, however
-// many records it was given: 1 ms to 24 h; no limit by default. The shorter of
-// the two counts.
-func WithBatchTimeout(d time.Duration) Option {
-	return option(func(s *settings) { s.timedBatch, s.batchTimeout = true, d })
-}
-
-// Watch says what follows when the watchdog has found a call that hangs.
-type Watch int
+// HangAction is what follows when a call hangs; see Options.HangTimeout.
+type HangAction int
 
 const (
-	// GoOn waits on for the call to return.
-	GoOn Watch = iota
-	// EndChild ends the child: kcl-bootstrap starts another one for its shard, and
-	// Amazon's own main class ends with all its shards. In package worker the
-	// processor fails, and its shard starts again when the call has returned.
-	EndChild
+	// KeepWaiting waits for the call to return.
+	KeepWaiting HangAction = iota
+	// EndProcessor ends the processor: kcl-bootstrap starts another process for
+	// its shard, and Amazon's own main class stops, with all its shards. In
+	// package worker the shard starts again when the call has returned.
+	EndProcessor
 )
 
-// WithWatchdog dumps the stacks of all goroutines to standard error, once for a
-// call, when a handler or a sink has not come on for d: returned, or with one
-// worker gone on to the next record. It looks four times in d. 1 s to 24 h; off
-// by default. The child cannot see the daemon's timeoutInSeconds, which halts
-// Java without a word: d should be less than that. In package worker that limit
-// fails the processor.
-func WithWatchdog(d time.Duration, then Watch) Option {
-	return option(func(s *settings) { s.watched, s.watchdog, s.then = true, d, then })
-}
+const maxBatchSize = 10_000
 
-// WithStopGrace sets how long an attempt may go on after SIGTERM
-// ([processor.Lease.Stopping]) or shutdownRequested: its context is cancelled
-// after three quarters of it, and at its end what has not returned is abandoned,
-// the watermark is checkpointed and the daemon answered. 0 to 5 min, 5 s by
-// default. The daemon waits for its shutdownGraceMillis; KCL moves a lease that
-// it hands over after 30 s whatever the child does.
-func WithStopGrace(d time.Duration) Option {
-	return option(func(s *settings) { s.grace = d })
-}
-
-// WithObserver has o told what happens; nobody by default.
-func WithObserver(o Observer) Option {
-	return option(func(s *settings) { s.observer = o })
-}
-
-// WithLogger logs to l: checkpoints and retries at Debug, panics, dead letters
-// and stops at Warn, a blocked shard and a call that hangs at Error. Handlers'
-// errors are logged, records are not. By default nothing is.
-func WithLogger(l *slog.Logger) Option {
-	return option(func(s *settings) { s.log = l })
-}
-
-// settings is what the options make.
+// settings are the options, with the defaults filled in, and the handler.
 type settings struct {
-	each func(context.Context, processor.Record) error
-	all  func(context.Context, []processor.Record) error
-
-	workers   int
-	sized     bool
-	batchSize int
-
-	overlap    bool
-	maxRecords int
-	maxBytes   int64
-
-	often        bool
-	everyRecords int
-	every        time.Duration
-
-	first, longest   time.Duration
-	limits           limits // those that are set
-	attempts         int
-	retryFor, maxAge time.Duration
-	buries           bool
-	sink             Sink
-	endOnFailure     bool
-
-	timed, timedBatch, watched            bool
-	recordTimeout, batchTimeout, watchdog time.Duration
-	then                                  Watch
-	grace                                 time.Duration
-
-	observer Observer
-	log      *slog.Logger
-	stderr   io.Writer // the watchdog's; tests have their own
+	Options
+	each   func(context.Context, processor.Record) error   // of Record
+	all    func(context.Context, []processor.Record) error // of Batch
+	stderr io.Writer                                       // for stacks; tests have their own
 }
 
-type limits uint8
-
-const (
-	limitAttempts limits = 1 << iota
-	limitElapsed
-	limitAge
-)
-
-const maxBatchSize = 10000
-
-func newSettings(each func(context.Context, processor.Record) error, all func(context.Context, []processor.Record) error, opts []Option) settings {
-	s := settings{
-		each: each, all: all, workers: 1, batchSize: maxBatchSize, first: 100 * time.Millisecond, longest: 30 * time.Second,
-		grace: 5 * time.Second, log: slog.New(slog.DiscardHandler), stderr: os.Stderr,
+func newSettings(each func(context.Context, processor.Record) error, all func(context.Context, []processor.Record) error, opts *Options) settings {
+	s := settings{Options: *cmp.Or(opts, &Options{}), each: each, all: all, stderr: os.Stderr}
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
 	}
-	for _, o := range opts {
-		o.apply(&s)
+	s.Concurrency = cmp.Or(s.Concurrency, 1)
+	if all != nil {
+		s.BatchSize = cmp.Or(s.BatchSize, maxBatchSize)
 	}
+	s.MinBackoff = cmp.Or(s.MinBackoff, 100*time.Millisecond)
+	s.MaxBackoff = cmp.Or(s.MaxBackoff, 30*time.Second)
+	s.StopGrace = max(0, cmp.Or(s.StopGrace, 5*time.Second))
 	return s
+}
+
+// validate returns an error that lists everything that is wrong. A field that is
+// zero is always right.
+func (s *settings) validate() error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("handle: "+format, args...))
+	}
+	number := func(field string, n, low, high int64) {
+		if n != 0 && (n < low || n > high) {
+			bad("Options.%s: %d is not within %d to %d", field, n, low, high)
+		}
+	}
+	duration := func(field string, d, low, high time.Duration) {
+		if d != 0 && (d < low || d > high) {
+			bad("Options.%s: %v is not within %v to %v", field, d, low, high)
+		}
+	}
+	const day = 24 * time.Hour
+
+	if s.each == nil && s.all == nil {
+		bad("the handler is nil")
+	}
+	number("Concurrency", int64(s.Concurrency), 1, 1000)
+	if s.all == nil && s.BatchSize != 0 {
+		bad("Options.BatchSize: only for Batch, a handler of Record gets one record")
+	} else {
+		number("BatchSize", int64(s.BatchSize), 1, maxBatchSize)
+	}
+	number("MaxInFlightRecords", int64(s.MaxInFlightRecords), 1, 10_000_000)
+	number("MaxInFlightBytes", s.MaxInFlightBytes, 1, 1<<40)
+	if (s.MaxInFlightRecords == 0) != (s.MaxInFlightBytes == 0) {
+		bad("Options.MaxInFlightRecords: needs MaxInFlightBytes, and the other way round; set both or neither")
+	}
+	number("CheckpointRecords", int64(s.CheckpointRecords), 1, 10_000_000)
+	duration("CheckpointInterval", s.CheckpointInterval, time.Millisecond, day)
+	duration("MinBackoff", s.MinBackoff, time.Millisecond, day)
+	duration("MaxBackoff", s.MaxBackoff, time.Millisecond, day)
+	if s.MinBackoff > s.MaxBackoff {
+		bad("Options.MinBackoff: %v is longer than MaxBackoff, %v", s.MinBackoff, s.MaxBackoff)
+	}
+	number("MaxAttempts", int64(s.MaxAttempts), 1, math.MaxInt32)
+	duration("MaxRetryTime", s.MaxRetryTime, time.Millisecond, math.MaxInt64)
+	duration("MaxRecordAge", s.MaxRecordAge, time.Millisecond, math.MaxInt64)
+	if s.DeadLetters != nil {
+		switch {
+		case s.EndOnFailure:
+			bad("Options.DeadLetters: excludes EndOnFailure; set one of them")
+		case s.MaxAttempts == 0 && s.MaxRetryTime == 0 && s.MaxRecordAge == 0:
+			bad("Options.DeadLetters: needs a limit; set MaxAttempts, MaxRetryTime or MaxRecordAge")
+		}
+	}
+	duration("RecordTimeout", s.RecordTimeout, time.Millisecond, day)
+	duration("BatchTimeout", s.BatchTimeout, time.Millisecond, day)
+	duration("HangTimeout", s.HangTimeout, time.Second, day)
+	switch {
+	case s.HangAction != KeepWaiting && s.HangAction != EndProcessor:
+		bad("Options.HangAction: %d is neither KeepWaiting nor EndProcessor", s.HangAction)
+	case s.HangAction == EndProcessor && s.HangTimeout == 0:
+		bad("Options.HangAction: needs HangTimeout")
+	}
+	duration("StopGrace", s.StopGrace, 0, 5*time.Minute)
+	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package handle
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -26,21 +27,39 @@ import (
 // Each was shown to fail by the faults planted for it:
 //
 //	property                         fault
-//	no checkpoint beyond an          flight.advance passes a record that is not finished; watermark
+//	no checkpoint beyond an          advance passes a record that is not finished; watermark
 //	unfinished record                returns its batch's end; the end is checkpointed with records in
 //	                                 flight, or dropped by a stop; dropped batches count as finished
-//	order per key, one at a time     enqueue makes a busy lane ready; a failed record goes to the end
-//	                                 of its lane; lanes by sequence number; split tries the second
+//	order per key, one at a time     enqueue makes a busy queue ready; a failed record goes to the end
+//	                                 of its queue; queues by sequence number; split tries the second
 //	                                 half first; a call that times out is not waited for
 //	every record finished at least   a record that failed is passed; one at its limit is dropped
 //	once, or dead-lettered           without the sink; a failure of the sink is ignored
-//	memory bounded                   with WithMaxInFlight the action is never held; it is held one
+//	memory bounded                   with MaxInFlightRecords the action is never held; it is held one
 //	                                 record too late; without it the batch is answered at once;
 //	                                 finished batches keep their records (that they are not
 //	                                 joined TestFinishedBatchesAreLetGo finds); records in flight
 //	                                 are not counted down
 //	no checkpoint after leaseLost    LeaseLost checkpoints
-//	progress                         waiting lanes are not woken (it hangs)
+//	progress                         waiting queues are not woken (it hangs)
+//
+// Guarantee: A checkpoint is the watermark: it never passes an unfinished
+// record.
+//
+// Guarantee: Every checkpoint names its position, except the one at the end of
+// the shard.
+//
+// Guarantee: Every record is finished at least once, despite crashes, stops,
+// lost leases and checkpoint errors.
+//
+// Guarantee: Records of one partition key are handled in order, one at a time.
+// With a concurrency of 1 all records of the shard are.
+//
+// Guarantee: With Options.MaxInFlightRecords the daemon gets its answer as
+// soon as there is room: the records held stay below the limit plus one batch.
+//
+// Guarantee: A lost lease cancels the handlers, is never checkpointed again,
+// and counts as a failure of no record.
 func TestProperties(t *testing.T) {
 	schedules := 200
 	if testing.Short() {
@@ -70,13 +89,12 @@ func FuzzSchedules(f *testing.F) {
 type schedule struct {
 	t     *testing.T
 	bytes []byte
-	then  *rand.Rand // when the bytes are used up
+	then  *rand.Rand // used after the bytes
 	seed  uint64
 	shard processortest.Shard
 
-	workers, batchSize, maxRecords, attempts int
-	options                                  []Option
-	trace                                    []string
+	options Options
+	trace   []string
 
 	mu       sync.Mutex
 	finished map[processor.Position]bool // in any session
@@ -84,13 +102,13 @@ type schedule struct {
 	puts     int
 }
 
-// session is what was seen of one processor.
+// session is what one processor has done.
 type session struct {
 	delivered [][]processor.Record
 	finished  map[processor.Position]bool
 	attempts  map[processor.Position]int
-	busy      map[string]bool // lanes with a call in work
-	stopped   bool            // told to stop: what comes is dropped
+	busy      map[string]bool // queues with a call in progress
+	stopped   bool            // told to stop: records that arrive are dropped
 	over      bool            // the lease is lost
 }
 
@@ -108,35 +126,35 @@ func newSchedule(t *testing.T, data []byte) *schedule {
 			s.shard.Put(key, "")
 		}
 	}
-	s.workers = []int{1, 1, 2, 5}[s.choose(4)]
-	s.set(WithWorkers(s.workers), "%d workers", s.workers)
+	s.options.Concurrency = []int{1, 1, 2, 5}[s.choose(4)]
+	s.note("concurrency %d", s.options.Concurrency)
 	if s.choose(2) == 0 {
-		s.batchSize = 1 + s.choose(12)
-		s.set(WithBatchSize(s.batchSize), "batches of %d", s.batchSize)
+		s.options.BatchSize = 1 + s.choose(12)
+		s.note("batches of %d", s.options.BatchSize)
 	}
 	if s.choose(2) == 0 {
-		s.maxRecords = 1 + s.choose(20)
-		s.set(WithMaxInFlight(s.maxRecords, 1<<30), "%d in flight", s.maxRecords)
+		s.options.MaxInFlightRecords, s.options.MaxInFlightBytes = 1+s.choose(20), 1<<30
+		s.note("%d in flight", s.options.MaxInFlightRecords)
 	}
 	switch s.choose(3) {
 	case 0:
-		s.set(WithCheckpointEvery(1+s.choose(5), 0), "checkpoint every few records")
+		s.options.CheckpointRecords = 1 + s.choose(5)
+		s.note("checkpoint every few records")
 	case 1:
-		s.set(WithCheckpointEvery(0, time.Duration(1+s.choose(20))*time.Second), "checkpoint every few seconds")
+		s.options.CheckpointInterval = time.Duration(1+s.choose(20)) * time.Second
+		s.note("checkpoint every few seconds")
 	}
 	if s.choose(2) == 0 {
-		s.attempts = 1 + s.choose(3)
-		s.set(WithAttempts(s.attempts), "%d attempts", s.attempts)
-		s.set(WithDeadLetter(s), "dead letters")
+		s.options.MaxAttempts, s.options.DeadLetters = 1+s.choose(3), s
+		s.note("dead letters after %d attempts", s.options.MaxAttempts)
 	}
-	s.set(WithBackoff(time.Second, 10*time.Second), "backoff")
-	s.set(WithStopGrace(time.Duration(s.choose(10))*time.Second), "grace")
-	s.set(WithBatchTimeout(5*time.Second), "time-out")
+	s.options.MinBackoff, s.options.MaxBackoff = time.Second, 10*time.Second
+	s.options.StopGrace = cmp.Or(time.Duration(s.choose(10))*time.Second, -1)
+	s.options.BatchTimeout = 5 * time.Second
 	return s
 }
 
-func (s *schedule) set(o Option, format string, args ...any) {
-	s.options = append(s.options, o)
+func (s *schedule) note(format string, args ...any) {
 	s.trace = append(s.trace, fmt.Sprintf(format, args...))
 }
 
@@ -150,7 +168,7 @@ func (s *schedule) choose(n int) int {
 	return s.then.IntN(n)
 }
 
-// fate is the same number below n for the same attempt in every run.
+// fate returns a number below n, the same for the same attempt in every run.
 func (s *schedule) fate(p processor.Position, attempt, n int) int {
 	hash := fnv.New64a()
 	fmt.Fprint(hash, s.seed, p, attempt)
@@ -178,30 +196,29 @@ func (s *schedule) play() {
 	}
 }
 
-// play1 plays one session; a calm one goes to the end of the shard.
+// play1 plays one session; a calm one continues to the end of the shard.
 func (s *schedule) play1(calm bool) {
-	s.trace = append(s.trace, "start at "+s.shard.Checkpoint().String())
+	s.note("start at %v", s.shard.Checkpoint())
 	ses := &session{finished: map[processor.Position]bool{}, attempts: map[processor.Position]int{}, busy: map[string]bool{}}
 	s.mu.Lock()
 	s.session = ses
 	s.mu.Unlock()
 	var p *Processor
-	options := append(s.options[:len(s.options):len(s.options)], WithObserver(Observer{
-		InFlight: func(f InFlight) { s.held(f, p.owner) },
-	}))
-	if s.batchSize > 0 {
-		p = Batch(s.batch, options...)
+	options := s.options
+	options.Observer.InFlight = func(f InFlight) { s.held(f, p.loop) }
+	if s.options.BatchSize > 0 {
+		p = Batch(s.batch, &options)
 	} else {
 		p = Record(func(ctx context.Context, r processor.Record) error {
 			return s.call(ctx, []processor.Record{r}, false)
-		}, options...)
+		}, &options)
 	}
-	d := s.shard.Start(s.t, &checking{Processor: p, s: s, session: ses}, processor.WithCheckpointRetries(1))
-	// Whatever happens: the next session begins when nothing of this one runs.
+	d := s.shard.Start(s.t, &checking{Processor: p, s: s, session: ses}, &processor.Options{CheckpointRetries: 1})
+	// In any case the next session begins when nothing of this one runs.
 	defer func() { <-p.Done() }()
 	defer d.Close()
 	do := func(m protocol.Message) bool {
-		s.trace = append(s.trace, m.Action())
+		s.note("%s", m.Action())
 		return d.Begin(m).Wait() == nil
 	}
 	if !do(s.shard.Initialize()) {
@@ -234,20 +251,20 @@ func (s *schedule) play1(calm bool) {
 			}
 		case step == 11:
 			exception := []string{"ThrottlingException", "KinesisClientLibDependencyException", "ShutdownException", "InvalidStateException"}[s.choose(4)]
-			s.trace = append(s.trace, exception)
+			s.note("%s", exception)
 			s.shard.FailCheckpoint(1+s.choose(2), exception)
 		case step == 12:
 			time.Sleep(time.Duration(s.choose(20)) * time.Second)
-		case step == 13: // crash, with an action in work or between two
+		case step == 13: // crash, during an action or between two
 			if s.choose(2) == 0 && delivered < end {
-				s.trace = append(s.trace, "crash in a batch")
+				s.note("crash in a batch")
 				d.Begin(s.shard.Next(1 + s.choose(12)))
 				time.Sleep(time.Duration(s.choose(20)) * time.Second)
 			}
-			s.trace = append(s.trace, "crash")
+			s.note("crash")
 			return
 		case step == 14: // stop
-			s.trace = append(s.trace, "notice")
+			s.note("notice")
 			d.StopNotice()
 			synctest.Wait()
 			s.mu.Lock()
@@ -257,7 +274,7 @@ func (s *schedule) play1(calm bool) {
 				return
 			}
 			if s.choose(4) == 0 {
-				// The end, with records that are dropped or in work: it must wait.
+				// The end, with records that are dropped or in flight: it must wait.
 				if do(s.shard.Next(end)) {
 					do(protocol.ShardEnded{})
 				}
@@ -277,15 +294,15 @@ func (s *schedule) play1(calm bool) {
 	}
 }
 
-// held looks at what the owner, whose goroutine it is called from, keeps.
-func (s *schedule) held(f InFlight, o *owner) {
+// held checks what the loop, on whose goroutine it is called, keeps in memory.
+func (s *schedule) held(f InFlight, l *leaseLoop) {
 	batches, unfinished, records, bytes := 0, 0, 0, int64(0)
-	for b := o.flight.first; b != nil; b = b.next {
+	for b := l.inFlight.first; b != nil; b = b.next {
 		batches++
 		if b.left > 0 {
 			unfinished++
 			records += len(b.records)
-			bytes += weight(b.records)
+			bytes += totalSize(b.records)
 		} else if b.records != nil {
 			s.fail("a finished batch keeps its records")
 		}
@@ -300,15 +317,15 @@ func (s *schedule) held(f InFlight, o *owner) {
 
 // batch is the handler of batches.
 func (s *schedule) batch(ctx context.Context, records []processor.Record) error {
-	if len(records) == 0 || len(records) > s.batchSize {
-		s.fail("a batch of %d", len(records))
+	if len(records) == 0 || len(records) > s.options.BatchSize {
+		s.fail("a batch of %d records, want 1 to %d", len(records), s.options.BatchSize)
 	}
 	return s.call(ctx, records, true)
 }
 
-// lane is what must be in order with r.
-func (s *schedule) lane(r processor.Record) string {
-	if s.workers == 1 {
+// queueOf names the queue of r, whose records are in order.
+func (s *schedule) queueOf(r processor.Record) string {
+	if s.options.Concurrency == 1 {
 		return ""
 	}
 	return r.PartitionKey
@@ -318,24 +335,24 @@ func (s *schedule) lane(r processor.Record) string {
 func (s *schedule) call(ctx context.Context, records []processor.Record, batch bool) error {
 	s.mu.Lock()
 	ses := s.session
-	lane := s.lane(records[0])
-	if ses.busy[lane] {
-		s.fail("two calls at once for %q", lane)
+	queue := s.queueOf(records[0])
+	if ses.busy[queue] {
+		s.fail("two calls at once for %q, want one", queue)
 	}
-	ses.busy[lane] = true
-	if len(ses.busy) > s.workers {
-		s.fail("%d calls at once", len(ses.busy))
+	ses.busy[queue] = true
+	if len(ses.busy) > s.options.Concurrency {
+		s.fail("%d calls at once, want at most %d", len(ses.busy), s.options.Concurrency)
 	}
-	// Everything of the lane before each record must be finished or in the call
-	// before it.
+	// All records of the queue before each one must be finished or precede it in
+	// this call.
 	before := map[processor.Position]bool{}
 	for _, r := range records {
-		if s.lane(r) != lane {
-			s.fail("%q and %q in one batch", lane, s.lane(r))
+		if s.queueOf(r) != queue {
+			s.fail("%q and %q in one batch", queue, s.queueOf(r))
 		}
 		for _, b := range ses.delivered {
 			for _, e := range b {
-				if s.lane(e) == lane && e.Position().Compare(r.Position()) < 0 && !ses.finished[e.Position()] && !before[e.Position()] {
+				if s.queueOf(e) == queue && e.Position().Compare(r.Position()) < 0 && !ses.finished[e.Position()] && !before[e.Position()] {
 					s.fail("%v is tried, %v before it is not finished", r.Position(), e.Position())
 				}
 			}
@@ -362,9 +379,9 @@ func (s *schedule) call(ctx context.Context, records []processor.Record, batch b
 	for i, r := range records {
 		f := s.fate(r.Position(), 0, 10) // of the record: 0 fails for long, 1 for a while
 		switch {
-		case f == 0 && (s.attempts > 0 || attempt < 6), f == 1 && attempt < 3, fate >= 4 && fate < 6:
+		case f == 0 && (s.options.MaxAttempts > 0 || attempt < 6), f == 1 && attempt < 3, fate >= 4 && fate < 6:
 			failures[i] = errBad
-			if fate%3 == 0 && s.attempts > 0 {
+			if fate%3 == 0 && s.options.MaxAttempts > 0 {
 				failures[i] = Permanent(errBad)
 			}
 			err = failures[i]
@@ -374,7 +391,7 @@ func (s *schedule) call(ctx context.Context, records []processor.Record, batch b
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(ses.busy, lane)
+	delete(ses.busy, queue)
 	for i, r := range records {
 		if _, failed := failures[i]; err == nil || partial && !failed {
 			s.finish(ses, r.Position())
@@ -396,13 +413,13 @@ func (s *schedule) finish(ses *session, p processor.Position) {
 	s.finished[p] = true
 }
 
-// Put is the sink: it fails now and then.
+// Put is the sink, which sometimes fails.
 func (s *schedule) Put(_ context.Context, letter DeadLetter) error {
 	p := processor.Position{SequenceNumber: letter.SequenceNumber, SubSequenceNumber: letter.SubSequenceNumber}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if letter.Reason == ReasonAttempts && letter.Attempts < s.attempts {
-		s.fail("%v was given up after %d attempts", p, letter.Attempts)
+	if letter.Reason == ReasonAttempts && letter.Attempts < s.options.MaxAttempts {
+		s.fail("%v was given up after %d attempts, want %d", p, letter.Attempts, s.options.MaxAttempts)
 	}
 	if s.puts++; s.fate(p, s.puts, 4) == 0 {
 		return errBad
@@ -411,7 +428,7 @@ func (s *schedule) Put(_ context.Context, letter DeadLetter) error {
 	return nil
 }
 
-// checking is the processor with what the properties look at.
+// checking is the processor with the checks of the properties.
 type checking struct {
 	*Processor
 	s       *schedule
@@ -420,29 +437,29 @@ type checking struct {
 
 func (c *checking) ProcessRecords(_ context.Context, in processor.ProcessRecordsInput) error {
 	c.s.mu.Lock()
-	pinned := 0
+	held := 0
 	for _, b := range c.session.delivered {
 		for _, r := range b {
 			if !c.session.finished[r.Position()] {
-				pinned += len(b)
+				held += len(b)
 				break
 			}
 		}
 	}
-	if !c.session.stopped && pinned > 0 && pinned >= c.s.maxRecords {
-		c.s.fail("a batch is asked for while %d records are pinned", pinned)
+	if !c.session.stopped && held > 0 && held >= c.s.options.MaxInFlightRecords {
+		c.s.fail("a batch is requested while %d records are held, want fewer than %d", held, max(1, c.s.options.MaxInFlightRecords))
 	}
 	c.session.delivered = append(c.session.delivered, in.Records)
 	c.s.mu.Unlock()
-	return c.owner.ask(action{kind: deliver, records: in.Records, lag: in.MillisBehindLatest, checkpointer: c.check(in.Checkpointer)})
+	return c.loop.do(action{kind: deliver, records: in.Records, lag: in.MillisBehindLatest, checkpointer: c.wrap(in.Checkpointer)})
 }
 
 func (c *checking) ShutdownRequested(_ context.Context, in processor.ShutdownRequestedInput) error {
-	return c.owner.ask(action{kind: stop, checkpointer: c.check(in.Checkpointer)})
+	return c.loop.do(action{kind: stop, checkpointer: c.wrap(in.Checkpointer)})
 }
 
 func (c *checking) ShardEnded(_ context.Context, in processor.ShardEndedInput) error {
-	return c.owner.ask(action{kind: end, checkpointer: c.check(in.Checkpointer)})
+	return c.loop.do(action{kind: end, checkpointer: c.wrap(in.Checkpointer)})
 }
 
 func (c *checking) LeaseLost(ctx context.Context, in processor.LeaseLostInput) error {
@@ -452,28 +469,28 @@ func (c *checking) LeaseLost(ctx context.Context, in processor.LeaseLostInput) e
 	return c.Processor.LeaseLost(ctx, in)
 }
 
-func (c *checking) check(to *processor.Checkpointer) checkpointer { return checked{c, to} }
+func (c *checking) wrap(to *processor.Checkpointer) checkpointer { return checked{c, to} }
 
-// checked looks at each checkpoint when it is asked for.
+// checked checks each checkpoint when it is requested.
 type checked struct {
 	*checking
 	to *processor.Checkpointer
 }
 
 func (c checked) Checkpoint(ctx context.Context) error {
-	c.look(processor.Position{SequenceNumber: protocol.ShardEnd})
+	c.check(processor.Position{SequenceNumber: protocol.ShardEnd})
 	return c.to.Checkpoint(ctx)
 }
 
 func (c checked) CheckpointAt(ctx context.Context, p processor.Position) error {
 	if !p.IsRecord() {
-		c.s.fail("checkpoint at %v", p)
+		c.s.fail("checkpoint at %v, want the position of a record", p)
 	}
-	c.look(p)
+	c.check(p)
 	return c.to.CheckpointAt(ctx, p)
 }
 
-func (c checked) look(p processor.Position) {
+func (c checked) check(p processor.Position) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	if c.session.over {

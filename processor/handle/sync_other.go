@@ -2,5 +2,5 @@
 
 package handle
 
-// syncDir does nothing where a folder cannot be synced.
+// syncDir does nothing: folders cannot be synced here.
 func syncDir(string) error { return nil }

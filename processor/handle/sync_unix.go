@@ -4,8 +4,7 @@ package handle
 
 import "os"
 
-// syncDir makes a file that was just made in dir outlive a crash of the
-// machine.
+// syncDir ensures that a new file in dir outlives a crash of the machine.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

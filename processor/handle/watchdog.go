@@ -6,37 +6,37 @@ import (
 	"time"
 )
 
-// watch looks whether a job has come on.
-func (o *owner) watch(j *job, now time.Time) {
-	if j.dumped || now.Before(o.look(j)) {
+// checkProgress reports a job that has made no progress for HangTimeout.
+func (l *leaseLoop) checkProgress(j *job, now time.Time) {
+	if j.dumped || now.Before(l.nextCheck(j)) {
 		return
 	}
-	j.looked = now
-	if p := j.progress.Load(); p != j.watched || p == int64(len(j.items)) {
-		j.watched, j.since = p, now
+	j.checked = now
+	if p := j.progress.Load(); p != j.seen || p == int64(len(j.items)) {
+		j.seen, j.seenSince = p, now
 		return
 	}
-	elapsed := now.Sub(j.since)
-	if elapsed < o.watchdog {
+	elapsed := now.Sub(j.seenSince)
+	if elapsed < l.HangTimeout {
 		return
 	}
 	j.dumped = true
-	position := j.items[j.watched].record().Position()
-	o.log.Error("a call does not return: all goroutines are dumped to standard error", "position", position, "elapsed", elapsed)
-	fmt.Fprintf(o.stderr, "handle: %s: the call at %v has not returned for %v; all goroutines:\n%s\n", o.shard.Key, position, elapsed, goroutines())
-	if f := o.observer.Hung; f != nil {
-		f(Hung{Shard: o.shard, Position: position, Elapsed: elapsed})
+	position := j.items[j.seen].record().Position()
+	l.Logger.Error("a call hangs; the stacks of all goroutines are on standard error", "position", position, "elapsed", elapsed)
+	fmt.Fprintf(l.stderr, "handle: %s: the call at %v has not returned for %v; all goroutines:\n%s\n", l.shard.Key, position, elapsed, allStacks())
+	if f := l.Observer.Hung; f != nil {
+		f(Hung{Shard: l.shard, Position: position, Elapsed: elapsed})
 	}
-	if o.then == EndChild {
-		o.fail(fmt.Errorf("handle: %s: the call at %v has not returned for %v, and the watchdog is to end the child", o.shard.Key, position, elapsed))
+	if l.HangAction == EndProcessor {
+		l.fail(fmt.Errorf("handle: %s: the call at %v has not returned for %v; ending the processor (Options.HangAction)", l.shard.Key, position, elapsed))
 	}
 }
 
-func (o *owner) look(j *job) time.Time {
-	return j.looked.Add(o.watchdog / 4)
+func (l *leaseLoop) nextCheck(j *job) time.Time {
+	return j.checked.Add(l.HangTimeout / 4)
 }
 
-func goroutines() []byte {
+func allStacks() []byte {
 	for size := 64 << 10; ; size *= 2 {
 		buf := make([]byte, size)
 		if n := runtime.Stack(buf, true); n < size || size >= 64<<20 {

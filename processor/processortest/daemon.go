@@ -1,6 +1,7 @@
 package processortest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,66 +16,70 @@ import (
 )
 
 // Daemon is the daemon of one processor, played by a test. Its methods must be
-// called from the goroutine that runs the test. Those without a result end the
-// test when the processor does not do what they wait for; the message shows the
-// conversation.
+// called from the goroutine that runs the test. The methods without a result end
+// the test if the processor does not do what they wait for; the failure shows
+// the conversation.
 type Daemon struct {
 	t        testing.TB
 	shard    *Shard
 	stdin    io.WriteCloser
 	to       *protocol.Writer
 	from     *protocol.Reader
-	open     *Action // begun, perhaps not answered
+	open     *Action // the last one, perhaps unanswered
 	stopping chan struct{}
 	stop     func()
 	closing  bool
 
 	ended chan struct{} // closed when Run has returned; nil without Run
-	err   error         // what it returned
+	err   error         // returned by Run
 
-	mu   sync.Mutex
-	said []string // the conversation's last lines
+	mu           sync.Mutex
+	conversation []string // the last lines
 }
 
-// Start starts p on the shard, served by [processor.Run] with the options, and
-// returns its daemon. Nothing is sent yet. The end of the test closes p's input
-// and waits for Run; an error that Run returns then, and that is not about the
-// input, fails the test: nobody else would see it.
+// Start runs p on the shard by [processor.Run] with a copy of opts, and returns its
+// daemon, which has sent nothing yet. A nil opts means the defaults. Start sets
+// the fields Stream, LeaseKey and Stopping of opts.Host.
 //
-// The lease passes to p. A processor that was started before gets
-// processor.ErrShutdown for its checkpoints from here on.
-func (s *Shard) Start(t testing.TB, p processor.RecordProcessor, opts ...processor.Option) *Daemon {
+// The end of the test closes p's input and waits for Run. If Run then returns an
+// error that is not about the input, and that the test cannot have seen, the test
+// fails.
+//
+// The lease passes to p. Checkpoints of a processor that was started earlier fail
+// with [processor.ErrLeaseLost] from then on.
+func (s *Shard) Start(t testing.TB, p processor.RecordProcessor, opts *processor.Options) *Daemon {
 	t.Helper()
 	in, stdin := io.Pipe()
 	stdout, out := io.Pipe()
 	d := s.daemon(t, stdin, stdout)
 	d.ended = make(chan struct{})
-	opts = append([]processor.Option{processor.WithStopNotice(d.stopping), processor.WithLease(s.Stream, s.Key)}, opts...)
+	o := *cmp.Or(opts, &processor.Options{})
+	o.Host.Stream, o.Host.LeaseKey, o.Host.Stopping = s.Stream, s.Key, d.stopping
 	go func() {
 		defer close(d.ended)
-		d.err = processor.Run(context.Background(), p, in, out, opts...)
+		d.err = processor.Run(context.Background(), p, in, out, &o)
 		in.Close()
 		out.Close()
 	}()
 	t.Cleanup(func() {
-		noticed := d.noticed()
+		seen := d.errorSeen()
 		stdin.Close()
 		stdout.Close()
 		<-d.ended
 		if d.open != nil {
 			<-d.open.done
 		}
-		if d.err != nil && !errors.Is(d.err, processor.ErrDaemonGone) && !noticed && !t.Failed() {
+		if d.err != nil && !errors.Is(d.err, processor.ErrDaemonGone) && !seen && !t.Failed() {
 			t.Errorf("processortest: Run ended: %v", d.err)
 		}
 	})
 	return d
 }
 
-// Connect returns the daemon of a processor that runs elsewhere, such as a
-// process that was started with pipes as its standard input and output. The end
-// of the test closes stdin; the rest is the caller's, the environment variables of
-// processor.Main that say what Stream and Key are among it.
+// Connect returns the daemon of a processor that runs elsewhere, such as a process
+// with pipes as its standard input and output. The end of the test closes stdin.
+// The caller does the rest; this includes the environment variables by which
+// [processor.Main] learns Stream and Key.
 func (s *Shard) Connect(t testing.TB, stdin io.WriteCloser, stdout io.Reader) *Daemon {
 	t.Helper()
 	d := s.daemon(t, stdin, stdout)
@@ -85,16 +90,16 @@ func (s *Shard) Connect(t testing.TB, stdin io.WriteCloser, stdout io.Reader) *D
 func (s *Shard) daemon(t testing.TB, stdin io.WriteCloser, stdout io.Reader) *Daemon {
 	t.Helper()
 	if s.Checkpoint().SequenceNumber == protocol.ShardEnd {
-		t.Fatal("processortest: the shard has ended: the daemon starts no processor on it")
+		t.Fatal("processortest: the shard has ended; the daemon starts no processor on it")
 	}
 	d := &Daemon{t: t, shard: s, stdin: stdin, to: protocol.NewWriter(stdin), from: protocol.NewReader(stdout), stopping: make(chan struct{})}
 	d.stop = sync.OnceFunc(func() { close(d.stopping) })
-	s.own(d)
+	s.giveLease(d)
 	return d
 }
 
-// Do sends an action, takes the checkpoints that the processor asks for and
-// waits until the action is answered.
+// Do sends an action, takes the checkpoints that the processor requests, and waits
+// until the action is answered.
 func (d *Daemon) Do(m protocol.Message) {
 	d.t.Helper()
 	if err := d.Begin(m).Wait(); err != nil {
@@ -102,50 +107,50 @@ func (d *Daemon) Do(m protocol.Message) {
 	}
 }
 
-// Begin sends an action and returns; checkpoints are taken meanwhile. The real
-// daemon has one action in work at a time: one that was begun before must have
-// been answered.
+// Begin sends an action and returns. Checkpoints are taken until it is answered.
+// Like the real daemon, a Daemon has one action in progress at a time: the one
+// before must have been answered.
 func (d *Daemon) Begin(m protocol.Message) *Action {
 	d.t.Helper()
 	if d.open != nil {
 		select {
 		case <-d.open.done:
 		default:
-			d.fatal(fmt.Sprintf("%s begun while %s is in work", m.Action(), d.open.name))
+			d.fatal(fmt.Sprintf("%s sent while %s is in progress", m.Action(), d.open.name))
 		}
 	}
 	a := &Action{name: m.Action(), done: make(chan struct{})}
 	d.open = a
 	if err := d.send(m); err != nil {
-		a.err = d.unanswered(a.name, err)
+		a.err = d.unansweredError(a.name, err)
 		close(a.done)
 		return a
 	}
 	go func() {
 		defer close(a.done)
 		if err := d.serve(a.name); err != nil {
-			a.err = d.unanswered(a.name, err)
+			a.err = d.unansweredError(a.name, err)
 		}
 	}()
 	return a
 }
 
-// Action is an action in work.
+// Action is an action in progress.
 type Action struct {
 	name string
 	done chan struct{}
 	err  error
 }
 
-// Wait waits until the action is answered and returns nil, or until it never
-// will be: then the error wraps what Run returned. It may be called from any
-// goroutine, and again.
+// Wait waits until the action is answered and returns nil, or until it cannot be
+// answered any more and returns an error, which wraps that of Run. It may be
+// called from any goroutine, and several times.
 func (a *Action) Wait() error {
 	<-a.done
 	return a.err
 }
 
-// serve answers the child until it sends the status of an action.
+// serve answers the processor until it sends the status of an action.
 func (d *Daemon) serve(action string) error {
 	for {
 		m, err := d.read()
@@ -159,23 +164,23 @@ func (d *Daemon) serve(action string) error {
 			}
 			return nil
 		case protocol.Checkpoint:
-			answer := protocol.Checkpoint{Position: m.Position, Error: d.shard.ask(d, m.Position)}
+			answer := protocol.Checkpoint{Position: m.Position, Error: d.shard.requestCheckpoint(d, m.Position)}
 			if err := d.write(answer); err != nil {
 				return err
 			}
 		default:
-			return fmt.Errorf("the processor sent %s, which is a daemon's message", m.Action())
+			return fmt.Errorf("the processor sent %s, which is a message of the daemon", m.Action())
 		}
 	}
 }
 
-// unanswered is the error of an action that is not answered.
-func (d *Daemon) unanswered(action string, err error) error {
+// unansweredError returns the error of an action that is not answered.
+func (d *Daemon) unansweredError(action string, err error) error {
 	return fmt.Errorf("%s was not answered: %w", action, d.reason(err))
 }
 
-// reason says why nothing can be read or written: a processor that closed its
-// pipes has ended, and Run's error is the better one.
+// reason returns why nothing can be read or written: Run's error if the processor
+// has closed its pipes, because it has ended then.
 func (d *Daemon) reason(err error) error {
 	if d.ended == nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
 		return err
@@ -187,17 +192,17 @@ func (d *Daemon) reason(err error) error {
 	return err
 }
 
-// Send sends a message and does not wait: what the processor says next is for
-// Expect. An answer to a checkpoint without an error counts as a checkpoint of
-// the shard.
+// Send sends a message and does not wait; Expect receives the processor's next
+// message. A checkpoint message without an error counts as a checkpoint of the
+// shard.
 func (d *Daemon) Send(m protocol.Message) {
 	d.t.Helper()
 	if err := d.send(m); err != nil {
-		d.fatal(d.unanswered(m.Action(), err).Error())
+		d.fatal(d.unansweredError(m.Action(), err).Error())
 	}
 }
 
-// Expect reads the next message and compares it with want.
+// Expect receives the next message and compares it with want.
 func (d *Daemon) Expect(want protocol.Message) {
 	d.t.Helper()
 	if err := d.expect(want); err != nil {
@@ -208,22 +213,23 @@ func (d *Daemon) Expect(want protocol.Message) {
 func (d *Daemon) expect(want protocol.Message) error {
 	got, err := d.read()
 	if err != nil {
-		return fmt.Errorf("the processor said no more: %w\nwant < %s", d.reason(err), describe(want))
+		return fmt.Errorf("the processor sent nothing more: %w\nwant < %s", d.reason(err), describe(want))
 	}
 	if !reflect.DeepEqual(got, want) {
-		return fmt.Errorf("the processor said something else\nwant < %s\ngot  < %s", describe(want), describe(got))
+		return fmt.Errorf("the processor sent something else\nwant < %s\ngot  < %s", describe(want), describe(got))
 	}
 	return nil
 }
 
-// StopNotice is the early notice of a stop, SIGTERM to a process: it closes
-// what Lease.Stopping returns. It has no effect on a processor of Connect.
+// StopNotice gives early notice of a stop, like SIGTERM to a process: it closes the
+// channel of [processor.Lease.Stopping]. It has no effect on a processor of
+// Connect.
 func (d *Daemon) StopNotice() { d.stop() }
 
-// Close closes the processor's input, as a daemon does that has ended the
-// lease, stopped or crashed. It waits for Run and returns its error, which is
-// processor.ErrDaemonGone when an action was in work. For a processor of
-// Connect it waits for nothing.
+// Close closes the processor's input, like a daemon that has ended the lease,
+// stopped or crashed. It waits for Run and returns its error, which is
+// [processor.ErrDaemonGone] if an action was in progress. For a processor of
+// Connect it does not wait.
 func (d *Daemon) Close() error {
 	d.closing = true
 	err := d.stdin.Close()
@@ -237,8 +243,8 @@ func (d *Daemon) Close() error {
 	return d.err
 }
 
-// noticed reports whether the test has had the chance to see Run's error.
-func (d *Daemon) noticed() bool {
+// errorSeen reports whether the test can have seen Run's error.
+func (d *Daemon) errorSeen() bool {
 	if d.closing || d.open == nil {
 		return d.closing
 	}
@@ -251,7 +257,7 @@ func (d *Daemon) noticed() bool {
 }
 
 func (d *Daemon) send(m protocol.Message) error {
-	d.shard.sent(d, m)
+	d.shard.noteSent(d, m)
 	return d.write(m)
 }
 
@@ -260,8 +266,8 @@ func (d *Daemon) write(m protocol.Message) error {
 	return d.to.Write(m)
 }
 
-// read returns the processor's next message. What is none is skipped, as the
-// real daemon does with what a child prints.
+// read returns the processor's next message. It skips everything else that the
+// processor prints, as the real daemon does.
 func (d *Daemon) read() (protocol.Message, error) {
 	for {
 		m, err := d.from.Read()
@@ -277,27 +283,27 @@ func (d *Daemon) read() (protocol.Message, error) {
 	}
 }
 
-const noted = 20 // lines of the conversation that a failure shows
+const keptLines = 20 // of the conversation, for a failure
 
 func (d *Daemon) note(line string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.said) == noted {
-		d.said = append(d.said[:0], d.said[1:]...)
+	if len(d.conversation) == keptLines {
+		d.conversation = append(d.conversation[:0], d.conversation[1:]...)
 	}
-	d.said = append(d.said, line)
+	d.conversation = append(d.conversation, line)
 }
 
-// fatal ends the test with what went wrong and with the conversation.
+// fatal ends the test and shows the conversation.
 func (d *Daemon) fatal(what string) {
 	d.t.Helper()
 	d.mu.Lock()
-	said := strings.Join(d.said, "\n")
+	lines := strings.Join(d.conversation, "\n")
 	d.mu.Unlock()
-	d.t.Fatalf("processortest: %s\nthe conversation (> to the processor, < from it):\n%s", what, said)
+	d.t.Fatalf("processortest: %s\nthe conversation (> to the processor, < from it):\n%s", what, lines)
 }
 
-// describe names a message in one short line, without data.
+// describe returns a message as one short line, without data.
 func describe(m protocol.Message) string {
 	switch m := m.(type) {
 	case protocol.Initialize:

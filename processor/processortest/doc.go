@@ -1,48 +1,57 @@
-// Package processortest tests record processors: it plays the MultiLangDaemon
-// in memory, over the protocol itself and the real [processor.Run].
+// Package processortest tests record processors without Java, AWS or a process.
+// It plays the MultiLangDaemon in memory, over the real protocol and the real
+// [processor.Run].
 //
-// A [Shard] holds records and the checkpoint. [Shard.Start] starts a processor
-// on it and returns the [Daemon] that the test plays: [Daemon.Do] sends one of
-// protocol's messages, takes the checkpoints that the processor makes meanwhile
-// and waits until the action is answered. [Shard.Next] is the next batch,
-// [Shard.FailCheckpoint] chooses the checkpoint that fails, and starting again
-// is the restart after a crash: what comes after the last checkpoint comes
-// again.
+//	func TestConsumer(t *testing.T) {
+//		var shard processortest.Shard
+//		shard.Put("sensor-17", "one", "two", "three")
 //
-// What happens within an action is reached by [Daemon.Begin], which does not
-// wait, or message by message with [Daemon.Send] and [Daemon.Expect].
+//		d := shard.Start(t, &consumer{}, nil)
+//		d.Do(shard.Initialize())
+//		d.Do(shard.Next(3))
+//		d.Do(protocol.ShardEnded{})
+//		fmt.Println(shard.Checkpoints()) // [3/0 SHARD_END/0]
+//	}
 //
-// A [Recorder] writes a real daemon's conversation down, [Play] holds a
-// processor to it.
+// A [Shard] has records and a checkpoint. [Shard.Start] starts a processor on it
+// and returns the [Daemon] that the test plays. [Daemon.Do] sends a message of
+// package protocol, takes the checkpoints that the processor makes meanwhile and
+// waits until the action is answered. [Shard.Next] returns the next batch, and
+// [Shard.FailCheckpoint] makes a checkpoint fail. To test a restart after a
+// crash, call [Daemon.Close] and start again: the records after the last
+// checkpoint arrive again.
+//
+// To act during an action, use [Daemon.Begin], which does not wait, or send and
+// receive single messages with [Daemon.Send] and [Daemon.Expect]. A [Recorder]
+// records the conversation with a real daemon, and [Play] replays it.
 //
 // # Guarantees
 //
 //   - After a restart a processor gets every record after its last checkpoint
-//     and none before (TestRestartRedelivers).
+//     and none before.
 //   - A checkpoint is taken where the real daemon takes one, and refused with
-//     the same exception (TestCheckpointRange, TestOneLease,
-//     TestNoCheckpointer).
-//   - What a processor prints that is no message is skipped, as the real daemon
-//     skips it (TestGarbageIsSkipped).
-//   - A test that expects the wrong thing fails and says what was said
-//     (TestFailures).
-//   - Play takes what a Recorder wrote (TestRecordAndPlay), a real daemon's
-//     conversation too (TestPlayRealTranscript).
-//   - Nothing is left running when the test has ended (TestInBubble), unless a
-//     method of the processor is stuck.
+//     the same exception.
+//   - Output of a processor that is not a message is skipped, as the real daemon
+//     skips it.
+//   - A test that expects something else than what happens fails with the
+//     conversation.
+//   - Play accepts what a Recorder wrote, including the conversation with a real
+//     daemon.
+//   - Nothing is left running when the test has ended, unless a method of the
+//     processor is stuck.
 //
 // # testing/synctest
 //
-// Start uses goroutines, channels and [io.Pipe] only, which block durably, and
-// everything is gone when the test's cleanups have run. So a test may run in a
-// bubble of [testing/synctest]: backoff, time-outs and the 3 seconds that a
-// method gets at the end take no time, and synctest.Wait returns when the
-// processor can do no more by itself. Call Start inside the bubble.
+// A test may run in a bubble of [testing/synctest]; call Start inside it. Start
+// uses goroutines, channels and [io.Pipe], which block durably, and all of them
+// end with the test's cleanups. In a bubble backoff, timeouts and the 3 seconds
+// that a method has at the end take no time, and synctest.Wait returns when the
+// processor can do nothing more by itself.
 //
-// # What it is not
+// # Limits
 //
-// A crash here is the end of the processor's input, as when the daemon dies.
-// Goroutines cannot be killed: one that does not heed its context goes on
-// after it, as a process would not. [Shard.Connect] plays the daemon to a
-// process, which can be.
+// A crash is the end of the processor's input, as when the daemon dies.
+// Goroutines cannot be killed: one that ignores its context continues after the
+// crash, which a process would not. [Shard.Connect] plays the daemon of a
+// process, which can be killed.
 package processortest

@@ -13,30 +13,30 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// A test of one's own processor: it crashes after two records, its successor
-// goes on behind the checkpoint, to the end of the shard.
+// A test of a processor: it crashes after two records, and its successor continues
+// after the checkpoint, to the end of the shard.
 func Example() {
 	TestConsumer := func(t testing.TB) {
 		var shard processortest.Shard
 		shard.Put("sensor-17", "one", "two", "three")
 
-		d := shard.Start(t, &consumer{save: everything})
+		d := shard.Start(t, &consumer{save: everything}, nil)
 		d.Do(shard.Initialize())
 		d.Do(shard.Next(2))
 		d.Close()
 
 		c := &consumer{save: everything}
-		d = shard.Start(t, c)
+		d = shard.Start(t, c, nil)
 		d.Do(shard.Initialize())
 		d.Do(shard.Next(2))
 		d.Do(protocol.ShardEnded{})
 		fmt.Println(c.seen, shard.Checkpoints())
 	}
-	TestConsumer(&outcome{})
+	TestConsumer(&fakeTB{})
 	// Output: [three] [2/0 3/0 SHARD_END/0]
 }
 
-// A processor is held to a conversation that a real daemon had.
+// A processor must repeat the conversation with a real daemon.
 func ExamplePlay() {
 	const transcript = `
 > {"action":"initialize","shardId":"shardId-000000000000","sequenceNumber":"TRIM_HORIZON","subSequenceNumber":0}
@@ -48,15 +48,15 @@ func ExamplePlay() {
 `
 	TestConversation := func(t testing.TB) {
 		c := &consumer{save: everything}
-		err := processortest.Play(t, strings.NewReader(transcript), c)
+		err := processortest.Play(t, strings.NewReader(transcript), c, nil)
 		fmt.Println(c.seen, err)
 	}
-	TestConversation(&outcome{})
+	TestConversation(&fakeTB{})
 	// Output: [one] <nil>
 }
 
-// A program that does this in Main's place writes a real daemon's conversation
-// down; here the daemon is two pipes away.
+// A program that does this instead of calling Main records the conversation with a
+// real daemon. Here two pipes lead to the daemon.
 func ExampleNewRecorder() {
 	stdin, toChild := io.Pipe()
 	fromChild, stdout := io.Pipe()
@@ -69,7 +69,7 @@ func ExampleNewRecorder() {
 		toChild.Close()
 	}()
 	r := processortest.NewRecorder(os.Stdout)
-	if err := processor.Run(context.Background(), &consumer{}, r.Input(stdin), r.Output(stdout)); err != nil {
+	if err := processor.Run(context.Background(), &consumer{}, r.Input(stdin), r.Output(stdout), nil); err != nil {
 		fmt.Println(err)
 	}
 	// Output:

@@ -13,37 +13,39 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// outcome is a testing.TB that keeps what a test has to say.
-type outcome struct {
+// fakeTB is a testing.TB that keeps the output of a test.
+type fakeTB struct {
 	testing.TB
 	text     strings.Builder
 	cleanups []func()
 }
 
-func (o *outcome) Helper()                      {}
-func (o *outcome) Failed() bool                 { return o.text.Len() > 0 }
-func (o *outcome) Cleanup(f func())             { o.cleanups = append(o.cleanups, f) }
-func (o *outcome) Errorf(f string, args ...any) { fmt.Fprintf(&o.text, f+"\n", args...) }
-func (o *outcome) Fatalf(f string, args ...any) { o.Errorf(f, args...); runtime.Goexit() }
-func (o *outcome) Fatal(args ...any)            { o.Fatalf("%s", fmt.Sprint(args...)) }
+func (f *fakeTB) Helper()                           {}
+func (f *fakeTB) Failed() bool                      { return f.text.Len() > 0 }
+func (f *fakeTB) Cleanup(g func())                  { f.cleanups = append(f.cleanups, g) }
+func (f *fakeTB) Errorf(format string, args ...any) { fmt.Fprintf(&f.text, format+"\n", args...) }
+func (f *fakeTB) Fatalf(format string, args ...any) { f.Errorf(format, args...); runtime.Goexit() }
+func (f *fakeTB) Fatal(args ...any)                 { f.Fatalf("%s", fmt.Sprint(args...)) }
 
-// outcomeOf runs a test and returns what it said.
-func outcomeOf(test func(testing.TB)) string {
-	o := &outcome{}
+// outputOf runs a test and returns its output.
+func outputOf(test func(testing.TB)) string {
+	f := &fakeTB{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer func() {
-			for i := len(o.cleanups) - 1; i >= 0; i-- {
-				o.cleanups[i]()
+			for i := len(f.cleanups) - 1; i >= 0; i-- {
+				f.cleanups[i]()
 			}
 		}()
-		test(o)
+		test(f)
 	}()
 	<-done
-	return o.text.String()
+	return f.text.String()
 }
 
+// Guarantee: A test that expects something else than what happens fails with
+// the conversation.
 func TestFailures(t *testing.T) {
 	boom := errors.New("boom")
 	failing := func(context.Context, processor.ProcessRecordsInput) error { return boom }
@@ -54,7 +56,7 @@ func TestFailures(t *testing.T) {
 		want []string
 	}{
 		{"an action that is not answered", func(t testing.TB, s *processortest.Shard) {
-			d := s.Start(t, &consumer{save: failing})
+			d := s.Start(t, &consumer{save: failing}, nil)
 			d.Do(s.Initialize())
 			d.Do(s.Next(2))
 		}, []string{
@@ -62,53 +64,53 @@ func TestFailures(t *testing.T) {
 			"> initialize shardId-000000000000 at TRIM_HORIZON/0\n< status initialize\n> processRecords 2, 1/0 to 2/0\n",
 		}},
 		{"another message than the one expected", func(t testing.TB, s *processortest.Shard) {
-			d := s.Start(t, &consumer{save: everything})
+			d := s.Start(t, &consumer{save: everything}, nil)
 			d.Do(s.Initialize())
 			d.Send(s.Next(2))
 			d.Expect(protocol.Checkpoint{Position: at("1", 0)})
 		}, []string{"want < checkpoint 1/0\ngot  < checkpoint 2/0\n"}},
 		{"no message where one was expected", func(t testing.TB, s *processortest.Shard) {
-			d := s.Start(t, &consumer{save: failing})
+			d := s.Start(t, &consumer{save: failing}, nil)
 			d.Send(s.Initialize())
 			d.Expect(protocol.Status{ResponseFor: "initialize"})
 			d.Send(s.Next(1))
 			d.Expect(protocol.Status{ResponseFor: "processRecords"})
-		}, []string{"said no more: processor: shardId-000000000000: processRecords failed: boom", "want < status processRecords\n"}},
+		}, []string{"sent nothing more: processor: shardId-000000000000: processRecords failed: boom", "want < status processRecords\n"}},
 		{"a message after the end", func(t testing.TB, s *processortest.Shard) {
-			d := s.Start(t, &consumer{})
+			d := s.Start(t, &consumer{}, nil)
 			d.Close()
 			d.Send(s.Initialize())
 		}, []string{"initialize was not answered"}},
 		{"two actions at a time", func(t testing.TB, s *processortest.Shard) {
-			d := s.Start(t, &consumer{save: func(ctx context.Context, _ processor.ProcessRecordsInput) error { <-ctx.Done(); return nil }})
+			d := s.Start(t, &consumer{save: func(ctx context.Context, _ processor.ProcessRecordsInput) error { <-ctx.Done(); return nil }}, nil)
 			d.Do(s.Initialize())
 			d.Begin(s.Next(1))
 			d.Begin(protocol.LeaseLost{})
-		}, []string{"leaseLost begun while processRecords is in work"}},
+		}, []string{"leaseLost sent while processRecords is in progress"}},
 		{"a start after the end of the shard", func(t testing.TB, s *processortest.Shard) {
-			d := s.Start(t, &consumer{})
+			d := s.Start(t, &consumer{}, nil)
 			d.Do(s.Initialize())
 			d.Do(protocol.ShardEnded{})
 			d.Close()
-			s.Start(t, &consumer{})
+			s.Start(t, &consumer{}, nil)
 		}, []string{"the shard has ended"}},
-		{"an error that nobody looked at", func(t testing.TB, s *processortest.Shard) {
+		{"an error that the test has not seen", func(t testing.TB, s *processortest.Shard) {
 			c := &consumer{save: func(_ context.Context, in processor.ProcessRecordsInput) error { lease = in.Lease; return nil }}
-			d := s.Start(t, c)
+			d := s.Start(t, c, nil)
 			d.Do(s.Initialize())
 			d.Do(s.Next(1))
 			lease.Fail(boom)
 			<-lease.Context().Done()
 		}, []string{"boom"}},
 		{"a transcript that says something else", func(t testing.TB, s *processortest.Shard) {
-			processortest.Play(t, strings.NewReader("> {\"action\":\"initialize\",\"shardId\":\"s\"}\n# and then\n< {\"action\":\"status\",\"responseFor\":\"leaseLost\"}\n"), &consumer{})
-		}, []string{"line 3 of the transcript: the processor said something else\nwant < status leaseLost\ngot  < status initialize\n"}},
-		{"a transcript that is none", func(t testing.TB, s *processortest.Shard) {
-			processortest.Play(t, strings.NewReader("{\"action\":\"initialize\"}\n"), &consumer{})
+			processortest.Play(t, strings.NewReader("> {\"action\":\"initialize\",\"shardId\":\"s\"}\n# and then\n< {\"action\":\"status\",\"responseFor\":\"leaseLost\"}\n"), &consumer{}, nil)
+		}, []string{"line 3 of the transcript: the processor sent something else\nwant < status leaseLost\ngot  < status initialize\n"}},
+		{"no transcript", func(t testing.TB, s *processortest.Shard) {
+			processortest.Play(t, strings.NewReader("{\"action\":\"initialize\"}\n"), &consumer{}, nil)
 		}, []string{"line 1 of the transcript: it begins with '{', want >, < or #"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := outcomeOf(func(t testing.TB) {
+			got := outputOf(func(t testing.TB) {
 				var shard processortest.Shard
 				shard.Put("k", "1", "2")
 				tc.test(t, &shard)
@@ -124,7 +126,7 @@ func TestFailures(t *testing.T) {
 
 func TestPutRecordsOutOfOrder(t *testing.T) {
 	for want, records := range map[string][]processor.Record{
-		"LATEST/0 is no record's position":               {{SequenceNumber: protocol.Latest}},
+		"LATEST/0 is not the position of a record":       {{SequenceNumber: protocol.Latest}},
 		"the record at 10/0 comes after the one at 10/0": {{SequenceNumber: "9"}, {SequenceNumber: "10"}, {SequenceNumber: "10"}},
 		"the record at 9/0 comes after the one at 10/0":  {{SequenceNumber: "10"}, {SequenceNumber: "9"}},
 	} {
@@ -134,7 +136,7 @@ func TestPutRecordsOutOfOrder(t *testing.T) {
 			return nil
 		}()
 		if got == nil || !strings.Contains(fmt.Sprint(got), want) {
-			t.Errorf("%v: got %v, want %s", records, got, want)
+			t.Errorf("%v: panic %v, want %s", records, got, want)
 		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// consumer keeps the data of its records and calls save, where there is one,
-// after each batch.
+// consumer keeps the data of its records and calls save, unless it is nil, after
+// each batch.
 type consumer struct {
 	seen []string
 	save func(ctx context.Context, in processor.ProcessRecordsInput) error
@@ -54,15 +54,18 @@ func at(sequenceNumber string, subSequenceNumber int64) processor.Position {
 	return processor.Position{SequenceNumber: sequenceNumber, SubSequenceNumber: subSequenceNumber}
 }
 
-func equal[E comparable](t *testing.T, what string, got []E, want ...E) {
+func equal[E comparable](t testing.TB, what string, got []E, want ...E) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Errorf("%s\ngot  %v\nwant %v", what, got, want)
 	}
 }
 
-// A crash within a batch, one between two, with a checkpoint in the middle of
-// an aggregate.
+// A crash during a batch, one between two batches, and a checkpoint in the
+// middle of an aggregate.
+//
+// Guarantee: After a restart a processor gets every record after its last
+// checkpoint and none before.
 func TestRestartRedelivers(t *testing.T) {
 	shard := &processortest.Shard{ID: "shardId-7"}
 	for n := range 8 {
@@ -71,34 +74,34 @@ func TestRestartRedelivers(t *testing.T) {
 	shard.PutAggregate("k", "9a", "9b", "9c")
 	shard.Put("k", "10")
 	if got := shard.Initialize(); got.ShardID != "shardId-7" || got.Position.SequenceNumber != protocol.TrimHorizon {
-		t.Errorf("the first start: %+v", got)
+		t.Errorf("the first start: %+v, want shardId-7 at TRIM_HORIZON", got)
 	}
 
 	c := &consumer{save: everything}
-	d := shard.Start(t, c)
+	d := shard.Start(t, c, nil)
 	d.Do(shard.Initialize())
 	d.Do(shard.Next(2))
 	c.save = func(ctx context.Context, in processor.ProcessRecordsInput) error { <-ctx.Done(); return nil }
 	a := d.Begin(shard.Next(2))
 	if err := d.Close(); !errors.Is(err, processor.ErrDaemonGone) {
-		t.Errorf("Close: %v", err)
+		t.Errorf("Close: error %v, want %v", err, processor.ErrDaemonGone)
 	}
 	if err := a.Wait(); !errors.Is(err, processor.ErrDaemonGone) {
-		t.Errorf("Wait: %v", err)
+		t.Errorf("Wait: error %v, want %v", err, processor.ErrDaemonGone)
 	}
 	equal(t, "seen at first", c.seen, "1", "2", "3", "4")
 
 	c = &consumer{save: func(ctx context.Context, in processor.ProcessRecordsInput) error {
 		return in.Checkpointer.CheckpointAt(ctx, at("9", 1))
 	}}
-	d = shard.Start(t, c)
+	d = shard.Start(t, c, nil)
 	if got := shard.Initialize(); got.Position != at("2", 0) {
-		t.Errorf("the second start: %v", got)
+		t.Errorf("the second start: %v, want 2/0", got)
 	}
 	d.Do(shard.Initialize())
 	d.Do(shard.Next(100))
 	if m := shard.Next(1); len(m.Records) != 0 {
-		t.Errorf("after the last record: %v", m)
+		t.Errorf("after the last record: %v, want no records", m)
 	}
 	d.Do(shard.Next(0))
 	equal(t, "seen after the crash", c.seen, "3", "4", "5", "6", "7", "8", "9a", "9b", "9c", "10")
@@ -107,7 +110,7 @@ func TestRestartRedelivers(t *testing.T) {
 	}
 
 	c = &consumer{save: everything}
-	d = shard.Start(t, c)
+	d = shard.Start(t, c, nil)
 	d.Do(shard.Initialize())
 	d.Do(shard.Next(1))
 	d.Do(shard.Next(1))
@@ -117,11 +120,14 @@ func TestRestartRedelivers(t *testing.T) {
 	delivered := shard.Delivered()
 	equal(t, "delivered", delivered[:3], at("1", 0), at("2", 0), at("3", 0))
 	if len(delivered) != 4+10+2 {
-		t.Errorf("delivered: %v", delivered)
+		t.Errorf("delivered: %v, want 16 positions", delivered)
 	}
 }
 
 // The exceptions are those of KCL's RecordProcessorCheckpointer.
+//
+// Guarantee: A checkpoint is taken where the real daemon takes one, and
+// refused with the same exception.
 func TestCheckpointRange(t *testing.T) {
 	var shard processortest.Shard
 	shard.Put("k", "1", "2", "3", "4")
@@ -133,7 +139,7 @@ func TestCheckpointRange(t *testing.T) {
 		}
 		return nil
 	}}
-	d := shard.Start(t, c)
+	d := shard.Start(t, c, nil)
 	d.Do(shard.Initialize())
 	d.Do(shard.Next(3))
 	for i, want := range []error{nil, processor.ErrDependency, processor.ErrOutOfRange, nil, nil, processor.ErrOutOfRange} {
@@ -145,30 +151,36 @@ func TestCheckpointRange(t *testing.T) {
 	d.Do(protocol.ShutdownRequested{})
 	d.Do(protocol.LeaseLost{})
 	if err := d.Close(); err != nil || shard.Checkpoint() != at("3", 0) {
-		t.Errorf("%v, checkpoint %v", err, shard.Checkpoint())
+		t.Errorf("error %v, checkpoint %v; want none, 3/0", err, shard.Checkpoint())
 	}
 }
 
-// A processor whose lease another one has may checkpoint no more.
+// A processor whose lease has passed to another one.
+//
+// Guarantee: A checkpoint is taken where the real daemon takes one, and
+// refused with the same exception.
 func TestOneLease(t *testing.T) {
 	var shard processortest.Shard
 	shard.Put("k", "1", "2")
 	first, second := &consumer{save: everything}, &consumer{save: everything}
-	old := shard.Start(t, first)
+	old := shard.Start(t, first, nil)
 	old.Do(shard.Initialize())
 	batch := shard.Next(2)
-	d := shard.Start(t, second)
+	d := shard.Start(t, second, nil)
 	d.Do(shard.Initialize())
 	d.Do(shard.Next(1))
-	old.Do(batch) // answered: ErrShutdown is an ordinary event
+	old.Do(batch) // answered: ErrLeaseLost is an ordinary event
 	equal(t, "checkpoints", shard.Checkpoints(), at("1", 0))
 	old.Do(protocol.LeaseLost{})
 	d.Do(shard.Next(1))
 	equal(t, "checkpoints", shard.Checkpoints(), at("1", 0), at("2", 0))
 }
 
-// In a bubble the backoff of a throttled checkpoint takes no time, a stop's
-// notice comes in the middle of a batch, and a stuck method's grace passes.
+// In a bubble the backoff of a throttled checkpoint takes no time, the notice
+// of a stop arrives during a batch, and the grace of a stuck method ends.
+//
+// Guarantee: Nothing is left running when the test has ended, unless a method
+// of the processor is stuck.
 func TestInBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var shard processortest.Shard
@@ -177,7 +189,7 @@ func TestInBubble(t *testing.T) {
 			shard.FailCheckpoint(1+call, "ThrottlingException")
 		}
 		c := &consumer{save: everything}
-		d := shard.Start(t, c)
+		d := shard.Start(t, c, nil)
 		d.Do(shard.Initialize())
 		d.Do(shard.Next(1))
 		equal(t, "checkpoints", shard.Checkpoints(), at("1", 0))
@@ -191,23 +203,24 @@ func TestInBubble(t *testing.T) {
 		equal(t, "before the notice", shard.Checkpoints(), at("1", 0))
 		d.StopNotice()
 		if err := a.Wait(); err != nil {
-			t.Error(err)
+			t.Errorf("Wait: %v", err)
 		}
 		equal(t, "after the notice", shard.Checkpoints(), at("1", 0), at("2", 0))
 
 		stuck := make(chan struct{})
 		c.save = func(context.Context, processor.ProcessRecordsInput) error { <-stuck; return nil }
 		d.Begin(shard.Next(1))
+		time.Sleep(time.Second) // it works for long: the end of the input is seen at once
 		begin := time.Now()
 		if err := d.Close(); !errors.Is(err, processor.ErrDaemonGone) || time.Since(begin) != 3*time.Second {
-			t.Errorf("after %v: %v", time.Since(begin), err)
+			t.Errorf("Close: error %v after %v, want %v after 3s", err, time.Since(begin), processor.ErrDaemonGone)
 		}
 		close(stuck)
 	})
 }
 
-// connect plays the daemon to a child that answers each action with answer.
-func connect(t *testing.T, shard *processortest.Shard, answer func(m protocol.Message, from *protocol.Reader, to *protocol.Writer, raw io.Writer)) *processortest.Daemon {
+// connect returns the daemon of a processor that answers each action by answer.
+func connect(t testing.TB, shard *processortest.Shard, answer func(m protocol.Message, from *protocol.Reader, to *protocol.Writer, raw io.Writer)) *processortest.Daemon {
 	in, stdin := io.Pipe()
 	stdout, out := io.Pipe()
 	go func() {
@@ -224,6 +237,8 @@ func connect(t *testing.T, shard *processortest.Shard, answer func(m protocol.Me
 	return shard.Connect(t, stdin, stdout)
 }
 
+// Guarantee: Output of a processor that is not a message is skipped, as the
+// real daemon skips it.
 func TestGarbageIsSkipped(t *testing.T) {
 	var shard processortest.Shard
 	d := connect(t, &shard, func(m protocol.Message, _ *protocol.Reader, to *protocol.Writer, raw io.Writer) {
@@ -234,11 +249,14 @@ func TestGarbageIsSkipped(t *testing.T) {
 	d.Do(protocol.LeaseLost{})
 	d.Close()
 	if err := d.Begin(protocol.ShutdownRequested{}).Wait(); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("after Close: %v", err)
+		t.Errorf("after Close: error %v, want %v", err, io.ErrClosedPipe)
 	}
 }
 
-// In initialize and leaseLost the real daemon has no checkpointer.
+// The real daemon has no checkpointer in initialize and leaseLost.
+//
+// Guarantee: A checkpoint is taken where the real daemon takes one, and
+// refused with the same exception.
 func TestNoCheckpointer(t *testing.T) {
 	var shard processortest.Shard
 	shard.Put("k", "1")
@@ -260,8 +278,8 @@ func TestNoCheckpointer(t *testing.T) {
 
 func TestWrongAnswers(t *testing.T) {
 	for want, answer := range map[string]protocol.Message{
-		"initialize was not answered: the processor answered leaseLost":                           protocol.Status{ResponseFor: "leaseLost"},
-		"initialize was not answered: the processor sent shardEnded, which is a daemon's message": protocol.ShardEnded{},
+		"initialize was not answered: the processor answered leaseLost":                                protocol.Status{ResponseFor: "leaseLost"},
+		"initialize was not answered: the processor sent shardEnded, which is a message of the daemon": protocol.ShardEnded{},
 	} {
 		var shard processortest.Shard
 		d := connect(t, &shard, func(_ protocol.Message, _ *protocol.Reader, to *protocol.Writer, _ io.Writer) { to.Write(answer) })
@@ -271,20 +289,20 @@ func TestWrongAnswers(t *testing.T) {
 	}
 }
 
-// A method that fails: its error is the action's, and so is a panic.
+// The error of a method is that of its action.
 func TestFailedAction(t *testing.T) {
 	boom := errors.New("boom")
 	var shard processortest.Shard
 	shard.Put("k", "1")
-	d := shard.Start(t, &consumer{save: func(context.Context, processor.ProcessRecordsInput) error { return boom }})
+	d := shard.Start(t, &consumer{save: func(context.Context, processor.ProcessRecordsInput) error { return boom }}, nil)
 	d.Do(shard.Initialize())
 	if err := d.Begin(shard.Next(1)).Wait(); !errors.Is(err, boom) || !strings.Contains(err.Error(), "processRecords was not answered") {
-		t.Errorf("got %v", err)
+		t.Errorf("error %v, want %v with the action", err, boom)
 	}
 	if err := d.Begin(shard.Next(1)).Wait(); !errors.Is(err, boom) {
-		t.Errorf("of one that has ended: %v", err)
+		t.Errorf("after the end: error %v, want %v", err, boom)
 	}
 	if err := d.Close(); !errors.Is(err, boom) {
-		t.Errorf("Close: %v", err)
+		t.Errorf("Close: error %v, want %v", err, boom)
 	}
 }

@@ -11,16 +11,17 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// Shard is a simulated shard: its records and its lease's checkpoint, which
+// Shard is a simulated shard with its records and the checkpoint of its lease, which
 // outlive the processors that are started on it. The zero Shard has no records
 // and no checkpoint and is ready for use. Its methods may be called from any
 // goroutine. A Shard must not be copied.
 type Shard struct {
-	// ID is the shard's ID, shardId-000000000000 when left empty. It must not
-	// change once a processor was started.
+	// ID is the shard's ID. It must not change after the first start. Defaults
+	// to shardId-000000000000.
 	ID string
-	// Stream is the name of its stream, and Key the key of its lease, as in
-	// processor.Lease. They may be left empty. They must not change either.
+	// Stream is the name of the shard's stream, and Key the key of its lease: see
+	// [processor.Lease]. They must not change after the first start. Empty means
+	// that the host does not tell them.
 	Stream, Key string
 
 	mu          sync.Mutex
@@ -29,25 +30,25 @@ type Shard struct {
 	delivered   []processor.Position
 
 	owner     *Daemon            // has the lease
-	next      processor.Position // what is delivered next comes after it
-	permitted processor.Position // the greatest that may be checkpointed
-	closed    bool               // in an action without a checkpointer
+	next      processor.Position // records after it come next
+	permitted processor.Position // the greatest for a checkpoint
+	closed    bool               // during an action without a checkpointer
 
-	calls    int            // checkpoints asked for
+	calls    int            // checkpoints requested
 	failures map[int]string // by call
 }
 
-// Put appends one record for each of data, with the partition key, the present
-// time and the next sequence number, counted from 1.
+// Put appends one record for each of data, with the partition key, the current time
+// and the next sequence number, from 1.
 func (s *Shard) Put(partitionKey string, data ...string) {
 	for _, d := range data {
 		s.PutAggregate(partitionKey, d)
 	}
 }
 
-// PutAggregate appends what the Kinesis Producer Library would put as one
-// record: user records that share the next sequence number and differ in their
-// sub-sequence number, counted from 0.
+// PutAggregate appends user records that the Kinesis Producer Library would put as
+// one record: they have the same sequence number, the next, and sub-sequence
+// numbers from 0.
 func (s *Shard) PutAggregate(partitionKey string, data ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,14 +68,14 @@ func (s *Shard) PutAggregate(partitionKey string, data ...string) {
 	}
 }
 
-// PutRecords appends records as they are. It panics when their positions do
-// not ascend: no shard has such records.
+// PutRecords appends records unchanged. It panics if their positions do not ascend,
+// as they do in every shard.
 func (s *Shard) PutRecords(records ...processor.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range records {
 		if !r.Position().IsRecord() {
-			panic(fmt.Sprintf("processortest: PutRecords: %v is no record's position", r.Position()))
+			panic(fmt.Sprintf("processortest: PutRecords: %v is not the position of a record", r.Position()))
 		}
 		if n := len(s.records); n > 0 && s.records[n-1].Position().Compare(r.Position()) >= 0 {
 			panic(fmt.Sprintf("processortest: PutRecords: the record at %v comes after the one at %v", r.Position(), s.records[n-1].Position()))
@@ -83,15 +84,15 @@ func (s *Shard) PutRecords(records ...processor.Record) {
 	}
 }
 
-// Records returns all that was put.
+// Records returns all records that were put.
 func (s *Shard) Records() []processor.Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.records)
 }
 
-// Initialize is the first message to a processor: it starts at the last
-// checkpoint, or at TRIM_HORIZON.
+// Initialize returns the first message to a processor, which starts it at the last
+// checkpoint or, without one, at TRIM_HORIZON.
 func (s *Shard) Initialize() protocol.Initialize {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,10 +103,10 @@ func (s *Shard) Initialize() protocol.Initialize {
 	return m
 }
 
-// Next is the batch of the next n records, of fewer when there are not so many;
-// n = 0 makes the empty batch. They count as delivered when they are sent. The
-// lag is 0 for a batch that reaches the tip, else its last record's age, 1 ms at
-// least; it may be changed.
+// Next returns a batch with the next n records, or with those that are left. An n of
+// 0 makes an empty batch. The records count as delivered when they are sent. The
+// lag, which the caller may change, is 0 for a batch that reaches the end of the
+// records, else the age of its last record, at least 1 ms.
 func (s *Shard) Next(n int) protocol.ProcessRecords {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,9 +125,10 @@ func (s *Shard) Next(n int) protocol.ProcessRecords {
 	return m
 }
 
-// FailCheckpoint has the daemon answer a checkpoint with an exception, such as
-// "ThrottlingException", and not take it. call counts the checkpoints that are
-// asked for from now on: 1 is the next. The retries of a throttled one count.
+// FailCheckpoint makes the daemon refuse a checkpoint with an exception, such as
+// "ThrottlingException". call is the number of the checkpoint from now on, 1 for
+// the next one that a processor requests. Retries of a throttled checkpoint count
+// too.
 func (s *Shard) FailCheckpoint(call int, exception string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,23 +138,23 @@ func (s *Shard) FailCheckpoint(call int, exception string) {
 	s.failures[s.calls+call] = exception
 }
 
-// Checkpoint returns the last checkpoint: the zero Position when there is none,
-// protocol.ShardEnd at the end of the shard.
+// Checkpoint returns the last checkpoint. It is the zero Position if there is none,
+// and has the sequence number [protocol.ShardEnd] at the end of the shard.
 func (s *Shard) Checkpoint() processor.Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.checkpoint()
 }
 
-// Checkpoints returns all the checkpoints that were made, in order.
+// Checkpoints returns all checkpoints that were made, in order.
 func (s *Shard) Checkpoints() []processor.Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.checkpoints)
 }
 
-// Delivered returns the positions of the records in the order in which
-// processors saw them; one that was delivered again is there again.
+// Delivered returns the positions of the records in the order of their delivery. A
+// record that was delivered twice is there twice.
 func (s *Shard) Delivered() []processor.Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,15 +175,16 @@ func (s *Shard) checkpoint() processor.Position {
 	return processor.Position{}
 }
 
-// own gives the lease to d. Whoever had it is told at its next checkpoint.
-func (s *Shard) own(d *Daemon) {
+// giveLease gives the lease to d. The daemon that had it learns that at its next
+// checkpoint.
+func (s *Shard) giveLease(d *Daemon) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.owner = d
 }
 
-// sent notes what d is about to send.
-func (s *Shard) sent(d *Daemon, m protocol.Message) {
+// noteSent updates the shard for a message that d is about to send.
+func (s *Shard) noteSent(d *Daemon, m protocol.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owner != d {
@@ -209,7 +212,7 @@ func (s *Shard) sent(d *Daemon, m protocol.Message) {
 		if m.Reason == protocol.ReasonTerminate || m.Reason == protocol.ReasonShardEnd {
 			s.end()
 		}
-	case protocol.Checkpoint: // the test answers by itself
+	case protocol.Checkpoint: // the test answers the processor itself
 		if m.Error == "" {
 			s.take(m.Position)
 		}
@@ -221,9 +224,9 @@ func (s *Shard) end() {
 	s.permitted = processor.Position{SequenceNumber: protocol.ShardEnd}
 }
 
-// ask takes a checkpoint that d's child asks for, or returns the exception that
-// the real daemon would have met.
-func (s *Shard) ask(d *Daemon, p processor.Position) (exception string) {
+// requestCheckpoint takes a checkpoint that d's processor requests, or returns the
+// exception of the real daemon.
+func (s *Shard) requestCheckpoint(d *Daemon, p processor.Position) (exception string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
@@ -242,7 +245,7 @@ func (s *Shard) ask(d *Daemon, p processor.Position) (exception string) {
 	return ""
 }
 
-// take makes a checkpoint; the zero Position means the greatest permitted.
+// take takes a checkpoint; the zero Position means the greatest permitted.
 func (s *Shard) take(p processor.Position) {
 	if p.IsZero() {
 		p = s.permitted

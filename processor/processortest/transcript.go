@@ -13,16 +13,16 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// Recorder writes a conversation down as it stands on the wire, one message a
-// line, which begins with "> " for the daemon's and with "< " for the
-// processor's; blank lines are left out. It holds the records' data: keep it as
-// you keep those.
+// Recorder records a conversation as a transcript: one line for each message, as it
+// was sent, after "> " if the daemon sent it or "< " if the processor did. Blank
+// lines are omitted. The transcript contains the records' data: protect it like
+// them.
 //
-// Serve the processor with [processor.Run] over Input and Output, of os.Stdin
-// and os.Stdout to record a real daemon. Unlike Main, Run catches no signals: the
-// program has to catch SIGTERM and SIGINT, which reach the daemon and its
-// children alike, or the end is not recorded. An error of the transcript's writer
-// ends the conversation.
+// Serve the processor with [processor.Run] over Input and Output, of os.Stdin and
+// os.Stdout to record a real daemon. Unlike Main, Run does not catch signals. The
+// program must catch SIGTERM and SIGINT, which the daemon and its processors get at
+// the same time; otherwise the end is not recorded. An error of the transcript's
+// writer ends the conversation.
 type Recorder struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -31,38 +31,38 @@ type Recorder struct {
 // NewRecorder returns a Recorder that writes to w.
 func NewRecorder(w io.Writer) *Recorder { return &Recorder{w: w} }
 
-// Input returns a reader of stdin that records what is read.
+// Input returns a reader of stdin that records what it reads.
 func (r *Recorder) Input(stdin io.Reader) io.Reader {
-	return io.TeeReader(stdin, &half{recorder: r, prefix: "> "})
+	return io.TeeReader(stdin, &lineRecorder{recorder: r, prefix: "> "})
 }
 
-// Output returns a writer to stdout that records what is written, before it
-// is: so the daemon's answer cannot come first.
+// Output returns a writer to stdout that records what it writes. It records first,
+// so that the daemon's answer comes after it.
 func (r *Recorder) Output(stdout io.Writer) io.Writer {
-	return io.MultiWriter(&half{recorder: r, prefix: "< "}, stdout)
+	return io.MultiWriter(&lineRecorder{recorder: r, prefix: "< "}, stdout)
 }
 
-// half is one direction of a recorded conversation.
-type half struct {
+// lineRecorder records one direction of a conversation.
+type lineRecorder struct {
 	recorder *Recorder
 	prefix   string
-	line     []byte // its beginning
+	line     []byte // the beginning of the next line
 }
 
-func (h *half) Write(p []byte) (int, error) {
+func (l *lineRecorder) Write(p []byte) (int, error) {
 	rest := p
 	for {
 		part, after, whole := bytes.Cut(rest, []byte("\n"))
-		h.line = append(h.line, part...)
+		l.line = append(l.line, part...)
 		if !whole {
 			return len(p), nil
 		}
-		if line := bytes.TrimSpace(h.line); len(line) > 0 {
-			if err := h.recorder.write(h.prefix, line); err != nil {
+		if line := bytes.TrimSpace(l.line); len(line) > 0 {
+			if err := l.recorder.write(l.prefix, line); err != nil {
 				return 0, err
 			}
 		}
-		h.line, rest = h.line[:0], after
+		l.line, rest = l.line[:0], after
 	}
 }
 
@@ -75,16 +75,17 @@ func (r *Recorder) write(prefix string, line []byte) error {
 	return nil
 }
 
-// Play holds p to a transcript, as a [Recorder] writes it: it sends the
-// daemon's messages and compares the processor's, as messages, so that neither
-// white space nor the order of keys matters. Blank lines and those that begin
-// with # are comments. The first difference ends the test.
+// Play replays a transcript of a [Recorder]: it sends the daemon's messages to p and
+// compares p's messages with the transcript. It compares messages, so white space
+// and the order of keys do not matter. Blank lines and lines that begin with #
+// are ignored. The first difference ends the test. A nil opts means the defaults.
 //
-// In the end the input is closed; the result is that of [Daemon.Close].
-func Play(t testing.TB, transcript io.Reader, p processor.RecordProcessor, opts ...processor.Option) error {
+// At the end of the transcript Play closes p's input and returns the result of
+// [Daemon.Close].
+func Play(t testing.TB, transcript io.Reader, p processor.RecordProcessor, opts *processor.Options) error {
 	t.Helper()
 	var shard Shard
-	d := shard.Start(t, p, opts...)
+	d := shard.Start(t, p, opts)
 	lines := bufio.NewReader(transcript)
 	for n := 1; ; n++ {
 		line, err := lines.ReadString('\n')
@@ -98,9 +99,9 @@ func Play(t testing.TB, transcript io.Reader, p processor.RecordProcessor, opts 
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		m, err := message(line)
+		m, err := parseLine(line)
 		if err == nil {
-			err = d.step(line[0], m)
+			err = d.playLine(line[0], m)
 		}
 		if err != nil {
 			d.fatal(fmt.Sprintf("line %d of the transcript: %v", n, err))
@@ -108,21 +109,21 @@ func Play(t testing.TB, transcript io.Reader, p processor.RecordProcessor, opts 
 	}
 }
 
-// message decodes a line of a transcript.
-func message(line string) (protocol.Message, error) {
+// parseLine decodes a line of a transcript.
+func parseLine(line string) (protocol.Message, error) {
 	if line[0] != '>' && line[0] != '<' {
 		return nil, fmt.Errorf("it begins with %q, want >, < or #", line[0])
 	}
 	return protocol.NewReader(strings.NewReader(line[1:] + "\n")).Read()
 }
 
-// step does what a line of a transcript says.
-func (d *Daemon) step(direction byte, m protocol.Message) error {
+// playLine sends or expects a line of a transcript.
+func (d *Daemon) playLine(direction byte, m protocol.Message) error {
 	if direction == '<' {
 		return d.expect(m)
 	}
 	if err := d.send(m); err != nil {
-		return d.unanswered(m.Action(), err)
+		return d.unansweredError(m.Action(), err)
 	}
 	return nil
 }

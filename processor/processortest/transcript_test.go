@@ -14,8 +14,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// record serves a consumer over a Recorder while script plays its daemon.
-func record(t *testing.T, script func(*processortest.Shard, *processortest.Daemon)) string {
+// record serves a consumer over a Recorder while script plays its daemon, and
+// returns the transcript.
+func record(t testing.TB, script func(*processortest.Shard, *processortest.Daemon)) string {
 	t.Helper()
 	var transcript bytes.Buffer
 	r := processortest.NewRecorder(&transcript)
@@ -23,7 +24,7 @@ func record(t *testing.T, script func(*processortest.Shard, *processortest.Daemo
 	stdout, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- processor.Run(context.Background(), &consumer{save: everything}, r.Input(in), r.Output(out))
+		ended <- processor.Run(context.Background(), &consumer{save: everything}, r.Input(in), r.Output(out), nil)
 	}()
 	var shard processortest.Shard
 	d := shard.Connect(t, stdin, stdout)
@@ -35,6 +36,8 @@ func record(t *testing.T, script func(*processortest.Shard, *processortest.Daemo
 	return transcript.String()
 }
 
+// Guarantee: Play accepts what a Recorder wrote, including the conversation
+// with a real daemon.
 func TestRecordAndPlay(t *testing.T) {
 	got := record(t, func(shard *processortest.Shard, d *processortest.Daemon) {
 		shard.PutRecords(processor.Record{SequenceNumber: "9", Data: []byte("nine"), PartitionKey: "k"})
@@ -51,18 +54,20 @@ func TestRecordAndPlay(t *testing.T) {
 		directions += line[:2]
 	}
 	if directions != "> < > < > < > < > < > < > < " || !strings.HasPrefix(lines[2], `> {"action":"processRecords"`) {
-		t.Errorf("got\n%.2000s", got)
+		t.Errorf("got\n%.2000s\nwant seven messages of the daemon, each with one answer", got)
 	}
-	if err := processortest.Play(t, strings.NewReader("# recorded\n\n"+got), &consumer{save: everything}); err != nil {
+	if err := processortest.Play(t, strings.NewReader("# recorded\n\n"+got), &consumer{save: everything}, nil); err != nil {
 		t.Errorf("Play: %v", err)
 	}
-	// One that ends in the middle of a batch is what a crash leaves.
-	err := processortest.Play(t, strings.NewReader(strings.Join(lines[:4], "\n")), &consumer{save: everything})
+	// A crash leaves one that ends in the middle of a batch.
+	err := processortest.Play(t, strings.NewReader(strings.Join(lines[:4], "\n")), &consumer{save: everything}, nil)
 	if !errors.Is(err, processor.ErrDaemonGone) {
-		t.Errorf("Play of the beginning: %v", err)
+		t.Errorf("Play of the beginning: error %v, want %v", err, processor.ErrDaemonGone)
 	}
 }
 
+// Guarantee: Play accepts what a Recorder wrote, including the conversation
+// with a real daemon.
 func TestPlayRealTranscript(t *testing.T) {
 	transcript, err := os.Open("testdata/daemon-3.1.3.txt")
 	if err != nil {
@@ -70,21 +75,21 @@ func TestPlayRealTranscript(t *testing.T) {
 	}
 	defer transcript.Close()
 	c := &consumer{save: everything}
-	if err := processortest.Play(t, transcript, c); err != nil || len(c.seen) != 20 {
-		t.Errorf("%v, %d records seen, want 20", err, len(c.seen))
+	if err := processortest.Play(t, transcript, c, nil); err != nil || len(c.seen) != 20 {
+		t.Errorf("error %v, %d records seen; want none, 20", err, len(c.seen))
 	}
 }
 
-// A transcript that cannot be written is no transcript.
+// An error of the writer ends the conversation.
 func TestRecorderTellsErrors(t *testing.T) {
 	full := errors.New("disk full")
 	r := processortest.NewRecorder(writerFunc(func([]byte) (int, error) { return 0, full }))
 	if _, err := io.ReadAll(r.Input(strings.NewReader("{}\n"))); !errors.Is(err, full) {
-		t.Errorf("Input: %v", err)
+		t.Errorf("Input: error %v, want %v", err, full)
 	}
 	var out bytes.Buffer
 	if _, err := r.Output(&out).Write([]byte("{}\n")); !errors.Is(err, full) || out.Len() > 0 {
-		t.Errorf("Output: %v, wrote %q", err, &out)
+		t.Errorf("Output: error %v, wrote %q; want %v, nothing", err, &out, full)
 	}
 }
 

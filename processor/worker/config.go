@@ -151,13 +151,13 @@ type LeaseOptions struct {
 // ProcessorOptions describe how a worker calls, stops and replaces record
 // processors. The zero value means the defaults.
 type ProcessorOptions struct {
-	// CheckpointRetries is how often a throttled checkpoint is tried again, 0 to 100:
+	// CheckpointRetries is how often a throttled checkpoint is tried again, 1 to 100:
 	// see the field of this name in processor.Options. Defaults to 10; negative means
 	// none.
 	CheckpointRetries int
 	// MessageTimeout is how long a processor's method may take (timeoutInSeconds), in
-	// whole seconds; a processor that takes longer has failed. The option for hanging
-	// handlers of package handle names the record. Defaults to no limit.
+	// whole seconds; a processor that takes longer has failed. HangTimeout in
+	// handle.Options names the record. Defaults to no limit.
 	MessageTimeout time.Duration
 	// ShutdownGrace is how long processors may take to stop (shutdownGraceMillis), in
 	// whole milliseconds. Defaults to 10 s; negative means none.
@@ -280,10 +280,9 @@ const (
 	// A worker that has died loses its leases when they expire. KCL's leader takes it
 	// for alive until its last report is two intervals old, 60 s by KCL's default, and
 	// may assign the leases to it again until then.
-	defaultReportInterval    = 3 * time.Second
-	defaultReturnGrace       = time.Minute
-	defaultCheckpointRetries = 10
-	maxCheckpointRetries     = 100
+	defaultReportInterval = 3 * time.Second
+	defaultReturnGrace    = time.Minute
+	maxCheckpointRetries  = 100
 )
 
 // smoothing goes with defaultReportInterval. KCL smooths the workers' load over its
@@ -455,13 +454,6 @@ func (o *ProcessorOptions) returnGrace() time.Duration {
 		return defaultReturnGrace
 	}
 	return o.ReturnGrace
-}
-
-func (o *ProcessorOptions) checkpointRetries() int {
-	if o.CheckpointRetries == 0 {
-		return defaultCheckpointRetries
-	}
-	return max(o.CheckpointRetries, 0)
 }
 
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -24,7 +24,7 @@ func Example() {
 		return handle.Record(func(_ context.Context, r processor.Record) error {
 			log.Printf("%s %s: %s", shard.ShardID, r.PartitionKey, r.Data)
 			return nil // an error means: try again; later records wait
-		}), nil
+		}, nil), nil
 	})
 	if err != nil {
 		log.Fatal(err)

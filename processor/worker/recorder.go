@@ -633,7 +633,7 @@ func (s *sessionRecorder) setInFlight(records int) {
 func (s *sessionRecorder) checkpointed(p processor.Position, err error) {
 	if err == nil {
 		s.update(func(shard *shardRecord, now time.Time) { shard.status.Checkpoint, shard.status.CheckpointTime = p, now })
-	} else if !errors.Is(err, processor.ErrShutdown) {
+	} else if !errors.Is(err, processor.ErrLeaseLost) {
 		s.addError("", err)
 	}
 }

@@ -102,7 +102,7 @@ func TestRecorderOfAShard(t *testing.T) {
 	s.checkpointed(processor.Position{SequenceNumber: "7"}, nil)
 	c.seconds(1)
 	s.checkpointed(processor.Position{}, &processor.CheckpointError{ShardID: "shardId-1", Err: processor.ErrThrottled})
-	s.checkpointed(processor.Position{}, &processor.CheckpointError{ShardID: "shardId-1", Err: processor.ErrShutdown})
+	s.checkpointed(processor.Position{}, &processor.CheckpointError{ShardID: "shardId-1", Err: processor.ErrLeaseLost})
 	got := one(t, rec)
 	check(t, "state", got.State, ShardProcessing)
 	check(t, "its age", c.at.Sub(got.Since), 2*time.Second)

@@ -57,9 +57,13 @@ func (w *Worker) serve(run *daemonRun, lease *engine.Lease) error {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(run.ctx))
 	defer cancel(nil)
 	s.cancel = cancel
-	err := processor.Run(ctx, s, sessionReader{s}, sessionWriter{s},
-		processor.WithLogger(w.logger), processor.WithCheckpointRetries(w.config.Processors.checkpointRetries()),
-		processor.WithLease(lease.Stream, lease.LeaseKey), processor.WithStopNotice(run.stopping), processor.WithCheckpointNotice(s.recorder.checkpointed))
+	err := processor.Run(ctx, s, sessionReader{s}, sessionWriter{s}, &processor.Options{
+		Logger:            w.logger,
+		CheckpointRetries: w.config.Processors.CheckpointRetries,
+		Host: processor.HostOptions{
+			Stream: lease.Stream, LeaseKey: lease.LeaseKey, Stopping: run.stopping, Checkpointed: s.recorder.checkpointed,
+		},
+	})
 	switch {
 	case err == nil && !s.answered:
 		err = processor.ErrDaemonGone
@@ -152,7 +156,7 @@ func (s *session) Initialize(ctx context.Context, in processor.InitializeInput) 
 			s.worker.mu.Lock()
 			s.observers = s.worker.observers
 			s.worker.mu.Unlock()
-			if p, ok := inner.(interface{ Observe(handle.Observer) }); ok {
+			if p, ok := inner.(handle.Observable); ok {
 				s.observable = true
 				p.Observe(s.observer())
 				for _, o := range s.observers {
@@ -203,7 +207,7 @@ func (s *session) call(method func() error) error {
 	s.methods.Lock()
 	defer s.methods.Unlock()
 	if s.closed {
-		return processor.ErrShutdown
+		return processor.ErrLeaseLost
 	}
 	return method()
 }
@@ -280,7 +284,7 @@ func (s *session) LeaseLost(ctx context.Context, in processor.LeaseLostInput) er
 	return s.call(func() error {
 		s.recorder.setState(ShardLost)
 		err := s.limit("leaseLost", func() error { return s.inner.LeaseLost(ctx, in) })
-		s.answered = err == nil || errors.Is(err, processor.ErrShutdown)
+		s.answered = err == nil || errors.Is(err, processor.ErrLeaseLost)
 		return err
 	})
 }
@@ -292,7 +296,7 @@ func (s *session) ShardEnded(ctx context.Context, in processor.ShardEndedInput) 
 		if err == nil {
 			s.recorder.setState(ShardEnded)
 		}
-		s.answered = err == nil || errors.Is(err, processor.ErrShutdown)
+		s.answered = err == nil || errors.Is(err, processor.ErrLeaseLost)
 		return err
 	})
 }

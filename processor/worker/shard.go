@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
+	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
 // A shard is what its sessions share. Worker.mu guards it.
@@ -114,7 +115,7 @@ func (s *session) awaitReturn() {
 	s.mu.Unlock()
 	// If a processor that embeds handle's fails before it calls handle's Initialize,
 	// Done is never closed.
-	if p, ok := s.inner.(interface{ Done() <-chan struct{} }); ok && initialized {
+	if p, ok := s.inner.(processor.AsyncProcessor); ok && initialized {
 		<-p.Done()
 	}
 	if s.previous != nil {

@@ -78,7 +78,7 @@ func testStreamsDoNotMix(t *testing.T, fails map[string]int, bad map[string]bool
 				return handle.Permanent(errPlanted)
 			}
 			return nil
-		}, handle.WithAttempts(1), handle.WithDeadLetter(files)), nil
+		}, &handle.Options{MaxAttempts: 1, DeadLetters: files}), nil
 	})
 	stop := start(t, w)
 	for range keysOfStreams {

@@ -154,7 +154,7 @@ func TestFailureRestartsTheShardAlone(t *testing.T) {
 			return fmt.Errorf("the database: %w", io.ErrUnexpectedEOF)
 		}),
 		"before handle's Initialize": func() (processor.RecordProcessor, error) {
-			return embeds{handle.Record(func(context.Context, processor.Record) error { return nil })}, nil
+			return embeds{handle.Record(func(context.Context, processor.Record) error { return nil }, nil)}, nil
 		},
 		"none is made":  func() (processor.RecordProcessor, error) { return nil, errPlanted },
 		"nil is made":   func() (processor.RecordProcessor, error) { return nil, nil },
@@ -402,7 +402,7 @@ func TestMessageTimeout(t *testing.T) {
 		return funcs{records: func(ctx context.Context, in processor.ProcessRecordsInput) error {
 			select {
 			case c := <-late:
-				if err := c.Checkpoint(ctx); !errors.Is(err, processor.ErrShutdown) {
+				if err := c.Checkpoint(ctx); !errors.Is(err, processor.ErrLeaseLost) {
 					t.Errorf("a checkpoint of the processor before: %v", err)
 				}
 				checked <- in.Checkpointer.Checkpoint(ctx)
@@ -550,7 +550,7 @@ func TestNeverTwoProcessorsOfAShard(t *testing.T) {
 				w := r.worker(func(string) processor.RecordProcessor {
 					made.Add(1)
 					if overlap {
-						return handle.Record(func(ctx context.Context, _ processor.Record) error { return work(ctx) }, handle.WithMaxInFlight(10, 1<<20))
+						return handle.Record(func(ctx context.Context, _ processor.Record) error { return work(ctx) }, &handle.Options{MaxInFlightRecords: 10, MaxInFlightBytes: 1 << 20})
 					}
 					return funcs{records: func(ctx context.Context, _ processor.ProcessRecordsInput) error { return work(ctx) }}
 				})

@@ -19,7 +19,7 @@ import (
 func TestAWSCLI(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
-	server, err := kinesislocal.Start(kinesislocal.Config{})
+	server, err := kinesislocal.Start(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

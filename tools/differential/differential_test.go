@@ -16,7 +16,7 @@ func TestBothAnswerAlike(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	theirs := kinesisLocal(t)
-	ours, err := kinesislocal.Start(kinesislocal.Config{})
+	ours, err := kinesislocal.Start(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

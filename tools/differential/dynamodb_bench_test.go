@@ -26,7 +26,7 @@ const portEnv = "DIFFERENTIAL_TEST_PORT"
 
 func TestMain(m *testing.M) {
 	if port := os.Getenv(portEnv); port != "" {
-		if _, err := dynamolocal.Start(dynamolocal.Config{Addr: net.JoinHostPort("127.0.0.1", port)}); err != nil {
+		if _, err := dynamolocal.Start(&dynamolocal.Options{Addr: net.JoinHostPort("127.0.0.1", port)}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

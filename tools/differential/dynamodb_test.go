@@ -28,7 +28,7 @@ func TestTablesAnswerAlike(t *testing.T) {
 
 func compareTables(t *testing.T, theirs *emulator, listed []difference, without ...string) {
 	t.Helper()
-	ours, err := dynamolocal.Start(dynamolocal.Config{})
+	ours, err := dynamolocal.Start(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,8 +37,8 @@ func TestStreamsOfTwoAccounts(t *testing.T) {
 	t.Parallel()
 	k := newAccountsTest(t)
 	payments := k.create(otherAccount, "payments", 2)
-	decoy := k.create(kinesislocal.Account, "payments", 1)
-	orders := k.create(kinesislocal.Account, "orders", 2)
+	decoy := k.create(kinesislocal.DefaultAccount, "payments", 1)
+	orders := k.create(kinesislocal.DefaultAccount, "orders", 2)
 	payments.share("DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords")
 	a := k.application(t.Name(), "orders, "+payments.arn,
 		stack.Setting{Name: "maxRecords", Value: "400"}, stack.Setting{Name: "failoverTimeMillis", Value: "10000"})
@@ -117,8 +117,8 @@ func TestStreamsOfTwoAccountsByFanOut(t *testing.T) {
 	t.Parallel()
 	k := newAccountsTest(t)
 	payments := k.create(otherAccount, "payments", 2)
-	decoy := k.create(kinesislocal.Account, "payments", 2)
-	orders := k.create(kinesislocal.Account, "orders", 1)
+	decoy := k.create(kinesislocal.DefaultAccount, "payments", 2)
+	orders := k.create(kinesislocal.DefaultAccount, "orders", 1)
 	payments.share("DescribeStreamSummary", "ListShards")
 	consumer := payments.register("readers")
 	share(t, payments.client, consumer, "DescribeStreamConsumer", "SubscribeToShard")
@@ -154,7 +154,7 @@ func TestStreamOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	k := newAccountsTest(t)
 	payments := k.create(otherAccount, "payments", 1)
-	decoy := k.create(kinesislocal.Account, "payments", 1)
+	decoy := k.create(kinesislocal.DefaultAccount, "payments", 1)
 	payments.share("DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords")
 	a := k.application(t.Name(), "", stack.Setting{Name: "streamArn", Value: payments.arn})
 	payments.filesIn(filepath.Join(a.dir, "data"))
@@ -176,7 +176,7 @@ func TestWorkerRefusesLeasesOfAnotherForm(t *testing.T) {
 	testenv.Nightly(t) // TestStreamsRefused has what Java says
 	t.Parallel()
 	k := newAccountsTest(t)
-	orders, returns := k.create(kinesislocal.Account, "orders", 1), k.create(kinesislocal.Account, "returns", 1)
+	orders, returns := k.create(kinesislocal.DefaultAccount, "orders", 1), k.create(kinesislocal.DefaultAccount, "returns", 1)
 	for i, c := range []struct{ before, after string }{{"orders", "orders, returns"}, {"orders, returns", "orders"}} {
 		name := fmt.Sprint(t.Name(), i)
 		k.application(name, c.before)
@@ -204,8 +204,8 @@ func TestFleetOfStreams(t *testing.T) {
 	t.Parallel()
 	k := newAccountsTest(t)
 	fleet := []*accountStream{
-		k.create(kinesislocal.Account, "orders", 2), k.create(kinesislocal.Account, "returns", 2),
-		k.create(otherAccount, "payments", 2), k.create(kinesislocal.Account, "refunds", 2),
+		k.create(kinesislocal.DefaultAccount, "orders", 2), k.create(kinesislocal.DefaultAccount, "returns", 2),
+		k.create(otherAccount, "payments", 2), k.create(kinesislocal.DefaultAccount, "refunds", 2),
 	}
 	fleet[2].share("DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords")
 	names := func(n int) string {
@@ -312,8 +312,8 @@ func newAccountsTest(t *testing.T) *accountsTest {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	k.server = kinesislocal.New(t, func(c *kinesislocal.Config) {
-		c.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	k.server = kinesislocal.StartTest(t, &kinesislocal.Options{
+		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	return k
 }
@@ -360,7 +360,7 @@ func (k *accountsTest) byARN(begun int, decoy *accountStream, names ...string) {
 func (k *accountsTest) create(account, name string, shards int32) *accountStream {
 	k.t.Helper()
 	s := &accountStream{
-		k: k, account: account, name: name, client: kinesis.NewFromConfig(k.server.AWSConfigOf(account)),
+		k: k, account: account, name: name, client: kinesis.NewFromConfig(k.server.AWSConfigForAccount(account)),
 		arn: fmt.Sprintf("arn:aws:kinesis:%s:%s:stream/%s", kinesislocal.Region, account, name),
 	}
 	if _, err := s.client.CreateStream(k.t.Context(), &kinesis.CreateStreamInput{StreamName: &name, ShardCount: &shards}); err != nil {
@@ -426,7 +426,7 @@ func (s *accountStream) share(operations ...string) {
 func share(t *testing.T, owner *kinesis.Client, arn string, operations ...string) {
 	t.Helper()
 	policy := fmt.Sprintf(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": %q}, "Action": ["kinesis:%s"], "Resource": %q}}`,
-		kinesislocal.Account, strings.Join(operations, `", "kinesis:`), arn)
+		kinesislocal.DefaultAccount, strings.Join(operations, `", "kinesis:`), arn)
 	if _, err := owner.PutResourcePolicy(t.Context(), &kinesis.PutResourcePolicyInput{ResourceARN: &arn, Policy: &policy}); err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,7 @@ var children = map[string]func(){
 			panic(err)
 		}
 		r := processortest.NewRecorder(transcript)
-		if err := processor.Run(context.Background(), &noter{}, r.Input(os.Stdin), r.Output(os.Stdout)); err != nil {
+		if err := processor.Run(context.Background(), &noter{}, r.Input(os.Stdin), r.Output(os.Stdout), nil); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -135,7 +135,7 @@ var children = map[string]func(){
 		n := &noter{}
 		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
 			if n.shardID == firstShard {
-				return errors.Join(note("events.txt", "refused %s", n.shardID), processor.ErrShutdown)
+				return errors.Join(note("events.txt", "refused %s", n.shardID), processor.ErrLeaseLost)
 			}
 			return n.save(ctx, in)
 		}

@@ -74,7 +74,7 @@ func runEngine() {
 		if pause > 0 {
 			n.records = n.slowly(pause)
 		}
-		err := processor.Run(context.Background(), n, &pausing{r: l, pause: pause}, l)
+		err := processor.Run(context.Background(), n, &pausing{r: l, pause: pause}, l, nil)
 		if err != nil {
 			l.Fail()
 			e.Read(l.LeaseKey)

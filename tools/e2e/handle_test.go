@@ -68,7 +68,7 @@ func rateProcessor(lease *processor.Lease) processor.RecordProcessor {
 			return note("events.txt", "rate %s %d %d", lease.ShardID(), n, time.Since(began).Nanoseconds())
 		}
 		return nil
-	}, handle.WithWorkers(workers), handle.WithMaxInFlight(20000, 1<<30))
+	}, &handle.Options{Concurrency: workers, MaxInFlightRecords: 20000, MaxInFlightBytes: 1 << 30})
 }
 
 // A handler that waits 10 ms for each record: 16 workers on 100 keys are at
@@ -167,7 +167,7 @@ func poisonProcessor(*processor.Lease) processor.RecordProcessor {
 			return errPoison
 		}
 		return save(ctx, r)
-	}, handle.WithWorkers(4), handle.WithAttempts(3), handle.WithDeadLetter(handle.NewFiles("dead")))
+	}, &handle.Options{Concurrency: 4, MaxAttempts: 3, DeadLetters: handle.NewFiles("dead")})
 }
 
 // One record in a thousand that fails for good: it ends in the dead-letter
@@ -252,10 +252,10 @@ func retryProcessor(*processor.Lease) processor.RecordProcessor {
 			return errPoison
 		}
 		return save(ctx, r)
-	}, handle.WithBackoff(time.Hour, 2*time.Hour), handle.WithStopGrace(retryGrace), handle.WithObserver(handle.Observer{
+	}, &handle.Options{MinBackoff: time.Hour, MaxBackoff: 2 * time.Hour, StopGrace: retryGrace, Observer: handle.Observer{
 		Retry: func(r handle.Retry) { note("events.txt", "retry %s in %v", r.Position.SequenceNumber, r.Delay) },
 		Checkpoint: func(c handle.Checkpoint) {
 			note("events.txt", "checkpoint %s %d %v", c.Position.SequenceNumber, time.Now().UnixNano(), c.Err)
 		},
-	}))
+	}})
 }

@@ -876,7 +876,7 @@ func TestInfraStreamOfAnotherAccount(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	out, _ := r.infra(0, "iam-policy", "-p", file, "--account", kinesislocal.Account, "--resource-policies")
+	out, _ := r.infra(0, "iam-policy", "-p", file, "--account", kinesislocal.DefaultAccount, "--resource-policies")
 	var policies map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(out), &policies); err != nil || len(policies) != 2 {
 		t.Fatalf("%v in %s", err, out)

@@ -41,7 +41,7 @@ func TestREADMEOfLocalAWS(t *testing.T) {
 }
 
 func testMyWorker(t *testing.T) {
-	local := localaws.New(t) // on free ports, until the test ends
+	local := localaws.StartTest(t, nil) // on free ports, until the test ends
 	t.Setenv("AWS_ACCESS_KEY_ID", "any")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "any")
 	client, stream := kinesis.NewFromConfig(local.AWSConfig()), aws.String("orders")
@@ -63,7 +63,7 @@ func testMyWorker(t *testing.T) {
 			got = string(r.Data)
 			stop()
 			return nil
-		}), nil
+		}, nil), nil
 	})
 	if err != nil || got != "two apples" {
 		t.Errorf("%q, %v", got, err)

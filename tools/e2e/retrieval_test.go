@@ -34,7 +34,7 @@ func inBothModes(t *testing.T, test func(*retrieval)) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			require(t)
-			server := kinesislocal.New(t)
+			server := kinesislocal.StartTest(t, nil)
 			a := newApplicationAt(t, server.URL(), 4, childProperties, stack.Setting{Name: "retrievalMode", Value: mode})
 			test(&retrieval{a, mode, server, kinesis.NewFromConfig(server.AWSConfig())})
 		})
@@ -149,11 +149,11 @@ func TestFaultsLoseNothing(t *testing.T) {
 	t.Parallel()
 	inBothModes(t, func(r *retrieval) {
 		if err := r.server.SetFaults(
-			fault.Rule{Kind: fault.Error, Rate: 0.05},
+			fault.Rule{Kind: fault.InternalError, Rate: 0.05},
 			fault.Rule{Kind: fault.Throttle, Rate: 0.05},
-			fault.Rule{Kind: fault.Partial, Rate: 0.05},
-			fault.Rule{Kind: fault.Drop, Rate: 0.03},
-			fault.Rule{Kind: fault.Expire, Rate: 0.02},
+			fault.Rule{Kind: fault.PartialPut, Rate: 0.05},
+			fault.Rule{Kind: fault.DropResponse, Rate: 0.03},
+			fault.Rule{Kind: fault.ExpireIterator, Rate: 0.02},
 		); err != nil {
 			r.t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 		r.awaitAll(d)
 		for _, f := range r.faults() {
 			// A subscription has no iterator that could expire.
-			if f.Hits == 0 && (f.Rule.Kind != fault.Expire || r.mode == "POLLING") {
+			if f.Hits == 0 && (f.Rule.Kind != fault.ExpireIterator || r.mode == "POLLING") {
 				r.t.Errorf("no call met the fault %s", f.Rule.Kind)
 			}
 		}

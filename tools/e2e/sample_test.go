@@ -74,8 +74,8 @@ func TestPollutionDoesNoHarm(t *testing.T) {
 	}
 }
 
-// A processor that returns ErrShutdown loses its shard, not the daemon.
-func TestErrShutdownLeavesTheDaemonUp(t *testing.T) {
+// A processor that returns ErrLeaseLost loses its shard, not the daemon.
+func TestErrLeaseLostLeavesTheDaemonUp(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)

@@ -33,7 +33,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-const arnPrefix = "arn:aws:kinesis:" + kinesislocal.Region + ":" + kinesislocal.Account + ":stream/"
+const arnPrefix = "arn:aws:kinesis:" + kinesislocal.Region + ":" + kinesislocal.DefaultAccount + ":stream/"
 
 // streamsTest is an application with a Kinesis of its own, whose requests are
 // noted. Its one stream and its table with leases have the test's name.
@@ -51,9 +51,9 @@ type streamsTest struct {
 func newStreamsTest(t *testing.T, lock *bootstrap.Lock, transition time.Duration) *streamsTest {
 	require(t)
 	s := &streamsTest{}
-	s.server = kinesislocal.New(t, func(c *kinesislocal.Config) {
-		c.TransitionDelay = transition
-		c.Log = slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s.server = kinesislocal.StartTest(t, &kinesislocal.Options{
+		TransitionDelay: transition,
+		Logger:          slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	s.application = newApplicationAt(t, s.server.URL(), 1)
 	s.client = kinesis.NewFromConfig(s.server.AWSConfig())
@@ -158,7 +158,7 @@ func (s *streamsTest) start(t *testing.T, properties map[string]string) *engineR
 			r.leases[l.LeaseKey] = leaseOf{l.ShardID, l.Stream, l.StreamARN}
 		})
 		n := &streamCounter{run: r, stream: l.Stream}
-		return processor.Run(context.WithoutCancel(ctx), n, l, l)
+		return processor.Run(context.WithoutCancel(ctx), n, l, l, nil)
 	}
 	config.Event = func(e engine.Event) {
 		switch e := e.(type) {
@@ -327,7 +327,7 @@ func testStreams(t *testing.T, lock *bootstrap.Lock) {
 	if n := r.records["payments: before"]; n != 0 {
 		t.Errorf("%d records of before LATEST", n)
 	}
-	key := regexp.MustCompile(`^` + kinesislocal.Account + `:(orders|payments|clicks):[0-9]{10}:(shardId-00000000000[01])$`)
+	key := regexp.MustCompile(`^` + kinesislocal.DefaultAccount + `:(orders|payments|clicks):[0-9]{10}:(shardId-00000000000[01])$`)
 	for k, l := range r.leases {
 		if m := key.FindStringSubmatch(k); m == nil || l != (leaseOf{m[2], m[1], arnPrefix + m[1]}) {
 			t.Errorf("the lease %s is %+v", k, l)
@@ -466,15 +466,15 @@ func TestStreamsRefused(t *testing.T) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	other := kinesis.NewFromConfig(s.server.AWSConfigOf("222222222222"))
-	shared := strings.Replace(arnPrefix, kinesislocal.Account, "222222222222", 1) + "shared"
+	other := kinesis.NewFromConfig(s.server.AWSConfigForAccount("222222222222"))
+	shared := strings.Replace(arnPrefix, kinesislocal.DefaultAccount, "222222222222", 1) + "shared"
 	if _, err := other.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("shared"), ShardCount: aws.Int32(1)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := other.PutResourcePolicy(t.Context(), &kinesis.PutResourcePolicyInput{ResourceARN: &shared, Policy: aws.String(`{
 		"Version": "2012-10-17",
 		"Statement": {
-			"Effect": "Allow", "Principal": {"AWS": "` + kinesislocal.Account + `"},
+			"Effect": "Allow", "Principal": {"AWS": "` + kinesislocal.DefaultAccount + `"},
 			"Action": "kinesis:DescribeStreamSummary", "Resource": "` + shared + `"
 		}
 	}`)}); err != nil {

@@ -39,7 +39,7 @@ func TestTranscript(t *testing.T) {
 	a.awaitNoted(d, 20)
 	a.stop(d)
 	c := &counter{}
-	if err := processortest.Play(t, strings.NewReader(a.read("transcript.txt")), c); err != nil || c.records != 20 {
+	if err := processortest.Play(t, strings.NewReader(a.read("transcript.txt")), c, nil); err != nil || c.records != 20 {
 		t.Errorf("played: %v, %d records", err, c.records)
 	}
 }

@@ -247,19 +247,19 @@ func TestShardsProblem(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	both := []problem{
-		{[]fault.Kind{fault.Throttle, fault.Drop}, "", ""},
+		{[]fault.Kind{fault.Throttle, fault.DropResponse}, "", ""},
 		{[]fault.Kind{fault.Deny}, "AccessDeniedException", "allow kinesis:"},
 		{[]fault.Kind{fault.DisableKey}, "KmsDisabledException", "enable the key"},
 	}
 	for mode, operation := range map[string]string{"POLLING": "GetRecords", "FANOUT": "SubscribeToShard"} {
 		problems := both
 		if mode == "POLLING" {
-			problems = append(slices.Clone(both), problem{[]fault.Kind{fault.Expire}, "ExpiredIteratorException", "KCL gets another"})
+			problems = append(slices.Clone(both), problem{[]fault.Kind{fault.ExpireIterator}, "ExpiredIteratorException", "KCL gets another"})
 		}
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			require(t)
-			server := kinesislocal.New(t)
+			server := kinesislocal.StartTest(t, nil)
 			a := newApplicationAt(t, server.URL(), 2, stack.Setting{Name: "retrievalMode", Value: mode})
 			port := freePort(t)
 			w := a.startWorker("worker", workerHTTPEnv+"="+port)
@@ -275,7 +275,7 @@ func TestShardsProblem(t *testing.T) {
 					return n
 				}
 				// What is subscribed to goes on otherwise, for 5 min.
-				rules := []fault.Rule{{Kind: fault.Drop, Operation: "SubscribeToShard", Rate: 1, For: 3 * time.Second}}
+				rules := []fault.Rule{{Kind: fault.DropResponse, Operation: "SubscribeToShard", Rate: 1, For: 3 * time.Second}}
 				for _, kind := range p.faults {
 					rules = append(rules, fault.Rule{Kind: kind, Operation: operation, Rate: 1})
 				}

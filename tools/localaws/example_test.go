@@ -14,9 +14,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws"
 )
 
-// A program makes a stream and a table, and puts something into each.
+// A program creates a stream and a table, and puts something into each.
 func Example() {
-	server, err := localaws.Start(localaws.Config{})
+	server, err := localaws.Start(nil)
 	if err != nil {
 		log.Fatal(err)
 	}

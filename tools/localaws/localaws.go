@@ -1,25 +1,31 @@
-// Package localaws runs what a KCL application needs of AWS in a Go process: a
-// Kinesis of kinesislocal and a DynamoDB of dynamolocal, each on a port of its
-// own.
+// Package localaws runs the AWS services that a KCL application needs inside a
+// Go process: Kinesis (package kinesislocal) and DynamoDB (package dynamolocal),
+// each on its own port.
 //
-// [New] starts both for a test; [Start] does anywhere else.
+// In a test:
+//
+//	server := localaws.StartTest(t, nil) // until the test ends
+//	client := kinesis.NewFromConfig(server.AWSConfig())
+//
+// Other programs call [Start] and [Server.Close].
 package localaws
 
 import (
 	"context"
 	"errors"
+	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// Config says how both behave. The zero value is right for tests.
-type Config struct {
-	Kinesis  kinesislocal.Config
-	DynamoDB dynamolocal.Config
+// Options configures both services. The zero value suits most tests.
+type Options struct {
+	Kinesis  kinesislocal.Options
+	DynamoDB dynamolocal.Options
 }
 
 // Server is a Kinesis and a DynamoDB in this process.
@@ -28,42 +34,47 @@ type Server struct {
 	DynamoDB *dynamolocal.Server
 }
 
-// Start starts both, which serve until Close. When one does not start, nothing
-// is left behind.
-func Start(config Config) (*Server, error) {
-	kinesis, err := kinesislocal.Start(config.Kinesis)
-	if err != nil {
-		return nil, err
+// Start starts both services, which run until Close; nil means the default
+// options. When one of them fails to start, neither runs, and the error has the
+// causes of both.
+func Start(opts *Options) (*Server, error) {
+	if opts == nil {
+		opts = &Options{}
 	}
-	dynamoDB, err := dynamolocal.Start(config.DynamoDB)
-	if err != nil {
-		return nil, errors.Join(err, kinesis.Close())
+	kinesis, kinesisErr := kinesislocal.Start(&opts.Kinesis)
+	dynamoDB, dynamoDBErr := dynamolocal.Start(&opts.DynamoDB)
+	err := errors.Join(kinesisErr, dynamoDBErr)
+	if err == nil {
+		return &Server{kinesis, dynamoDB}, nil
 	}
-	return &Server{kinesis, dynamoDB}, nil
+	if kinesisErr == nil {
+		err = errors.Join(err, kinesis.Close())
+	}
+	if dynamoDBErr == nil {
+		err = errors.Join(err, dynamoDB.Close())
+	}
+	return nil, err
 }
 
-// TB is what New needs of a *testing.T, *testing.B or *testing.F.
-type TB = front.TB
-
-// New starts both for as long as a test lives. The functions change their
-// Config, whose zero value is right for most tests. The test fails when they do
-// not start.
-func New(t TB, config ...func(*Config)) *Server {
+// StartTest starts both services for a test and closes them when the test ends;
+// nil means the default options. The test fails when they cannot be started or
+// closed.
+func StartTest(t testing.TB, opts *Options) *Server {
 	t.Helper()
-	return front.New(t, Start, config)
+	return httpserver.StartTest(t, Start, opts)
 }
 
 // AWSConfig returns a configuration for clients of the AWS SDK for Go to both
-// services. Each call returns one with connections of its own. A client of
-// another service does not get to AWS with it.
+// services. Each call returns a configuration with its own connections. Clients
+// of other services cannot reach AWS with it.
 func (s *Server) AWSConfig() aws.Config {
 	c := s.Kinesis.AWSConfig()
 	c.ConfigSources = []any{endpoints{"DynamoDB": s.DynamoDB.URL()}}
 	return c
 }
 
-// endpoints has those of services by the SDK's names for them. The SDK looks for
-// the method.
+// endpoints maps the SDK's names of services to URLs. The SDK looks for its
+// method.
 type endpoints map[string]string
 
 // GetServiceBaseEndpoint returns the endpoint of a service.
@@ -72,6 +83,6 @@ func (e endpoints) GetServiceBaseEndpoint(_ context.Context, sdkID string) (stri
 	return url, ok, nil
 }
 
-// Close stops both, and all that they hold is gone. It may be called more than
-// once.
+// Close stops both services; all that they hold is gone. It may be called more
+// than once.
 func (s *Server) Close() error { return errors.Join(s.Kinesis.Close(), s.DynamoDB.Close()) }

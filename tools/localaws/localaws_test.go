@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,13 +14,14 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// One configuration leads to both services, and a client of a third one to
-// neither's success.
+// One configuration works for both services, and a client of a third service
+// fails with it.
 func TestOneConfigurationForBoth(t *testing.T) {
-	s := localaws.New(t)
+	s := localaws.StartTest(t, nil)
 	c := s.AWSConfig()
 	t.Cleanup(c.HTTPClient.(*http.Client).CloseIdleConnections)
 	if _, err := kinesis.NewFromConfig(c).ListStreams(t.Context(), nil); err != nil {
@@ -28,27 +30,34 @@ func TestOneConfigurationForBoth(t *testing.T) {
 	if _, err := dynamodb.NewFromConfig(c).ListTables(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
-	c.ConfigSources = nil // as for a service that localaws does not know
+	c.ConfigSources = nil // as for a service that localaws does not have
 	_, err := dynamodb.NewFromConfig(c, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }).ListTables(t.Context(), nil)
 	if api := smithy.APIError(nil); !errors.As(err, &api) || api.ErrorCode() != "UnknownOperationException" {
-		t.Error(err)
+		t.Errorf("error %v, want UnknownOperationException", err)
 	}
 }
 
 func TestStartFailsAsAWhole(t *testing.T) {
-	s, err := localaws.Start(localaws.Config{Kinesis: kinesislocal.Config{MaxBytes: 1}})
+	s, err := localaws.Start(&localaws.Options{
+		Kinesis: kinesislocal.Options{MaxMemory: 1}, DynamoDB: dynamolocal.Options{TransitionDelay: -1},
+	})
 	if err == nil {
 		s.Close()
-		t.Fatal("started")
+		t.Fatal("started, want an error")
+	}
+	for _, want := range []string{"kinesislocal: Options.MaxMemory", "dynamolocal: Options.TransitionDelay"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %s", err, want)
+		}
 	}
 }
 
-// Both are ready in 20 ms.
+// Both services are ready in 20 ms.
 func TestStartIsFast(t *testing.T) {
 	var took []time.Duration
 	for range 11 {
 		began := time.Now()
-		s, err := localaws.Start(localaws.Config{})
+		s, err := localaws.Start(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +68,7 @@ func TestStartIsFast(t *testing.T) {
 	}
 	slices.Sort(took)
 	if median := took[len(took)/2]; median > 20*time.Millisecond {
-		t.Errorf("the start takes %s", median)
+		t.Errorf("the start takes %s, want at most 20ms", median)
 	} else {
 		t.Logf("the start takes %s", median)
 	}

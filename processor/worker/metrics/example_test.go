@@ -15,7 +15,7 @@ import (
 // A Prometheus registry of your own.
 func ExampleNew() {
 	w := worker.New(worker.Config{Stream: "orders", Application: "billing"}, func(worker.ShardInfo) (processor.RecordProcessor, error) {
-		return handle.Record(func(context.Context, processor.Record) error { return nil }), nil
+		return handle.Record(func(context.Context, processor.Record) error { return nil }, nil), nil
 	})
 	registry := prometheus.NewRegistry()
 	fmt.Println(registry.Register(metrics.New(w)))

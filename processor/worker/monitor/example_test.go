@@ -16,7 +16,7 @@ import (
 )
 
 func newProcessor(worker.ShardInfo) (processor.RecordProcessor, error) {
-	return handle.Record(func(context.Context, processor.Record) error { return nil }), nil
+	return handle.Record(func(context.Context, processor.Record) error { return nil }, nil), nil
 }
 
 // A worker with its status page at http://127.0.0.1:8080/.

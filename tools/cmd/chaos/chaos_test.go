@@ -172,7 +172,7 @@ func TestRows(t *testing.T) {
 
 // A fault without a process to hit is skipped, and the run continues.
 func TestNoProcessToDisturb(t *testing.T) {
-	s := kinesislocal.New(t)
+	s := kinesislocal.StartTest(t, nil)
 	client := kinesis.NewFromConfig(s.AWSConfig())
 	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String(cluster.Name), ShardCount: aws.Int32(1)}); err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func TestNoProcessToDisturb(t *testing.T) {
 
 // Splits alone and merges alone can be repeated, and there are never many shards.
 func TestReshard(t *testing.T) {
-	s := kinesislocal.New(t)
+	s := kinesislocal.StartTest(t, nil)
 	client := kinesis.NewFromConfig(s.AWSConfig())
 	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String(cluster.Name), ShardCount: aws.Int32(3)}); err != nil {
 		t.Fatal(err)

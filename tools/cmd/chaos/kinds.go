@@ -77,12 +77,12 @@ var kinds = []*kind{
 	{name: "merge", what: "MergeShards", limit: takeoverLimit, inject: reshard(merge)},
 	{name: "reshard", what: "UpdateShardCount", limit: takeoverLimit, inject: reshard(updateShardCount)},
 	{name: "kinesis-throttle", what: "Kinesis throttles three of four calls", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.Throttle, Rate: 0.75})},
-	{name: "kinesis-error", what: "Kinesis answers three of four calls with status 500", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.Error, Rate: 0.75})},
-	{name: "kinesis-drop", what: "Kinesis cuts the connection after one of five calls", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.Drop, Rate: 0.2})},
+	{name: "kinesis-error", what: "Kinesis answers three of four calls with status 500", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.InternalError, Rate: 0.75})},
+	{name: "kinesis-drop", what: "Kinesis cuts the connection after one of five calls", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.DropResponse, Rate: 0.2})},
 	{name: "kinesis-latency", what: "Kinesis answers 1.5 s late", limit: shardLimit, blocks: true, inject: kinesisFails(fault.Rule{Kind: fault.Latency, Rate: 1, Latency: 1500 * time.Millisecond})},
 	{name: "dynamodb-throttle", what: "DynamoDB throttles three of four calls", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Throttle, Rate: 0.75})},
-	{name: "dynamodb-error", what: "DynamoDB answers three of four calls with status 500", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Error, Rate: 0.75})},
-	{name: "dynamodb-drop", what: "DynamoDB cuts the connection after one of five calls", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Drop, Rate: 0.2})},
+	{name: "dynamodb-error", what: "DynamoDB answers three of four calls with status 500", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.InternalError, Rate: 0.75})},
+	{name: "dynamodb-drop", what: "DynamoDB cuts the connection after one of five calls", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.DropResponse, Rate: 0.2})},
 	{name: "dynamodb-latency", what: "DynamoDB answers 1.5 s late", limit: shardLimit, blocks: true, inject: dynamoDBFails(fault.Rule{Kind: fault.Latency, Rate: 1, Latency: 1500 * time.Millisecond})},
 	{name: "disk-full", what: "the disk with a host's shard files is full", limit: shardLimit, blocks: true, smallDisk: true, inject: fillDisk},
 	{name: "handler-panic", what: "a record processor panics once", limit: shardLimit, inject: handlerFails(consumer.Panic, 5*time.Second)},
@@ -259,7 +259,7 @@ func keepDown(away time.Duration) func(context.Context, *disturbance, victim) er
 }
 
 func cutOff(ctx context.Context, d *disturbance, v victim) error {
-	return withFaults(ctx, d.cluster.AWS.DynamoDB.SetFaults, d.longerThanFailover(), fault.Rule{Kind: fault.Cut, Rate: 1, AccessKey: v.Name})
+	return withFaults(ctx, d.cluster.AWS.DynamoDB.SetFaults, d.longerThanFailover(), fault.Rule{Kind: fault.Disconnect, Rate: 1, AccessKey: v.Name})
 }
 
 // withFaults makes a service fail by rules for a time.

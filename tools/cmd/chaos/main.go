@@ -82,7 +82,7 @@ func consume(ctx context.Context, as string) error {
 		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	}
 	if as == cluster.Child {
-		processor.Main(consumer.New(dir), processor.WithLogger(log(slog.LevelWarn))) // which ends the process
+		processor.MainWithOptions(consumer.New(dir), &processor.Options{Logger: log(slog.LevelWarn)}) // which ends the process
 	}
 	return worker.Run(ctx, worker.Config{
 		PropertiesFile: cluster.PropertiesFile, Logger: log(slog.LevelInfo),

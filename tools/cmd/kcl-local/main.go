@@ -1,5 +1,5 @@
-// Command kcl-local runs what a KCL application needs of AWS on this machine -
-// Kinesis and DynamoDB, in memory - until Ctrl-C.
+// Command kcl-local runs the AWS services that a KCL application needs, Kinesis
+// and DynamoDB, on this machine and in memory, until Ctrl-C.
 package main
 
 import (
@@ -22,24 +22,25 @@ import (
 
 const usage = `usage: kcl-local [flags]
 
-Runs Kinesis and DynamoDB, those of tools/localaws, in memory until Ctrl-C, for
-this machine only. The lines that lead AWS clients to them go to standard output,
-all else to standard error. An access key of 12 digits is the account's number.
+Runs Kinesis and DynamoDB (tools/localaws) in memory until Ctrl-C. Only this
+machine can reach them. Standard output gets the lines that make AWS clients use
+them; everything else goes to standard error. A client whose access key is 12
+digits belongs to the account with that ID.
 
 flags:
 %s
 examples:
-  go run ./tools/cmd/kcl-local                   # paste its export lines into another terminal
-  go run ./tools/cmd/kcl-local > local.env       # there: . ./local.env
+  go run ./tools/cmd/kcl-local                   # paste the export lines into another terminal
+  go run ./tools/cmd/kcl-local > local.env       # in another terminal: . ./local.env
   go run ./tools/cmd/kcl-local -p consumer-sample/sample.properties
 `
 
-// errUsage marks what is the caller's mistake: exit status 2.
+// errUsage marks wrong usage: exit status 2.
 var errUsage = errors.New("try --help")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	// A second signal ends the program at once.
+	// A second signal kills the program.
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -58,10 +59,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags := pflag.NewFlagSet("kcl-local", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.SortFlags = false
-	flags.IntVar(&config.KinesisPort, "kinesis-port", 0, "TCP `port` of Kinesis; 0 takes a free one")
-	flags.IntVar(&config.DynamoDBPort, "dynamodb-port", 0, "TCP `port` of DynamoDB; 0 takes a free one")
+	flags.IntVar(&config.KinesisPort, "kinesis-port", 0, "TCP `port` of Kinesis; 0 means a free port")
+	flags.IntVar(&config.DynamoDBPort, "dynamodb-port", 0, "TCP `port` of DynamoDB; 0 means a free port")
 	properties := flags.StringP("properties", "p", "",
-		"a consumer's properties `file`: a copy that uses the local services is written beside it, and removed at the end")
+		"a consumer's properties `file`; kcl-local writes a copy that uses the local services beside it, and removes the copy when it ends")
 	verbose := flags.BoolP("verbose", "v", false, "log each request")
 	help := flags.BoolP("help", "h", false, "print this text")
 	if err := flags.Parse(args); err != nil {
@@ -76,16 +77,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	for name, port := range map[string]int{"kinesis-port": config.KinesisPort, "dynamodb-port": config.DynamoDBPort} {
 		if port < 0 || port > 65535 {
-			return fmt.Errorf("--%s %d is not a port, 0 to 65535; %w", name, port, errUsage)
+			return fmt.Errorf("--%s %d is out of range, 0 to 65535; %w", name, port, errUsage)
 		}
 	}
 	if *verbose {
-		config.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		config.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	var base []byte
 	if *properties != "" {
 		if base, err = os.ReadFile(*properties); err != nil {
-			return fmt.Errorf("properties file: %w", err)
+			return fmt.Errorf("read properties file: %w", err)
 		}
 	}
 
@@ -98,18 +99,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	fmt.Fprintln(stderr, "kcl-local: ready; Ctrl-C stops it")
 	fmt.Fprintf(stderr, "  Kinesis   %s\n  DynamoDB  %s\n\n", s.KinesisURL(), s.DynamoDBURL())
 	if *properties == "" {
-		fmt.Fprintf(stderr, "The consumer's properties file needs these lines (or use --properties):\n%s\n", stack.PropertiesText(s.Properties()))
+		fmt.Fprintf(stderr, "Add these lines to the consumer's properties file (or use --properties):\n%s\n", stack.PropertiesText(s.Properties()))
 	} else {
 		name := localName(*properties)
 		if err := os.WriteFile(name, []byte(stack.Override(string(base), s.Properties())), 0o666); err != nil {
-			return fmt.Errorf("local properties: %w", err)
+			return fmt.Errorf("write local properties file: %w", err)
 		}
 		defer os.Remove(name)
-		fmt.Fprintf(stderr, "The properties file for the local services, ready for kcl-bootstrap:\n  kcl-bootstrap -e -p %s\n\n", name)
+		fmt.Fprintf(stderr, "A properties file that uses the local services, for kcl-bootstrap:\n  kcl-bootstrap -e -p %s\n\n", name)
 	}
-	fmt.Fprintln(stderr, "Paste these lines into the terminal that is to use the local services:")
+	fmt.Fprintln(stderr, "Paste these lines into a terminal to use the local services there:")
 	if _, err := io.WriteString(stdout, exportLines(s, runtime.GOOS)); err != nil {
-		return fmt.Errorf("standard output: %w", err)
+		return fmt.Errorf("write to standard output: %w", err)
 	}
 
 	<-ctx.Done()
@@ -117,15 +118,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return nil
 }
 
-// localName returns the name of the local copy of a properties file:
-// sample.properties becomes sample.local.properties.
+// localName returns the name of the local copy of a properties file, such as
+// sample.local.properties for sample.properties.
 func localName(name string) string {
 	ext := filepath.Ext(name)
 	return strings.TrimSuffix(name, ext) + ".local" + ext
 }
 
-// exportLines returns the lines for the system's usual shell. Neither names
-// nor values have anything in them that a shell would take apart.
+// exportLines returns the lines that set the environment in the system's usual
+// shell. Names and values need no quoting.
 func exportLines(s *stack.Stack, goos string) string {
 	set, unset := "export %s=%s\n", "unset "+strings.Join(stack.Unset(), " ")+"\n"
 	if goos == "windows" { // PowerShell

@@ -20,7 +20,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// The test binary plays the command.
+// The test binary runs the command when this variable is set.
 const commandEnv = "KCL_LOCAL_TEST_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -37,8 +37,8 @@ func command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// It says where the services are, runs until SIGTERM, and stops in time, whoever
-// is connected.
+// kcl-local prints where the services are, runs until SIGTERM, and then stops in
+// time although clients are connected.
 func TestRunsUntilItIsStopped(t *testing.T) {
 	dir := t.TempDir()
 	sample := filepath.Join(dir, "my.properties")
@@ -56,27 +56,27 @@ func TestRunsUntilItIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cmd.Process.Kill()
-	// The last line is written when everything is up.
+	// The last line is written when everything is ready.
 	var printed strings.Builder
 	buf := make([]byte, 4096)
 	for !strings.Contains(printed.String(), "AWS_EC2_METADATA_DISABLED=true\n") {
 		n, err := stdout.Read(buf)
 		if err != nil {
-			t.Fatal(err, cmd.Wait(), stderr.String())
+			t.Fatalf("read: %v, %v\n%s", err, cmd.Wait(), &stderr)
 		}
 		printed.Write(buf[:n])
 	}
 
-	if sh, err := exec.LookPath("sh"); err == nil { // a shell understands it
+	if sh, err := exec.LookPath("sh"); err == nil { // a shell can run the lines
 		cmd := exec.Command(sh, "-euc", printed.String()+`echo "$AWS_REGION ${AWS_PROFILE-none}"`)
 		cmd.Env = append(os.Environ(), "AWS_PROFILE=mine")
 		if out, err := cmd.CombinedOutput(); err != nil || string(out) != "us-east-1 none\n" {
-			t.Errorf("%s%v", out, err)
+			t.Errorf("printed %q, error %v, want us-east-1 none", out, err)
 		}
 	}
 	endpoints := regexp.MustCompile(`AWS_ENDPOINT_URL_\w+=http://(127\.0\.0\.1:\d+)\n`).FindAllStringSubmatch(printed.String(), -1)
 	if len(endpoints) != 2 {
-		t.Fatalf("%s", printed.String())
+		t.Fatalf("%d endpoints, want 2:\n%s", len(endpoints), printed.String())
 	}
 	local := filepath.Join(dir, "my.local.properties")
 	text, err := os.ReadFile(local)
@@ -84,10 +84,10 @@ func TestRunsUntilItIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s := string(text); !strings.HasPrefix(s, "streamName = s\n# set below: kinesisEndpoint = elsewhere\n") || !strings.Contains(s, "\nkinesisEndpoint = http://"+endpoints[0][1]+"\n") {
-		t.Errorf("%s", s)
+		t.Errorf("local properties:\n%s\nwant a commented kinesisEndpoint and the local one", s)
 	}
 	for _, e := range endpoints {
-		// A connection that was answered, and one with half a request.
+		// An idle connection, and one with half a request.
 		resp, err := http.Get("http://" + e[1])
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +111,7 @@ func TestRunsUntilItIsStopped(t *testing.T) {
 		t.Errorf("%v\n%s", err, &stderr)
 	}
 	if d := time.Since(began); d > 2*time.Second {
-		t.Errorf("it took %s to stop", d)
+		t.Errorf("it took %s to stop, want at most 2s", d)
 	}
 	for _, e := range endpoints {
 		if c, err := net.Dial("tcp", e[1]); err == nil {
@@ -123,7 +123,7 @@ func TestRunsUntilItIsStopped(t *testing.T) {
 		t.Errorf("left behind: %s", local)
 	}
 	if !strings.HasPrefix(stderr.String(), "kcl-local: ready; ") {
-		t.Error(stderr.String())
+		t.Errorf("standard error %q, want one that starts with kcl-local: ready; ", &stderr)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestBadInput(t *testing.T) {
 			_ = cmd.Run()
 			if cmd.ProcessState.ExitCode() != c.exit || stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "kcl-local: ") ||
 				!strings.Contains(stderr.String(), c.has) || strings.Count(stderr.String(), "\n") != 1 {
-				t.Errorf("exit status %d, %q, %q", cmd.ProcessState.ExitCode(), stdout.String(), stderr.String())
+				t.Errorf("exit status %d, stdout %q, stderr %q, want %d and one line with %q", cmd.ProcessState.ExitCode(), &stdout, &stderr, c.exit, c.has)
 			}
 		})
 	}

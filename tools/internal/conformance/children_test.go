@@ -30,7 +30,7 @@ func runChild(name string) {
 		fmt.Println("printed before Main")
 		fmt.Print("and this without a line end")
 	}
-	processor.Main(children[name], processor.WithCheckpointRetries(3))
+	processor.MainWithOptions(children[name], &processor.Options{CheckpointRetries: 3})
 }
 
 // recorder prints what it gets and checkpoints after each batch, unless a test replaces a
@@ -82,7 +82,7 @@ func (r *recorder) ShutdownRequested(ctx context.Context, in processor.ShutdownR
 // careless prints the result of its checkpoint and ignores it.
 func careless(ctx context.Context, in processor.ProcessRecordsInput) error {
 	err := in.Checkpointer.Checkpoint(ctx)
-	for _, sentinel := range []error{processor.ErrThrottled, processor.ErrShutdown, processor.ErrInvalidState, processor.ErrDependency, processor.ErrOutOfRange} {
+	for _, sentinel := range []error{processor.ErrThrottled, processor.ErrLeaseLost, processor.ErrInvalidState, processor.ErrDependency, processor.ErrOutOfRange} {
 		if errors.Is(err, sentinel) {
 			fmt.Fprintf(os.Stderr, "checkpoint: %v\n", sentinel)
 			return nil

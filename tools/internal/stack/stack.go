@@ -23,8 +23,8 @@ type Config struct {
 	// KinesisPort and DynamoDBPort are TCP ports; 0 means a free one.
 	KinesisPort, DynamoDBPort int
 
-	// Log gets what both services log. nil means no log.
-	Log *slog.Logger
+	// Logger gets what both services log. Defaults to nil: nothing is logged.
+	Logger *slog.Logger
 }
 
 // Endpoints are where a Kinesis and a DynamoDB are.
@@ -48,9 +48,9 @@ type Stack struct {
 // Start starts both services.
 func Start(config Config) (*Stack, error) {
 	local := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-	s, err := localaws.Start(localaws.Config{
-		Kinesis:  kinesislocal.Config{Addr: local(config.KinesisPort), Log: config.Log},
-		DynamoDB: dynamolocal.Config{Addr: local(config.DynamoDBPort), Log: config.Log},
+	s, err := localaws.Start(&localaws.Options{
+		Kinesis:  kinesislocal.Options{Addr: local(config.KinesisPort), Logger: config.Logger},
+		DynamoDB: dynamolocal.Options{Addr: local(config.DynamoDBPort), Logger: config.Logger},
 	})
 	if err != nil {
 		return nil, err

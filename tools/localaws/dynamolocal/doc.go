@@ -1,29 +1,39 @@
-// Package dynamolocal is a DynamoDB inside a Go process, for tests and local
-// runs: what Amazon's Kinesis Client Library (KCL 2.5 to 3.5) keeps there, and
-// what a program beside it does with items, works with it as it does with AWS.
+// Package dynamolocal runs a DynamoDB inside a Go process, for tests and local
+// runs. The tables of Amazon's Kinesis Client Library (KCL 2.5 to 3.5), and the
+// items of a program beside it, work with it as with AWS.
 //
-// [New] starts a server for a test; [Start] does anywhere else. Give
-// [Server.AWSConfig] to clients of the AWS SDK for Go, and [Server.URL] to all
-// others as their endpoint. Tables live in memory until [Server.Close]. Any
-// credentials do: signatures are not verified, and there is one set of tables
-// for all of them and all regions.
+// In a test:
 //
-// # What is as on AWS
+//	server := dynamolocal.StartTest(t, nil) // until the test ends
+//	client := dynamodb.NewFromConfig(server.AWSConfig())
 //
-// Tables and their secondary indexes; items with all types of attributes, up to
-// 400 KB, numbers with 38 digits exactly; condition, update, projection, filter
-// and key condition expressions, and the parameters that they replaced; reads in
-// pages of 1 MB; batches; transactions with their reasons and tokens; what each
-// call consumes of a table and its indexes; the exceptions with their names and
-// the old item in them.
+// Other programs call [Start] and [Server.Close]. Other clients use
+// [Server.URL] as their endpoint. Tables are kept in memory until
+// [Server.Close]. All credentials are accepted: signatures are not verified, and
+// all credentials and regions share one set of tables.
 //
-// # What is not as on AWS
+// # What works as on AWS
 //
-// The operations are those that the README of the module lists. Any other is an
-// UnknownOperationException, and a table with a stream, with replicas or with
-// vectors is refused. Reads are always consistent. Nothing is throttled, unless
-// a fault says so. Items do not expire, and no table can be restored: time to
-// live and continuous backups are told back only. Encryption and warm
-// throughput are accepted and dropped, and so is ReturnItemCollectionMetrics,
-// which is of use with local indexes of many gigabytes.
+//   - tables and their secondary indexes;
+//   - items with all types of attributes, up to 400 KB; numbers are exact to 38
+//     digits;
+//   - condition, update, projection, filter and key condition expressions, and
+//     the parameters that these replaced;
+//   - reads in pages of 1 MB, and batches;
+//   - transactions, with cancellation reasons and client tokens;
+//   - the capacity that each call consumes of a table and its indexes;
+//   - the exceptions with their names, and the old item in them.
+//
+// # What differs from AWS
+//
+//   - Only the operations that the module's README lists exist. Any other
+//     operation fails with UnknownOperationException. A table with a stream,
+//     replicas or vectors is refused.
+//   - Reads are always consistent.
+//   - Nothing is throttled, unless a fault throttles it.
+//   - Settings of time to live and continuous backups are stored and returned,
+//     but items do not expire and no table can be restored.
+//   - Encryption and warm throughput are accepted and ignored.
+//     ReturnItemCollectionMetrics is ignored too; it matters only for local
+//     indexes of many gigabytes.
 package dynamolocal

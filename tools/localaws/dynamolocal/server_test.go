@@ -23,7 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// impatient is a client that does not try again, of the key or the default one.
+// impatient returns a client that does not retry. It signs with the access key,
+// unless that is "".
 func impatient(t *testing.T, s *dynamolocal.Server, accessKey string) *dynamodb.Client {
 	t.Helper()
 	config := s.AWSConfig()
@@ -44,7 +45,7 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 
 func number(i int) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(i)} }
 
-// createTable makes a table with the keys id, a text, and n, a number.
+// createTable creates a table with the keys id, a string, and n, a number.
 func createTable(t *testing.T, c *dynamodb.Client, name string) {
 	t.Helper()
 	_, err := c.CreateTable(t.Context(), &dynamodb.CreateTableInput{
@@ -77,10 +78,10 @@ func code(err error) string {
 	return fmt.Sprint(err)
 }
 
-// A scan in segments, and one in pages of 1 MB, bring each item once.
+// A scan in segments and a scan in pages of 1 MB return each item once.
 func TestScansBringEachItemOnce(t *testing.T) {
 	t.Parallel()
-	s := dynamolocal.New(t)
+	s := dynamolocal.StartTest(t, nil)
 	c := impatient(t, s, "")
 	createTable(t, c, "table")
 	const count = 300
@@ -105,7 +106,7 @@ func TestScansBringEachItemOnce(t *testing.T) {
 			}
 		}
 		if len(seen) != count {
-			t.Errorf("%d segments: %d items", segments, len(seen))
+			t.Errorf("%d segments: %d items, want %d", segments, len(seen), count)
 		}
 		for id, n := range seen {
 			if n != 1 {
@@ -113,23 +114,23 @@ func TestScansBringEachItemOnce(t *testing.T) {
 			}
 		}
 		if segments == 1 && pages != 3 {
-			t.Errorf("3 MB came in %d pages", pages)
+			t.Errorf("3 MB came in %d pages, want 3", pages)
 		}
 	}
 }
 
 func TestTransitionDelayShows(t *testing.T) {
 	t.Parallel()
-	s := dynamolocal.New(t, func(c *dynamolocal.Config) { c.TransitionDelay = 200 * time.Millisecond })
+	s := dynamolocal.StartTest(t, &dynamolocal.Options{TransitionDelay: 200 * time.Millisecond})
 	c := impatient(t, s, "")
 	createTable(t, c, "table")
 	if err := put(t, c, "table", "", item{"id": text("a"), "n": number(1)}); code(err) != "ResourceNotFoundException" {
-		t.Errorf("put into a table that is being made: %v", err)
+		t.Errorf("put into a table that is being created: error %v, want ResourceNotFoundException", err)
 	}
 	in := &dynamodb.DescribeTableInput{TableName: aws.String("table")}
 	out, err := c.DescribeTable(t.Context(), in)
 	if err != nil || out.Table.TableStatus != types.TableStatusCreating {
-		t.Fatalf("%v, %v", out, err)
+		t.Fatalf("table %v, error %v, want CREATING", out, err)
 	}
 	if err := dynamodb.NewTableExistsWaiter(c, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 10 * time.Millisecond }).Wait(t.Context(), in, time.Minute); err != nil {
 		t.Fatal(err)
@@ -138,13 +139,13 @@ func TestTransitionDelayShows(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := c.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: in.TableName}); code(err) != "ResourceInUseException" {
-		t.Errorf("delete again: %v", err)
+		t.Errorf("second delete: error %v, want ResourceInUseException", err)
 	}
 }
 
 func TestAddedIndexIsCreating(t *testing.T) {
 	t.Parallel()
-	s := dynamolocal.New(t, func(c *dynamolocal.Config) { c.TransitionDelay = 200 * time.Millisecond })
+	s := dynamolocal.StartTest(t, &dynamolocal.Options{TransitionDelay: 200 * time.Millisecond})
 	c := impatient(t, s, "")
 	createTable(t, c, "table")
 	in := &dynamodb.DescribeTableInput{TableName: aws.String("table")}
@@ -169,7 +170,7 @@ func TestAddedIndexIsCreating(t *testing.T) {
 	for _, want := range []types.IndexStatus{types.IndexStatusCreating, types.IndexStatusActive} {
 		out, err := c.DescribeTable(t.Context(), in)
 		if err != nil || out.Table.GlobalSecondaryIndexes[0].IndexStatus != want {
-			t.Fatalf("%v, %v, want %s", out, err, want)
+			t.Fatalf("table %v, error %v, want index status %s", out, err, want)
 		}
 		active()
 	}
@@ -177,7 +178,7 @@ func TestAddedIndexIsCreating(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	s := dynamolocal.New(t)
+	s := dynamolocal.StartTest(t, nil)
 	c := impatient(t, s, "")
 	createTable(t, c, "table")
 	createTable(t, c, "other")
@@ -205,56 +206,56 @@ func TestFaults(t *testing.T) {
 		stored          bool
 	}{
 		{fault.Rule{Kind: fault.Throttle}, "", "ProvisionedThroughputExceededException", false},
-		{fault.Rule{Kind: fault.Error}, "", "InternalServerError", false},
-		{fault.Rule{Kind: fault.Condition}, "attribute_not_exists(id)", "ConditionalCheckFailedException", false},
-		{fault.Rule{Kind: fault.Condition}, "", "<nil>", true},
+		{fault.Rule{Kind: fault.InternalError}, "", "InternalServerError", false},
+		{fault.Rule{Kind: fault.FailCondition}, "attribute_not_exists(id)", "ConditionalCheckFailedException", false},
+		{fault.Rule{Kind: fault.FailCondition}, "", "<nil>", true},
 		{fault.Rule{Kind: fault.Latency, Latency: time.Millisecond}, "", "<nil>", true},
-		{fault.Rule{Kind: fault.Cut}, "", "cut", false},
-		{fault.Rule{Kind: fault.Drop}, "", "cut", true},
+		{fault.Rule{Kind: fault.Disconnect}, "", "cut", false},
+		{fault.Rule{Kind: fault.DropResponse}, "", "cut", true},
 	} {
 		f.rule.Rate, f.rule.Operation, f.rule.Table = 1, "PutItem", "table"
 		before := count()
 		set(f.rule)
 		err := write("table", f.condition)
 		if got := code(err); got != f.want && (f.want != "cut" || err == nil || errors.As(err, new(smithy.APIError))) {
-			t.Errorf("%s: %s", f.rule.Kind, got)
+			t.Errorf("%s: %s, want %s", f.rule.Kind, got, f.want)
 		}
 		if err := write("other", f.condition); err != nil {
-			t.Errorf("%s: a write of another table: %v", f.rule.Kind, err)
+			t.Errorf("%s: write to another table: %v", f.rule.Kind, err)
 		}
 		if stored := count() > before; stored != f.stored {
-			t.Errorf("%s: stored: %t", f.rule.Kind, stored)
+			t.Errorf("%s: stored %t, want %t", f.rule.Kind, stored, f.stored)
 		}
 		set()
 	}
 
 	set(fault.Rule{Kind: fault.Throttle, Rate: 1})
 	if _, err := c.ListTables(t.Context(), nil); code(err) != "ThrottlingException" {
-		t.Errorf("ListTables: %v", err)
+		t.Errorf("ListTables: error %v, want ThrottlingException", err)
 	}
-	set(fault.Rule{Kind: fault.Condition, Rate: 1})
+	set(fault.Rule{Kind: fault.FailCondition, Rate: 1})
 	_, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 		{Put: &types.Put{TableName: aws.String("table"), Item: item{"id": text("t"), "n": number(1)}, ConditionExpression: aws.String("attribute_not_exists(id)")}},
 	}})
 	var cancelled *types.TransactionCanceledException
 	if !errors.As(err, &cancelled) || *cancelled.CancellationReasons[0].Code != "ConditionalCheckFailed" {
-		t.Errorf("a transaction: %v", err)
+		t.Errorf("transaction: error %v, want ConditionalCheckFailed", err)
 	}
 	for name, r := range map[string]fault.Rule{
-		"one of Kinesis": {Kind: fault.Expire, Rate: 1}, "no operation": {Kind: fault.Error, Rate: 1, Operation: "PutRecord"},
+		"a kind of Kinesis": {Kind: fault.ExpireIterator, Rate: 1}, "an unknown operation": {Kind: fault.InternalError, Rate: 1, Operation: "PutRecord"},
 	} {
 		if err := s.SetFaults(r); err == nil {
-			t.Errorf("a rule of %s is taken", name)
+			t.Errorf("%s: the rule is accepted, want an error", name)
 		}
 	}
 }
 
-// A table stays CREATING for as long as the fault lasts.
+// A table stays CREATING as long as the fault lasts.
 func TestTableStaysCreating(t *testing.T) {
 	t.Parallel()
-	s := dynamolocal.New(t)
+	s := dynamolocal.StartTest(t, nil)
 	c := impatient(t, s, "")
-	if err := s.SetFaults(fault.Rule{Kind: fault.Creating, Rate: 1, Table: "stuck"}); err != nil {
+	if err := s.SetFaults(fault.Rule{Kind: fault.StayCreating, Rate: 1, Table: "stuck"}); err != nil {
 		t.Fatal(err)
 	}
 	createTable(t, c, "stuck")
@@ -262,7 +263,7 @@ func TestTableStaysCreating(t *testing.T) {
 	for table, want := range map[string]types.TableStatus{"stuck": "CREATING", "other": "ACTIVE"} {
 		out, err := c.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &table})
 		if err != nil || out.Table.TableStatus != want {
-			t.Errorf("%s: %v, %v", table, out, err)
+			t.Errorf("%s: table %v, error %v, want %s", table, out, err, want)
 		}
 	}
 	if err := s.SetFaults(); err != nil {
@@ -273,27 +274,26 @@ func TestTableStaysCreating(t *testing.T) {
 	}
 }
 
-// One client is cut off, and only that one.
+// Only the client with the access key is cut off.
 func TestOneClientIsCutOff(t *testing.T) {
 	t.Parallel()
-	s := dynamolocal.New(t)
+	s := dynamolocal.StartTest(t, nil)
 	one, other := impatient(t, s, "one"), impatient(t, s, "other")
-	if err := s.SetFaults(fault.Rule{Kind: fault.Cut, Rate: 1, AccessKey: "one"}); err != nil {
+	if err := s.SetFaults(fault.Rule{Kind: fault.Disconnect, Rate: 1, AccessKey: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := one.ListTables(t.Context(), nil); err == nil || errors.As(err, new(smithy.APIError)) {
-		t.Errorf("the one: %v", err)
+		t.Errorf("client one: error %v, want a cut connection", err)
 	}
 	if _, err := other.ListTables(t.Context(), nil); err != nil {
-		t.Errorf("the other: %v", err)
+		t.Errorf("client other: %v", err)
 	}
 }
 
-// Whatever is sent is answered by one of the service's errors, and the service
-// goes on.
+// Malformed requests get an error of the service, and the service continues.
 func TestHostileRequests(t *testing.T) {
 	t.Parallel()
-	s := dynamolocal.New(t)
+	s := dynamolocal.StartTest(t, nil)
 	c := impatient(t, s, "")
 	createTable(t, c, "table")
 	client := &http.Client{Transport: &http.Transport{}}
@@ -333,7 +333,7 @@ func TestHostileRequests(t *testing.T) {
 			Type string `json:"__type"`
 		}
 		if err != nil || json.Unmarshal(body, &answer) != nil || !strings.HasSuffix(answer.Type, "#"+r.want) || resp.StatusCode != http.StatusBadRequest {
-			t.Errorf("%s: status %d, %.200s, %v", name, resp.StatusCode, body, err)
+			t.Errorf("%s: status %d, %.200s, error %v, want %s", name, resp.StatusCode, body, err, r.want)
 		}
 	}
 	if err := put(t, c, "table", "", map[string]types.AttributeValue{"id": text("a"), "n": number(1)}); err != nil {
@@ -341,11 +341,11 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// A write consumes of an index what it changes there: of a global one that has x,
-// and of a local one with all.
+// A write consumes capacity of an index for what it changes there: in a global index
+// with the attribute x, and in a local index with all attributes.
 func TestIndexWritesAreCounted(t *testing.T) {
 	t.Parallel()
-	c := impatient(t, dynamolocal.New(t), "")
+	c := impatient(t, dynamolocal.StartTest(t, nil), "")
 	name := aws.String("table")
 	key := func(hash, sort string) []types.KeySchemaElement {
 		return []types.KeySchemaElement{{AttributeName: &hash, KeyType: "HASH"}, {AttributeName: &sort, KeyType: "RANGE"}}
@@ -368,7 +368,7 @@ func TestIndexWritesAreCounted(t *testing.T) {
 	check := func(what string, used *types.ConsumedCapacity, table, global, local float64) {
 		t.Helper()
 		of := func(indexes map[string]types.Capacity, name string) float64 {
-			if indexes == nil { // none is none, not one of 0
+			if indexes == nil { // absent, not 0
 				return 0
 			}
 			return *indexes[name].CapacityUnits
@@ -401,7 +401,7 @@ func TestIndexWritesAreCounted(t *testing.T) {
 		}
 		check(fmt.Sprintf("%s %.5s", w.update, w.value), out.ConsumedCapacity, w.table, w.global, w.local)
 	}
-	// A transaction doubles what the table costs, and done again it costs a read.
+	// A transaction consumes twice the capacity of the table; repeated, that of a read.
 	in := &dynamodb.TransactWriteItemsInput{
 		TransactItems:      []types.TransactWriteItem{{Delete: &types.Delete{TableName: name, Key: at}}},
 		ClientRequestToken: aws.String("token"), ReturnConsumedCapacity: "INDEXES",
@@ -415,10 +415,10 @@ func TestIndexWritesAreCounted(t *testing.T) {
 	}
 }
 
-// A query's filter may not name a key of what is queried.
+// The filter of a query must not name a key of the table.
 func TestFiltersOfKeys(t *testing.T) {
 	t.Parallel()
-	c := impatient(t, dynamolocal.New(t), "")
+	c := impatient(t, dynamolocal.StartTest(t, nil), "")
 	createTable(t, c, "table")
 	for filter, want := range map[string]string{"n = :v": "ValidationException", "x = :v OR size(id) = :v": "ValidationException", "x.n = :v": "<nil>", "x = :v": "<nil>"} {
 		_, err := c.Query(t.Context(), &dynamodb.QueryInput{
@@ -426,18 +426,18 @@ func TestFiltersOfKeys(t *testing.T) {
 			ExpressionAttributeValues: item{":id": text("a"), ":v": number(1)},
 		})
 		if code(err) != want {
-			t.Errorf("%s: %v", filter, err)
+			t.Errorf("%s: error %v, want %s", filter, err, want)
 		}
 	}
 }
 
 func TestStartFails(t *testing.T) {
 	t.Parallel()
-	s := dynamolocal.New(t)
-	for _, c := range []dynamolocal.Config{{Addr: strings.TrimPrefix(s.URL(), "http://")}, {TransitionDelay: -1}} {
-		if s, err := dynamolocal.Start(c); err == nil {
+	s := dynamolocal.StartTest(t, nil)
+	for _, c := range []dynamolocal.Options{{Addr: strings.TrimPrefix(s.URL(), "http://")}, {TransitionDelay: -1}} {
+		if s, err := dynamolocal.Start(&c); err == nil {
 			s.Close()
-			t.Errorf("started with %+v", c)
+			t.Errorf("started with %+v, want an error", c)
 		}
 	}
 }

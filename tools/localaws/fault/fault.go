@@ -1,103 +1,127 @@
-// Package fault says which calls to a local service go wrong on purpose. A test
-// gives its rules to a Server's SetFaults, or sends them to its endpoint.
+// Package fault describes calls to a local service that fail on purpose. Pass
+// rules to a Server's SetFaults:
+//
+//	err := server.SetFaults(fault.Rule{Kind: fault.Throttle, Operation: "GetRecords", Rate: 0.05})
+//
+// or send them over HTTP as JSON, to /faults at the server's URL.
 package fault
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// Kind is what goes wrong.
+// Kind is the way in which a call fails.
 type Kind string
 
 // The kinds of fault.
 const (
-	// Latency makes a call wait for the rule's Latency before it runs.
+	// Latency makes a call wait for Rule.Latency before it runs.
 	Latency Kind = "latency"
-	// Throttle refuses a call with ProvisionedThroughputExceededException;
-	// where it touches neither records nor items, with LimitExceededException
-	// in Kinesis and ThrottlingException in DynamoDB.
+	// Throttle answers a call with ProvisionedThroughputExceededException. A
+	// call that touches neither records nor items gets LimitExceededException
+	// in Kinesis and ThrottlingException in DynamoDB. The call does not run.
 	Throttle Kind = "throttle"
-	// Error answers a call with status 500, InternalFailure in Kinesis and
-	// InternalServerError in DynamoDB; it does not run.
-	Error Kind = "error"
-	// Cut cuts the client's connection, with all else that goes on over it,
-	// before a call runs.
-	Cut Kind = "cut"
-	// Drop runs a call and then cuts the client's connection, with all else
-	// that goes on over it. In a subscription each event counts as a call, and
-	// is not sent.
-	Drop Kind = "drop"
-	// Partial, in Kinesis, makes records of PutRecords fail with InternalFailure, while the
-	// others are stored. Each record counts as a call.
-	Partial Kind = "partial"
-	// Expire, in Kinesis, answers GetRecords with ExpiredIteratorException.
-	Expire Kind = "expire"
-	// Condition, in DynamoDB, fails a write that has a condition with
-	// ConditionalCheckFailedException, a transaction with
-	// TransactionCanceledException.
-	Condition Kind = "condition"
-	// Creating, in DynamoDB, keeps a table and its indexes CREATING.
-	Creating Kind = "creating"
+	// InternalError answers a call with status 500, InternalFailure in Kinesis
+	// and InternalServerError in DynamoDB. The call does not run.
+	InternalError Kind = "internal-error"
+	// Disconnect cuts the client's connection before the call runs. Other calls
+	// on the same connection fail too.
+	Disconnect Kind = "disconnect"
+	// DropResponse runs the call, then cuts the client's connection instead of
+	// answering. Other calls on the same connection fail too. In a subscription
+	// each event counts as a call, and the dropped event is not sent.
+	DropResponse Kind = "drop-response"
+	// PartialPut, in Kinesis, makes single records of PutRecords fail with
+	// InternalFailure; the other records are stored. Each record counts as a
+	// call.
+	PartialPut Kind = "partial-put"
+	// ExpireIterator, in Kinesis, answers GetRecords with
+	// ExpiredIteratorException.
+	ExpireIterator Kind = "expire-iterator"
+	// FailCondition, in DynamoDB, answers a write that has a condition with
+	// ConditionalCheckFailedException, and a transaction with
+	// TransactionCanceledException. In a transaction each condition counts as a
+	// call.
+	FailCondition Kind = "fail-condition"
+	// StayCreating, in DynamoDB, keeps a table and its indexes CREATING.
+	StayCreating Kind = "stay-creating"
 	// Deny, in Kinesis, answers a call with AccessDeniedException.
 	Deny Kind = "deny"
 	// DisableKey, in Kinesis, answers a call with KMSDisabledException.
 	DisableKey Kind = "disable-key"
 )
 
-var kinds = []Kind{Latency, Throttle, Error, Cut, Drop, Partial, Expire, Condition, Creating, Deny, DisableKey}
+var kinds = []Kind{Latency, Throttle, InternalError, Disconnect, DropResponse, PartialPut, ExpireIterator, FailCondition, StayCreating, Deny, DisableKey}
 
-// Rule makes a share of the calls go wrong. In JSON, durations are texts as
-// time.ParseDuration reads them.
+// Rule makes a share of the calls fail. In JSON, durations are strings that
+// time.ParseDuration accepts.
 type Rule struct {
-	// Kind is what goes wrong; required.
+	// Kind is the way in which the calls fail. Required.
 	Kind Kind `json:"kind"`
-	// Operation is the name of the one whose calls the rule is for, such as
-	// "GetRecords". Default "": all that the kind is possible with.
+	// Operation limits the rule to the operation of that name, such as
+	// "GetRecords". Defaults to "": all operations that the kind applies to.
 	Operation string `json:"operation,omitempty"`
-	// Table is the name of a table: of DynamoDB's calls, the rule is for those
-	// that name it. Default "": all.
+	// Table limits the rule, in DynamoDB, to calls that name that table.
+	// Defaults to "": all calls.
 	Table string `json:"table,omitempty"`
-	// AccessKey is the ID of an access key: the rule is for the calls that are
-	// signed with it, which tells one client from another. Default "": all.
+	// AccessKey limits the rule to calls signed with the access key of that ID,
+	// and so to one client. Defaults to "": all calls.
 	AccessKey string `json:"accessKey,omitempty"`
-	// Rate is the share of the calls, above 0 and up to 1. It is met evenly:
-	// with 0.05, each twentieth call goes wrong.
+	// Rate is the share of the calls that fail, above 0 and up to 1. Failures
+	// are spread evenly: with 0.05, every twentieth call fails. Required.
 	Rate float64 `json:"rate"`
-	// Latency is how long a call waits, with the kind Latency only.
+	// Latency is how long a call waits. Above 0 for the kind Latency, 0 for all
+	// other kinds.
 	Latency time.Duration `json:"-"`
-	// After is how long after the rule was set it begins. Default 0: at once.
+	// After is the time from setting the rule to its start. Defaults to 0: the
+	// rule applies at once. Must not be negative.
 	After time.Duration `json:"-"`
-	// For is how long it lasts from then on. Default 0: without end.
+	// For is how long the rule applies after its start. Defaults to 0: until it
+	// is replaced. Must not be negative.
 	For time.Duration `json:"-"`
 }
 
-// Check returns an error when the rule cannot be followed. It does not know the
-// names of operations.
-func (r Rule) Check() error {
-	only, limited := map[Kind]string{Partial: "PutRecords", Expire: "GetRecords"}[r.Kind]
-	switch {
-	case !slices.Contains(kinds, r.Kind):
-		return fmt.Errorf("fault: kind %q is none of %q", r.Kind, kinds)
-	case !(r.Rate > 0 && r.Rate <= 1):
-		return fmt.Errorf("fault: rate %v of a rule of kind %s must be above 0 and at most 1", r.Rate, r.Kind)
-	case (r.Kind == Latency) != (r.Latency > 0):
-		return fmt.Errorf("fault: latency %v of a rule of kind %s: the kind %s needs one above 0, the others have none", r.Latency, r.Kind, Latency)
-	case r.After < 0 || r.For < 0:
-		return fmt.Errorf("fault: after %v and for %v of a rule of kind %s must not be negative", r.After, r.For, r.Kind)
-	case limited && r.Operation != "" && r.Operation != only:
-		return fmt.Errorf("fault: the kind %s is one of %s, not of %s", r.Kind, only, r.Operation)
+// Validate returns an error that lists what is invalid in the rule. It does not
+// check the name of the operation; SetFaults does.
+func (r Rule) Validate() error {
+	var errs []error
+	fail := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("fault: Rule."+field+": "+format, args...))
 	}
-	return nil
+	if !slices.Contains(kinds, r.Kind) {
+		fail("Kind", "%q is not one of %q", r.Kind, kinds)
+	}
+	if only, ok := map[Kind]string{PartialPut: "PutRecords", ExpireIterator: "GetRecords"}[r.Kind]; ok && r.Operation != "" && r.Operation != only {
+		fail("Operation", "the kind %s applies to %s, not to %s", r.Kind, only, r.Operation)
+	}
+	if !(r.Rate > 0 && r.Rate <= 1) {
+		fail("Rate", "%v is not above 0 and at most 1", r.Rate)
+	}
+	switch {
+	case r.Kind == Latency && r.Latency <= 0:
+		fail("Latency", "%v is not above 0", r.Latency)
+	case r.Kind != Latency && r.Latency != 0:
+		fail("Latency", "%v is not 0, as it must be for the kind %s", r.Latency, r.Kind)
+	}
+	if r.After < 0 {
+		fail("After", "%v is negative", r.After)
+	}
+	if r.For < 0 {
+		fail("For", "%v is negative", r.For)
+	}
+	return errors.Join(errs...)
 }
 
-// plain has the members of a Rule without its methods.
-type plain Rule
+// fields is a Rule without its methods.
+type fields Rule
 
-type written struct {
-	plain
+// ruleJSON is a Rule as JSON has it.
+type ruleJSON struct {
+	fields
 	Latency string `json:"latency,omitempty"`
 	After   string `json:"after,omitempty"`
 	For     string `json:"for,omitempty"`
@@ -111,20 +135,20 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 		}
 		return d.String()
 	}
-	return json.Marshal(written{plain(r), text(r.Latency), text(r.After), text(r.For)})
+	return json.Marshal(ruleJSON{fields(r), text(r.Latency), text(r.After), text(r.For)})
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (r *Rule) UnmarshalJSON(b []byte) error {
-	var w written
-	if err := json.Unmarshal(b, &w); err != nil {
+	var in ruleJSON
+	if err := json.Unmarshal(b, &in); err != nil {
 		return err
 	}
-	*r = Rule(w.plain)
+	*r = Rule(in.fields)
 	for _, d := range []struct {
 		name, text string
 		to         *time.Duration
-	}{{"latency", w.Latency, &r.Latency}, {"after", w.After, &r.After}, {"for", w.For, &r.For}} {
+	}{{"latency", in.Latency, &r.Latency}, {"after", in.After, &r.After}, {"for", in.For, &r.For}} {
 		if d.text == "" {
 			continue
 		}

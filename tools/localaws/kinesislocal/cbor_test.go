@@ -16,13 +16,13 @@ import (
 
 const cborType = "application/x-amz-cbor-1.1"
 
-// member is a member of a structure, in the order of writing.
+// member is a member of a structure. Members are written in their order.
 type member struct {
 	name  string
 	value any
 }
 
-// javaCBOR writes as the SDK for Java does: structures and lists of indefinite
+// javaCBOR encodes as the SDK for Java does: structures and lists of indefinite
 // length, timestamps as tag 1 with milliseconds.
 func javaCBOR(t *testing.T, v any) []byte {
 	t.Helper()
@@ -54,11 +54,11 @@ func javaCBOR(t *testing.T, v any) []byte {
 	return b.Bytes()
 }
 
-// TestCBOROverHTTP2 talks as KCL does: HTTP/2 without TLS or an upgrade.
+// KCL uses HTTP/2 without TLS or an upgrade.
 func TestCBOROverHTTP2(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
-	s := start(t, kinesislocal.Config{})
+	s := kinesislocal.StartTest(t, nil)
 	client := transport(t, true)
 	var got map[string]any
 	do := func(operation string, in []member, status int) answer {
@@ -94,7 +94,7 @@ func TestCBOROverHTTP2(t *testing.T) {
 		t.Errorf("records %v", records)
 	}
 	if got["MillisBehindLatest"] != uint64(0) || got["NextShardIterator"] == nil {
-		t.Errorf("answer %v", got)
+		t.Errorf("response %v", got)
 	}
 	do("ListShards", []member{{"StreamName", "s"}, {"ShardFilter", []member{{"Type", "AT_TIMESTAMP"}, {"Timestamp", time.Now()}}}}, http.StatusOK)
 	if shards := got["Shards"].([]any); len(shards) != 1 {
@@ -102,23 +102,22 @@ func TestCBOROverHTTP2(t *testing.T) {
 	}
 	a := do("DescribeStream", []member{{"StreamName", "none"}}, http.StatusBadRequest)
 	if got["__type"] != "ResourceNotFoundException" || a.header.Get("x-amzn-ErrorType") != "ResourceNotFoundException" || got["message"] == nil {
-		t.Errorf("error %v", got)
+		t.Errorf("error %v, want ResourceNotFoundException", got)
 	}
 	do("DescribeStream", []member{{"StreamName", 7}}, http.StatusBadRequest)
 	if got["__type"] != "SerializationException" {
-		t.Errorf("error %v", got)
+		t.Errorf("error %v, want SerializationException", got)
 	}
 	if a := do("DeleteStream", []member{{"StreamName", "s"}}, http.StatusOK); len(a.body) != 0 {
 		t.Errorf("body %x, want none", a.body)
 	}
 }
 
-// TestCBORTimestampsAreMilliseconds looks at the bytes: decoders differ in what
-// they make of tag 1.
+// The test compares bytes, because decoders disagree about tag 1.
 func TestCBORTimestampsAreMilliseconds(t *testing.T) {
 	t.Parallel()
 	begin := time.Now().UnixMilli()
-	s := start(t, kinesislocal.Config{})
+	s := kinesislocal.StartTest(t, nil)
 	client := transport(t, true)
 	post(t, client, s.URL(), "CreateStream", cborType, javaCBOR(t, []member{{"StreamName", "s"}, {"ShardCount", 1}}))
 	a := post(t, client, s.URL(), "DescribeStreamSummary", cborType, javaCBOR(t, []member{{"StreamName", "s"}}))
@@ -141,10 +140,10 @@ func TestCBORTimestampsAreMilliseconds(t *testing.T) {
 // recordedListShards is ListShards of stream java, AT_TIMESTAMP 1700000000.123.
 const recordedListShards = "bf6a53747265616d4e616d65646a6176616b536861726446696c746572bf64547970656c41545f54494d455354414d506954696d657374616d70c11b0000018bcfe5687bffff"
 
-// TestCBORRecordedFromJava replays a request that the SDK for Java 2.33.0 sent.
+// The request was recorded from the SDK for Java 2.33.0.
 func TestCBORRecordedFromJava(t *testing.T) {
 	t.Parallel()
-	s := start(t, kinesislocal.Config{})
+	s := kinesislocal.StartTest(t, nil)
 	client := transport(t, true)
 	post(t, client, s.URL(), "CreateStream", cborType, javaCBOR(t, []member{{"StreamName", "java"}, {"ShardCount", 2}}))
 	body, err := hex.DecodeString(recordedListShards)
@@ -156,6 +155,6 @@ func TestCBORRecordedFromJava(t *testing.T) {
 	}
 	a := post(t, client, s.URL(), "ListShards", cborType, body)
 	if a.status != http.StatusOK || !bytes.Contains(a.body, []byte("shardId-000000000001")) {
-		t.Errorf("answer %d %x", a.status, a.body)
+		t.Errorf("response %d %x", a.status, a.body)
 	}
 }

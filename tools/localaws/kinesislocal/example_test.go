@@ -17,7 +17,7 @@ import (
 
 // A program puts a record and reads it back through the AWS SDK.
 func Example() {
-	server, err := kinesislocal.Start(kinesislocal.Config{})
+	server, err := kinesislocal.Start(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -45,10 +45,10 @@ func Example() {
 	// Output: shardId-000000000000: two apples
 }
 
-// A test has a server of its own, with the limits of AWS.
-func ExampleNew() {
+// A test starts its own server, with the throughput limits of AWS.
+func ExampleStartTest() {
 	_ = func(t *testing.T) {
-		server := kinesislocal.New(t, func(c *kinesislocal.Config) { c.Limits = kinesislocal.RealLimits })
+		server := kinesislocal.StartTest(t, &kinesislocal.Options{ThroughputLimits: true})
 		client := kinesis.NewFromConfig(server.AWSConfig())
 		if _, err := client.ListStreams(t.Context(), &kinesis.ListStreamsInput{}); err != nil {
 			t.Fatal(err)
@@ -58,7 +58,7 @@ func ExampleNew() {
 
 // Every second call of ListStreams is throttled.
 func ExampleServer_SetFaults() {
-	server, err := kinesislocal.Start(kinesislocal.Config{})
+	server, err := kinesislocal.Start(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -78,20 +78,20 @@ func ExampleServer_SetFaults() {
 	// false
 }
 
-// An account opens its stream to another one, which reads it by its ARN.
-func ExampleServer_AWSConfigOf() {
-	server, err := kinesislocal.Start(kinesislocal.Config{})
+// An account shares its stream with another account, which uses the ARN.
+func ExampleServer_AWSConfigForAccount() {
+	server, err := kinesislocal.Start(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer server.Close()
 
 	ctx := context.Background()
-	owner := kinesis.NewFromConfig(server.AWSConfigOf("111111111111"))
+	owner := kinesis.NewFromConfig(server.AWSConfigForAccount("111111111111"))
 	if _, err := owner.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("orders"), ShardCount: aws.Int32(1)}); err != nil {
 		log.Fatal(err)
 	}
-	reader := kinesis.NewFromConfig(server.AWSConfigOf("222222222222"))
+	reader := kinesis.NewFromConfig(server.AWSConfigForAccount("222222222222"))
 	orders := &kinesis.DescribeStreamSummaryInput{StreamARN: aws.String("arn:aws:kinesis:us-east-1:111111111111:stream/orders")}
 	var denied *types.AccessDeniedException
 	_, err = reader.DescribeStreamSummary(ctx, orders)

@@ -22,7 +22,7 @@ const (
 
 func registerConsumer(t *testing.T, c *kinesis.Client, stream, name string) *string {
 	t.Helper()
-	arn := "arn:aws:kinesis:us-east-1:" + kinesislocal.Account + ":stream/" + stream
+	arn := "arn:aws:kinesis:us-east-1:" + kinesislocal.DefaultAccount + ":stream/" + stream
 	out, err := c.RegisterStreamConsumer(t.Context(), &kinesis.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &name})
 	if err != nil {
 		t.Fatal(err)
@@ -30,8 +30,8 @@ func registerConsumer(t *testing.T, c *kinesis.Client, stream, name string) *str
 	return out.Consumer.ConsumerARN
 }
 
-// subscribe uses a client of its own: version 1.56.11 of the SDK reads the
-// streams of one client through one buffer, and so mixes them up.
+// subscribe uses a new client: version 1.56.11 of the SDK mixes up the event
+// streams of one client, because it reads them through one buffer.
 func subscribe(ctx context.Context, c *kinesis.Client, arn *string, shard string, p types.StartingPosition) (*kinesis.SubscribeToShardEventStream, error) {
 	out, err := kinesis.New(c.Options()).SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{ConsumerARN: arn, ShardId: &shard, StartingPosition: &p})
 	if err != nil {
@@ -55,10 +55,10 @@ func nextEvent(t *testing.T, s *kinesis.SubscribeToShardEventStream) (types.Subs
 	panic("unreachable")
 }
 
-// TestSDKSubscription reads a shard by subscription until it is split.
+// A subscription reads a shard until it is split.
 func TestSDKSubscription(t *testing.T) {
 	t.Parallel()
-	client := kinesis.NewFromConfig(kinesislocal.New(t).AWSConfig())
+	client := kinesis.NewFromConfig(kinesislocal.StartTest(t, nil).AWSConfig())
 	createStream(t, client, "s", 2)
 	arn := registerConsumer(t, client, "s", "reader")
 	ctx := t.Context()
@@ -84,10 +84,10 @@ func TestSDKSubscription(t *testing.T) {
 	if len(event.Records) != 1 || string(event.Records[0].Data) != "while" || *event.Records[0].SequenceNumber != *sequence || *event.ContinuationSequenceNumber != *sequence {
 		t.Fatalf("event %+v", event)
 	}
-	// A second subscription within five seconds is refused, one to another shard is not.
+	// A second subscription within five seconds is refused, unless it is to another shard.
 	var inUse *types.ResourceInUseException
 	if _, err := subscribe(ctx, client, arn, shard0, types.StartingPosition{Type: types.ShardIteratorTypeLatest}); !errors.As(err, &inUse) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %T", err, inUse)
 	}
 	other, err := subscribe(ctx, client, arn, shard1, types.StartingPosition{Type: types.ShardIteratorTypeLatest})
 	if err != nil {
@@ -113,10 +113,10 @@ func TestSDKSubscription(t *testing.T) {
 	}
 }
 
-// TestSDKSubscribesAgain goes on where the subscription before ended.
+// Each subscription continues where the last one ended.
 func TestSDKSubscribesAgain(t *testing.T) {
 	t.Parallel()
-	client := kinesis.NewFromConfig(kinesislocal.New(t, func(c *kinesislocal.Config) { c.SubscriptionLife = 50 * time.Millisecond }).AWSConfig())
+	client := kinesis.NewFromConfig(kinesislocal.StartTest(t, &kinesislocal.Options{SubscriptionLifetime: 50 * time.Millisecond}).AWSConfig())
 	createStream(t, client, "s", 1)
 	arn := registerConsumer(t, client, "s", "reader")
 	position := types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon}
@@ -152,7 +152,7 @@ func TestSDKSubscribesAgain(t *testing.T) {
 
 func TestSDKConsumers(t *testing.T) {
 	t.Parallel()
-	client := kinesis.NewFromConfig(kinesislocal.New(t, func(c *kinesislocal.Config) { c.TransitionDelay = 50 * time.Millisecond }).AWSConfig())
+	client := kinesis.NewFromConfig(kinesislocal.StartTest(t, &kinesislocal.Options{TransitionDelay: 50 * time.Millisecond}).AWSConfig())
 	ctx := t.Context()
 	createStream(t, client, "s", 1)
 	waiter := kinesis.NewStreamExistsWaiter(client, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 10 * time.Millisecond })
@@ -194,10 +194,13 @@ func TestSDKConsumers(t *testing.T) {
 	}
 }
 
-// TestCloseEndsSubscriptions: the clients need not end theirs first.
+// Clients need not end their subscriptions before Close.
+//
+// Guarantee: Close takes less than two seconds, even with open connections and
+// subscriptions.
 func TestCloseEndsSubscriptions(t *testing.T) {
 	t.Parallel()
-	s := start(t, kinesislocal.Config{})
+	s := kinesislocal.StartTest(t, nil)
 	config := s.AWSConfig()
 	var plain, h2 *kinesis.Client
 	plain = kinesis.NewFromConfig(config, func(o *kinesis.Options) { o.HTTPClient = transport(t, false) })
@@ -218,7 +221,7 @@ func TestCloseEndsSubscriptions(t *testing.T) {
 		t.Error(err)
 	}
 	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("Close took %s", took)
+		t.Errorf("Close took %s, want at most 2s", took)
 	}
 	for _, stream := range streams {
 		if event, more := nextEvent(t, stream); more {
@@ -227,16 +230,15 @@ func TestCloseEndsSubscriptions(t *testing.T) {
 	}
 }
 
-// TestSubscriptionOverHTTP2InJSON is what KCL asks for, though it speaks CBOR
-// otherwise.
+// KCL asks for events in JSON, although it uses CBOR for all other calls.
 func TestSubscriptionOverHTTP2InJSON(t *testing.T) {
 	t.Parallel()
-	s := start(t, kinesislocal.Config{SubscriptionLife: 10 * time.Millisecond})
+	s := kinesislocal.StartTest(t, &kinesislocal.Options{SubscriptionLifetime: 10 * time.Millisecond})
 	client := transport(t, true)
 	post(t, client, s.URL(), "CreateStream", cborType, javaCBOR(t, []member{{"StreamName", "s"}, {"ShardCount", 1}}))
 	a := post(t, client, s.URL(), "RegisterStreamConsumer", cborType, javaCBOR(t, []member{{"StreamARN", "arn:aws:kinesis:us-east-1:000000000000:stream/s"}, {"ConsumerName", "c"}}))
 	if a.status != http.StatusOK {
-		t.Fatalf("answer %d %x", a.status, a.body)
+		t.Fatalf("response %d %x", a.status, a.body)
 	}
 	list := kinesis.NewFromConfig(s.AWSConfig())
 	out, err := list.ListStreamConsumers(t.Context(), &kinesis.ListStreamConsumersInput{StreamARN: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s")})
@@ -246,11 +248,11 @@ func TestSubscriptionOverHTTP2InJSON(t *testing.T) {
 	body := fmt.Sprintf(`{"ConsumerARN":%q,"ShardId":%q,"StartingPosition":{"Type":"LATEST"}}`, *out.Consumers[0].ConsumerARN, shard0)
 	a = post(t, client, s.URL(), "SubscribeToShard", "application/x-amz-json-1.1", []byte(body))
 	if a.status != http.StatusOK || a.proto != "HTTP/2.0" || a.header.Get("Content-Type") != "application/vnd.amazon.eventstream" {
-		t.Errorf("answer %d %s %v %q", a.status, a.proto, a.header, a.body)
+		t.Errorf("response %d %s %v %q", a.status, a.proto, a.header, a.body)
 	}
-	// What is wrong before the first event is an answer like any other.
+	// An error before the first event is an ordinary response.
 	a = post(t, client, s.URL(), "SubscribeToShard", "application/x-amz-json-1.1", []byte(`{}`))
 	if a.status != http.StatusBadRequest || a.header.Get("x-amzn-ErrorType") != "ValidationException" {
-		t.Errorf("answer %d %v %s", a.status, a.header, a.body)
+		t.Errorf("response %d %v %s", a.status, a.header, a.body)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// impatient is a client that does not try again.
+// impatient returns a client that does not retry.
 func impatient(t *testing.T, s *kinesislocal.Server, http2 bool) *kinesis.Client {
 	return kinesis.NewFromConfig(s.AWSConfig(), func(o *kinesis.Options) {
 		o.Retryer = aws.NopRetryer{}
@@ -35,9 +35,10 @@ func setFaults(t *testing.T, s *kinesislocal.Server, rules ...fault.Rule) {
 	}
 }
 
+// Guarantee: An injected fault hits exactly its share of the calls.
 func TestFaultsFailTheirShareOfCalls(t *testing.T) {
 	t.Parallel()
-	s := kinesislocal.New(t)
+	s := kinesislocal.StartTest(t, nil)
 	client := impatient(t, s, false)
 	createStream(t, client, "s", 1)
 	for _, c := range []struct {
@@ -47,16 +48,16 @@ func TestFaultsFailTheirShareOfCalls(t *testing.T) {
 	}{
 		{fault.Throttle, func() error { return putRecord(t.Context(), client, "s", "k", "x") }, "ProvisionedThroughputExceededException"},
 		{fault.Throttle, func() error { _, err := client.ListStreams(t.Context(), &kinesis.ListStreamsInput{}); return err }, "LimitExceededException"},
-		{fault.Error, func() error { return putRecord(t.Context(), client, "s", "k", "x") }, "InternalFailure"},
+		{fault.InternalError, func() error { return putRecord(t.Context(), client, "s", "k", "x") }, "InternalFailure"},
 		{fault.Deny, func() error { return putRecord(t.Context(), client, "s", "k", "x") }, "AccessDeniedException"},
 		{fault.DisableKey, func() error { return putRecord(t.Context(), client, "s", "k", "x") }, "KMSDisabledException"},
-		{fault.Expire, func() error {
+		{fault.ExpireIterator, func() error {
 			_, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator(t, client)})
 			return err
 		}, "ExpiredIteratorException"},
 	} {
 		setFaults(t, s, fault.Rule{Kind: c.kind, Rate: 0.25})
-		if c.kind == fault.Expire {
+		if c.kind == fault.ExpireIterator {
 			setFaults(t, s, fault.Rule{Kind: c.kind, Rate: 0.25, Operation: "GetRecords"})
 		}
 		failed := 0
@@ -74,7 +75,7 @@ func TestFaultsFailTheirShareOfCalls(t *testing.T) {
 			t.Errorf("%s: %d of 20 calls failed, want 5", c.kind, failed)
 		}
 	}
-	setFaults(t, s, fault.Rule{Kind: fault.Error, Rate: 1, Operation: "PutRecords"})
+	setFaults(t, s, fault.Rule{Kind: fault.InternalError, Rate: 1, Operation: "PutRecords"})
 	if err := putRecord(t.Context(), client, "s", "k", "x"); err != nil {
 		t.Errorf("a call of another operation: %v", err)
 	}
@@ -95,17 +96,17 @@ func iterator(t *testing.T, c *kinesis.Client) *string {
 
 func TestPartialFaults(t *testing.T) {
 	t.Parallel()
-	s := kinesislocal.New(t)
+	s := kinesislocal.StartTest(t, nil)
 	client := impatient(t, s, false)
 	createStream(t, client, "s", 1)
-	setFaults(t, s, fault.Rule{Kind: fault.Partial, Rate: 0.5})
+	setFaults(t, s, fault.Rule{Kind: fault.PartialPut, Rate: 0.5})
 	var in []types.PutRecordsRequestEntry
 	for i := range 10 {
 		in = append(in, types.PutRecordsRequestEntry{PartitionKey: aws.String("k"), Data: fmt.Append(nil, i)})
 	}
 	out, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: in})
 	if err != nil || *out.FailedRecordCount != 5 {
-		t.Fatalf("answer %+v, error %v", out, err)
+		t.Fatalf("response %+v, error %v", out, err)
 	}
 	var want []string
 	for i, r := range out.Records {
@@ -126,13 +127,13 @@ func TestPartialFaults(t *testing.T) {
 	}
 }
 
-// TestDroppedConnections: the call has run, its answer is lost, and so is what
-// else the connection carried.
+// The call runs, its response is lost, and so are all other calls on the
+// connection.
 func TestDroppedConnections(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprint("http2=", http2), func(t *testing.T) {
-			s := kinesislocal.New(t)
+			s := kinesislocal.StartTest(t, nil)
 			client := impatient(t, s, http2)
 			createStream(t, client, "s", 1)
 			arn := registerConsumer(t, client, "s", "reader")
@@ -141,7 +142,7 @@ func TestDroppedConnections(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer stream.Close()
-			setFaults(t, s, fault.Rule{Kind: fault.Drop, Rate: 1, Operation: "PutRecord"})
+			setFaults(t, s, fault.Rule{Kind: fault.DropResponse, Rate: 1, Operation: "PutRecord"})
 			err = putRecord(t.Context(), client, "s", "k", "x")
 			var api smithy.APIError
 			if err == nil || errors.As(err, &api) {
@@ -164,7 +165,7 @@ func TestDroppedConnections(t *testing.T) {
 
 func TestDropCutsSubscriptions(t *testing.T) {
 	t.Parallel()
-	s := kinesislocal.New(t)
+	s := kinesislocal.StartTest(t, nil)
 	client := impatient(t, s, true)
 	createStream(t, client, "s", 1)
 	stream, err := subscribe(t.Context(), client, registerConsumer(t, client, "s", "reader"), shard0, types.StartingPosition{Type: types.ShardIteratorTypeLatest})
@@ -172,7 +173,7 @@ func TestDropCutsSubscriptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stream.Close()
-	setFaults(t, s, fault.Rule{Kind: fault.Drop, Rate: 0.5, Operation: "SubscribeToShard"})
+	setFaults(t, s, fault.Rule{Kind: fault.DropResponse, Rate: 0.5, Operation: "SubscribeToShard"})
 	if err := putRecord(t.Context(), client, "s", "k", "first"); err != nil {
 		t.Fatal(err)
 	}
@@ -187,10 +188,10 @@ func TestDropCutsSubscriptions(t *testing.T) {
 	}
 }
 
-// TestLatency: a call takes its time, and the others do not wait for it.
+// A slow call does not delay other calls.
 func TestLatency(t *testing.T) {
 	t.Parallel()
-	s := kinesislocal.New(t)
+	s := kinesislocal.StartTest(t, nil)
 	client := impatient(t, s, true)
 	createStream(t, client, "s", 1)
 	const latency = 200 * time.Millisecond
@@ -200,7 +201,7 @@ func TestLatency(t *testing.T) {
 		t.Fatal(err)
 	}
 	if took := time.Since(begin); took < latency {
-		t.Errorf("the call took %s", took)
+		t.Errorf("the call took %s, want at least %s", took, latency)
 	}
 	setFaults(t, s, fault.Rule{Kind: fault.Latency, Rate: 1, Latency: time.Hour, Operation: "PutRecord"})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -211,11 +212,11 @@ func TestLatency(t *testing.T) {
 	}
 	cancel()
 	if err := <-done; err == nil {
-		t.Error("a call that was given up succeeded")
+		t.Error("a canceled call succeeded, want an error")
 	}
 }
 
-// admin does a request to the endpoint for faults.
+// admin sends a request to the endpoint for faults.
 func admin(t *testing.T, s *kinesislocal.Server, method, body string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequest(method, s.URL()+"/faults", strings.NewReader(body))
@@ -236,7 +237,7 @@ func admin(t *testing.T, s *kinesislocal.Server, method, body string) (int, stri
 
 func TestFaultsOverHTTP(t *testing.T) {
 	t.Parallel()
-	s := kinesislocal.New(t)
+	s := kinesislocal.StartTest(t, nil)
 	client := impatient(t, s, false)
 	createStream(t, client, "s", 1)
 	rules := `[{"kind":"throttle","operation":"PutRecord","rate":0.5,"for":"1h0m0s"},{"kind":"latency","rate":1,"latency":"1ms","after":"1h0m0s"}]`
@@ -263,7 +264,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 	if status, _ := admin(t, s, http.MethodPost, "[]"); status != http.StatusMethodNotAllowed {
-		t.Errorf("POST is answered %d", status)
+		t.Errorf("POST: status %d, want %d", status, http.StatusMethodNotAllowed)
 	}
 	for range 4 {
 		if err := putRecord(t.Context(), client, "s", "k", "x"); err != nil {
@@ -272,9 +273,9 @@ func TestFaultsOverHTTP(t *testing.T) {
 	}
 }
 
-func TestRealLimitsThroughTheSDK(t *testing.T) {
+func TestThroughputLimitsThroughTheSDK(t *testing.T) {
 	t.Parallel()
-	s := kinesislocal.New(t, func(c *kinesislocal.Config) { c.Limits = kinesislocal.RealLimits })
+	s := kinesislocal.StartTest(t, &kinesislocal.Options{ThroughputLimits: true})
 	client := impatient(t, s, false)
 	createStream(t, client, "s", 1)
 	var in []types.PutRecordsRequestEntry
@@ -285,20 +286,20 @@ func TestRealLimitsThroughTheSDK(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last := out.Records[399] // 8 MB are the writes of eight seconds
+	last := out.Records[399] // 8 MB take eight seconds to write
 	if *out.FailedRecordCount < 300 || last.ErrorCode == nil || *last.ErrorCode != "ProvisionedThroughputExceededException" {
 		t.Errorf("%d failed, the last with %+v", *out.FailedRecordCount, last)
 	}
 	_, err = client.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("s"), PartitionKey: aws.String("k"), Data: make([]byte, 1<<20-1)})
 	var exceeded *types.ProvisionedThroughputExceededException
 	if !errors.As(err, &exceeded) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %T", err, exceeded)
 	}
 }
 
 func FuzzRuleJSON(f *testing.F) {
 	f.Add(`{"kind":"latency","rate":1,"latency":"1ms","after":"1h","for":"2h"}`)
-	f.Add(`{"kind":"drop","operation":"GetRecords","rate":0.05}`)
+	f.Add(`{"kind":"drop-response","operation":"GetRecords","rate":0.05}`)
 	f.Add(`{"rate":1e400}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		var r fault.Rule

@@ -60,7 +60,7 @@ func readShard(t *testing.T, c *kinesis.Client, stream, shard string) (records [
 func TestSDKLifeOfAStream(t *testing.T) {
 	t.Parallel()
 	begin := time.Now().Truncate(time.Millisecond)
-	client := newClient(start(t, kinesislocal.Config{}))
+	client := newClient(kinesislocal.StartTest(t, nil))
 	ctx := context.Background()
 	name := aws.String("orders")
 	createStream(t, client, *name, 2)
@@ -156,30 +156,30 @@ func TestSDKLifeOfAStream(t *testing.T) {
 
 func TestSDKErrorTypes(t *testing.T) {
 	t.Parallel()
-	client := newClient(start(t, kinesislocal.Config{}))
+	client := newClient(kinesislocal.StartTest(t, nil))
 	ctx := context.Background()
 	createStream(t, client, "s", 1)
 	_, err := client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(1)})
 	var inUse *types.ResourceInUseException
 	if !errors.As(err, &inUse) || *inUse.Message != "Stream s under account 000000000000 already exists." {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %T", err, inUse)
 	}
 	_, err = client.DescribeStream(ctx, &kinesis.DescribeStreamInput{StreamName: aws.String("a b")})
 	var validation *types.ValidationException
 	if !errors.As(err, &validation) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %T", err, validation)
 	}
 	_, err = client.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: aws.String("x")})
 	var argument *types.InvalidArgumentException
 	if !errors.As(err, &argument) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %T", err, argument)
 	}
 }
 
 func TestSDKWaitsForAStream(t *testing.T) {
 	t.Parallel()
 	const delay = 500 * time.Millisecond
-	client := newClient(start(t, kinesislocal.Config{TransitionDelay: delay}))
+	client := newClient(kinesislocal.StartTest(t, &kinesislocal.Options{TransitionDelay: delay}))
 	ctx := context.Background()
 	begin := time.Now()
 	createStream(t, client, "s", 1)
@@ -187,7 +187,7 @@ func TestSDKWaitsForAStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A machine that is busy may have needed longer than the delay.
+	// A busy machine may take longer than the delay.
 	if status := out.StreamDescription.StreamStatus; status != types.StreamStatusCreating && time.Since(begin) < delay {
 		t.Errorf("status %s before the delay is over", status)
 	}
@@ -202,7 +202,7 @@ func TestSDKWaitsForAStream(t *testing.T) {
 
 func TestSDKPages(t *testing.T) {
 	t.Parallel()
-	client := newClient(start(t, kinesislocal.Config{}))
+	client := newClient(kinesislocal.StartTest(t, nil))
 	ctx := context.Background()
 	var want []string
 	for i := range 5 {
@@ -288,14 +288,14 @@ func BenchmarkGetRecords(b *testing.B) {
 	for b.Loop() {
 		out, err := client.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: it.ShardIterator})
 		if err != nil || len(out.Records) != total {
-			b.Fatal(len(out.Records), err)
+			b.Fatalf("%d records, error %v, want %d", len(out.Records), err, total)
 		}
 	}
 	b.ReportMetric(total*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
 func benchmarkStream(b *testing.B) (*kinesis.Client, *string) {
-	s, err := kinesislocal.Start(kinesislocal.Config{})
+	s, err := kinesislocal.Start(nil)
 	if err != nil {
 		b.Fatal(err)
 	}

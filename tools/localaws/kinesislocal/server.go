@@ -2,150 +2,155 @@ package kinesislocal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/wire"
 )
 
-// Account is the ID of the account that a client is of unless its access key is
-// the ID of another, and Region the region that clients with AWSConfig use.
 const (
-	Account = "000000000000"
-	Region  = front.Region
+	// DefaultAccount is the ID of the account that a client belongs to, unless
+	// its access key is the ID of another account.
+	DefaultAccount = "000000000000"
+
+	// Region is the region of clients that use Server.AWSConfig.
+	Region = httpserver.Region
 )
 
-// Config says how a Server behaves. The zero value is right for tests.
-type Config struct {
-	// Addr is the TCP address to listen on, host:port. Default "127.0.0.1:0":
-	// a free port, for this machine only.
+// Options configures a Server. The zero value suits most tests.
+type Options struct {
+	// Addr is the TCP address to listen on, host:port. Defaults to
+	// "127.0.0.1:0": a free port that only this machine can reach.
 	Addr string
 
 	// TransitionDelay is how long a stream stays CREATING, UPDATING or
-	// DELETING. Default 0: a stream is ACTIVE, resharded or gone when the call
-	// returns. AWS takes some ten seconds. Never negative.
+	// DELETING. Defaults to 0: the stream is ACTIVE, resharded or gone when the
+	// call returns. AWS takes about ten seconds. Must not be negative.
 	TransitionDelay time.Duration
 
-	// SubscriptionLife is how long a subscription to a shard lasts before the
-	// client must subscribe again. Default 5 minutes, as on AWS. Never negative.
-	SubscriptionLife time.Duration
+	// SubscriptionLifetime is how long a subscription to a shard lasts before
+	// the client must subscribe again. Defaults to 5 minutes, as on AWS. Must
+	// not be negative.
+	SubscriptionLifetime time.Duration
 
-	// Limits says whether shards have the throughput of real ones. Default
-	// NoLimits.
-	Limits Limits
+	// ThroughputLimits gives each shard the throughput of a shard on AWS: it
+	// takes 1 MiB and 1,000 records a second, and returns 2 MiB a second in at
+	// most 5 calls of GetRecords, and 2 MiB a second to each consumer that
+	// subscribes. Calls beyond the limits fail with
+	// ProvisionedThroughputExceededException; subscriptions wait. Defaults to
+	// false: no limits.
+	ThroughputLimits bool
 
-	// MaxBytes bounds the memory that records take, in bytes. When more is put
-	// the oldest records of all streams are dropped, and Log gets a Warn line.
-	// Default 0: no bound. Less than MinMaxBytes is an error.
-	MaxBytes int64
+	// MaxMemory is the most memory that the records of all streams may take,
+	// in bytes. When a put exceeds it, the oldest records of all streams are
+	// dropped, and Logger gets a Warn line. At least 16 MiB, 16777216. Defaults
+	// to 0: no limit.
+	MaxMemory int64
 
-	// Log gets one Debug line for each request, with the account that asks and
-	// the stream or consumer as it names it (the attribute resource: an ARN, or
-	// a stream's name), and an Error line for a fault of the server; record data
-	// never. Default nil: nothing is logged.
-	Log *slog.Logger
+	// Logger gets one Debug line for each request, and an Error line for each
+	// fault of the server itself. The line of a request has the client's
+	// account and, in the attribute resource, the stream or consumer as the
+	// client named it: an ARN or a stream's name. Record data is never logged.
+	// Defaults to nil: nothing is logged.
+	Logger *slog.Logger
 }
 
-// Limits says what a shard takes and gives.
-type Limits int
+// minMaxMemory is the smallest Options.MaxMemory: more than the largest
+// PutRecords.
+const minMaxMemory = 16 << 20
 
-const (
-	// NoLimits is as much as the machine can do.
-	NoLimits Limits = iota
-	// RealLimits are those of AWS: a shard takes 1 MiB and 1,000 records a
-	// second, and gives 2 MiB in 5 calls of GetRecords a second, and 2 MiB a
-	// second to each consumer that subscribes. What is beyond them gets
-	// ProvisionedThroughputExceededException; subscriptions wait.
-	RealLimits
-)
-
-// MinMaxBytes is the smallest Config.MaxBytes: the largest PutRecords, and then
-// some.
-const MinMaxBytes = 16 << 20
+func (o *Options) validate() error {
+	var errs []error
+	if o.TransitionDelay < 0 {
+		errs = append(errs, fmt.Errorf("kinesislocal: Options.TransitionDelay: %s is negative", o.TransitionDelay))
+	}
+	if o.SubscriptionLifetime < 0 {
+		errs = append(errs, fmt.Errorf("kinesislocal: Options.SubscriptionLifetime: %s is negative", o.SubscriptionLifetime))
+	}
+	if o.MaxMemory != 0 && o.MaxMemory < minMaxMemory {
+		errs = append(errs, fmt.Errorf("kinesislocal: Options.MaxMemory: %d must be 0 or at least %d", o.MaxMemory, minMaxMemory))
+	}
+	return errors.Join(errs...)
+}
 
 // Server is a Kinesis Data Streams service in this process. Its methods may be
 // called concurrently.
 type Server struct {
-	front  *front.Server
-	faults *front.Faults
+	front  *httpserver.Server
+	faults *httpserver.Faults
 }
 
-// Start listens and serves until Close. It fails when Addr is not an address
-// or is taken.
-func Start(config Config) (*Server, error) {
-	if err := config.check(); err != nil {
+// Start starts a server that runs until Close; nil means the default options.
+// It fails when an option is out of range or Addr cannot be listened on.
+func Start(opts *Options) (*Server, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	if config.Log == nil {
-		config.Log = slog.New(slog.DiscardHandler)
+	logger := opts.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
 	}
-	service := core.New(core.Config{
-		TransitionDelay:  config.TransitionDelay,
-		SubscriptionLife: config.SubscriptionLife,
-		RealLimits:       config.Limits == RealLimits,
-		MaxBytes:         config.MaxBytes,
-		Log:              config.Log,
+	service := core.New(&core.Options{
+		TransitionDelay:      opts.TransitionDelay,
+		SubscriptionLifetime: opts.SubscriptionLifetime,
+		ThroughputLimits:     opts.ThroughputLimits,
+		MaxMemory:            opts.MaxMemory,
+		Logger:               logger,
 	})
 	faults := wire.NewFaults()
-	server, err := front.Serve(config.Addr, wire.NewHandler(service, Account, faults, config.Log), faults, config.Log)
+	server, err := httpserver.Serve("kinesislocal", opts.Addr, wire.NewHandler(service, DefaultAccount, faults, logger), faults, logger)
 	if err != nil {
-		return nil, fmt.Errorf("kinesislocal: %w", err)
+		return nil, err
 	}
 	return &Server{server, faults}, nil
 }
 
-func (c Config) check() error {
-	switch {
-	case c.TransitionDelay < 0:
-		return fmt.Errorf("kinesislocal: TransitionDelay is %s: it must not be negative", c.TransitionDelay)
-	case c.SubscriptionLife < 0:
-		return fmt.Errorf("kinesislocal: SubscriptionLife is %s: it must not be negative", c.SubscriptionLife)
-	case c.Limits != NoLimits && c.Limits != RealLimits:
-		return fmt.Errorf("kinesislocal: Limits is %d: it must be NoLimits or RealLimits", c.Limits)
-	case c.MaxBytes != 0 && c.MaxBytes < MinMaxBytes:
-		return fmt.Errorf("kinesislocal: MaxBytes is %d: it must be 0 or at least %d", c.MaxBytes, MinMaxBytes)
-	}
-	return nil
+// StartTest starts a server for a test and closes it when the test ends; nil
+// means the default options. The test fails when the server cannot be started
+// or closed.
+func StartTest(t testing.TB, opts *Options) *Server {
+	t.Helper()
+	return httpserver.StartTest(t, Start, opts)
 }
 
 // URL returns the endpoint for clients, http://HOST:PORT.
 func (s *Server) URL() string { return s.front.URL() }
 
 // AWSConfig returns a configuration for clients of the AWS SDK for Go: the
-// server's endpoint, a region, credentials that are none, and an HTTP client
-// that speaks HTTP/2. Each call returns one with connections of its own.
-func (s *Server) AWSConfig() aws.Config { return s.front.AWSConfig("kinesislocal") }
+// server's endpoint, Region, placeholder credentials, and an HTTP client that
+// speaks HTTP/2. Each call returns a configuration with its own connections.
+func (s *Server) AWSConfig() aws.Config { return s.front.AWSConfig() }
 
-// AWSConfigOf is AWSConfig for clients of another account, by its ID of 12
-// digits: that is their access key. It panics when it is no such ID.
-func (s *Server) AWSConfigOf(account string) aws.Config {
-	if !wire.IsAccount(account) {
-		panic(fmt.Sprintf("kinesislocal: AWSConfigOf(%q): the ID of an account has 12 digits", account))
+// AWSConfigForAccount is like AWSConfig, for clients of another account: their
+// access key is the account's ID. It panics unless the ID has 12 digits.
+func (s *Server) AWSConfigForAccount(id string) aws.Config {
+	if !wire.IsAccount(id) {
+		panic(fmt.Sprintf("kinesislocal: AWSConfigForAccount(%q): the ID of an account has 12 digits", id))
 	}
 	config := s.AWSConfig()
 	config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: account, SecretAccessKey: "local", Source: "kinesislocal"}, nil
+		return aws.Credentials{AccessKeyID: id, SecretAccessKey: "local", Source: "kinesislocal"}, nil
 	})
 	return config
 }
 
-// SetFaults replaces the rules for what goes wrong on purpose; without
-// arguments nothing does. It returns an error, and changes nothing, when a rule
-// cannot be followed.
+// SetFaults replaces the rules that make calls fail on purpose. Without
+// arguments it removes all rules. When a rule is invalid, it returns an error
+// and changes nothing.
 func (s *Server) SetFaults(rules ...fault.Rule) error { return s.faults.Set(rules) }
 
-// Close stops the server, and its streams are gone. Subscriptions end. Requests
-// under way get a quarter of a second, then all connections are cut. Further
-// calls return what the first one did.
-func (s *Server) Close() error {
-	if err := s.front.Close(); err != nil {
-		return fmt.Errorf("kinesislocal: %w", err)
-	}
-	return nil
-}
+// Close stops the server; its streams are gone. Subscriptions end. Running
+// requests get a quarter of a second, then all connections are cut. Further
+// calls return the same error.
+func (s *Server) Close() error { return s.front.Close() }

@@ -22,21 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func start(t *testing.T, config kinesislocal.Config) *kinesislocal.Server {
-	t.Helper()
-	s, err := kinesislocal.Start(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
-// transport is an HTTP client's of one protocol only.
+// transport returns an HTTP client that uses one protocol only.
 func transport(t *testing.T, http2 bool) *http.Client {
 	var p http.Protocols
 	p.SetHTTP1(!http2)
@@ -46,10 +32,10 @@ func transport(t *testing.T, http2 bool) *http.Client {
 	return &http.Client{Transport: plainBodies{tr}}
 }
 
-// plainBodies hides from net/http that the SDK's bodies are an io.WriterTo: it
-// may read the end of one that the SDK has closed, because the answer has come,
-// and smithy-go 1.28.8 makes that an error, for which HTTP/1.1 cuts the
-// connection.
+// plainBodies hides from net/http that the SDK's bodies are an io.WriterTo.
+// net/http may read the end of a body that the SDK has already closed, because
+// the response has come. smithy-go 1.28.8 returns an error then, and HTTP/1.1
+// cuts the connection.
 type plainBodies struct{ http.RoundTripper }
 
 func (p plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -88,29 +74,39 @@ func post(t *testing.T, c *http.Client, url, operation, contentType string, body
 
 func TestStartFailsWithOneClearLine(t *testing.T) {
 	t.Parallel()
-	s := start(t, kinesislocal.Config{})
+	s := kinesislocal.StartTest(t, nil)
 	taken := strings.TrimPrefix(s.URL(), "http://")
-	for name, config := range map[string]kinesislocal.Config{
+	for name, opts := range map[string]*kinesislocal.Options{
 		taken:      {Addr: taken},
 		"nonsense": {Addr: "nonsense"},
 		"-1s":      {TransitionDelay: -time.Second},
-		"-2s":      {SubscriptionLife: -2 * time.Second},
-		"7":        {Limits: 7},
-		"16777216": {MaxBytes: 1 << 20},
+		"-2s":      {SubscriptionLifetime: -2 * time.Second},
+		"16777216": {MaxMemory: 1 << 20},
 		"99999":    {Addr: "127.0.0.1:99999"},
 	} {
-		_, err := kinesislocal.Start(config)
+		_, err := kinesislocal.Start(opts)
 		if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: error %v", name, err)
+			t.Errorf("%s: error %v, want one line with %q", name, err, name)
+		}
+	}
+}
+
+// One error lists all options that are out of range.
+func TestStartListsAllBadOptions(t *testing.T) {
+	t.Parallel()
+	_, err := kinesislocal.Start(&kinesislocal.Options{TransitionDelay: -1, SubscriptionLifetime: -1, MaxMemory: 1})
+	for _, field := range []string{"TransitionDelay", "SubscriptionLifetime", "MaxMemory"} {
+		if err == nil || !strings.Contains(err.Error(), "kinesislocal: Options."+field+": ") {
+			t.Errorf("error %v, want one with Options.%s", err, field)
 		}
 	}
 }
 
 func TestURLCanBeDialled(t *testing.T) {
 	t.Parallel()
-	s := start(t, kinesislocal.Config{Addr: ":0"})
+	s := kinesislocal.StartTest(t, &kinesislocal.Options{Addr: ":0"})
 	if !strings.HasPrefix(s.URL(), "http://127.0.0.1:") {
-		t.Errorf("URL %s", s.URL())
+		t.Errorf("URL %s, want http://127.0.0.1:PORT", s.URL())
 	}
 	c := transport(t, false)
 	resp, err := c.Get(s.URL())
@@ -119,17 +115,19 @@ func TestURLCanBeDialled(t *testing.T) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("GET is answered %s", resp.Status)
+		t.Errorf("GET: status %s, want 405", resp.Status)
 	}
 }
 
+// Guarantee: Close takes less than two seconds, even with open connections and
+// subscriptions.
 func TestCloseCutsOpenConnections(t *testing.T) {
 	t.Parallel()
-	s := start(t, kinesislocal.Config{})
+	s := kinesislocal.StartTest(t, nil)
 	for _, http2 := range []bool{false, true} {
 		post(t, transport(t, http2), s.URL(), "ListStreams", "application/x-amz-json-1.1", []byte("{}"))
 	}
-	// One that has said half a request, and one that has said nothing.
+	// One connection has sent half a request, the other nothing.
 	for _, said := range []string{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nContent-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Kinesis_20131202.ListStreams\r\n\r\n{", ""} {
 		c, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
 		if err != nil {
@@ -145,7 +143,7 @@ func TestCloseCutsOpenConnections(t *testing.T) {
 		t.Error(err)
 	}
 	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("Close took %s", took)
+		t.Errorf("Close took %s, want at most 2s", took)
 	}
 	if err := s.Close(); err != nil {
 		t.Errorf("second Close: %v", err)
@@ -155,7 +153,7 @@ func TestCloseCutsOpenConnections(t *testing.T) {
 	}
 }
 
-// syncBuffer is what the server's goroutines may write to.
+// syncBuffer is a buffer that several goroutines may write to.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -170,7 +168,7 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 func TestLogHoldsNoRecordData(t *testing.T) {
 	t.Parallel()
 	var out syncBuffer
-	s := start(t, kinesislocal.Config{Log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	s := kinesislocal.StartTest(t, &kinesislocal.Options{Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	c := transport(t, false)
 	const json = "application/x-amz-json-1.1"
 	post(t, c, s.URL(), "CreateStream", json, []byte(`{"StreamName":"s","ShardCount":1}`))
@@ -182,7 +180,7 @@ func TestLogHoldsNoRecordData(t *testing.T) {
 		`{"StreamName":"s","PartitionKey":"SECRET","Data":"SECRET!"}`,
 	} {
 		if a := post(t, c, s.URL(), "PutRecord", json, []byte(body)); bytes.Contains(a.body, []byte("SECRET")) {
-			t.Errorf("answer %s", a.body)
+			t.Errorf("response %s", a.body)
 		}
 	}
 	s.Close()
@@ -193,7 +191,7 @@ func TestLogHoldsNoRecordData(t *testing.T) {
 
 func TestProtocolErrors(t *testing.T) {
 	t.Parallel()
-	s := start(t, kinesislocal.Config{})
+	s := kinesislocal.StartTest(t, nil)
 	const json, cbor = "application/x-amz-json-1.1", "application/x-amz-cbor-1.1"
 	for _, c := range []struct {
 		name, operation, contentType, body, want string
@@ -216,10 +214,10 @@ func TestProtocolErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			a := post(t, transport(t, false), s.URL(), c.operation, c.contentType, []byte(c.body))
 			if a.status != http.StatusBadRequest || a.header.Get("x-amzn-ErrorType") != c.want || a.header.Get("x-amzn-RequestId") == "" {
-				t.Errorf("answer %d %v %s, want %s", a.status, a.header, a.body, c.want)
+				t.Errorf("response %d %v %s, want %s", a.status, a.header, a.body, c.want)
 			}
 			if !bytes.Contains(a.body, []byte(c.want)) {
-				t.Errorf("body %s", a.body)
+				t.Errorf("body %s, want one with %s", a.body, c.want)
 			}
 		})
 	}
@@ -227,7 +225,7 @@ func TestProtocolErrors(t *testing.T) {
 
 func TestValidation(t *testing.T) {
 	t.Parallel()
-	s := start(t, kinesislocal.Config{})
+	s := kinesislocal.StartTest(t, nil)
 	c := transport(t, false)
 	const json = "application/x-amz-json-1.1"
 	post(t, c, s.URL(), "CreateStream", json, []byte(`{"StreamName":"s","ShardCount":2}`))
@@ -344,10 +342,10 @@ func TestValidation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := post(t, c, s.URL(), test.operation, json, []byte(test.body))
 			if a.status != http.StatusBadRequest || a.header.Get("x-amzn-ErrorType") != test.code || !bytes.Contains(a.body, []byte(test.message)) {
-				t.Errorf("answer %d %s, want %s: %s", a.status, a.body, test.code, test.message)
+				t.Errorf("response %d %s, want %s: %s", a.status, a.body, test.code, test.message)
 			}
 			if len(a.body) > 2000 {
-				t.Errorf("the answer has %d bytes", len(a.body))
+				t.Errorf("the response has %d bytes, want at most 2000", len(a.body))
 			}
 		})
 	}
@@ -355,7 +353,7 @@ func TestValidation(t *testing.T) {
 
 func TestConcurrentClients(t *testing.T) {
 	t.Parallel()
-	s := start(t, kinesislocal.Config{})
+	s := kinesislocal.StartTest(t, nil)
 	client := newClient(s)
 	ctx := context.Background()
 	createStream(t, client, "s", 2)

@@ -13,13 +13,13 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// TestSDKSettings changes what can be changed of a stream, by its name where the
-// operation takes one, and by its ARN.
+// All settings of a stream are changed, by its ARN and, where the operation takes
+// one, by its name.
 func TestSDKSettings(t *testing.T) {
 	t.Parallel()
 	for _, byARN := range []bool{false, true} {
 		t.Run(fmt.Sprint("byARN=", byARN), func(t *testing.T) {
-			client := kinesis.NewFromConfig(kinesislocal.New(t).AWSConfig())
+			client := kinesis.NewFromConfig(kinesislocal.StartTest(t, nil).AWSConfig())
 			ctx := t.Context()
 			createStream(t, client, "s", 1)
 			resource := aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s")
@@ -94,10 +94,10 @@ func plainTags(tags []types.Tag) (list []string) {
 	return list
 }
 
-// TestOtherOperationsAreUnknown: none of those that there are not succeeds.
+// Operations that the server does not have fail.
 func TestOtherOperationsAreUnknown(t *testing.T) {
 	t.Parallel()
-	client := kinesis.NewFromConfig(kinesislocal.New(t).AWSConfig())
+	client := kinesis.NewFromConfig(kinesislocal.StartTest(t, nil).AWSConfig())
 	for name, call := range map[string]func() error{
 		"DescribeAccountSettings": func() error {
 			_, err := client.DescribeAccountSettings(t.Context(), &kinesis.DescribeAccountSettingsInput{})
@@ -117,7 +117,7 @@ func TestOtherOperationsAreUnknown(t *testing.T) {
 
 func TestMonitoringIsToldBack(t *testing.T) {
 	t.Parallel()
-	client := impatient(t, kinesislocal.New(t), false)
+	client := impatient(t, kinesislocal.StartTest(t, nil), false)
 	createStream(t, client, "s", 3)
 	name := aws.String("s")
 	enable := func(m ...types.MetricsName) {

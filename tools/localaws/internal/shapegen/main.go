@@ -1,7 +1,7 @@
-// Command shapegen writes the shapes of a service's package wire, shapes.go,
-// from the request and response types of the AWS SDK for Go, so that no member's
-// name or type is typed by hand. The SDK's own types will not do: they read no
-// requests, and their times fit neither JSON nor CBOR.
+// Command shapegen generates shapes.go of a service's package wire from the request
+// and response types of the AWS SDK for Go, so that no name or type is copied by
+// hand. The SDK's own types cannot be used: they do not decode requests, and their
+// times fit neither JSON nor CBOR.
 package main
 
 import (
@@ -22,8 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
 
-// roots are the shapes of each service's operations; those that they name
-// follow.
+// roots has the shapes of each service's operations. The shapes that these use are
+// added.
 var roots = map[string][]any{"kinesis": {
 	kinesis.AddTagsToStreamInput{},
 	kinesis.CreateStreamInput{},
@@ -132,12 +132,12 @@ var headers = map[string]string{"dynamodb": generated + `package wire
 
 import "github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 
-// A nil member was not given, or is not shown.
+// A nil member is absent.
 `, "kinesis": generated + `package wire
 
-// A nil member was not given, or is not shown. One set of tags serves JSON and CBOR.
+// A nil member is absent. JSON and CBOR use the same tags.
 
-// streamRef is what the requests share that take a stream by name or by ARN.
+// streamRef is the part of requests that name a stream by name or ARN.
 type streamRef struct {
 	StreamName *string ` + tag + `
 	StreamARN  *string ` + tag + `
@@ -189,7 +189,7 @@ func generate(service string) ([]byte, error) {
 	return format.Source(out.Bytes())
 }
 
-// members returns the fields of a struct, and the structs that they name.
+// members returns the fields of a struct, and the structs that they use.
 func members(t reflect.Type) (fields string, named []reflect.Type, err error) {
 	var b strings.Builder
 	_, byName := t.FieldByName("StreamName")
@@ -201,7 +201,7 @@ func members(t reflect.Type) (fields string, named []reflect.Type, err error) {
 	for _, f := range reflect.VisibleFields(t) {
 		switch {
 		case !f.IsExported() || f.Anonymous || f.Name == "ResultMetadata":
-			continue // the SDK's own
+			continue // internal to the SDK
 		case isRef && slices.Contains([]string{"StreamName", "StreamARN"}, f.Name):
 			continue
 		}
@@ -220,8 +220,8 @@ var (
 	attributeType = reflect.TypeFor[ddb.AttributeValue]()
 )
 
-// typeName returns the type of a member: scalars and structs as pointers, and
-// enumerations as strings, for requests may hold other values.
+// typeName returns the type of a member. Scalars and structs are pointers.
+// Enumerations are strings, because requests may have other values.
 func typeName(t reflect.Type) (string, []reflect.Type, error) {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -247,10 +247,10 @@ func typeName(t reflect.Type) (string, []reflect.Type, error) {
 		elem, named, err := typeName(t.Elem())
 		return "map[string]" + strings.TrimPrefix(elem, "*"), named, err
 	}
-	return "", nil, fmt.Errorf("there is no shape for %s", t)
+	return "", nil, fmt.Errorf("unsupported type %s", t)
 }
 
-// private is the name of a shape here.
+// private returns the unexported name of a shape.
 func private(name string) string {
 	if name == "Delete" { // delete is a builtin function
 		name = "DeleteAction"

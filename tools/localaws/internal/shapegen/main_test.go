@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestShapesAreCurrent fails when the SDK has changed, or somebody the files.
+// The test fails when the SDK or a generated file has changed.
 func TestShapesAreCurrent(t *testing.T) {
 	for service, file := range map[string]string{
 		"kinesis":  "../../kinesislocal/internal/wire/shapes.go",
@@ -20,9 +20,9 @@ func TestShapesAreCurrent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A checkout may end lines as Windows does.
+		// A checkout on Windows may have CRLF line ends.
 		if got = bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n")); !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the SDK says: run go generate in its folder", file)
+			t.Errorf("%s differs from the types of the SDK: run go generate in its folder", file)
 		}
 	}
 }

@@ -70,7 +70,7 @@ type Config struct {
 
 // Start starts the services, creates stream, tables and leases, and starts the hosts.
 func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
-	server, err := localaws.Start(localaws.Config{})
+	server, err := localaws.Start(nil)
 	if err != nil {
 		return nil, err
 	}

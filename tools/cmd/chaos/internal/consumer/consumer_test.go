@@ -97,7 +97,7 @@ func TestDiskFails(t *testing.T) {
 	r := newRun(t)
 	r.put(2)
 	c := &consumer{dir: r.host("a")}
-	d := r.shard.Start(t, c)
+	d := r.shard.Start(t, c, nil)
 	d.Do(r.shard.Initialize())
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -164,7 +164,7 @@ func (r *run) put(n int) {
 // start starts a consumer, after a snapshot.
 func (r *run) start(host string) *processortest.Daemon {
 	r.snapshot(false)
-	d := r.shard.Start(r.t, &consumer{dir: host})
+	d := r.shard.Start(r.t, &consumer{dir: host}, nil)
 	d.Do(r.shard.Initialize())
 	return d
 }

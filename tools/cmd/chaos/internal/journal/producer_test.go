@@ -23,7 +23,7 @@ import (
 // Although Kinesis loses answers, it has each acknowledged record where the journal says,
 // and no record that is not in the journal.
 func TestProducer(t *testing.T) {
-	s := kinesislocal.New(t)
+	s := kinesislocal.StartTest(t, nil)
 	client := kinesis.NewFromConfig(s.AWSConfig())
 	ctx := t.Context()
 	stream := aws.String("chaos")
@@ -33,7 +33,7 @@ func TestProducer(t *testing.T) {
 	if err := kinesis.NewStreamExistsWaiter(client).Wait(ctx, &kinesis.DescribeStreamInput{StreamName: stream}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SetFaults(fault.Rule{Kind: fault.Drop, Operation: "PutRecord", Rate: 0.2}); err != nil {
+	if err := s.SetFaults(fault.Rule{Kind: fault.DropResponse, Operation: "PutRecord", Rate: 0.2}); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()

@@ -14,17 +14,17 @@ func TestNumbers(t *testing.T) {
 		"0.00000000000000000000000000000000000001": "0.00000000000000000000000000000000000001", "1000e-3": "1", "0e999999999999": "0",
 	} {
 		if n, err := ParseNumber(text); err != nil || n.String() != want {
-			t.Errorf("%s: %s, %v", text, n, err)
+			t.Errorf("ParseNumber(%q) = %s, %v, want %s", text, n, err, want)
 		}
 	}
 	for _, text := range []string{"", "-", ".", "e5", "1e", "1e+", "1_0", "0x1", "NaN", "Infinity", "1 ", "１", "123456789012345678901234567890123456789", "1e126", "1e-131", "1e99999999999999999999"} {
 		if n, err := ParseNumber(text); !errors.As(err, new(*Error)) {
-			t.Errorf("%q is %s, %v", text, n, err)
+			t.Errorf("ParseNumber(%q) = %s, %v, want an *Error", text, n, err)
 		}
 	}
 }
 
-// The sizes are those that the service was seen to count at its limit of 400 KB.
+// The sizes were measured on AWS at its limit of 400 KB.
 func TestSizesOfNumbers(t *testing.T) {
 	for text, want := range map[string]int{
 		"0": 1, "-0": 1, "1": 2, "12": 2, "123": 3, "1234": 3, "12345678901234567890123456789012345678": 20, "0042": 2, "100": 2, "1010": 3,
@@ -48,20 +48,20 @@ func TestSumsAreExact(t *testing.T) {
 		a, _ := ParseNumber(c.a)
 		b, _ := ParseNumber(c.b)
 		if sum, err := a.Add(b); err != nil || sum.String() != c.sum {
-			t.Errorf("%s + %s = %s, %v", c.a, c.b, sum, err)
+			t.Errorf("%s + %s = %s, %v, want %s", c.a, c.b, sum, err, c.sum)
 		}
 		if d, err := a.Sub(b); err != nil || d.String() != c.difference {
-			t.Errorf("%s - %s = %s, %v", c.a, c.b, d, err)
+			t.Errorf("%s - %s = %s, %v, want %s", c.a, c.b, d, err, c.difference)
 		}
 	}
 	a, _ := ParseNumber("1e125")
 	b, _ := ParseNumber("1")
 	if sum, err := a.Add(b); err == nil {
-		t.Errorf("a sum of 126 digits is %s", sum)
+		t.Errorf("a sum of 126 digits is %s, want an error", sum)
 	}
 }
 
-// Keys sort as the numbers do, however these are written.
+// Keys sort like numbers, however the numbers are written.
 func FuzzNumberKeys(f *testing.F) {
 	for _, pair := range [][2]string{{"1", "2"}, {"-1", "-1.5"}, {"0", "-0.001"}, {"10", "9"}, {"1e125", "9.9e124"}, {"0.1", "0.10"}} {
 		f.Add(pair[0], pair[1])
@@ -81,7 +81,7 @@ func FuzzNumberKeys(f *testing.F) {
 			t.Errorf("%s and %s: %d, want %d", x, y, got, want)
 		}
 		if r, err := ParseNumber(x.String()); err != nil || r != x {
-			t.Errorf("%s is read as %s, %v", x, r, err)
+			t.Errorf("ParseNumber(%s) = %s, %v", x, r, err)
 		}
 	})
 }
@@ -93,12 +93,12 @@ func TestStringKeysSortAndAreNoPrefixes(t *testing.T) {
 		keys = append(keys, AppendKey(nil, Binary(s)))
 	}
 	if !slices.IsSortedFunc(keys, bytes.Compare) {
-		t.Errorf("%q", keys)
+		t.Errorf("keys are not sorted: %q", keys)
 	}
 	for i, k := range keys {
 		for j, other := range keys {
 			if i != j && bytes.HasPrefix(k, other) {
-				t.Errorf("the key of %q begins with that of %q", texts[i], texts[j])
+				t.Errorf("the key of %q starts with the key of %q", texts[i], texts[j])
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func TestWireRefusesWhatIsNoValue(t *testing.T) {
 		"no null": {NULL: ptr(false)}, "no number": {N: ptr("x")}, "deep": deep, "no UTF-8": {S: ptr("\xff")},
 	} {
 		if v, err := w.Value(); !errors.As(err, new(*Error)) {
-			t.Errorf("%s: %v, %v", name, v, err)
+			t.Errorf("%s: value %v, error %v, want an *Error", name, v, err)
 		}
 	}
 }

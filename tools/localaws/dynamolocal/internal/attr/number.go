@@ -9,19 +9,19 @@ import (
 // The limits of a number.
 const (
 	maxDigits   = 38
-	maxExponent = 126  // of a number below 10^126
-	minExponent = -129 // of a number from 10^-130
+	maxExponent = 126  // numbers are below 10^126
+	minExponent = -129 // numbers are at least 10^-130
 )
 
-// Number is a decimal of up to 38 significant digits: 0.DIGITS times ten to the
-// power of exponent. The zero value is 0.
+// Number is a decimal number of up to 38 significant digits: 0.DIGITS times ten to
+// the power of exponent. The zero value is 0.
 type Number struct {
 	negative bool
-	digits   string // without zeros at either end; none is 0
+	digits   string // without leading and trailing zeros; "" for 0
 	exponent int
 }
 
-// ParseNumber reads a decimal, with or without an exponent.
+// ParseNumber parses a decimal number, with or without an exponent.
 func ParseNumber(text string) (Number, error) {
 	invalid := invalidf("The parameter cannot be converted to a numeric value")
 	mantissa, exponent := text, 0
@@ -47,8 +47,8 @@ func ParseNumber(text string) (Number, error) {
 	return n.with(digits, exponent+len(whole))
 }
 
-// parseExponent reads an exponent that is not so large that nothing could make
-// up for it.
+// parseExponent parses an exponent. It limits huge exponents to a value that is
+// still out of range for every number.
 func parseExponent(text string) (int, bool) {
 	sign := 1
 	switch {
@@ -85,7 +85,7 @@ func (n Number) with(digits string, exponent int) (Number, error) {
 	return Number{n.negative, trimmed, exponent}, nil
 }
 
-// String returns the number without an exponent, as the service does.
+// String returns the number without an exponent, as AWS does.
 func (n Number) String() string {
 	var s string
 	switch {
@@ -104,7 +104,7 @@ func (n Number) String() string {
 	return s
 }
 
-// scaled returns n times ten to the power of places, a whole number.
+// scaled returns n times ten to the power of places, which must be a whole number.
 func (n Number) scaled(places int) *big.Int {
 	i, _ := new(big.Int).SetString("0"+n.digits, 10)
 	i.Mul(i, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(places+n.exponent-len(n.digits))), nil))
@@ -114,8 +114,7 @@ func (n Number) scaled(places int) *big.Int {
 	return i
 }
 
-// Add returns n + m. It is an error where that needs more digits than a number
-// has.
+// Add returns n + m, or an error if the sum has too many digits.
 func (n Number) Add(m Number) (Number, error) {
 	places := max(len(n.digits)-n.exponent, len(m.digits)-m.exponent, 0)
 	sum := n.scaled(places)
@@ -134,7 +133,7 @@ func (n Number) Sub(m Number) (Number, error) {
 	return n.Add(m)
 }
 
-// appendKey appends bytes that sort as numbers do: sign, exponent, digits.
+// appendKey appends bytes that sort like numbers: sign, exponent, digits.
 func (n Number) appendKey(b []byte) []byte {
 	if n.digits == "" {
 		return append(b, 1)
@@ -151,9 +150,9 @@ func (n Number) appendKey(b []byte) []byte {
 	return b
 }
 
-// size is what the service counts for a number: a byte, one for two digits on
-// either side of the point, and one for a sign. Its documentation says this
-// approximately.
+// size returns the size of a number as AWS counts it: one byte, one for each two
+// digits on either side of the point, and one for a minus sign. AWS's
+// documentation describes this only roughly.
 func (n Number) size() int {
 	whole := min(max(n.exponent, 0), len(n.digits))
 	size := 1 + (whole+1)/2 + (len(n.digits)-whole+1)/2
@@ -163,7 +162,7 @@ func (n Number) size() int {
 	return size
 }
 
-// Whole returns a whole number.
+// Whole returns i as a Number.
 func Whole(i int) Number {
 	n, err := ParseNumber(strconv.Itoa(i))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package attr has the values of DynamoDB's items: what they are, how they
-// compare, how large they are, and their form in requests.
+// Package attr implements the values of DynamoDB's attributes: their types, how
+// they compare, their sizes, and their form in requests and responses.
 package attr
 
 import (
@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Value is an attribute's: one of the types below. Values are never changed
-// once they are made, but by those who made them.
+// Value is the value of an attribute, of one of the types below. Only the code that
+// creates a value may change it.
 type Value interface{ isValue() }
 
-// String is a text.
+// String is a string.
 type String string
 
 // Binary is bytes.
@@ -22,22 +22,22 @@ type Binary string
 // Bool is true or false.
 type Bool bool
 
-// Null is the value for none.
+// Null is null.
 type Null struct{}
 
-// List has values in their order.
+// List is a list of values.
 type List []Value
 
-// Map has values by their names; an item is one.
+// Map has values by name. An item is a Map.
 type Map map[string]Value
 
-// StringSet is texts, each once.
+// StringSet is a set of strings.
 type StringSet []string
 
-// NumberSet is numbers, each once.
+// NumberSet is a set of numbers.
 type NumberSet []Number
 
-// BinarySet is bytes, each once.
+// BinarySet is a set of byte strings.
 type BinarySet []string
 
 func (String) isValue()    {}
@@ -51,7 +51,7 @@ func (StringSet) isValue() {}
 func (NumberSet) isValue() {}
 func (BinarySet) isValue() {}
 
-// Type is the name of a value's type in requests, such as "S".
+// Type returns the name of a value's type in requests, such as "S".
 func Type(v Value) string {
 	switch v.(type) {
 	case String:
@@ -77,7 +77,7 @@ func Type(v Value) string {
 	}
 }
 
-// Size is what the service counts for a value, in bytes.
+// Size returns the size of a value in bytes, as AWS counts it.
 func Size(v Value) int {
 	n := 0
 	switch v := v.(type) {
@@ -115,7 +115,7 @@ func sizes(set []string) (n int) {
 	return n
 }
 
-// ItemSize is what the service counts for the map as an item.
+// ItemSize returns the size of an item in bytes, as AWS counts it.
 func (v Map) ItemSize() (n int) {
 	for name, e := range v {
 		n += len(name) + Size(e)
@@ -123,7 +123,7 @@ func (v Map) ItemSize() (n int) {
 	return n
 }
 
-// Error says that a value cannot be one. The message is the service's.
+// Error says that a value is invalid. The message is that of AWS.
 type Error struct{ Message string }
 
 func (e *Error) Error() string { return e.Message }
@@ -132,7 +132,7 @@ func invalidf(format string, args ...any) error {
 	return &Error{fmt.Sprintf(format, args...)}
 }
 
-// Equal tells whether two values are the same. Sets have no order.
+// Equal reports whether two values are equal. Sets have no order.
 func Equal(a, b Value) bool {
 	switch a := a.(type) {
 	case List:
@@ -158,12 +158,12 @@ func sameSet[T comparable](a, b []T) bool {
 	return len(a) == len(b) && len(Difference(a, b)) == 0
 }
 
-// Union returns a with what b has beside it.
+// Union returns the elements of a and b.
 func Union[T comparable](a, b []T) []T {
 	return append(slices.Clone(a), Difference(b, a)...)
 }
 
-// Difference returns a without what b has.
+// Difference returns the elements of a that are not in b.
 func Difference[T comparable](a, b []T) []T {
 	drop := make(map[T]bool, len(b))
 	for _, e := range b {
@@ -172,8 +172,7 @@ func Difference[T comparable](a, b []T) []T {
 	return slices.DeleteFunc(slices.Clone(a), func(e T) bool { return drop[e] })
 }
 
-// Compare orders two values of the same type; ok is false where there is no
-// order.
+// Compare compares two values of the same type. ok is false if they have no order.
 func Compare(a, b Value) (c int, ok bool) {
 	switch a := a.(type) {
 	case String:
@@ -192,9 +191,9 @@ func Compare(a, b Value) (c int, ok bool) {
 	return 0, false
 }
 
-// AppendKey appends bytes to b that sort as values of one type do, and of which
-// none begins with another's. It is for the types that a key can have: S, N and
-// B.
+// AppendKey appends bytes to b that sort like values of the type. The bytes of no
+// value are a prefix of those of another one. The type must be one that a key can
+// have: S, N or B.
 func AppendKey(b []byte, v Value) []byte {
 	switch v := v.(type) {
 	case String:
@@ -207,7 +206,7 @@ func AppendKey(b []byte, v Value) []byte {
 	panic("attr: a key of type " + Type(v))
 }
 
-// AppendPrefix appends what the keys of all strings with a prefix begin with.
+// AppendPrefix appends the common prefix of the keys of all strings with a prefix.
 func AppendPrefix(b []byte, prefix string) []byte {
 	for i := range len(prefix) {
 		b = append(b, prefix[i])

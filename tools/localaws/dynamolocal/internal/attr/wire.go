@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Wire is a value in a request or an answer: an object with one member.
+// Wire is a value in a request or response: an object with one member.
 type Wire struct {
 	S    *string         `json:",omitzero"`
 	N    *string         `json:",omitzero"`
@@ -20,10 +20,10 @@ type Wire struct {
 	BOOL *bool           `json:",omitzero"`
 }
 
-// maxDepth is how deep lists and maps may be in each other.
+// maxDepth is how deep lists and maps may be nested.
 const maxDepth = 32
 
-// Value returns what w means.
+// Value returns the value of w.
 func (w Wire) Value() (Value, error) { return w.value(0) }
 
 func (w Wire) value(depth int) (Value, error) {
@@ -121,7 +121,7 @@ func checkSet[T comparable](what string, set []T) error {
 	return nil
 }
 
-// ParseMap returns the values of an item, a key or the like.
+// ParseMap returns the values of an item or key.
 func ParseMap(w map[string]Wire) (Map, error) { return valueMap(w, 0) }
 
 func valueMap(w map[string]Wire, depth int) (Map, error) {
@@ -136,7 +136,7 @@ func valueMap(w map[string]Wire, depth int) (Map, error) {
 	return m, nil
 }
 
-// ToWire returns a value as an answer has it.
+// ToWire returns a value as in a response.
 func ToWire(v Value) Wire {
 	switch v := v.(type) {
 	case String:
@@ -175,7 +175,7 @@ func ToWire(v Value) Wire {
 	panic(fmt.Sprintf("attr: no wire form of %T", v))
 }
 
-// MapToWire returns an item as an answer has it; nil stays nil.
+// MapToWire returns an item as in a response; nil stays nil.
 func MapToWire(m Map) map[string]Wire {
 	if m == nil {
 		return nil
@@ -187,7 +187,7 @@ func MapToWire(m Map) map[string]Wire {
 	return w
 }
 
-// Sorted returns a set in its order, in which the service gives it back.
+// Sorted returns a set sorted as AWS returns it, and other values unchanged.
 func Sorted(v Value) Value {
 	switch v := v.(type) {
 	case StringSet:

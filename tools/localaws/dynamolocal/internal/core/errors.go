@@ -8,10 +8,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
 )
 
-// Code is the name of an exception of the service, as clients see it.
+// Code is the name of an exception, as clients see it.
 type Code string
 
-// The exceptions that the core raises.
+// The exceptions that this package returns.
 const (
 	BackupsUnavailable   Code = "ContinuousBackupsUnavailableException"
 	ConditionFailed      Code = "ConditionalCheckFailedException"
@@ -23,19 +23,18 @@ const (
 	ValidationFailure    Code = "ValidationException"
 )
 
-// Error is an exception of the service: the only kind of error that the core
-// returns.
+// Error is an exception of the service.
 type Error struct {
 	Code    Code
 	Message string
-	// Item is the one that failed a condition, where it was asked for.
+	// Item is the item that failed a condition, if the request asked for it.
 	Item attr.Map
-	// Reasons are those of a cancelled transaction, one for each action.
+	// Reasons are the reasons of a cancelled transaction, one for each action.
 	Reasons []Reason
 }
 
-// Reason is why an action of a transaction failed: its code, "None" where it
-// did not.
+// Reason is why an action of a transaction failed. Its code is "None" if it did not
+// fail.
 type Reason struct {
 	Code, Message string
 	Item          attr.Map
@@ -51,7 +50,7 @@ func invalidf(format string, args ...any) *Error {
 	return errorf(ValidationFailure, format, args...)
 }
 
-// AsError returns what the packages below say of values and expressions as an
+// AsError converts any error, such as those of packages attr and expr, to an
 // exception.
 func AsError(err error) *Error {
 	var e *Error

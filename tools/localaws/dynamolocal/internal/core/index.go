@@ -8,10 +8,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 )
 
-// Key is an attribute that a table or an index has in its key.
+// Key is an attribute in the key of a table or index.
 type Key struct{ Name, Type string }
 
-// Keys are those of a table or an index. Range.Name is "" where there is none.
+// Keys are the keys of a table or index. Range.Name is "" without a range key.
 type Keys struct{ Hash, Range Key }
 
 func (k Keys) each() []Key {
@@ -21,8 +21,8 @@ func (k Keys) each() []Key {
 	return []Key{k.Hash, k.Range}
 }
 
-// partition is what the sort keys of all items with a hash key begin with. The
-// order of partitions is that of hashes, as in the service.
+// partition returns the prefix of the sort keys of all items with a hash key.
+// Partitions are in the order of hashes, as on AWS.
 func partition(hash attr.Value) []byte {
 	key := attr.AppendKey(nil, hash)
 	h := fnv.New64a()
@@ -30,7 +30,7 @@ func partition(hash attr.Value) []byte {
 	return append(mix(h.Sum64()), key...)
 }
 
-// mix spreads a hash over all of its bits, for segments share by the first.
+// mix spreads a hash over all of its bits, because segments use the first bits.
 func mix(x uint64) []byte {
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
@@ -44,13 +44,13 @@ func mix(x uint64) []byte {
 	return b
 }
 
-// segment is the part of all items, of so many, that a sort key belongs to.
+// segment returns which of total segments a sort key belongs to.
 func segment(sortKey string, total int) int {
 	return (int(sortKey[0])<<16 | int(sortKey[1])<<8 | int(sortKey[2])) * total >> 24
 }
 
-// sortKey is where an item stands in a table or an index with the keys. It is
-// "" for an item that lacks one.
+// sortKey returns the key that sorts an item in a table or index with the keys. It
+// is "" for an item without one of the keys.
 func (k Keys) sortKey(item attr.Map) string {
 	var b []byte
 	for i, key := range k.each() {
@@ -67,16 +67,16 @@ func (k Keys) sortKey(item attr.Map) string {
 	return string(b)
 }
 
-// entry is an item in an index, and where it stands.
+// entry is an item with its sort key.
 type entry struct {
 	key  string
 	item attr.Map
 }
 
-// sorted holds items in the order of their keys.
+// sorted has items in the order of their sort keys.
 type sorted struct{ entries []entry }
 
-// find returns where the key is or would be.
+// find returns the index at which the key is or would be.
 func (s *sorted) find(key string) (int, bool) {
 	return slices.BinarySearchFunc(s.entries, key, func(e entry, key string) int { return strings.Compare(e.key, key) })
 }
@@ -103,8 +103,8 @@ func (s *sorted) remove(key string) {
 	}
 }
 
-// between returns the entries from low on and below high, which "" puts at the
-// end.
+// between returns the entries from low up to, but not including, high. A high of ""
+// means the end.
 func (s *sorted) between(low, high string) []entry {
 	from, _ := s.find(low)
 	to := len(s.entries)
@@ -114,8 +114,7 @@ func (s *sorted) between(low, high string) []entry {
 	return s.entries[from:max(from, to)]
 }
 
-// after is the first key that does not begin with the prefix and comes after
-// all that do.
+// after returns the first key after all keys that start with the prefix.
 func after(prefix []byte) string {
 	b := slices.Clone(prefix)
 	for i := len(b) - 1; i >= 0; i-- {

@@ -13,39 +13,39 @@ import (
 type Read struct {
 	Table, Index string // Index is "" for the table itself
 	Consistent   bool
-	// Key makes it a query: it returns the condition for the keys of the table
-	// or index. Reverse is then from the last to the first.
+	// Key returns the condition for the keys of the table or index. It makes
+	// the read a query; nil means a scan. Reverse reverses a query.
 	Key     func(Keys) (expr.KeyCondition, error)
 	Reverse bool
-	// Segment of Segments is what a scan reads; 0 of 0 is all.
+	// Segment of Segments is the part that a scan reads; 0 of 0 means all.
 	Segment, Segments int
-	// Limit is how many items are looked at; 0 is as many as a page takes.
+	// Limit is how many items are examined; 0 means as many as fit a page.
 	Limit int
-	// Start is the key after which it goes on, nil for the first page.
+	// Start is the key after which the read continues, nil for the first page.
 	Start attr.Map
-	// Filter is nil when all items are wanted.
+	// Filter selects items; nil means all.
 	Filter expr.Condition
 }
 
-// Page is what came of a Read.
+// Page is the result of a Read.
 type Page struct {
 	Items   []attr.Map
 	Scanned int
-	Bytes   int // of what was looked at
-	// Last is the key to go on after, nil at the end.
+	Bytes   int // of the examined items
+	// Last is the key after which to continue, nil at the end.
 	Last attr.Map
-	// Global tells that it is of a global secondary index.
+	// Global says that the read was of a global secondary index.
 	Global bool
 }
 
-// maxPage is how much is looked at for a page, in bytes.
+// maxPage is how many bytes are examined for a page.
 const maxPage = 1 << 20
 
 // Read returns a page.
 func (s *Service) Read(r Read) (*Page, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, err := s.usable(r.Table)
+	t, err := s.usableTable(r.Table)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (p *Page) fill(t *table, x *index, r Read, entries []entry) {
 		}
 		size := item.ItemSize()
 		if p.Scanned > 0 && p.Bytes+size > maxPage {
-			return // Last is the item before
+			return // Last is the key of the item before
 		}
 		p.Scanned++
 		p.Bytes += size
@@ -115,7 +115,7 @@ func (p *Page) fill(t *table, x *index, r Read, entries []entry) {
 	p.Last = nil
 }
 
-// from returns the entries that follow on the start key.
+// from returns the entries after the start key.
 func (t *table) from(entries []entry, r Read, x *index, low, high string) ([]entry, error) {
 	invalid := invalidf("The provided starting key is invalid")
 	want := t.keyOf(r.Start, x)
@@ -148,7 +148,7 @@ func (t *table) from(entries []entry, r Read, x *index, low, high string) ([]ent
 	return entries[i:], nil
 }
 
-// bounds returns between which sort keys the items are that a condition wants.
+// bounds returns the bounds of the sort keys that a condition selects.
 func bounds(keys Keys, c expr.KeyCondition) (low, high string, err error) {
 	mismatch := invalidf("One or more parameter values were invalid: Condition parameter type does not match schema type")
 	if attr.Type(c.Hash) != keys.Hash.Type {

@@ -1,8 +1,8 @@
-// Package core is a DynamoDB in memory: tables, indexes, items and
-// transactions. It knows nothing of HTTP or of how requests are written.
+// Package core implements DynamoDB in memory: tables, indexes, items and
+// transactions. It does not depend on HTTP or on the encoding of requests.
 //
-// It has no goroutine and no timer: what is due, such as a table that becomes
-// ACTIVE, happens when somebody next looks.
+// It has no goroutines and no timers. What is due, such as a table that becomes
+// ACTIVE, is done at the next call.
 package core
 
 import (
@@ -13,33 +13,32 @@ import (
 	"time"
 )
 
-// Account is the ID in ARNs.
+// Account is the ID of the account in ARNs.
 const Account = "000000000000"
 
-// Config says how a Service behaves.
+// Config configures a Service.
 type Config struct {
-	// TransitionDelay is how long a table or an index stays CREATING, UPDATING
-	// or DELETING; 0 means that no caller ever sees these.
+	// TransitionDelay is how long a table or index stays CREATING, UPDATING or
+	// DELETING; 0 means that no caller ever sees these.
 	TransitionDelay time.Duration
-	// StaysCreating tells whether a fault keeps a table and its indexes
-	// CREATING.
+	// StaysCreating reports whether a fault keeps a table and its indexes
+	// CREATING. Required.
 	StaysCreating func(table string) bool
 }
 
-// Service holds the tables. Its methods may be called concurrently; their
-// errors are of type *Error, but for those of values and expressions, which
-// AsError turns into it.
+// Service has the tables. Its methods may be called concurrently. AsError converts
+// their errors to type *Error.
 type Service struct {
 	config Config
 
 	mu     sync.Mutex
 	tables map[string]*table
-	tokens map[string]done
+	tokens map[string]completedTransaction
 }
 
 // New returns a Service without tables.
 func New(config Config) *Service {
-	return &Service{config: config, tables: make(map[string]*table), tokens: make(map[string]done)}
+	return &Service{config: config, tables: make(map[string]*table), tokens: make(map[string]completedTransaction)}
 }
 
 func newID() string {
@@ -59,10 +58,10 @@ func (s *Service) Tags(name string) (map[string]string, error) {
 	return maps.Clone(t.TableConfig.Tags), nil
 }
 
-// maxTags is how many a table has at most.
+// maxTags is the most tags of a table.
 const maxTags = 50
 
-// SetTags adds tags to a table and takes others from it.
+// SetTags adds tags to a table and removes others.
 func (s *Service) SetTags(name string, add map[string]string, remove []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,8 +84,8 @@ func (s *Service) SetTags(name string, add map[string]string, remove []string) e
 	return nil
 }
 
-// TimeToLive returns the attribute that says when an item expires, "" for
-// none. Nothing expires here.
+// TimeToLive returns the name of the attribute that says when an item expires, ""
+// for none. Items do not expire here.
 func (s *Service) TimeToLive(name string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +96,7 @@ func (s *Service) TimeToLive(name string) (string, error) {
 	return t.ttl, nil
 }
 
-// SetTimeToLive turns expiry on or off.
+// SetTimeToLive enables or disables expiry.
 func (s *Service) SetTimeToLive(name, attribute string, on bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,8 +119,8 @@ func (s *Service) SetTimeToLive(name, attribute string, on bool) error {
 	return nil
 }
 
-// Recovery tells whether a table can be restored to a point in time, and since
-// when. Nothing can be restored here.
+// Recovery returns the setting of point-in-time recovery: whether it is enabled,
+// and since when. Nothing can be restored here.
 func (s *Service) Recovery(name string) (on bool, since time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +131,7 @@ func (s *Service) Recovery(name string) (on bool, since time.Time, err error) {
 	return t.recovery, t.since, nil
 }
 
-// SetRecovery turns recovery on or off.
+// SetRecovery enables or disables point-in-time recovery.
 func (s *Service) SetRecovery(name string, on bool) (since time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,9 +146,10 @@ func (s *Service) SetRecovery(name string, on bool) (since time.Time, err error)
 	return t.since, nil
 }
 
+// backedUp returns a table that can have backups.
 func (s *Service) backedUp(name string) (*table, error) {
 	now := time.Now()
-	t := s.lookup(name, now)
+	t := s.settle(name, now)
 	switch {
 	case t == nil:
 		return nil, errorf("TableNotFoundException", "Table not found: %s", name)

@@ -10,7 +10,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 )
 
-// Status is that of a table or an index.
+// Status is the status of a table or index.
 type Status string
 
 // The statuses.
@@ -21,23 +21,23 @@ const (
 	Deleting Status = "DELETING"
 )
 
-// Throughput is what is provisioned; zero on demand.
+// Throughput is the provisioned throughput; zero for on demand.
 type Throughput struct{ Read, Write int64 }
 
-// IndexConfig is what the creator of an index says.
+// IndexConfig describes an index to create.
 type IndexConfig struct {
 	Name       string
 	Keys       Keys
 	Projection string   // ALL, KEYS_ONLY or INCLUDE
-	Include    []string // the attributes with INCLUDE
+	Include    []string // attributes, for INCLUDE
 	Throughput Throughput
 }
 
-// TableConfig is what the creator of a table says.
+// TableConfig describes a table to create.
 type TableConfig struct {
 	Name       string
 	Region     string
-	Attributes []Key // in their order
+	Attributes []Key // in the order of the request
 	Keys       Keys
 	Global     []IndexConfig
 	Local      []IndexConfig
@@ -48,7 +48,7 @@ type TableConfig struct {
 	Tags       map[string]string
 }
 
-// index is a secondary one, global or local.
+// index is a secondary index, global or local.
 type index struct {
 	IndexConfig
 	status transition
@@ -60,10 +60,10 @@ type index struct {
 type transition struct {
 	status Status
 	until  time.Time
-	stuck  bool // by a fault: it does not end
+	stuck  bool // a fault keeps it from ending
 }
 
-// at is the status at a time; one that has ended is Active.
+// at returns the status at a time; a transition that has ended is Active.
 func (t transition) at(now time.Time) Status {
 	if t.status == Active || !t.stuck && !now.Before(t.until) {
 		return Active
@@ -78,13 +78,13 @@ type table struct {
 	status   transition
 	items    sorted
 	bytes    int
-	indexes  []*index // the global ones first
-	ttl      string   // the attribute, "" for none
-	recovery bool     // point-in-time
+	indexes  []*index // global indexes first
+	ttl      string   // the attribute of time to live, "" for none
+	recovery bool     // point-in-time recovery is enabled
 	since    time.Time
 }
 
-// TableStatus is what DescribeTable tells.
+// TableStatus is the result of DescribeTable.
 type TableStatus struct {
 	TableConfig
 	ID      string
@@ -96,7 +96,7 @@ type TableStatus struct {
 	Indexes []IndexStatus
 }
 
-// IndexStatus is what DescribeTable tells of an index.
+// IndexStatus is the part of a TableStatus for one index.
 type IndexStatus struct {
 	IndexConfig
 	ARN    string
@@ -127,7 +127,7 @@ func newIndex(c IndexConfig) *index {
 	return &index{IndexConfig: c, status: transition{status: Active}}
 }
 
-// find returns an index that exists.
+// find returns the index of that name.
 func (t *table) find(name string) (*index, bool) {
 	i := slices.IndexFunc(t.indexes, func(x *index) bool { return x.Name == name })
 	if i < 0 {
@@ -136,8 +136,9 @@ func (t *table) find(name string) (*index, bool) {
 	return t.indexes[i], true
 }
 
-// entryKey is where the index has an item, "" when it has it not. The table's
-// key tells items apart that have the same in the index.
+// entryKey returns the sort key of an item in the index, "" if the index does not
+// have the item. It ends with the sort key in the table, which distinguishes items
+// with the same keys in the index.
 func (x *index) entryKey(item attr.Map, primary string) string {
 	if key := x.Keys.sortKey(item); key != "" {
 		return key + primary
@@ -159,7 +160,7 @@ func (x *index) remove(item attr.Map, primary string) {
 	}
 }
 
-// project returns what the index has of an item.
+// project returns the attributes of an item that the index has.
 func (x *index) project(item attr.Map, table Keys) attr.Map {
 	if x.Projection == "ALL" {
 		return item
@@ -177,7 +178,7 @@ func (x *index) project(item attr.Map, table Keys) attr.Map {
 	return out
 }
 
-// put stores an item, or with nil removes the one at the key.
+// put stores an item at the key; nil removes the item.
 func (t *table) put(key string, item attr.Map) {
 	if old := t.items.get(key); old != nil {
 		t.bytes -= old.ItemSize()
@@ -196,10 +197,10 @@ func (t *table) put(key string, item attr.Map) {
 	}
 }
 
-// maxItem is the size of an item, in bytes.
+// maxItem is the largest size of an item, in bytes.
 const maxItem = 400 << 10
 
-// checkItem returns where the item stands, or why it cannot be in the table.
+// checkItem returns the sort key of an item, or why it cannot be in the table.
 func (t *table) checkItem(item attr.Map) (key string, err error) {
 	for _, k := range t.Keys.each() {
 		v, ok := item[k.Name]
@@ -249,8 +250,7 @@ func (t *table) checkKeySizes(keys Keys, item attr.Map, empty string) error {
 	return nil
 }
 
-// checkKey returns where the item with a key stands, or why that is no key of
-// the table.
+// checkKey returns the sort key for a key, or why it is not a key of the table.
 func (t *table) checkKey(key attr.Map) (string, error) {
 	keys := t.Keys.each()
 	match := len(key) == len(keys)
@@ -266,7 +266,8 @@ func (t *table) checkKey(key attr.Map) (string, error) {
 	return t.Keys.sortKey(key), nil
 }
 
-// keyOf returns the key of an item in the table and, unless nil, in an index.
+// keyOf returns the key attributes of an item, for the table and, unless x is nil,
+// the index.
 func (t *table) keyOf(item attr.Map, x *index) attr.Map {
 	keys := t.Keys.each()
 	if x != nil {
@@ -279,12 +280,12 @@ func (t *table) keyOf(item attr.Map, x *index) attr.Map {
 	return out
 }
 
-// CreateTable makes a table.
+// CreateTable creates a table.
 func (s *Service) CreateTable(c TableConfig) (*TableStatus, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if s.lookup(c.Name, now) != nil {
+	if s.settle(c.Name, now) != nil {
 		return nil, errorf(ResourceInUse, "Table already exists: %s", c.Name)
 	}
 	t := &table{TableConfig: c, id: newID(), created: now, status: s.transition(c.Name, Creating, now)}
@@ -299,12 +300,13 @@ func (s *Service) CreateTable(c TableConfig) (*TableStatus, error) {
 	return d, nil
 }
 
-// transition begins a status of a table or one of its indexes.
+// transition returns a transition that starts now, for a table or one of its
+// indexes.
 func (s *Service) transition(table string, status Status, now time.Time) transition {
 	return transition{status, now.Add(s.config.TransitionDelay), status == Creating && s.config.StaysCreating(table)}
 }
 
-// DescribeTable returns the state of a table.
+// DescribeTable returns the status of a table.
 func (s *Service) DescribeTable(name string) (*TableStatus, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -316,18 +318,18 @@ func (s *Service) DescribeTable(name string) (*TableStatus, error) {
 	return t.describe(now), nil
 }
 
-// table returns one that is there, in whatever status.
+// table returns a table that exists, in any status.
 func (s *Service) table(name string, now time.Time) (*table, error) {
-	if t := s.lookup(name, now); t != nil {
+	if t := s.settle(name, now); t != nil {
 		return t, nil
 	}
 	return nil, errorf(ResourceNotFound, "Requested resource not found: Table: %s not found", name)
 }
 
-// lookup returns a table or nil. What is due happens first: a table goes whose
-// deletion is over, and what a fault kept CREATING moves on when that has
-// ended.
-func (s *Service) lookup(name string, now time.Time) *table {
+// settle does what is due for a table and returns it, or nil if it does not exist.
+// It removes a table whose deletion is complete, and releases what a fault no
+// longer keeps CREATING.
+func (s *Service) settle(name string, now time.Time) *table {
 	t := s.tables[name]
 	if t == nil || t.status.status == Deleting && !now.Before(t.status.until) {
 		delete(s.tables, name)
@@ -337,24 +339,24 @@ func (s *Service) lookup(name string, now time.Time) *table {
 	for _, x := range t.indexes {
 		stuck = append(stuck, &x.status)
 	}
-	for _, is := range stuck {
-		is.stuck = is.stuck && s.config.StaysCreating(name)
+	for _, transition := range stuck {
+		transition.stuck = transition.stuck && s.config.StaysCreating(name)
 	}
 	return t
 }
 
-// usable returns a table whose items can be read and written.
-func (s *Service) usable(name string) (*table, error) {
+// usableTable returns a table whose items can be read and written.
+func (s *Service) usableTable(name string) (*table, error) {
 	now := time.Now()
-	t := s.lookup(name, now)
+	t := s.settle(name, now)
 	if t == nil || t.status.at(now) == Creating {
 		return nil, errorf(ResourceNotFound, "Requested resource not found")
 	}
 	return t, nil
 }
 
-// settled returns a table that can be changed.
-func (s *Service) settled(name string, now time.Time) (*table, error) {
+// activeTable returns a table that can be changed.
+func (s *Service) activeTable(name string, now time.Time) (*table, error) {
 	t, err := s.table(name, now)
 	if err != nil {
 		return nil, err
@@ -366,12 +368,12 @@ func (s *Service) settled(name string, now time.Time) (*table, error) {
 	return t, nil
 }
 
-// DeleteTable removes a table with all that it has.
+// DeleteTable deletes a table.
 func (s *Service) DeleteTable(name string) (*TableStatus, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	t, err := s.settled(name, now)
+	t, err := s.activeTable(name, now)
 	if err != nil {
 		return nil, err
 	}
@@ -380,19 +382,19 @@ func (s *Service) DeleteTable(name string) (*TableStatus, error) {
 	}
 	t.status = s.transition(name, Deleting, now)
 	d := t.describe(now)
-	d.Status = Deleting // the answer says so, even if it is gone at once
-	s.lookup(name, now)
+	d.Status = Deleting // as AWS says, even if the table is already gone
+	s.settle(name, now)
 	return d, nil
 }
 
-// Tables returns names in their order, at most limit, after one; and whether
-// there are more.
+// Tables returns up to limit sorted names after the name after, and whether there
+// are more.
 func (s *Service) Tables(after string, limit int) (names []string, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
-		if name <= after || s.lookup(name, now) == nil {
+		if name <= after || s.settle(name, now) == nil {
 			continue
 		}
 		if len(names) == limit {
@@ -403,7 +405,7 @@ func (s *Service) Tables(after string, limit int) (names []string, more bool) {
 	return names, false
 }
 
-// TableChange is what UpdateTable can do; what is nil stays.
+// TableChange is the argument of UpdateTable; nil fields change nothing.
 type TableChange struct {
 	Attributes []Key
 	OnDemand   *bool
@@ -420,7 +422,7 @@ func (s *Service) UpdateTable(name string, c TableChange) (*TableStatus, error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	t, err := s.settled(name, now)
+	t, err := s.activeTable(name, now)
 	if err != nil {
 		return nil, err
 	}
@@ -501,7 +503,7 @@ func (s *Service) createIndex(t *table, c TableChange, now time.Time) error {
 	return nil
 }
 
-// TableOf returns the name of the table that an ARN names, or the name itself.
+// TableOf returns the name of a table, given its name or ARN.
 func TableOf(nameOrARN string) string {
 	if _, resource, ok := strings.Cut(nameOrARN, ":table/"); ok && strings.HasPrefix(nameOrARN, "arn:") {
 		name, _, _ := strings.Cut(resource, "/")

@@ -11,49 +11,50 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
 )
 
-// Write is a change of one item, or with CheckOnly the condition of one.
+// Write is a change of one item or, with CheckOnly, a condition on one item.
 type Write struct {
 	Table string
-	// Item is the one to put. Otherwise Key names the item, and Update is what
-	// happens to it; without one it is deleted.
+	// Item is the item to put. If it is nil, Key identifies the item and Update
+	// changes it; without Update it is deleted.
 	Item, Key attr.Map
 	Update    *expr.Update
 	CheckOnly bool
-	// Condition is that of the item as it is; nil for none.
+	// Condition is checked on the present item; nil for none.
 	Condition expr.Condition
-	// FailCondition is for a fault.
+	// FailCondition makes the condition fail, for a fault.
 	FailCondition bool
 	// OldOnFailure puts the item that fails the condition into the error.
 	OldOnFailure bool
 }
 
-// Written is an item before and after, nil where there is none, and what that
-// changes in indexes.
+// Written is an item before and after a write, nil for none, with the changes to
+// indexes.
 type Written struct {
 	Old, New attr.Map
 	Indexes  []IndexWritten
 }
 
-// Size is that of the larger item.
+// Size returns the size of the larger item.
 func (w Written) Size() int { return max(w.Old.ItemSize(), w.New.ItemSize()) }
 
-// IndexWritten has the size of each entry of an index that is put or deleted.
+// IndexWritten has the sizes of the entries of an index that a write puts or
+// deletes.
 type IndexWritten struct {
 	Name   string
 	Global bool
 	Bytes  []int
 }
 
-// prepared is a change that nothing speaks against.
+// prepared is a write that has been checked.
 type prepared struct {
 	Written
 	table *table
 	key   string
 }
 
-// prepare finds out what a write would do.
+// prepare checks a write and returns its effect.
 func (s *Service) prepare(w Write) (p prepared, err error) {
-	if p.table, err = s.usable(w.Table); err != nil {
+	if p.table, err = s.usableTable(w.Table); err != nil {
 		return p, err
 	}
 	if w.Item != nil {
@@ -95,8 +96,8 @@ func (s *Service) prepare(w Write) (p prepared, err error) {
 	return p, err
 }
 
-// written returns what a change of an item changes in the indexes. An entry that
-// moves is deleted and put.
+// written returns the changes to indexes when an item changes. An entry that moves
+// is deleted and put.
 func (t *table) written(key string, old, now attr.Map) (all []IndexWritten) {
 	for i, x := range t.indexes {
 		from, to := x.entryKey(old, key), x.entryKey(now, key)
@@ -134,7 +135,7 @@ func (t *table) checkUpdate(u *expr.Update) error {
 	return nil
 }
 
-// Write changes an item.
+// Write does one write.
 func (s *Service) Write(w Write) (Written, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,11 +147,11 @@ func (s *Service) Write(w Write) (Written, error) {
 	return p.Written, nil
 }
 
-// Get returns an item or nil.
+// Get returns an item, or nil if it does not exist.
 func (s *Service) Get(table string, key attr.Map) (attr.Map, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, err := s.usable(table)
+	t, err := s.usableTable(table)
 	if err != nil {
 		return nil, err
 	}
@@ -161,12 +162,12 @@ func (s *Service) Get(table string, key attr.Map) (attr.Map, error) {
 	return t.items.get(k), nil
 }
 
-// GetAll returns items of one moment, nil for each that is not there.
+// GetAll returns a consistent snapshot of items, nil for each that does not exist.
 func (s *Service) GetAll(tables []string, keys []attr.Map) ([]attr.Map, error) {
 	return s.getAll(tables, keys, "Provided list of item keys contains duplicates", func(_ int, err error) error { return err })
 }
 
-// TransactGet does the same. What is wrong with a key cancels the transaction.
+// TransactGet is like GetAll, but an invalid key cancels the transaction.
 func (s *Service) TransactGet(tables []string, keys []attr.Map) ([]attr.Map, error) {
 	reasons := make(reasons, len(keys))
 	items, err := s.getAll(tables, keys, oncePerItem, reasons.note)
@@ -176,15 +177,15 @@ func (s *Service) TransactGet(tables []string, keys []attr.Map) ([]attr.Map, err
 	return items, err
 }
 
-// getAll gets items with different keys; onError may turn the error of one into
-// nil.
+// getAll gets items with different keys. It passes the error of each item to
+// onError, and fails if that returns an error.
 func (s *Service) getAll(tables []string, keys []attr.Map, duplicates string, onError func(int, error) error) ([]attr.Map, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	items := make([]attr.Map, len(keys))
 	seen := make(map[string]bool)
 	for i, key := range keys {
-		t, err := s.usable(tables[i])
+		t, err := s.usableTable(tables[i])
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +205,7 @@ func (s *Service) getAll(tables []string, keys []attr.Map, duplicates string, on
 	return items, nil
 }
 
-// Batch does writes without conditions, each by itself.
+// Batch does independent writes without conditions.
 func (s *Service) Batch(writes []Write) ([]Written, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,6 +216,7 @@ func (s *Service) Batch(writes []Write) ([]Written, error) {
 	return commit(all), nil
 }
 
+// commit does all prepared writes.
 func commit(all []prepared) []Written {
 	var written []Written
 	for _, p := range all {
@@ -224,8 +226,8 @@ func commit(all []prepared) []Written {
 	return written
 }
 
-// prepareAll prepares writes to different items; onError may turn the error of
-// one into nil.
+// prepareAll prepares writes to different items. It passes the error of each write
+// to onError, and fails if that returns an error.
 func (s *Service) prepareAll(writes []Write, duplicates string, onError func(int, error) error) ([]prepared, error) {
 	var all []prepared
 	seen := make(map[string]bool)
@@ -248,24 +250,24 @@ func (s *Service) prepareAll(writes []Write, duplicates string, onError func(int
 	return all, nil
 }
 
-// done is a transaction that a token names.
-type done struct {
+// completedTransaction is a transaction that had a token.
+type completedTransaction struct {
 	request []byte
 	at      time.Time
 	written []Written
 }
 
-// tokenLife is how long a transaction is known by its token.
-const tokenLife = 10 * time.Minute
+// tokenLifetime is how long a token of a transaction is remembered.
+const tokenLifetime = 10 * time.Minute
 
-// Transact does all writes or none. With a token, the same request again does
-// nothing for ten minutes, and says so.
-func (s *Service) Transact(writes []Write, token string, request []byte) (all []Written, again bool, err error) {
+// Transact does all writes or none. For ten minutes, a repeated request with the
+// same token does nothing, and repeated is true.
+func (s *Service) Transact(writes []Write, token string, request []byte) (all []Written, repeated bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	for token, d := range s.tokens {
-		if now.Sub(d.at) >= tokenLife {
+		if now.Sub(d.at) >= tokenLifetime {
 			delete(s.tokens, token)
 		}
 	}
@@ -285,17 +287,17 @@ func (s *Service) Transact(writes []Write, token string, request []byte) (all []
 	}
 	written := commit(prepared)
 	if token != "" {
-		s.tokens[token] = done{bytes.Clone(request), now, written}
+		s.tokens[token] = completedTransaction{bytes.Clone(request), now, written}
 	}
 	return written, false, nil
 }
 
 const oncePerItem = "Transaction request cannot include multiple operations on one item"
 
-// reasons are why each action of a transaction cancels it.
+// reasons has the reason of each action of a transaction.
 type reasons []Reason
 
-// note notes an error that is one.
+// note records an error that is a reason for cancellation; it returns other errors.
 func (r reasons) note(i int, err error) error {
 	e := AsError(err)
 	switch e.Code {
@@ -309,7 +311,7 @@ func (r reasons) note(i int, err error) error {
 	return nil
 }
 
-// cancelled is nil when nothing was noted.
+// cancelled returns the exception, or nil if no reason was recorded.
 func (r reasons) cancelled() error {
 	if !slices.ContainsFunc(r, func(r Reason) bool { return r.Code != "" }) {
 		return nil

@@ -8,12 +8,12 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 )
 
-// Condition is one of an item, which is empty when there is none.
+// Condition is a condition on an item. An item that does not exist is empty.
 type Condition interface {
 	Holds(item attr.Map) bool
 }
 
-// operand has a value, or nil.
+// operand returns a value, or nil for none.
 type operand interface {
 	value(item attr.Map) attr.Value
 }
@@ -22,7 +22,7 @@ type literal struct{ attr.Value }
 
 func (l literal) value(attr.Map) attr.Value { return l.Value }
 
-// size is the function: what a value has of characters, bytes or elements.
+// size is the function size: the number of characters, bytes or elements.
 type size struct{ of operand }
 
 func (s size) value(item attr.Map) attr.Value {
@@ -49,11 +49,12 @@ func (s size) value(item attr.Map) attr.Value {
 }
 
 type (
-	// and holds when all do, or when any does, not when the one does not.
+	// and holds if all conditions hold, or if any holds, not if its condition
+	// does not.
 	and []Condition
 	or  []Condition
 	not struct{ Condition }
-	// paren is what stood in parentheses.
+	// paren is a condition in parentheses.
 	paren struct{ Condition }
 
 	comparison struct {

@@ -27,7 +27,7 @@ func item() attr.Map {
 	}
 }
 
-// The differential tests compare far more of them with another DynamoDB.
+// The differential tests compare many more expressions with another DynamoDB.
 func TestConditions(t *testing.T) {
 	for source, want := range map[string]bool{
 		"n = :n":                                      true,
@@ -45,7 +45,7 @@ func TestConditions(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", source, err)
 		} else if got := c.Holds(item()); got != want {
-			t.Errorf("%s: %t", source, got)
+			t.Errorf("%s: %t, want %t", source, got, want)
 		}
 	}
 }
@@ -92,13 +92,14 @@ func TestUnusedIsAnError(t *testing.T) {
 	if _, _, err := ParseCondition("ConditionExpression", "#n = :n", p); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.CheckUsed(); err == nil || err.Error() != "Value provided in ExpressionAttributeValues unused in expressions: keys: {:l, :s, :ss}" {
-		t.Error(err)
+	const want = "Value provided in ExpressionAttributeValues unused in expressions: keys: {:l, :s, :ss}"
+	if err := p.CheckUsed(); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 
-// Whatever comes is read or refused with an Error, and what was read does
-// something with any item.
+// Any text is either parsed or refused with an Error, and what was parsed works
+// with any item.
 func FuzzExpressions(f *testing.F) {
 	for _, s := range []string{
 		"n = :n AND (NOT contains(l, :s) OR size(m.k) >= :n)", "a BETWEEN :n AND :n OR b IN (:n, :s)", "SET a = if_not_exists(b, :n) + :n, l[3] = list_append(l, :l) REMOVE m.k ADD n :n DELETE ss :ss",

@@ -6,17 +6,17 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 )
 
-// KeyCondition is what a query asks of the keys.
+// KeyCondition is the condition of a query on the keys.
 type KeyCondition struct {
 	Hash attr.Value
 	// Op is the operator on the range key: one of = < <= > >= BETWEEN and
-	// begins_with, or "" for none. Values are its one or two operands.
+	// begins_with, or "" for none. Values has its operands, one or two.
 	Op     string
 	Values []attr.Value
 }
 
-// ParseKeyCondition reads a KeyConditionExpression for a table or an index
-// with these keys; rangeKey may be "".
+// ParseKeyCondition parses a KeyConditionExpression for a table or index with these
+// keys; rangeKey may be "".
 func ParseKeyCondition(source string, params *Params, hashKey, rangeKey string) (KeyCondition, error) {
 	c, _, err := ParseCondition("KeyConditionExpression", source, params)
 	if err != nil {
@@ -25,7 +25,7 @@ func ParseKeyCondition(source string, params *Params, hashKey, rangeKey string) 
 	return keyCondition(c, hashKey, rangeKey)
 }
 
-// LegacyKeyCondition is that of KeyConditions.
+// LegacyKeyCondition returns the KeyCondition for the parameter KeyConditions.
 func LegacyKeyCondition(conditions []Condition, hashKey, rangeKey string) (KeyCondition, error) {
 	return keyCondition(and(conditions), hashKey, rangeKey)
 }
@@ -74,7 +74,7 @@ func flatten(c Condition, all *[]Condition) {
 	}
 }
 
-// keyPart takes a condition of a key apart.
+// keyPart returns the parts of a condition on a key.
 func keyPart(c Condition) (name, op string, values []attr.Value, ok bool) {
 	var operands []operand
 	switch c := c.(type) {

@@ -6,9 +6,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 )
 
-// Conditions and updates without expressions, as KCL still sends them.
+// Conditions and updates without expressions, which KCL still sends.
 
-// Legacy is the condition of a ComparisonOperator.
+// Legacy returns the condition for a ComparisonOperator.
 func Legacy(name, operator string, values []attr.Value) (Condition, error) {
 	path := Top(name)
 	count := 1
@@ -52,8 +52,8 @@ func Legacy(name, operator string, values []attr.Value) (Condition, error) {
 	}
 }
 
-// Join returns the condition that all hold or, with any, that one does; nil
-// when there is none.
+// Join returns the condition that all conditions hold or, with any, that at least
+// one holds. Without conditions it returns nil.
 func Join(conditions []Condition, any bool) Condition {
 	switch {
 	case len(conditions) == 0:
@@ -64,7 +64,7 @@ func Join(conditions []Condition, any bool) Condition {
 	return and(conditions)
 }
 
-// LegacyAction adds what an AttributeValueUpdate does. Its value may be nil.
+// LegacyAction adds an AttributeValueUpdate to the update. Its value may be nil.
 func (u *Update) LegacyAction(name, action string, v attr.Value) error {
 	path := Top(name)
 	c := change{path, plain{literal{v}}}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// kind is that of a token.
+// kind is the kind of a token.
 type kind int
 
 const (
@@ -24,17 +24,15 @@ type token struct {
 	at   int
 }
 
-// is tells whether the token is a symbol or, in any case of its letters, a
-// keyword.
+// is reports whether the token is this symbol or, ignoring case, this keyword.
 func (t token) is(text string) bool {
 	return t.kind == symbol && t.text == text || t.kind == word && strings.EqualFold(t.text, text)
 }
 
-// maxSize is that of an expression, in bytes. It also bounds how deep one can
-// be.
+// maxSize is the largest size of an expression, in bytes. It also limits nesting.
 const maxSize = 4096
 
-// Error says what is wrong with an expression, in the words of the service.
+// Error says what is wrong with an expression, in the words of AWS.
 type Error struct{ Message string }
 
 func (e *Error) Error() string { return e.Message }
@@ -101,7 +99,7 @@ func syntaxError(source string, t token) error {
 //go:embed reserved.txt
 var reservedText string
 
-// reserved are the words that are no attribute's name without a #.
+// reserved has the words that cannot be the name of an attribute without a #.
 var reserved = func() map[string]bool {
 	words := make(map[string]bool)
 	for _, w := range strings.Fields(reservedText) {

@@ -1,7 +1,8 @@
-// Package expr has DynamoDB's expressions: it reads conditions, updates and
-// projections, and does what they say with items.
+// Package expr implements DynamoDB's expressions: it parses conditions, updates and
+// projections, and applies them to items.
 //
-// The parser is our own: no library that we found does numbers of 38 digits.
+// The parser is our own, because we found no library that supports numbers of 38
+// digits.
 package expr
 
 import (
@@ -13,20 +14,20 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 )
 
-// Params are the names and values that the expressions of a request share.
+// Params has the names and values that the expressions of a request share.
 type Params struct {
 	names                 map[string]string
 	values                attr.Map
 	usedNames, usedValues map[string]bool
 }
 
-// NewParams returns Params that know what expressions have used of them.
+// NewParams returns Params, which record the names and values that expressions use.
 func NewParams(names map[string]string, values attr.Map) *Params {
 	return &Params{names, values, make(map[string]bool), make(map[string]bool)}
 }
 
-// CheckUsed returns an error when the expressions read so far have not used
-// all.
+// CheckUsed returns an error unless the expressions parsed so far have used all
+// names and values.
 func (p *Params) CheckUsed() error {
 	if unused := unused(p.names, p.usedNames); unused != "" {
 		return &Error{"Value provided in ExpressionAttributeNames unused in expressions: keys: {" + unused + "}"}
@@ -51,11 +52,11 @@ func unused[V any](given map[string]V, used map[string]bool) string {
 type parser struct {
 	source string
 	params *Params
-	tokens []token  // what is left; the last is the end
-	names  []string // the attributes of the item that it names
+	tokens []token  // the remaining tokens; the last is the end
+	names  []string // attributes of the item that the expression names
 }
 
-// parse reads all of an expression.
+// parse parses a whole expression.
 func parse[T any](kind, source string, params *Params, read func(*parser) (T, error)) (result T, err error) {
 	p := &parser{source: source, params: params}
 	if p.tokens, err = lex(source); err == nil {
@@ -70,8 +71,8 @@ func parse[T any](kind, source string, params *Params, read func(*parser) (T, er
 	return result, nil
 }
 
-// ParseCondition reads a condition; kind is the name of the request's member,
-// for errors. It also returns the attributes that the condition names.
+// ParseCondition parses a condition; kind is the name of the request's member, for
+// errors. It also returns the attributes that the condition names.
 func ParseCondition(kind, source string, params *Params) (c Condition, names []string, err error) {
 	c, err = parse(kind, source, params, func(p *parser) (Condition, error) {
 		defer func() { names = p.names }()
@@ -80,7 +81,7 @@ func ParseCondition(kind, source string, params *Params) (c Condition, names []s
 	return c, names, err
 }
 
-// ParseProjection reads a ProjectionExpression.
+// ParseProjection parses a ProjectionExpression.
 func ParseProjection(source string, params *Params) (Projection, error) {
 	return parse("ProjectionExpression", source, params, func(p *parser) (Projection, error) {
 		paths, err := list(p, (*parser).path)
@@ -101,7 +102,7 @@ func (p *parser) take() token {
 	return t
 }
 
-// accept takes the next token if it is this one.
+// accept takes the next token if it is text, and returns whether it did.
 func (p *parser) accept(text string) bool {
 	if !p.next().is(text) {
 		return false
@@ -119,7 +120,7 @@ func (p *parser) expect(text string) error {
 
 func (p *parser) unexpected() error { return syntaxError(p.source, p.next()) }
 
-// list reads one or more, with commas.
+// list parses one or more elements, separated by commas.
 func list[T any](p *parser, read func(*parser) (T, error)) ([]T, error) {
 	var all []T
 	for {
@@ -142,7 +143,7 @@ func (p *parser) and() (Condition, error) {
 	return chain(p, "AND", (*parser).not, func(all []Condition) Condition { return and(all) })
 }
 
-// chain reads one or more conditions with a keyword between them.
+// chain parses one or more conditions, separated by a keyword.
 func chain(p *parser, keyword string, read func(*parser) (Condition, error), join func([]Condition) Condition) (Condition, error) {
 	var all []Condition
 	for {
@@ -181,7 +182,7 @@ func (p *parser) not() (Condition, error) {
 	return paren{c}, nil
 }
 
-// simple reads a comparison or a function that is a condition.
+// simple parses a comparison or a function that is a condition.
 func (p *parser) simple() (Condition, error) {
 	if p.next().kind == word && p.tokens[1].is("(") && p.next().text != "size" {
 		return p.function()
@@ -314,7 +315,7 @@ func (p *parser) function() (Condition, error) {
 	}
 }
 
-// arguments reads what follows the name of a function.
+// arguments parses the arguments of a function.
 func (p *parser) arguments() ([]operand, error) {
 	if err := p.expect("("); err != nil {
 		return nil, err
@@ -326,7 +327,7 @@ func (p *parser) arguments() ([]operand, error) {
 	return all, p.expect(")")
 }
 
-// operand reads a path, a value or the function size.
+// operand parses a path, a value or the function size.
 func (p *parser) operand() (operand, error) {
 	t := p.next()
 	switch {

@@ -9,19 +9,19 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 )
 
-// Path leads to an attribute, or into one.
+// Path is the path to an attribute, or to an element inside of one.
 type Path []step
 
-// step is a name or, where that is "", an index.
+// step is a name or, if the name is "", an index.
 type step struct {
 	name  string
 	index int
 }
 
-// Top returns the path of an attribute of the item.
+// Top returns the path to a top-level attribute of an item.
 func Top(name string) Path { return Path{{name: name}} }
 
-// Root is the name of the item's attribute that the path begins with.
+// Root returns the name of the top-level attribute of the path.
 func (p Path) Root() string { return p[0].name }
 
 func (p Path) String() string {
@@ -36,7 +36,7 @@ func (p Path) String() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// value is what the path leads to, nil when that is nothing.
+// value returns the value at the path, nil for none.
 func (p Path) value(item attr.Map) attr.Value {
 	var v attr.Value = item
 	for _, s := range p {
@@ -59,8 +59,8 @@ func (s step) in(v attr.Value) attr.Value {
 	return nil
 }
 
-// checkOverlap returns an error when one of the paths leads to or into what
-// another one leads to, or through a list where another goes through a map.
+// checkOverlap returns an error if one of the paths starts with another one, or if
+// one uses an index where another uses a name.
 func checkOverlap(paths []Path) error {
 	for i, p := range paths {
 		for _, q := range paths[:i] {
@@ -79,8 +79,8 @@ func checkOverlap(paths []Path) error {
 	return nil
 }
 
-// set returns v with x at the path: maps and lists on the way are copied. It
-// is false when the path leads nowhere.
+// set returns v with x at the path; it copies the maps and lists on the path. It
+// returns false if the path does not exist.
 func set(v attr.Value, p Path, x attr.Value) (attr.Value, bool) {
 	if len(p) == 0 {
 		return x, true
@@ -115,8 +115,8 @@ func set(v attr.Value, p Path, x attr.Value) (attr.Value, bool) {
 	return nil, false
 }
 
-// remove returns v without what is at the path. It is false when the path
-// leads nowhere; where only its last step does, nothing changes.
+// remove returns v without the value at the path. It returns false if the path does
+// not exist, but if only its last step does not exist, it returns v.
 func remove(v attr.Value, p Path) (attr.Value, bool) {
 	s := p[0]
 	if len(p) > 1 {
@@ -148,10 +148,10 @@ func remove(v attr.Value, p Path) (attr.Value, bool) {
 	return nil, false
 }
 
-// Projection is the paths that an answer has.
+// Projection is the paths in a response.
 type Projection []Path
 
-// Of returns what of an item the paths lead to. Elements of a list close up.
+// Of returns the parts of an item at the paths. Lists have no gaps.
 func (p Projection) Of(item attr.Map) attr.Map {
 	out, _ := project(item, p).(attr.Map)
 	if out == nil {

@@ -8,20 +8,20 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 )
 
-// Update is what an update does with an item.
+// Update is an update of an item.
 type Update struct {
 	sets          []change
 	adds, deletes []change
 	removes       []Path
 }
 
-// change gives a path the value of an operand.
+// change sets a path to the value of an operand.
 type change struct {
 	path Path
 	to   computed
 }
 
-// computed is an operand that may fail.
+// computed is an operand whose computation may fail.
 type computed interface {
 	compute(item attr.Map) (attr.Value, error)
 }
@@ -57,7 +57,7 @@ func (c ifNotExists) compute(item attr.Map) (attr.Value, error) {
 
 var errOperandType = &Error{"An operand in the update expression has an incorrect data type"}
 
-// pair computes two operands, which must be of one type.
+// pair computes two operands, which must have the same type.
 func pair[T attr.Value](l, r computed, item attr.Map) (x, y T, err error) {
 	a, err := l.compute(item)
 	if err != nil {
@@ -94,7 +94,7 @@ func (c listAppend) compute(item attr.Map) (attr.Value, error) {
 	return slices.Concat(x, y), nil
 }
 
-// ParseUpdate reads an UpdateExpression.
+// ParseUpdate parses an UpdateExpression.
 func ParseUpdate(source string, params *Params) (*Update, error) {
 	return parse("UpdateExpression", source, params, (*parser).update)
 }
@@ -165,7 +165,7 @@ func (p *parser) set() (change, error) {
 	return change{path, l}, nil
 }
 
-// computed reads an operand of SET.
+// computed parses an operand of SET.
 func (p *parser) computed() (computed, error) {
 	f := p.next()
 	if f.kind != word || !p.tokens[1].is("(") {
@@ -216,7 +216,7 @@ func (p *parser) computed() (computed, error) {
 	return listAppend{all[0], all[1]}, nil
 }
 
-// pathAndValue reads an action of ADD or DELETE.
+// pathAndValue parses an action of ADD or DELETE.
 func (p *parser) pathAndValue(clause string, types ...string) (change, error) {
 	path, err := p.path()
 	if err != nil {
@@ -233,7 +233,7 @@ func (p *parser) pathAndValue(clause string, types ...string) (change, error) {
 	return change{path, plain{v}}, wantType(clause, v, types...)
 }
 
-// Paths are those that the update changes.
+// Paths returns the paths that the update changes.
 func (u *Update) Paths() []Path {
 	var all []Path
 	for _, changes := range [][]change{u.sets, u.adds, u.deletes} {
@@ -244,8 +244,7 @@ func (u *Update) Paths() []Path {
 	return append(all, u.removes...)
 }
 
-// Apply returns the item that the update makes of one. All operands have their
-// values in the old one.
+// Apply returns the updated item. All operands use the values of the old item.
 func (u *Update) Apply(old attr.Map) (attr.Map, error) {
 	var item attr.Value = old
 	put := func(path Path, v attr.Value) error {
@@ -264,7 +263,7 @@ func (u *Update) Apply(old attr.Map) (attr.Map, error) {
 		item = next
 		return nil
 	}
-	// Beyond the end of a list, elements go in the order of their indexes.
+	// Elements beyond the end of a list are appended in the order of their indexes.
 	sets := slices.SortedStableFunc(slices.Values(u.sets), func(a, b change) int { return byIndex(a.path, b.path) })
 	for _, c := range sets {
 		v, err := c.to.compute(old)
@@ -303,7 +302,7 @@ func (u *Update) Apply(old attr.Map) (attr.Map, error) {
 			return nil, err
 		}
 	}
-	// The last element of a list first, for the others stay where they are.
+	// The last element of a list is removed first, so that other indexes stay valid.
 	for _, p := range slices.SortedStableFunc(slices.Values(u.removes), func(a, b Path) int { return byIndex(b, a) }) {
 		if err := drop(p); err != nil {
 			return nil, err
@@ -312,12 +311,12 @@ func (u *Update) Apply(old attr.Map) (attr.Map, error) {
 	return item.(attr.Map), nil
 }
 
-// byIndex orders paths by the indexes in them.
+// byIndex compares paths by their indexes.
 func byIndex(a, b Path) int {
 	return slices.CompareFunc(a, b, func(a, b step) int { return cmp.Compare(a.index, b.index) })
 }
 
-// add returns old and v together.
+// add returns the sum or union of old and v.
 func add(old, v attr.Value) (attr.Value, error) {
 	if old == nil {
 		return v, nil
@@ -339,7 +338,7 @@ func add(old, v attr.Value) (attr.Value, error) {
 		if old, ok := old.(attr.BinarySet); ok {
 			return attr.BinarySet(attr.Union(old, v)), nil
 		}
-	case attr.List: // of the legacy AttributeUpdates only
+	case attr.List: // only from the legacy AttributeUpdates
 		if old, ok := old.(attr.List); ok {
 			return slices.Concat(old, v), nil
 		}
@@ -347,7 +346,7 @@ func add(old, v attr.Value) (attr.Value, error) {
 	return nil, errOperandType
 }
 
-// subtract returns a set without the elements of v, nil when none is left.
+// subtract returns a set without the elements of v, nil if none is left.
 func subtract(old, v attr.Value) (attr.Value, error) {
 	switch v := v.(type) {
 	case attr.StringSet:

@@ -8,14 +8,14 @@ import (
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 )
 
-// expressions reads those of a request, or what it has in their place.
+// expressions parses the expressions of a request, or its legacy parameters.
 type expressions struct {
 	params *expr.Params
-	// given are the expressions, and legacy what has been given in the place
-	// of some, by their names.
+	// given has the names of the members of expressions in the request, and
+	// legacy the names of legacy parameters.
 	given, legacy []string
 	err           error
 }
@@ -26,12 +26,12 @@ func readExpressions(names map[string]string, values map[string]attr.Wire) *expr
 	e.err = err
 	for _, k := range slices.Sorted(maps.Keys(names)) {
 		if !strings.HasPrefix(k, "#") || len(k) < 2 {
-			e.fail(invalid(fmt.Sprintf("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", front.Clip(k))))
+			e.fail(invalid(fmt.Sprintf("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", httpserver.Truncate(k))))
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(values)) {
 		if !strings.HasPrefix(k, ":") || len(k) < 2 {
-			e.fail(invalid(fmt.Sprintf("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", front.Clip(k))))
+			e.fail(invalid(fmt.Sprintf("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", httpserver.Truncate(k))))
 		}
 	}
 	if names != nil && len(names) == 0 {
@@ -42,16 +42,13 @@ func readExpressions(names map[string]string, values map[string]attr.Wire) *expr
 	}
 	e.params = expr.NewParams(names, parsed)
 	if names != nil {
-		e.legacyOrNames("ExpressionAttributeNames")
+		e.given = append(e.given, "ExpressionAttributeNames")
 	}
 	if values != nil {
-		e.legacyOrNames("ExpressionAttributeValues")
+		e.given = append(e.given, "ExpressionAttributeValues")
 	}
 	return e
 }
-
-// legacyOrNames notes names or values, which are wrong without an expression.
-func (e *expressions) legacyOrNames(member string) { e.given = append(e.given, member) }
 
 func (e *expressions) fail(err error) {
 	if e.err == nil {
@@ -59,8 +56,8 @@ func (e *expressions) fail(err error) {
 	}
 }
 
-// done returns what is wrong with the expressions, after the last one was read.
-func (e *expressions) done() error {
+// check returns the first error. It must be called after the last expression.
+func (e *expressions) check() error {
 	isExpression := func(member string) bool { return !strings.HasPrefix(member, "ExpressionAttribute") }
 	switch {
 	case len(e.legacy) > 0 && len(e.given) > 0:
@@ -74,8 +71,8 @@ func (e *expressions) done() error {
 	return e.params.CheckUsed()
 }
 
-// condition reads an expression, or returns nil. It also returns the attributes
-// that this names.
+// condition parses a condition, nil for none. It also returns the attributes that
+// the condition names.
 func (e *expressions) condition(member string, text *string) (c expr.Condition, names []string) {
 	if text == nil {
 		return nil, nil
@@ -88,7 +85,7 @@ func (e *expressions) condition(member string, text *string) (c expr.Condition, 
 	return c, names
 }
 
-// update reads an UpdateExpression or AttributeUpdates.
+// update parses an UpdateExpression or AttributeUpdates.
 func (e *expressions) update(text *string, updates map[string]attributeValueUpdate) *expr.Update {
 	u := &expr.Update{}
 	if updates != nil {
@@ -103,9 +100,9 @@ func (e *expressions) update(text *string, updates map[string]attributeValueUpda
 				e.fail(err)
 			}
 		}
-		action := value(x.Action, "PUT")
+		action := valueOr(x.Action, "PUT")
 		if !slices.Contains([]string{"PUT", "ADD", "DELETE"}, action) {
-			e.fail(invalid("1 validation error detected: Value '" + front.Clip(action) + "' at 'attributeUpdates." + front.Clip(name) + ".member.action' failed to satisfy constraint: Member must satisfy enum value set: [ADD, DELETE, PUT]"))
+			e.fail(invalid("1 validation error detected: Value '" + httpserver.Truncate(action) + "' at 'attributeUpdates." + httpserver.Truncate(name) + ".member.action' failed to satisfy constraint: Member must satisfy enum value set: [ADD, DELETE, PUT]"))
 		} else if err := u.LegacyAction(name, action, v); err != nil {
 			e.fail(err)
 		}
@@ -121,7 +118,8 @@ func (e *expressions) update(text *string, updates map[string]attributeValueUpda
 	return u
 }
 
-// projection reads a ProjectionExpression or AttributesToGet; nil is all.
+// projection parses a ProjectionExpression or AttributesToGet; nil means all
+// attributes.
 func (e *expressions) projection(text *string, attributes []string) expr.Projection {
 	var p expr.Projection
 	if attributes != nil {
@@ -143,7 +141,7 @@ func (e *expressions) projection(text *string, attributes []string) expr.Project
 	return p
 }
 
-// expected reads the legacy condition of a write.
+// expected parses the legacy condition of a write.
 func (e *expressions) expected(all map[string]expectedAttributeValue, operator *string) expr.Condition {
 	var conditions []expr.Condition
 	if all != nil {
@@ -153,7 +151,7 @@ func (e *expressions) expected(all map[string]expectedAttributeValue, operator *
 		x := all[name]
 		c := condition{ComparisonOperator: x.ComparisonOperator, AttributeValueList: x.AttributeValueList}
 		wrong := func(what string) {
-			e.fail(invalid("One or more parameter values were invalid: " + what + " for Attribute: " + front.Clip(name)))
+			e.fail(invalid("One or more parameter values were invalid: " + what + " for Attribute: " + httpserver.Truncate(name)))
 		}
 		switch {
 		case x.AttributeValueList != nil && x.ComparisonOperator == nil:
@@ -164,7 +162,7 @@ func (e *expressions) expected(all map[string]expectedAttributeValue, operator *
 		case x.ComparisonOperator != nil && x.Exists != nil:
 			wrong("Exists and ComparisonOperator cannot be used together")
 		case x.ComparisonOperator != nil && x.Value != nil:
-			// The documentation forbids it, the service does not.
+			// The documentation forbids this, but AWS accepts it.
 			c.AttributeValueList = []attr.Wire{*x.Value}
 		case x.ComparisonOperator != nil:
 		case x.Exists != nil && !*x.Exists:
@@ -173,7 +171,7 @@ func (e *expressions) expected(all map[string]expectedAttributeValue, operator *
 			}
 			c = condition{ComparisonOperator: ptr("NULL")}
 		case x.Value == nil:
-			wrong(fmt.Sprintf("Value must be provided when Exists is %t", value(x.Exists, true)))
+			wrong(fmt.Sprintf("Value must be provided when Exists is %t", valueOr(x.Exists, true)))
 			continue
 		default:
 			c = condition{ComparisonOperator: ptr("EQ"), AttributeValueList: []attr.Wire{*x.Value}}
@@ -183,7 +181,7 @@ func (e *expressions) expected(all map[string]expectedAttributeValue, operator *
 	return e.join(conditions, operator)
 }
 
-// filter reads the conditions of KeyConditions, QueryFilter and ScanFilter.
+// conditions parses the conditions of KeyConditions, QueryFilter or ScanFilter.
 func (e *expressions) conditions(member string, all map[string]condition) (conditions []expr.Condition) {
 	if all != nil {
 		e.legacy = append(e.legacy, member)
@@ -198,18 +196,18 @@ func (e *expressions) join(conditions []expr.Condition, operator *string) expr.C
 	if operator != nil {
 		e.legacy = append(e.legacy, "ConditionalOperator")
 		if *operator != "AND" && *operator != "OR" {
-			e.fail(invalid("1 validation error detected: Value '" + front.Clip(*operator) + "' at 'conditionalOperator' failed to satisfy constraint: Member must satisfy enum value set: [OR, AND]"))
+			e.fail(invalid("1 validation error detected: Value '" + httpserver.Truncate(*operator) + "' at 'conditionalOperator' failed to satisfy constraint: Member must satisfy enum value set: [OR, AND]"))
 		}
 	}
-	return expr.Join(conditions, value(operator, "AND") == "OR")
+	return expr.Join(conditions, valueOr(operator, "AND") == "OR")
 }
 
 var comparisonOperators = []string{"IN", "NULL", "BETWEEN", "LT", "NOT_CONTAINS", "EQ", "GT", "NOT_NULL", "NE", "LE", "BEGINS_WITH", "GE", "CONTAINS"}
 
 func (e *expressions) legacyCondition(name string, c condition) expr.Condition {
-	operator := value(c.ComparisonOperator, "")
+	operator := valueOr(c.ComparisonOperator, "")
 	if !slices.Contains(comparisonOperators, operator) {
-		e.fail(invalid("1 validation error detected: Value '" + front.Clip(operator) + "' at 'comparisonOperator' failed to satisfy constraint: Member must satisfy enum value set: [" + strings.Join(comparisonOperators, ", ") + "]"))
+		e.fail(invalid("1 validation error detected: Value '" + httpserver.Truncate(operator) + "' at 'comparisonOperator' failed to satisfy constraint: Member must satisfy enum value set: [" + strings.Join(comparisonOperators, ", ") + "]"))
 		return nil
 	}
 	var values []attr.Value

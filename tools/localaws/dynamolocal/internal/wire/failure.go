@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 
@@ -9,7 +8,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
 )
 
-// The exceptions that the wire raises itself.
+// The exceptions that this package returns itself.
 const (
 	internalServerError    = "InternalServerError"
 	serializationException = "SerializationException"
@@ -18,7 +17,7 @@ const (
 	unknownOperation       = "UnknownOperationException"
 )
 
-// namespaces are where exceptions are defined that are not DynamoDB's own.
+// namespaces has the namespaces of exceptions that are not DynamoDB's own.
 var namespaces = map[string]string{
 	serializationException:         "com.amazon.coral.service#",
 	throttling:                     "com.amazon.coral.availability#",
@@ -41,11 +40,11 @@ func status(e *core.Error) int {
 	return http.StatusBadRequest
 }
 
-// errorBody is an exception as a client gets it.
+// errorBody is an exception in JSON.
 type errorBody struct {
 	Type                string               `json:"__type"`
 	Message             string               `json:"message,omitzero"`
-	TransactionMessage  string               `json:"Message,omitzero"` // the only one with a capital
+	TransactionMessage  string               `json:"Message,omitzero"` // capitalized in this exception only
 	Item                map[string]attr.Wire `json:",omitzero"`
 	CancellationReasons []cancellationReason `json:",omitzero"`
 }
@@ -61,14 +60,13 @@ func bodyOf(e *core.Error) errorBody {
 	}
 	for _, r := range e.Reasons {
 		b.CancellationReasons = append(b.CancellationReasons, cancellationReason{
-			Code: &r.Code, Message: given(r.Message), Item: attr.MapToWire(r.Item),
+			Code: &r.Code, Message: nilIfEmpty(r.Message), Item: attr.MapToWire(r.Item),
 		})
 	}
 	return b
 }
 
-// constraints collects what is wrong with the members of a request, in the
-// words of the service.
+// constraints collects the violations of a request, in the words of AWS.
 type constraints struct{ violations []string }
 
 func (c *constraints) violate(value, member, must string) {
@@ -90,13 +88,4 @@ func (c *constraints) err() error {
 	default:
 		return invalid(itoa(n) + " validation errors detected: " + strings.Join(c.violations, "; "))
 	}
-}
-
-// asError is what went wrong, as an exception.
-func asError(err error) *core.Error {
-	var e *core.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return core.AsError(err)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
 )
 
-// However deep, large or odd a body is, the answer is quick and says so, and takes no
-// more memory than some times the body.
+// Deep, large and malformed bodies get a quick response that takes no more memory
+// than a few times the body.
 func TestHostileBodies(t *testing.T) {
 	const deep = 100_000
 	update := func(expression, values string) string {

@@ -6,56 +6,58 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 )
 
 //go:generate go run ../../../internal/shapegen dynamodb
 
-// call is what an operation works with.
+// call is one call of an operation.
 type call struct {
 	service       *core.Service
 	region        string
-	front         front.Call
+	faultCall     httpserver.Call
 	body          []byte
-	failCondition func() bool // tells whether an injected fault hits the next condition
+	failCondition func() bool // counts a condition and reports whether an injected fault hits it
 }
 
-// operation decodes its input and runs.
+// operation decodes its input, then runs.
 type operation func(c *call, body []byte) (any, error)
 
-// operations are those that this service has.
+// operations are the operations of this service.
 var operations = map[string]operation{
-	"BatchGetItem":              with(batchGetItem),
-	"BatchWriteItem":            with(batchWriteItem),
-	"CreateTable":               with(createTable),
-	"DeleteItem":                with(deleteItem),
-	"DeleteTable":               with(deleteTable),
-	"DescribeContinuousBackups": with(describeContinuousBackups),
-	"DescribeTable":             with(describeTable),
-	"DescribeTimeToLive":        with(describeTimeToLive),
-	"GetItem":                   with(getItem),
-	"ListTables":                with(listTables),
-	"ListTagsOfResource":        with(listTagsOfResource),
-	"PutItem":                   with(putItem),
-	"Query":                     with(query),
-	"Scan":                      with(scan),
-	"TagResource":               with(tagResource),
-	"TransactGetItems":          with(transactGetItems),
-	"TransactWriteItems":        with(transactWriteItems),
-	"UntagResource":             with(untagResource),
-	"UpdateContinuousBackups":   with(updateContinuousBackups),
-	"UpdateItem":                with(updateItem),
-	"UpdateTable":               with(updateTable),
-	"UpdateTimeToLive":          with(updateTimeToLive),
+	"BatchGetItem":              handle(batchGetItem),
+	"BatchWriteItem":            handle(batchWriteItem),
+	"CreateTable":               handle(createTable),
+	"DeleteItem":                handle(deleteItem),
+	"DeleteTable":               handle(deleteTable),
+	"DescribeContinuousBackups": handle(describeContinuousBackups),
+	"DescribeTable":             handle(describeTable),
+	"DescribeTimeToLive":        handle(describeTimeToLive),
+	"GetItem":                   handle(getItem),
+	"ListTables":                handle(listTables),
+	"ListTagsOfResource":        handle(listTagsOfResource),
+	"PutItem":                   handle(putItem),
+	"Query":                     handle(query),
+	"Scan":                      handle(scan),
+	"TagResource":               handle(tagResource),
+	"TransactGetItems":          handle(transactGetItems),
+	"TransactWriteItems":        handle(transactWriteItems),
+	"UntagResource":             handle(untagResource),
+	"UpdateContinuousBackups":   handle(updateContinuousBackups),
+	"UpdateItem":                handle(updateItem),
+	"UpdateTable":               handle(updateTable),
+	"UpdateTimeToLive":          handle(updateTimeToLive),
 }
 
-type none struct{}
+// empty is the output of operations without one.
+type empty struct{}
 
-func with[In, Out any](f func(*call, *In) (*Out, error)) operation {
+// handle returns the operation that f implements.
+func handle[In, Out any](f func(*call, *In) (*Out, error)) operation {
 	return func(c *call, body []byte) (any, error) {
 		c.body = body
 		var in In
-		if err := front.BodyError(json.Unmarshal(body, &in), len(body)); err != nil {
+		if err := httpserver.BodyError(json.Unmarshal(body, &in), len(body)); err != nil {
 			return nil, failure(serializationException, err.Error())
 		}
 		out, err := f(c, &in)
@@ -66,7 +68,7 @@ func with[In, Out any](f func(*call, *In) (*Out, error)) operation {
 	}
 }
 
-// timestamp is a moment in an answer: seconds since 1970.
+// timestamp is a time in a response, in seconds since 1970.
 type timestamp struct{ time.Time }
 
 // MarshalJSON implements json.Marshaler.
@@ -76,15 +78,15 @@ func (t timestamp) MarshalJSON() ([]byte, error) {
 
 func ptr[T any](v T) *T { return &v }
 
-// given is nil for "".
-func given(s string) *string {
+// nilIfEmpty is nil for "".
+func nilIfEmpty(s string) *string {
 	if s == "" {
 		return nil
 	}
 	return &s
 }
 
-func value[T any](p *T, otherwise T) T {
+func valueOr[T any](p *T, otherwise T) T {
 	if p == nil {
 		return otherwise
 	}

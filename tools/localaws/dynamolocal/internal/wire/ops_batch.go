@@ -9,10 +9,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 )
 
-// The most of what one call takes.
+// Limits of a call.
 const (
 	maxBatchGet   = 100
 	maxBatchWrite = 25
@@ -20,13 +20,17 @@ const (
 	maxAnswer     = 16 << 20 // bytes of items
 )
 
-func batchGetItem(c *call, in *batchGetItemInput) (*batchGetItemOutput, error) {
+func checkRequestItems[T any](items map[string]T) error {
 	var broken constraints
-	broken.required("requestItems", in.RequestItems != nil)
-	if in.RequestItems != nil && len(in.RequestItems) == 0 {
+	broken.required("requestItems", items != nil)
+	if items != nil && len(items) == 0 {
 		broken.violate("'{}'", "requestItems", "have length greater than or equal to 1")
 	}
-	if err := broken.err(); err != nil {
+	return broken.err()
+}
+
+func batchGetItem(c *call, in *batchGetItemInput) (*batchGetItemOutput, error) {
+	if err := checkRequestItems(in.RequestItems); err != nil {
 		return nil, err
 	}
 	var (
@@ -38,11 +42,11 @@ func batchGetItem(c *call, in *batchGetItemInput) (*batchGetItemOutput, error) {
 	for _, table := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		request := in.RequestItems[table]
 		if len(request.Keys) == 0 {
-			return nil, invalid("1 validation error detected: Value '[]' at 'requestItems." + front.Clip(table) + ".member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1")
+			return nil, invalid("1 validation error detected: Value '[]' at 'requestItems." + httpserver.Truncate(table) + ".member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1")
 		}
 		e := readExpressions(request.ExpressionAttributeNames, nil)
 		only[table] = e.projection(request.ProjectionExpression, request.AttributesToGet)
-		if err := e.done(); err != nil {
+		if err := e.check(); err != nil {
 			return nil, err
 		}
 		for _, w := range request.Keys {
@@ -79,7 +83,7 @@ func batchGetItem(c *call, in *batchGetItemInput) (*batchGetItemOutput, error) {
 			out.UnprocessedKeys[table] = left
 			continue
 		}
-		used.of(table).table += readUnits(item.ItemSize(), value(in.RequestItems[table].ConsistentRead, false))
+		used.of(table).table += readUnits(item.ItemSize(), valueOr(in.RequestItems[table].ConsistentRead, false))
 		if item != nil {
 			out.Responses[table] = append(out.Responses[table], projected(item, only[table]))
 		}
@@ -88,7 +92,7 @@ func batchGetItem(c *call, in *batchGetItemInput) (*batchGetItemOutput, error) {
 	return out, nil
 }
 
-// usedUnits are what a call consumes of each table.
+// usedUnits has the capacity that a call consumes of each table.
 type usedUnits map[string]*units
 
 func (u usedUnits) of(table string) *units {
@@ -108,21 +112,16 @@ func (u usedUnits) consumed(asked *string) (all []consumedCapacity) {
 }
 
 func batchWriteItem(c *call, in *batchWriteItemInput) (*batchWriteItemOutput, error) {
-	var broken constraints
-	broken.required("requestItems", in.RequestItems != nil)
-	if in.RequestItems != nil && len(in.RequestItems) == 0 {
-		broken.violate("'{}'", "requestItems", "have length greater than or equal to 1")
-	}
-	if err := broken.err(); err != nil {
+	if err := checkRequestItems(in.RequestItems); err != nil {
 		return nil, err
 	}
 	var writes []core.Write
 	for _, table := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		if len(in.RequestItems[table]) == 0 {
-			return nil, invalid("1 validation error detected: Value '[]' at 'requestItems." + front.Clip(table) + ".member' failed to satisfy constraint: Member must have length greater than or equal to 1")
+			return nil, invalid("1 validation error detected: Value '[]' at 'requestItems." + httpserver.Truncate(table) + ".member' failed to satisfy constraint: Member must have length greater than or equal to 1")
 		}
 		for _, r := range in.RequestItems[table] {
-			w := writing{TableName: &table}
+			w := writeInput{TableName: &table}
 			switch {
 			case (r.PutRequest == nil) == (r.DeleteRequest == nil):
 				return nil, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
@@ -155,14 +154,14 @@ func batchWriteItem(c *call, in *batchWriteItemInput) (*batchWriteItemOutput, er
 	}, nil
 }
 
-// inOrder returns a request with the members of its objects sorted: SDKs write
-// those of a map in any order, and the request is the same.
+// inOrder returns a request with the members of its objects sorted. SDKs write the
+// members of a map in any order, which must not make requests differ.
 func inOrder(body []byte) []byte {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var request any
 	if d.Decode(&request) != nil {
-		return body // it was read already
+		return body // cannot happen: it has been decoded before
 	}
 	sorted, err := json.Marshal(request)
 	if err != nil {
@@ -175,32 +174,32 @@ func transactWriteItems(c *call, in *transactWriteItemsInput) (*transactWriteIte
 	if err := checkActions("transactItems", len(in.TransactItems)); err != nil {
 		return nil, err
 	}
-	if n := len(value(in.ClientRequestToken, "token")); n < 1 || n > 36 {
+	if n := len(valueOr(in.ClientRequestToken, "token")); n < 1 || n > 36 {
 		return nil, invalid("1 validation error detected: Value at 'clientRequestToken' failed to satisfy constraint: Member must have length between 1 and 36")
 	}
 	var writes []core.Write
 	for _, item := range in.TransactItems {
-		w, n := writing{}, 0
+		w, n := writeInput{}, 0
 		if a := item.ConditionCheck; a != nil {
 			n++
 			if a.ConditionExpression == nil {
 				return nil, invalid("1 validation error detected: Value null at 'transactItems.member.conditionCheck.conditionExpression' failed to satisfy constraint: Member must not be null")
 			}
-			w = writing{
+			w = writeInput{
 				TableName: a.TableName, Key: a.Key, ConditionExpression: a.ConditionExpression, ExpressionAttributeNames: a.ExpressionAttributeNames,
 				ExpressionAttributeValues: a.ExpressionAttributeValues, ReturnValuesOnConditionCheckFailure: a.ReturnValuesOnConditionCheckFailure,
 			}
 		}
 		if a := item.Put; a != nil {
 			n++
-			w = writing{
+			w = writeInput{
 				TableName: a.TableName, Item: a.Item, ConditionExpression: a.ConditionExpression, ExpressionAttributeNames: a.ExpressionAttributeNames,
 				ExpressionAttributeValues: a.ExpressionAttributeValues, ReturnValuesOnConditionCheckFailure: a.ReturnValuesOnConditionCheckFailure, isPut: true,
 			}
 		}
 		if a := item.Delete; a != nil {
 			n++
-			w = writing{
+			w = writeInput{
 				TableName: a.TableName, Key: a.Key, ConditionExpression: a.ConditionExpression, ExpressionAttributeNames: a.ExpressionAttributeNames,
 				ExpressionAttributeValues: a.ExpressionAttributeValues, ReturnValuesOnConditionCheckFailure: a.ReturnValuesOnConditionCheckFailure,
 			}
@@ -210,7 +209,7 @@ func transactWriteItems(c *call, in *transactWriteItemsInput) (*transactWriteIte
 			if a.UpdateExpression == nil {
 				return nil, invalid("1 validation error detected: Value null at 'transactItems.member.update.updateExpression' failed to satisfy constraint: Member must not be null")
 			}
-			w = writing{
+			w = writeInput{
 				TableName: a.TableName, Key: a.Key, ConditionExpression: a.ConditionExpression, ExpressionAttributeNames: a.ExpressionAttributeNames,
 				ExpressionAttributeValues: a.ExpressionAttributeValues, ReturnValuesOnConditionCheckFailure: a.ReturnValuesOnConditionCheckFailure,
 				isUpdate: true, UpdateExpression: a.UpdateExpression,
@@ -226,7 +225,7 @@ func transactWriteItems(c *call, in *transactWriteItemsInput) (*transactWriteIte
 		write.CheckOnly = item.ConditionCheck != nil
 		writes = append(writes, write)
 	}
-	done, again, err := c.service.Transact(writes, value(in.ClientRequestToken, ""), inOrder(c.body))
+	done, again, err := c.service.Transact(writes, valueOr(in.ClientRequestToken, ""), inOrder(c.body))
 	if err != nil {
 		return nil, err
 	}
@@ -269,7 +268,7 @@ func transactGetItems(c *call, in *transactGetItemsInput) (*transactGetItemsOutp
 		}
 		e := readExpressions(item.Get.ExpressionAttributeNames, nil)
 		only = append(only, e.projection(item.Get.ProjectionExpression, nil))
-		if err := e.done(); err != nil {
+		if err := e.check(); err != nil {
 			return nil, err
 		}
 		key, err := attr.ParseMap(item.Get.Key)

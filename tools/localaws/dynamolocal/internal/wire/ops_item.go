@@ -7,11 +7,11 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 )
 
-// writing is what the requests share that write an item.
-type writing struct {
+// writeInput has the members of requests that write an item.
+type writeInput struct {
 	TableName                           *string
 	Item, Key                           map[string]attr.Wire
 	ConditionExpression                 *string
@@ -26,8 +26,8 @@ type writing struct {
 	AttributeUpdates map[string]attributeValueUpdate
 }
 
-// read returns the write that a request wants.
-func (c *call) read(in writing) (w core.Write, err error) {
+// read parses a write.
+func (c *call) read(in writeInput) (w core.Write, err error) {
 	var broken constraints
 	broken.table(in.TableName)
 	if in.isPut {
@@ -40,7 +40,7 @@ func (c *call) read(in writing) (w core.Write, err error) {
 		return w, err
 	}
 	w.Table = core.TableOf(*in.TableName)
-	w.OldOnFailure = value(in.ReturnValuesOnConditionCheckFailure, "NONE") == "ALL_OLD"
+	w.OldOnFailure = valueOr(in.ReturnValuesOnConditionCheckFailure, "NONE") == "ALL_OLD"
 	e := readExpressions(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 	if in.isUpdate {
 		w.Update = e.update(in.UpdateExpression, in.AttributeUpdates)
@@ -49,7 +49,7 @@ func (c *call) read(in writing) (w core.Write, err error) {
 	if legacy := e.expected(in.Expected, in.ConditionalOperator); legacy != nil {
 		w.Condition = legacy
 	}
-	if err := e.done(); err != nil {
+	if err := e.check(); err != nil {
 		return w, err
 	}
 	if in.isPut {
@@ -68,21 +68,21 @@ func (c *constraints) table(name *string) {
 	}
 	switch n := len(core.TableOf(*name)); {
 	case n < 1:
-		c.violate("'"+front.Clip(*name)+"'", "tableName", "have length greater than or equal to 1")
+		c.violate("'"+httpserver.Truncate(*name)+"'", "tableName", "have length greater than or equal to 1")
 	case n > 255:
-		c.violate("'"+front.Clip(*name)+"'", "tableName", "have length less than or equal to 1024")
+		c.violate("'"+httpserver.Truncate(*name)+"'", "tableName", "have length less than or equal to 1024")
 	}
 }
 
 func (c *constraints) oneOf(member string, value *string, values ...string) {
 	if value != nil && !slices.Contains(values, *value) {
-		c.violate("'"+front.Clip(*value)+"'", member, "satisfy enum value set: ["+join(values)+"]")
+		c.violate("'"+httpserver.Truncate(*value)+"'", member, "satisfy enum value set: ["+join(values)+"]")
 	}
 }
 
-// returned is what a write answers.
-func returned(values *string, w core.Write, done core.Written) map[string]attr.Wire {
-	switch value(values, "NONE") {
+// returnedAttributes returns the attributes in the response of a write.
+func returnedAttributes(values *string, w core.Write, done core.Written) map[string]attr.Wire {
+	switch valueOr(values, "NONE") {
 	case "ALL_OLD":
 		return attr.MapToWire(done.Old)
 	case "ALL_NEW":
@@ -105,15 +105,15 @@ func updated(u *expr.Update, item attr.Map) map[string]attr.Wire {
 
 var returnValues = []string{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"}
 
-// write does one write. allowed are the ReturnValues that make sense with it.
-func (c *call) write(in writing, returns, capacity *string, allowed ...string) (map[string]attr.Wire, *consumedCapacity, error) {
+// write does one write. allowed has the ReturnValues that it supports.
+func (c *call) write(in writeInput, returns, capacity *string, allowed ...string) (map[string]attr.Wire, *consumedCapacity, error) {
 	var broken constraints
 	broken.oneOf("returnValues", returns, returnValues...)
 	broken.oneOf("returnConsumedCapacity", capacity, "INDEXES", "TOTAL", "NONE")
 	if err := broken.err(); err != nil {
 		return nil, nil, err
 	}
-	if !slices.Contains(allowed, value(returns, "NONE")) {
+	if !slices.Contains(allowed, valueOr(returns, "NONE")) {
 		return nil, nil, invalid("Return values set to invalid value")
 	}
 	w, err := c.read(in)
@@ -126,12 +126,12 @@ func (c *call) write(in writing, returns, capacity *string, allowed ...string) (
 	}
 	var u units
 	u.write(done, 1)
-	return returned(returns, w, done), consumed(capacity, w.Table, u), nil
+	return returnedAttributes(returns, w, done), consumed(capacity, w.Table, u), nil
 }
 
 func putItem(c *call, in *putItemInput) (out *putItemOutput, err error) {
 	out = &putItemOutput{}
-	out.Attributes, out.ConsumedCapacity, err = c.write(writing{
+	out.Attributes, out.ConsumedCapacity, err = c.write(writeInput{
 		TableName: in.TableName, Item: in.Item, ConditionExpression: in.ConditionExpression,
 		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
 		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
@@ -142,7 +142,7 @@ func putItem(c *call, in *putItemInput) (out *putItemOutput, err error) {
 
 func updateItem(c *call, in *updateItemInput) (out *updateItemOutput, err error) {
 	out = &updateItemOutput{}
-	out.Attributes, out.ConsumedCapacity, err = c.write(writing{
+	out.Attributes, out.ConsumedCapacity, err = c.write(writeInput{
 		TableName: in.TableName, Key: in.Key, ConditionExpression: in.ConditionExpression,
 		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
 		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
@@ -154,7 +154,7 @@ func updateItem(c *call, in *updateItemInput) (out *updateItemOutput, err error)
 
 func deleteItem(c *call, in *deleteItemInput) (out *deleteItemOutput, err error) {
 	out = &deleteItemOutput{}
-	out.Attributes, out.ConsumedCapacity, err = c.write(writing{
+	out.Attributes, out.ConsumedCapacity, err = c.write(writeInput{
 		TableName: in.TableName, Key: in.Key, ConditionExpression: in.ConditionExpression,
 		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
 		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
@@ -173,7 +173,7 @@ func getItem(c *call, in *getItemInput) (*getItemOutput, error) {
 	}
 	e := readExpressions(in.ExpressionAttributeNames, nil)
 	only := e.projection(in.ProjectionExpression, in.AttributesToGet)
-	if err := e.done(); err != nil {
+	if err := e.check(); err != nil {
 		return nil, err
 	}
 	key, err := attr.ParseMap(in.Key)
@@ -187,11 +187,11 @@ func getItem(c *call, in *getItemInput) (*getItemOutput, error) {
 	}
 	return &getItemOutput{
 		Item:             projected(item, only),
-		ConsumedCapacity: consumed(in.ReturnConsumedCapacity, table, units{table: readUnits(item.ItemSize(), value(in.ConsistentRead, false))}),
+		ConsumedCapacity: consumed(in.ReturnConsumedCapacity, table, units{table: readUnits(item.ItemSize(), valueOr(in.ConsistentRead, false))}),
 	}, nil
 }
 
-// projected is an item as an answer has it, nil for none.
+// projected returns an item as in a response, nil for none.
 func projected(item attr.Map, only expr.Projection) map[string]attr.Wire {
 	if item != nil && only != nil {
 		item = only.Of(item)
@@ -199,14 +199,14 @@ func projected(item attr.Map, only expr.Projection) map[string]attr.Wire {
 	return attr.MapToWire(item)
 }
 
-// units are what a call consumes of a table and of its indexes.
+// units is the capacity that a call consumes of a table and of its indexes.
 type units struct {
 	table         float64
 	global, local map[string]float64 // by index
-	reads, writes bool               // a transaction's answer says which they are
+	reads, writes bool               // a transaction's response says which units they are
 }
 
-// index adds what is consumed of one.
+// index adds the capacity that is consumed of an index.
 func (u *units) index(name string, global bool, n float64) {
 	of := &u.local
 	if global {
@@ -218,8 +218,8 @@ func (u *units) index(name string, global bool, n float64) {
 	(*of)[name] += n
 }
 
-// write adds what a write consumes: of the table, so many times, and of each index
-// that it changes.
+// write adds the capacity that a write consumes: times of the table, and once of
+// each index that it changes.
 func (u *units) write(w core.Written, times float64) {
 	u.table += times * writeUnits(w.Size())
 	for _, x := range w.Indexes {
@@ -239,9 +239,9 @@ func readUnits(bytes int, consistent bool) float64 {
 
 func writeUnits(bytes int) float64 { return max(1, math.Ceil(float64(bytes)/1024)) }
 
-// consumed is nil unless it was asked for.
+// consumed returns the consumed capacity, nil unless the request asked for it.
 func consumed(asked *string, table string, u units) *consumedCapacity {
-	if value(asked, "NONE") == "NONE" {
+	if valueOr(asked, "NONE") == "NONE" {
 		return nil
 	}
 	of := func(n float64) (c capacity) {

@@ -8,13 +8,13 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/expr"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 )
 
 func join(values []string) string { return strings.Join(values, ", ") }
 
-// reading is what query and scan share.
-type reading struct {
+// readInput has the members that Query and Scan share.
+type readInput struct {
 	tableName, indexName *string
 	limit                *int32
 	selects, capacity    *string
@@ -22,7 +22,7 @@ type reading struct {
 	start                map[string]attr.Wire
 }
 
-func (in reading) check() error {
+func (in readInput) check() error {
 	var broken constraints
 	broken.table(in.tableName)
 	broken.oneOf("returnConsumedCapacity", in.capacity, "INDEXES", "TOTAL", "NONE")
@@ -33,11 +33,11 @@ func (in reading) check() error {
 	return broken.err()
 }
 
-// page reads a page and returns its items, as the request wants them.
-func (c *call) page(in reading, r core.Read, only expr.Projection) (p *core.Page, items []map[string]attr.Wire, used *consumedCapacity, err error) {
-	r.Table, r.Index = core.TableOf(*in.tableName), value(in.indexName, "")
-	r.Consistent, r.Limit = value(in.consistent, false), int(value(in.limit, 0))
-	selects := value(in.selects, "")
+// page reads a page and returns its items as in the response.
+func (c *call) page(in readInput, r core.Read, only expr.Projection) (p *core.Page, items []map[string]attr.Wire, used *consumedCapacity, err error) {
+	r.Table, r.Index = core.TableOf(*in.tableName), valueOr(in.indexName, "")
+	r.Consistent, r.Limit = valueOr(in.consistent, false), int(valueOr(in.limit, 0))
+	selects := valueOr(in.selects, "")
 	switch {
 	case only != nil && selects != "" && selects != "SPECIFIC_ATTRIBUTES":
 		return nil, nil, nil, invalid("Cannot specify the AttributesToGet or ProjectionExpression when choosing to get " + selects)
@@ -71,7 +71,7 @@ func (c *call) page(in reading, r core.Read, only expr.Projection) (p *core.Page
 }
 
 func query(c *call, in *queryInput) (*queryOutput, error) {
-	r := reading{in.TableName, in.IndexName, in.Limit, in.Select, in.ReturnConsumedCapacity, in.ConsistentRead, in.ExclusiveStartKey}
+	r := readInput{in.TableName, in.IndexName, in.Limit, in.Select, in.ReturnConsumedCapacity, in.ConsistentRead, in.ExclusiveStartKey}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -89,13 +89,13 @@ func query(c *call, in *queryInput) (*queryOutput, error) {
 		}
 	}
 	filter, filtered := e.condition("FilterExpression", in.FilterExpression)
-	member := "Filter Expression" // as the service says it
+	member := "Filter Expression" // as AWS names it
 	if in.QueryFilter != nil {
 		filter = e.join(e.conditions("QueryFilter", in.QueryFilter), in.ConditionalOperator)
 		member, filtered = "QueryFilter", slices.Sorted(maps.Keys(in.QueryFilter))
 	}
 	only := e.projection(in.ProjectionExpression, in.AttributesToGet)
-	if err := e.done(); err != nil {
+	if err := e.check(); err != nil {
 		return nil, err
 	}
 	if key == nil {
@@ -104,12 +104,12 @@ func query(c *call, in *queryInput) (*queryOutput, error) {
 	unfiltered := func(k core.Keys) (expr.KeyCondition, error) {
 		for _, name := range filtered {
 			if name == k.Hash.Name || name == k.Range.Name {
-				return expr.KeyCondition{}, invalid(member + " can only contain non-primary key attributes: Primary key attribute: " + front.Clip(name))
+				return expr.KeyCondition{}, invalid(member + " can only contain non-primary key attributes: Primary key attribute: " + httpserver.Truncate(name))
 			}
 		}
 		return key(k)
 	}
-	p, items, used, err := c.page(r, core.Read{Key: unfiltered, Reverse: !value(in.ScanIndexForward, true), Filter: filter}, only)
+	p, items, used, err := c.page(r, core.Read{Key: unfiltered, Reverse: !valueOr(in.ScanIndexForward, true), Filter: filter}, only)
 	if err != nil {
 		return nil, err
 	}
@@ -120,11 +120,11 @@ func query(c *call, in *queryInput) (*queryOutput, error) {
 }
 
 func scan(c *call, in *scanInput) (*scanOutput, error) {
-	r := reading{in.TableName, in.IndexName, in.Limit, in.Select, in.ReturnConsumedCapacity, in.ConsistentRead, in.ExclusiveStartKey}
+	r := readInput{in.TableName, in.IndexName, in.Limit, in.Select, in.ReturnConsumedCapacity, in.ConsistentRead, in.ExclusiveStartKey}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	segment, segments := value(in.Segment, 0), value(in.TotalSegments, 0)
+	segment, segments := valueOr(in.Segment, 0), valueOr(in.TotalSegments, 0)
 	switch {
 	case in.Segment != nil && in.TotalSegments == nil:
 		return nil, invalid("The TotalSegments parameter is required but was not present in the request when Segment parameter is present")
@@ -141,7 +141,7 @@ func scan(c *call, in *scanInput) (*scanOutput, error) {
 		filter = e.join(e.conditions("ScanFilter", in.ScanFilter), in.ConditionalOperator)
 	}
 	only := e.projection(in.ProjectionExpression, in.AttributesToGet)
-	if err := e.done(); err != nil {
+	if err := e.check(); err != nil {
 		return nil, err
 	}
 	p, items, used, err := c.page(r, core.Read{Segment: int(segment), Segments: int(segments), Filter: filter}, only)

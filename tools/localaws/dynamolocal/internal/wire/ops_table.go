@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/core"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 )
 
 const (
@@ -17,8 +17,7 @@ const (
 
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
 
-// checkName is for what is made; elsewhere a wrong name is one that is not
-// there.
+// checkName checks a name to create. Elsewhere an invalid name is simply not found.
 func checkName(what, name string) error {
 	if !namePattern.MatchString(name) {
 		return invalid(what + " must be at least 3 characters long and at most 255 characters long, and of the characters a-z, A-Z, 0-9, '_', '-' and '.'")
@@ -26,9 +25,9 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// notHere returns an error for what a request wants and this service has not,
-// rather than pretend.
-func notHere(wants map[string]bool) error {
+// unsupported returns an error if a request uses a feature that dynamolocal does not
+// have.
+func unsupported(wants map[string]bool) error {
 	for _, member := range slices.Sorted(maps.Keys(wants)) {
 		if wants[member] {
 			return invalid("dynamolocal does not have " + member)
@@ -47,8 +46,8 @@ func createTable(c *call, in *createTableInput) (*createTableOutput, error) {
 	if err := broken.err(); err != nil {
 		return nil, err
 	}
-	if err := notHere(map[string]bool{
-		"StreamSpecification":  in.StreamSpecification != nil && value(in.StreamSpecification.StreamEnabled, false),
+	if err := unsupported(map[string]bool{
+		"StreamSpecification":  in.StreamSpecification != nil && valueOr(in.StreamSpecification.StreamEnabled, false),
 		"VectorIndexes":        in.VectorIndexes != nil,
 		"ResourcePolicy":       in.ResourcePolicy != nil,
 		"GlobalTableSourceArn": in.GlobalTableSourceArn != nil,
@@ -64,8 +63,8 @@ func createTable(c *call, in *createTableInput) (*createTableOutput, error) {
 		return nil, err
 	}
 	t := core.TableConfig{
-		Name: name, Region: c.region, Attributes: attributes, OnDemand: value(in.BillingMode, provisioned) == onDemand,
-		Protected: value(in.DeletionProtectionEnabled, false), Class: value(in.TableClass, ""), Tags: tags(in.Tags),
+		Name: name, Region: c.region, Attributes: attributes, OnDemand: valueOr(in.BillingMode, provisioned) == onDemand,
+		Protected: valueOr(in.DeletionProtectionEnabled, false), Class: valueOr(in.TableClass, ""), Tags: tags(in.Tags),
 	}
 	s := schema{attributes: attributes, used: make(map[string]bool), names: make(map[string]bool)}
 	if t.Keys, err = s.keys(in.KeySchema); err != nil {
@@ -120,14 +119,14 @@ func attributes(definitions []attributeDefinition) (keys []core.Key, err error) 
 			return nil, err
 		}
 		if slices.ContainsFunc(keys, func(k core.Key) bool { return k.Name == *d.AttributeName }) {
-			return nil, invalid("One or more parameter values were invalid: Duplicate AttributeName in AttributeDefinitions: " + front.Clip(*d.AttributeName))
+			return nil, invalid("One or more parameter values were invalid: Duplicate AttributeName in AttributeDefinitions: " + httpserver.Truncate(*d.AttributeName))
 		}
 		keys = append(keys, core.Key{Name: *d.AttributeName, Type: *d.AttributeType})
 	}
 	return keys, nil
 }
 
-// schema finds the attributes that keys name, and sees that each has a use.
+// schema looks up the attributes of keys, and checks that each attribute is used.
 type schema struct {
 	attributes []core.Key
 	used       map[string]bool
@@ -140,13 +139,13 @@ func (s *schema) keys(elements []keySchemaElement) (keys core.Keys, err error) {
 		return keys, wrong
 	}
 	for i, e := range elements {
-		if value(e.KeyType, "") != []string{"HASH", "RANGE"}[i] {
+		if valueOr(e.KeyType, "") != []string{"HASH", "RANGE"}[i] {
 			return keys, wrong
 		}
-		name := value(e.AttributeName, "")
+		name := valueOr(e.AttributeName, "")
 		at := slices.IndexFunc(s.attributes, func(k core.Key) bool { return k.Name == name })
 		if at < 0 {
-			return keys, invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [" + front.Clip(name) + "]")
+			return keys, invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [" + httpserver.Truncate(name) + "]")
 		}
 		s.used[name] = true
 		if i == 0 {
@@ -162,7 +161,7 @@ func (s *schema) keys(elements []keySchemaElement) (keys core.Keys, err error) {
 }
 
 func (s *schema) index(name *string, elements []keySchemaElement, p *projection) (x core.IndexConfig, err error) {
-	if err := checkName("IndexName", value(name, "")); err != nil {
+	if err := checkName("IndexName", valueOr(name, "")); err != nil {
 		return x, err
 	}
 	x.Name = *name
@@ -179,7 +178,7 @@ func (s *schema) index(name *string, elements []keySchemaElement, p *projection)
 	x.Projection, x.Include = *p.ProjectionType, p.NonKeyAttributes
 	switch {
 	case !slices.Contains([]string{"ALL", "INCLUDE", "KEYS_ONLY"}, x.Projection):
-		return x, invalid("One or more parameter values were invalid: Unknown ProjectionType: " + front.Clip(x.Projection))
+		return x, invalid("One or more parameter values were invalid: Unknown ProjectionType: " + httpserver.Truncate(x.Projection))
 	case x.Projection != "INCLUDE" && x.Include != nil:
 		return x, invalid("One or more parameter values were invalid: ProjectionType is " + x.Projection + ", but NonKeyAttributes is specified")
 	case x.Projection == "INCLUDE" && len(x.Include) == 0:
@@ -188,6 +187,7 @@ func (s *schema) index(name *string, elements []keySchemaElement, p *projection)
 	return x, nil
 }
 
+// allUsed returns an error unless each attribute is used.
 func (s *schema) allUsed() error {
 	for _, k := range s.attributes {
 		if !s.used[k.Name] {
@@ -206,7 +206,7 @@ func throughput(p *provisionedThroughput, onDemand bool) (t core.Throughput, err
 	case onDemand:
 		return t, invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
 	}
-	t = core.Throughput{Read: value(p.ReadCapacityUnits, 0), Write: value(p.WriteCapacityUnits, 0)}
+	t = core.Throughput{Read: valueOr(p.ReadCapacityUnits, 0), Write: valueOr(p.WriteCapacityUnits, 0)}
 	if t.Read < 1 || t.Write < 1 {
 		return t, invalid("1 validation error detected: Value at 'provisionedThroughput' failed to satisfy constraint: Member must have value greater than or equal to 1")
 	}
@@ -219,7 +219,7 @@ func tags(list []tag) map[string]string {
 	}
 	m := make(map[string]string)
 	for _, t := range list {
-		m[value(t.Key, "")] = value(t.Value, "")
+		m[valueOr(t.Key, "")] = valueOr(t.Value, "")
 	}
 	return m
 }
@@ -300,14 +300,14 @@ func deleteTable(c *call, in *deleteTableInput) (*deleteTableOutput, error) {
 }
 
 func listTables(c *call, in *listTablesInput) (*listTablesOutput, error) {
-	limit := int(value(in.Limit, 100))
+	limit := int(valueOr(in.Limit, 100))
 	if limit < 1 || limit > 100 {
 		return nil, invalid("1 validation error detected: Value '" + itoa(limit) + "' at 'limit' failed to satisfy constraint: Member must have value between 1 and 100")
 	}
 	if from := in.ExclusiveStartTableName; from != nil && (len(*from) < 3 || len(*from) > 255) {
-		return nil, invalid("1 validation error detected: Value '" + front.Clip(*from) + "' at 'exclusiveStartTableName' failed to satisfy constraint: Member must have length between 3 and 255")
+		return nil, invalid("1 validation error detected: Value '" + httpserver.Truncate(*from) + "' at 'exclusiveStartTableName' failed to satisfy constraint: Member must have length between 3 and 255")
 	}
-	names, more := c.service.Tables(value(in.ExclusiveStartTableName, ""), limit)
+	names, more := c.service.Tables(valueOr(in.ExclusiveStartTableName, ""), limit)
 	out := &listTablesOutput{TableNames: append([]string{}, names...)}
 	if more {
 		out.LastEvaluatedTableName = &names[len(names)-1]
@@ -323,9 +323,9 @@ func updateTable(c *call, in *updateTableInput) (*updateTableOutput, error) {
 	if err := broken.err(); err != nil {
 		return nil, err
 	}
-	if err := notHere(map[string]bool{
+	if err := unsupported(map[string]bool{
 		"ReplicaUpdates":           in.ReplicaUpdates != nil,
-		"StreamSpecification":      in.StreamSpecification != nil && value(in.StreamSpecification.StreamEnabled, false),
+		"StreamSpecification":      in.StreamSpecification != nil && valueOr(in.StreamSpecification.StreamEnabled, false),
 		"VectorIndexUpdates":       in.VectorIndexUpdates != nil,
 		"GlobalTableWitnessUpdate": in.GlobalTableWitnessUpdates != nil,
 	}); err != nil {
@@ -393,13 +393,13 @@ func indexChanges(updates []globalSecondaryIndexUpdate, now *core.TableStatus, o
 			change.Create = &x
 		case u.Delete != nil:
 			made++
-			change.Delete = value(u.Delete.IndexName, "")
+			change.Delete = valueOr(u.Delete.IndexName, "")
 		case u.Update != nil:
 			t, err := throughput(u.Update.ProvisionedThroughput, onDemand)
 			if err != nil {
 				return err
 			}
-			change.Indexes[value(u.Update.IndexName, "")] = t
+			change.Indexes[valueOr(u.Update.IndexName, "")] = t
 		default:
 			return invalid("One or more parameter values were invalid: One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, GlobalSecondaryIndexUpdate.Delete must not be null")
 		}
@@ -427,24 +427,24 @@ func listTagsOfResource(c *call, in *listTagsOfResourceInput) (*listTagsOfResour
 	return out, nil
 }
 
-func tagResource(c *call, in *tagResourceInput) (*none, error) {
+func tagResource(c *call, in *tagResourceInput) (*empty, error) {
 	var broken constraints
 	broken.required("resourceArn", in.ResourceArn != nil)
 	broken.required("tags", in.Tags != nil)
 	if err := broken.err(); err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.SetTags(core.TableOf(*in.ResourceArn), tags(in.Tags), nil)
+	return &empty{}, c.service.SetTags(core.TableOf(*in.ResourceArn), tags(in.Tags), nil)
 }
 
-func untagResource(c *call, in *untagResourceInput) (*none, error) {
+func untagResource(c *call, in *untagResourceInput) (*empty, error) {
 	var broken constraints
 	broken.required("resourceArn", in.ResourceArn != nil)
 	broken.required("tagKeys", in.TagKeys != nil)
 	if err := broken.err(); err != nil {
 		return nil, err
 	}
-	return &none{}, c.service.SetTags(core.TableOf(*in.ResourceArn), nil, in.TagKeys)
+	return &empty{}, c.service.SetTags(core.TableOf(*in.ResourceArn), nil, in.TagKeys)
 }
 
 func describeTimeToLive(c *call, in *describeTimeToLiveInput) (*describeTimeToLiveOutput, error) {
@@ -514,7 +514,7 @@ func updateContinuousBackups(c *call, in *updateContinuousBackupsInput) (*update
 	if err != nil {
 		return nil, err
 	}
-	return &updateContinuousBackupsOutput{ContinuousBackupsDescription: backups(on, since, value(spec.RecoveryPeriodInDays, 35))}, nil
+	return &updateContinuousBackupsOutput{ContinuousBackupsDescription: backups(on, since, valueOr(spec.RecoveryPeriodInDays, 35))}, nil
 }
 
 func backups(on bool, since time.Time, days int32) *continuousBackupsDescription {

@@ -4,7 +4,7 @@ package wire
 
 import "github.com/seed96110120/kinesis-client-go/tools/localaws/dynamolocal/internal/attr"
 
-// A nil member was not given, or is not shown.
+// A nil member is absent.
 
 type batchGetItemInput struct {
 	RequestItems           map[string]keysAndAttributes `json:",omitzero"`

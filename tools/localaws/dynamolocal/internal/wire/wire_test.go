@@ -22,7 +22,7 @@ func serve(h *Handler, operation string, body []byte) *httptest.ResponseRecorder
 	return w
 }
 
-// Whatever comes, the answer is JSON and no fault of the server's own.
+// Any request gets a response in JSON that is not an internal error.
 func FuzzRequests(f *testing.F) {
 	names := slices.Sorted(maps.Keys(operations))
 	for i := range names {
@@ -56,7 +56,7 @@ func FuzzRequests(f *testing.F) {
 		}
 		h := NewHandler(service, NewFaults(), slog.New(slog.DiscardHandler))
 		name := names[int(op)%len(names)]
-		for range 2 { // the second finds what the first has made
+		for range 2 { // the second call sees the effects of the first
 			if w := serve(h, name, body); w.Code >= http.StatusInternalServerError || !json.Valid(w.Body.Bytes()) {
 				t.Fatalf("%s %s: %d %s", name, body, w.Code, w.Body)
 			}

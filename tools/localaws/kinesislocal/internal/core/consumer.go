@@ -10,10 +10,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/policy"
 )
 
-// MaxConsumers is how many consumers a stream may have registered.
+// MaxConsumers is the most registered consumers of a stream.
 const MaxConsumers = 20
 
-// Consumer describes a registered consumer of a stream: it reads by
+// Consumer describes a registered consumer of a stream, which reads by
 // subscription (enhanced fan-out).
 type Consumer struct {
 	Name    string
@@ -22,17 +22,17 @@ type Consumer struct {
 	Created time.Time
 }
 
-// consumer has its state guarded by its stream's mutex.
+// consumer is guarded by its stream's mutex.
 type consumer struct {
 	name    string
 	arn     string
 	created time.Time
-	active  time.Time // until then it is Creating
-	gone    time.Time // zero, or when it ceases to exist: until then it is Deleting
+	active  time.Time // when it becomes Active; Creating until then
+	gone    time.Time // when it is deleted, zero for never; Deleting until then
 	tags    map[string]string
 	policy  *policy.Policy // nil for none
 
-	subscriptions map[uint32]*Subscription // the latest, by shard number
+	subscriptions map[uint32]*Subscription // the latest of each shard, by its number
 }
 
 func (c *consumer) describe(now time.Time) Consumer {
@@ -46,12 +46,12 @@ func (c *consumer) describe(now time.Time) Consumer {
 	return d
 }
 
-// RegisterConsumer makes a consumer of a stream.
+// RegisterConsumer adds a consumer to a stream.
 func (s *Account) RegisterConsumer(streamName, name string, tags map[string]string) (Consumer, error) {
 	var d Consumer
-	err := s.with(streamName, func(st *stream, now time.Time) error {
+	err := s.withStream(streamName, func(st *stream, now time.Time) error {
 		if st.status == Creating || st.status == Deleting {
-			return st.inUse()
+			return st.inUseError()
 		}
 		if st.consumer(name) != nil {
 			return errorf(ResourceInUse, "Consumer %s of stream %s under account %s already exists.", name, st.name, st.account)
@@ -66,34 +66,34 @@ func (s *Account) RegisterConsumer(streamName, name string, tags map[string]stri
 			name:          name,
 			arn:           fmt.Sprintf("%s/consumer/%s:%d", st.arn(), name, now.Unix()),
 			created:       now.Truncate(time.Millisecond),
-			active:        now.Add(s.config.TransitionDelay),
+			active:        now.Add(s.options.TransitionDelay),
 			tags:          maps.Clone(tags),
 			subscriptions: make(map[uint32]*Subscription),
 		}
 		st.consumers = append(st.consumers, c)
 		d = c.describe(now)
-		d.Status = Creating // whatever the delay: so says the service
+		d.Status = Creating // as AWS says, whatever the delay
 		return nil
 	})
 	return d, err
 }
 
-// DeregisterConsumer ends a consumer, by its name or its ARN, and with it its
-// subscriptions.
+// DeregisterConsumer removes a consumer, found by its name or its ARN, and ends
+// its subscriptions.
 func (s *Account) DeregisterConsumer(streamName, name, arn string) error {
 	return s.withConsumer(streamName, name, arn, func(st *stream, c *consumer, now time.Time) error {
 		if !c.gone.IsZero() {
 			return errorf(ResourceInUse, "Consumer %s of stream %s under account %s is in state %s.", c.name, st.name, st.account, Deleting)
 		}
-		c.gone = now.Add(s.config.TransitionDelay)
+		c.gone = now.Add(s.options.TransitionDelay)
 		st.settle(now)
 		st.wake()
 		return nil
 	})
 }
 
-// DescribeConsumer describes a consumer, by its name or its ARN, and returns
-// the ARN of its stream.
+// DescribeConsumer describes a consumer, found by its name or its ARN, and
+// returns the ARN of its stream.
 func (s *Account) DescribeConsumer(streamName, name, arn string) (d Consumer, streamARN string, err error) {
 	err = s.withConsumer(streamName, name, arn, func(st *stream, c *consumer, now time.Time) error {
 		d, streamARN = c.describe(now), st.arn()
@@ -102,16 +102,16 @@ func (s *Account) DescribeConsumer(streamName, name, arn string) (d Consumer, st
 	return d, streamARN, err
 }
 
-// Consumers describes the consumers of a stream in order of their names, at
-// most limit, and returns a token for the rest. created, unless it is zero, is
-// when the stream must have been created.
+// Consumers describes up to limit consumers of a stream, sorted by name, and
+// returns a token for the rest. Unless created is zero, the stream must have been
+// created then.
 func (s *Account) Consumers(streamName string, created time.Time, limit int) ([]Consumer, string, error) {
-	return s.listConsumers(listing{Name: streamName}, created, limit)
+	return s.listConsumers(pageToken{Name: streamName}, created, limit)
 }
 
-// ConsumersNext goes on with a token of Consumers for the same stream.
+// ConsumersNext continues after a token of Consumers for the same stream.
 func (s *Account) ConsumersNext(streamName, token string, limit int) ([]Consumer, string, error) {
-	l, err := s.openListing(consumersPurpose, token)
+	l, err := s.openPageToken(listConsumersPurpose, token)
 	if err != nil {
 		return nil, "", err
 	}
@@ -121,11 +121,11 @@ func (s *Account) ConsumersNext(streamName, token string, limit int) ([]Consumer
 	return s.listConsumers(l, time.Time{}, limit)
 }
 
-const consumersPurpose = "list consumers"
+const listConsumersPurpose = "list consumers"
 
-func (s *Account) listConsumers(l listing, created time.Time, limit int) (list []Consumer, token string, err error) {
-	err = s.with(l.Name, func(st *stream, now time.Time) error {
-		if err := st.is(l.Stream, created); err != nil {
+func (s *Account) listConsumers(l pageToken, created time.Time, limit int) (list []Consumer, token string, err error) {
+	err = s.withStream(l.Name, func(st *stream, now time.Time) error {
+		if err := st.checkIdentity(l.Stream, created); err != nil {
 			return err
 		}
 		for _, c := range st.consumers {
@@ -137,7 +137,7 @@ func (s *Account) listConsumers(l listing, created time.Time, limit int) (list [
 		if len(list) > limit {
 			list = list[:limit]
 			l.Stream, l.After, l.Issued = st.number, list[limit-1].Name, now
-			token = s.sealListing(consumersPurpose, l)
+			token = s.sealPageToken(listConsumersPurpose, l)
 		}
 		return nil
 	})
@@ -153,8 +153,8 @@ func (st *stream) consumer(name string) *consumer {
 	return nil
 }
 
-// findConsumer finds by the name, the ARN, or both, "" for one not given. The
-// region of the ARN is not compared.
+// findConsumer finds a consumer by the name, the ARN or both; "" means not given.
+// The region of the ARN is not compared.
 func (st *stream) findConsumer(name, arn string) (*consumer, error) {
 	_, id, _ := strings.Cut(arn, ":stream/")
 	for _, c := range st.consumers {

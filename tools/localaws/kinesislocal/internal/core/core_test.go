@@ -15,7 +15,7 @@ import (
 const account = "000000000000"
 
 func newService(delay time.Duration) *Account {
-	return New(Config{TransitionDelay: delay}).For(account, "Test")
+	return New(&Options{TransitionDelay: delay}).AccountOf(account, "Test")
 }
 
 func must[T any](t *testing.T) func(T, error) T {
@@ -28,11 +28,11 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// placedBy is must for Put.
-func placedBy(t *testing.T) func([]Placed, string, error) []Placed {
-	return func(placed []Placed, _ string, err error) []Placed {
+// mustPut is must for Put.
+func mustPut(t *testing.T) func([]PutResult, string, error) []PutResult {
+	return func(placed []PutResult, _ string, err error) []PutResult {
 		t.Helper()
-		return must[[]Placed](t)(placed, err)
+		return must[[]PutResult](t)(placed, err)
 	}
 }
 
@@ -51,9 +51,9 @@ func wantCode(t *testing.T, err error, code Code) {
 	}
 }
 
-func put(t *testing.T, s *Account, stream, key, data string) Placed {
+func put(t *testing.T, s *Account, stream, key, data string) PutResult {
 	t.Helper()
-	return placedBy(t)(s.Put(stream, []Entry{{PartitionKey: key, HashKey: HashKeyOf(key), Data: []byte(data)}}, false))[0]
+	return mustPut(t)(s.Put(stream, []Entry{{PartitionKey: key, HashKey: HashKeyOf(key), Data: []byte(data)}}, false))[0]
 }
 
 func ids(shards []Shard) string {
@@ -78,8 +78,8 @@ func listIDs(t *testing.T, s *Account, f Filter) string {
 	return ids(shards)
 }
 
-// readAll reads a shard from a position to its end, or to its tip when it is
-// open, in calls of up to limit.
+// readAll reads a shard from a position to its end, or to its tip if it is open, in
+// calls of up to limit records.
 func readAll(t *testing.T, s *Account, shardID string, p Position, limit int) (records []Record, children []Child) {
 	t.Helper()
 	token := must[string](t)(s.ShardIterator("s", shardID, p))
@@ -96,8 +96,11 @@ func readAll(t *testing.T, s *Account, shardID string, p Position, limit int) (r
 	}
 }
 
-// TestEveryRecordIsReadOnceInOrder reshards at random while it puts, walks the
-// shards as a consumer does, and compares.
+// Records are put while the stream is resharded at random, then all shards are
+// read as a consumer does.
+//
+// Guarantee: GetRecords returns every record exactly once and in order, children
+// after their parents, even while the stream is resharded.
 func TestEveryRecordIsReadOnceInOrder(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -166,7 +169,7 @@ func reshardAtRandom(t *testing.T, s *Account, r *rand.Rand) {
 	}
 }
 
-// walk reads from TRIM_HORIZON: a shard only when all its parents are read.
+// walk reads a stream from TRIM_HORIZON, each shard after all of its parents.
 func walk(t *testing.T, s *Account, limit int) map[string][]string {
 	t.Helper()
 	read := map[string][]string{}
@@ -230,8 +233,9 @@ func walk(t *testing.T, s *Account, limit int) map[string][]string {
 	return read
 }
 
-// checkOpenShards checks that the shards of a moment cover each hash key once:
-// now, at the horizon, and in the milliseconds after the stream was made.
+// checkOpenShards checks that the shards that are open at one time cover each hash
+// key once: now, at the horizon, and in each millisecond after the stream was
+// created.
 func checkOpenShards(t *testing.T, s *Account) {
 	t.Helper()
 	filters := []Filter{{Type: AtLatest}, {Type: AtTrimHorizon}}
@@ -324,12 +328,12 @@ func TestStreamStates(t *testing.T) {
 		wantCode(t, s.SplitShard("s", "shardId-000000000000", HashKey{lo: 1000}), ResourceInUse)
 		put(t, s, "s", "k", "meanwhile")
 		if got := listIDs(t, s, Filter{Type: AtLatest}); got != "0 1" {
-			t.Errorf("open shards %s while UPDATING", got)
+			t.Errorf("open shards %s while UPDATING, want 0 1", got)
 		}
 		time.Sleep(10 * time.Second)
 		status(Active)
 		if got := listIDs(t, s, Filter{Type: AtLatest}); got != "2" {
-			t.Errorf("open shards %s after the merge", got)
+			t.Errorf("open shards %s after the merge, want 2", got)
 		}
 		if err := s.DeleteStream("s", false); err != nil {
 			t.Fatal(err)
@@ -341,7 +345,7 @@ func TestStreamStates(t *testing.T) {
 		_, err = s.Describe("s")
 		wantCode(t, err, ResourceNotFound)
 		if names := s.StreamNames(""); len(names) != 0 {
-			t.Errorf("streams %v", names)
+			t.Errorf("streams %v, want none", names)
 		}
 		create(t, s, "s", 1)
 		status(Creating)
@@ -376,7 +380,7 @@ func TestShardFilters(t *testing.T) {
 			{"after", Filter{Type: AfterShardID, ShardID: "shardId-000000000002"}, "3 4"},
 			{"at the horizon", Filter{Type: AtTrimHorizon}, "0 1"},
 			{"latest", Filter{Type: AtLatest}, "2 4"},
-			{"before the stream was made", Filter{Type: AtTimestamp, Timestamp: start.Add(-time.Hour)}, "0 1"},
+			{"before the stream was created", Filter{Type: AtTimestamp, Timestamp: start.Add(-time.Hour)}, "0 1"},
 			{"before the split", Filter{Type: AtTimestamp, Timestamp: split.Add(-time.Millisecond)}, "0 1"},
 			{"at the split", Filter{Type: AtTimestamp, Timestamp: split}, "1 2 3"},
 			{"after all", Filter{Type: AtTimestamp, Timestamp: time.Now()}, "2 4"},
@@ -388,12 +392,12 @@ func TestShardFilters(t *testing.T) {
 				t.Errorf("%s: shards %s, want %s", c.name, got, c.want)
 			}
 		}
-		time.Sleep(MinRetention - time.Hour + time.Minute) // the split has passed the horizon, the merge has not
+		time.Sleep(MinRetention - time.Hour + time.Minute) // the split is past the horizon, the merge is not
 		if got := listIDs(t, s, Filter{Type: FromTrimHorizon}); got != "1 2 3 4" {
-			t.Errorf("shards %s are kept", got)
+			t.Errorf("shards %s are kept, want 1 2 3 4", got)
 		}
 		if got := listIDs(t, s, Filter{Type: AtTrimHorizon}); got != "1 2 3" {
-			t.Errorf("shards %s at the horizon", got)
+			t.Errorf("shards %s at the horizon, want 1 2 3", got)
 		}
 		_, err := s.ShardIterator("s", "shardId-000000000000", Position{Type: TrimHorizon})
 		wantCode(t, err, ResourceNotFound)
@@ -412,7 +416,7 @@ func TestReshardsFasterThanTheClock(t *testing.T) {
 			put(t, s, "s", "k", fmt.Sprint(n))
 			checkOpenShards(t, s)
 		}
-		// The two have not been made at the same moment.
+		// The two shards have different creation times.
 		open, _, _ := s.ListShards("s", time.Time{}, Filter{Type: AtLatest}, "", 10)
 		if err := s.SplitShard("s", open[0].ID, HashKey{hi: 1 << 62}); err != nil {
 			t.Fatal(err)
@@ -421,15 +425,15 @@ func TestReshardsFasterThanTheClock(t *testing.T) {
 		if err := s.SplitShard("s", open[0].ID, HashKey{hi: 1 << 60}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.MergeShards("s", open[1].ID, shardID(s.streams[s.key("s")].made-1)); err != nil {
+		if err := s.MergeShards("s", open[1].ID, shardID(s.streams[s.key("s")].shardsCreated-1)); err != nil {
 			t.Fatal(err)
 		}
 		checkOpenShards(t, s)
 		if got := listIDs(t, s, Filter{Type: AtTrimHorizon}); got != "0" {
-			t.Errorf("shards %s at the horizon", got)
+			t.Errorf("shards %s at the horizon, want 0", got)
 		}
 		if got := walk(t, s, 10)["k"]; strings.Join(got, " ") != "1 2 4 8 4 3 2 1" {
-			t.Errorf("read %v", got)
+			t.Errorf("read %v, want 1 2 4 8 4 3 2 1", got)
 		}
 	})
 }
@@ -441,7 +445,7 @@ func TestListShardsInPages(t *testing.T) {
 		time.Sleep(time.Second)
 		shards, token, err := s.ListShards("s", time.Time{}, Filter{Type: AtLatest}, "", 2)
 		if err != nil || ids(shards) != "0 1" || token == "" {
-			t.Fatalf("shards %v, error %v", shards, err)
+			t.Fatalf("shards %v, token %q, error %v, want 0 1 and a token", ids(shards), token, err)
 		}
 		first := token
 		time.Sleep(time.Second)
@@ -452,7 +456,7 @@ func TestListShardsInPages(t *testing.T) {
 		if err != nil || ids(shards) != "2 3 4" || token != "" {
 			t.Fatalf("second page %v, error %v, token %q: want the shards open at the first", ids(shards), err, token)
 		}
-		time.Sleep(IteratorLife)
+		time.Sleep(IteratorLifetime)
 		_, _, err = s.ListShardsNext(first, 1)
 		wantCode(t, err, ExpiredNextToken)
 		_, _, err = s.ListShardsNext("garbage", 1)
@@ -519,12 +523,12 @@ func TestIterators(t *testing.T) {
 		_, err = s.GetRecords(token, "other", 1)
 		wantCode(t, err, InvalidArgument)
 
-		// One that waits at the tip gets what comes later, for its five minutes.
+		// For five minutes, an iterator at the tip gets later records.
 		tip := must[string](t)(s.ShardIterator("s", id, Position{Type: Latest}))
 		put(t, s, "s", "k", "3")
-		time.Sleep(IteratorLife)
+		time.Sleep(IteratorLifetime)
 		if b := must[Batch](t)(s.GetRecords(tip, "s", 10)); len(b.Records) != 1 || string(b.Records[0].Data) != "3" {
-			t.Errorf("read %v at the tip", b.Records)
+			t.Errorf("read %v at the tip, want record 3", b.Records)
 		}
 		time.Sleep(time.Millisecond)
 		_, err = s.GetRecords(tip, "s", 10)
@@ -555,7 +559,7 @@ func TestBehindLatest(t *testing.T) {
 			t.Errorf("%s behind, want 2 s", b.Behind)
 		}
 		if b = must[Batch](t)(s.GetRecords(b.Next, "", 1)); b.Behind != 0 || len(b.Records) != 1 {
-			t.Errorf("%s behind at the tip, %d records", b.Behind, len(b.Records))
+			t.Errorf("%s behind at the tip, %d records, want 0 and 1", b.Behind, len(b.Records))
 		}
 	})
 }
@@ -570,18 +574,18 @@ func TestRetention(t *testing.T) {
 			seq = put(t, s, "s", "k", fmt.Sprint(i)).Sequence.String()
 			time.Sleep(6 * time.Hour)
 		}
-		// 0 is 30 hours old, 1 is 24: just kept.
+		// 0 is 30 hours old. 1 is 24 hours old and just kept.
 		records, _ := readAll(t, s, id, Position{Type: TrimHorizon}, 2)
 		if len(records) != 4 || string(records[0].Data) != "1" {
-			t.Errorf("kept %d records", len(records))
+			t.Errorf("kept %d records, want 4 that start with 1", len(records))
 		}
 		time.Sleep(72 * time.Hour)
 		if records, _ = readAll(t, s, id, Position{Type: AtSequenceNumber, Sequence: seq}, 2); len(records) != 0 {
-			t.Errorf("%d records after three days", len(records))
+			t.Errorf("%d records after three days, want 0", len(records))
 		}
 		put(t, s, "s", "k", "new")
 		if n := len(s.streams[s.key("s")].shards[0].records); n != 1 {
-			t.Errorf("%d records are still in memory", n)
+			t.Errorf("%d records are in memory, want 1", n)
 		}
 		if records, _ = readAll(t, s, id, Position{Type: AfterSequenceNumber, Sequence: seq}, 2); len(records) != 1 {
 			t.Errorf("%d records, want the new one", len(records))
@@ -596,7 +600,7 @@ func TestReadLimits(t *testing.T) {
 	}
 	big := Entry{PartitionKey: "k", Data: make([]byte, 4<<20)}
 	for range 5 {
-		placedBy(t)(s.Put("s", []Entry{big}, false))
+		mustPut(t)(s.Put("s", []Entry{big}, false))
 	}
 	token := must[string](t)(s.ShardIterator("s", "shardId-000000000000", Position{Type: TrimHorizon}))
 	var sizes []int
@@ -607,7 +611,7 @@ func TestReadLimits(t *testing.T) {
 		token = b.Next
 	}
 	if !slices.Equal(sizes, []int{2, 2, 1}) {
-		t.Errorf("records a call %v, want 10 MiB at most", sizes)
+		t.Errorf("records per call %v, want 2 2 1: at most 10 MiB", sizes)
 	}
 	if records, _ := s.streams[s.key("s")].shards[0].read(1, 10, 1); len(records) != 1 {
 		t.Errorf("%d records below the size of the first, want that one", len(records))
@@ -621,9 +625,9 @@ func TestPutIsAllOrNothing(t *testing.T) {
 	create(t, s, "s", 1)
 	_, _, err := s.Put("s", []Entry{{PartitionKey: "k"}, {PartitionKey: "k", Data: make([]byte, DefaultRecordBytes)}}, false)
 	wantCode(t, err, InvalidArgument)
-	placedBy(t)(s.Put("s", []Entry{{PartitionKey: "k"}}, true)) // dry
+	mustPut(t)(s.Put("s", []Entry{{PartitionKey: "k"}}, true)) // dry run
 	if records, _ := readAll(t, s, "shardId-000000000000", Position{Type: TrimHorizon}, 10); len(records) != 0 {
-		t.Errorf("%d records stored", len(records))
+		t.Errorf("%d records stored, want 0", len(records))
 	}
 }
 
@@ -653,7 +657,7 @@ func TestReshardErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { wantCode(t, test.err, test.code) })
 	}
-	if err := s.MergeShards("s", b, a); err != nil { // the upper one first
+	if err := s.MergeShards("s", b, a); err != nil { // the upper shard first
 		t.Fatal(err)
 	}
 	wantCode(t, s.SplitShard("s", a, HashKey{lo: 5}), InvalidArgument)
@@ -662,7 +666,7 @@ func TestReshardErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	if sum := must[Summary](t)(s.Describe("demand")); sum.OpenShards != OnDemandShards || !sum.OnDemand {
-		t.Errorf("on demand: %+v", sum)
+		t.Errorf("on demand: %+v, want %d shards", sum, OnDemandShards)
 	}
 	wantCode(t, s.SplitShard("demand", a, HashKey{lo: 5}), ValidationFailure)
 }
@@ -688,10 +692,10 @@ func FuzzTokens(f *testing.F) {
 	f.Add("AAAA")
 	f.Fuzz(func(t *testing.T, token string) {
 		if _, err := s.GetRecords(token, "", 1); err == nil && token != it {
-			t.Errorf("%q is taken as an iterator", token)
+			t.Errorf("%q is accepted as an iterator", token)
 		}
 		if _, _, err := s.ListShardsNext(token, 1); err == nil && token != page {
-			t.Errorf("%q is taken as a NextToken", token)
+			t.Errorf("%q is accepted as a NextToken", token)
 		}
 	})
 }

@@ -2,10 +2,10 @@ package core
 
 import "fmt"
 
-// Code is the name of an exception of the service, as clients see it.
+// Code is the name of an exception, as clients see it.
 type Code string
 
-// The exceptions that the core raises.
+// The exceptions that this package returns.
 const (
 	AccessDenied       Code = "AccessDeniedException"
 	ExpiredIterator    Code = "ExpiredIteratorException"
@@ -18,8 +18,8 @@ const (
 	ValidationFailure  Code = "ValidationException"
 )
 
-// Error is an exception of the service: the only kind of error that the core
-// returns. Its message never holds record data.
+// Error is an exception of the service. This package returns no other errors. Its
+// message never has record data.
 type Error struct {
 	Code    Code
 	Message string

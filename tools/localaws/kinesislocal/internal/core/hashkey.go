@@ -14,14 +14,14 @@ type HashKey struct{ hi, lo uint64 }
 // MaxHashKey is the last hash key, 2^128-1.
 var MaxHashKey = HashKey{^uint64(0), ^uint64(0)}
 
-// HashKeyOf returns the hash key that the service gives to a partition key:
-// its MD5 sum as a big-endian number.
+// HashKeyOf returns the hash key of a partition key: its MD5 sum as a big-endian
+// number.
 func HashKeyOf(partitionKey string) HashKey {
 	sum := md5.Sum([]byte(partitionKey))
 	return HashKey{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
 }
 
-// ParseHashKey reads a decimal number of 0 to 2^128-1.
+// ParseHashKey parses a decimal number from 0 to 2^128-1.
 func ParseHashKey(s string) (HashKey, bool) {
 	if s == "" || len(s) > 39 {
 		return HashKey{}, false
@@ -56,7 +56,7 @@ func (k HashKey) bytes() []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, k.hi), k.lo)
 }
 
-// Compare returns -1, 0 or 1 as k is below, equal to or above other.
+// Compare returns -1, 0 or 1 if k is below, equal to or above other.
 func (k HashKey) Compare(other HashKey) int {
 	switch {
 	case k == other:
@@ -67,7 +67,7 @@ func (k HashKey) Compare(other HashKey) int {
 	return 1
 }
 
-// next and prev wrap round at the ends of the space.
+// next and prev wrap around at the ends of the space.
 func (k HashKey) next() HashKey {
 	lo, carry := bits.Add64(k.lo, 1, 0)
 	return HashKey{k.hi + carry, lo}
@@ -78,12 +78,12 @@ func (k HashKey) prev() HashKey {
 	return HashKey{k.hi - borrow, lo}
 }
 
-// HashKeyRange is a range of hash keys; both ends belong to it.
+// HashKeyRange is a range of hash keys, including both ends.
 type HashKeyRange struct{ First, Last HashKey }
 
 // uniformRanges divides the whole space into n ranges of equal size. Range i
-// starts at floor(i*2^128/n), so that the boundaries of n are also among those
-// of 2n and no reshard leaves slivers of a key or two.
+// starts at floor(i*2^128/n). All boundaries of n ranges are therefore boundaries
+// of 2n ranges, and resharding leaves no ranges of only a key or two.
 func uniformRanges(n int) []HashKeyRange {
 	ranges := make([]HashKeyRange, n)
 	for i := range ranges {

@@ -11,7 +11,7 @@ import (
 
 func realService(t *testing.T) *Account {
 	t.Helper()
-	s := New(Config{RealLimits: true}).For(account, "Test")
+	s := New(&Options{ThroughputLimits: true}).AccountOf(account, "Test")
 	create(t, s, "s", 1)
 	return s
 }
@@ -24,9 +24,9 @@ func entries(n, size int) []Entry {
 	return list
 }
 
-func accepted(placed []Placed) (n int) {
+func accepted(placed []PutResult) (n int) {
 	for _, p := range placed {
-		if p.Refused == nil {
+		if p.Err == nil {
 			n++
 		}
 	}
@@ -36,46 +36,46 @@ func accepted(placed []Placed) (n int) {
 func TestRealWriteLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := realService(t)
-		if n := accepted(placedBy(t)(s.Put("s", entries(1200, 10), false))); n != 1000 {
+		if n := accepted(mustPut(t)(s.Put("s", entries(1200, 10), false))); n != 1000 {
 			t.Errorf("%d records of 1200 in a second, want 1000", n)
 		}
 		time.Sleep(100 * time.Millisecond)
-		placed := placedBy(t)(s.Put("s", entries(200, 10), false))
+		placed := mustPut(t)(s.Put("s", entries(200, 10), false))
 		if n := accepted(placed); n != 100 {
 			t.Errorf("%d records after a tenth of a second, want 100", n)
 		}
-		if e := placed[199].Refused; e == nil || e.Code != ThroughputExceeded || e.Message != "Rate exceeded for shard shardId-000000000000 in stream s under account 000000000000." {
+		if e := placed[199].Err; e == nil || e.Code != ThroughputExceeded || e.Message != "Rate exceeded for shard shardId-000000000000 in stream s under account 000000000000." {
 			t.Errorf("refusal %v", e)
 		}
 		time.Sleep(time.Second)
-		if n := accepted(placedBy(t)(s.Put("s", entries(20, 100<<10), false))); n != 10 {
+		if n := accepted(mustPut(t)(s.Put("s", entries(20, 100<<10), false))); n != 10 {
 			t.Errorf("%d records of 100 KiB in a second, want 10", n)
 		}
-		// What was accepted is there, and only that.
+		// Exactly the accepted records are stored.
 		token := must[string](t)(s.ShardIterator("s", shardID(0), Position{Type: TrimHorizon}))
 		if b := must[Batch](t)(s.GetRecords(token, "", MaxRecordsRead)); len(b.Records) != 1110 {
-			t.Errorf("%d records", len(b.Records))
+			t.Errorf("%d records, want 1110", len(b.Records))
 		}
-		// A shard is as fast as it is, whatever the others do.
+		// Shards have separate limits.
 		create(t, s, "other", 1)
-		if n := accepted(placedBy(t)(s.Put("other", entries(1000, 10), false))); n != 1000 {
-			t.Errorf("%d records to another shard", n)
+		if n := accepted(mustPut(t)(s.Put("other", entries(1000, 10), false))); n != 1000 {
+			t.Errorf("%d records to another shard, want 1000", n)
 		}
 	})
 }
 
-// A record may be larger than what a second takes.
-func TestRealLimitsTakeLargeRecords(t *testing.T) {
+// A record may be larger than the limit of one second.
+func TestThroughputLimitsTakeLargeRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := realService(t)
 		if err := s.SetMaxRecordBytes("s", 10<<20); err != nil {
 			t.Fatal(err)
 		}
-		if n := accepted(placedBy(t)(s.Put("s", entries(2, 10<<20), false))); n != 1 {
+		if n := accepted(mustPut(t)(s.Put("s", entries(2, 10<<20), false))); n != 1 {
 			t.Errorf("%d records, want 1", n)
 		}
 		time.Sleep(10 * time.Second)
-		if n := accepted(placedBy(t)(s.Put("s", entries(2, 10<<20), false))); n != 1 {
+		if n := accepted(mustPut(t)(s.Put("s", entries(2, 10<<20), false))); n != 1 {
 			t.Errorf("%d records 10 s later, want 1", n)
 		}
 	})
@@ -95,13 +95,13 @@ func TestRealReadLimits(t *testing.T) {
 
 		for range 8 {
 			time.Sleep(time.Second)
-			placedBy(t)(s.Put("s", entries(1, 1<<20), false))
+			mustPut(t)(s.Put("s", entries(1, 1<<20), false))
 		}
 		time.Sleep(time.Second)
 		if b := must[Batch](t)(s.GetRecords(token, "", MaxRecordsRead)); len(b.Records) != 8 {
-			t.Errorf("%d records", len(b.Records))
+			t.Errorf("%d records, want 8", len(b.Records))
 		}
-		// 8 MiB are the reads of four seconds, of which one was in hand.
+		// 8 MiB are the reads of four seconds, and one second was unused.
 		time.Sleep(3*time.Second - time.Millisecond)
 		_, err = s.GetRecords(token, "", 1)
 		wantCode(t, err, ThroughputExceeded)
@@ -110,11 +110,11 @@ func TestRealReadLimits(t *testing.T) {
 	})
 }
 
-func TestRealLimitsPaceSubscriptions(t *testing.T) {
+func TestThroughputLimitsPaceSubscriptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := realService(t)
 		for range 12 {
-			placedBy(t)(s.Put("s", entries(1, 1<<20), false))
+			mustPut(t)(s.Put("s", entries(1, 1<<20), false))
 			time.Sleep(time.Second)
 		}
 		sub := subscribe(t, s, register(t, s, "c"), shardID(0), Position{Type: TrimHorizon})
@@ -122,27 +122,29 @@ func TestRealLimitsPaceSubscriptions(t *testing.T) {
 		for got < 12 {
 			got += len(next(t, sub).Records)
 		}
-		// 2 MiB are in hand, and the last event that fits may go beyond by 1.
+		// 2 MiB come at once, and the last event may exceed the limit by 1 MiB.
 		if took := time.Since(begin); took < 4500*time.Millisecond || took > 5*time.Second {
-			t.Errorf("12 MiB took %s", took)
+			t.Errorf("12 MiB took %s, want 4.5s to 5s", took)
 		}
 	})
 }
 
-func TestMaxBytesDropsTheOldest(t *testing.T) {
+// Guarantee: Records take at most Options.MaxMemory; the oldest records of all
+// streams are dropped first.
+func TestMaxMemoryDropsTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 1 << 20
 		var log bytes.Buffer
-		s := New(Config{MaxBytes: limit, Log: slog.New(slog.NewTextHandler(&log, nil))}).For(account, "Test")
+		s := New(&Options{MaxMemory: limit, Logger: slog.New(slog.NewTextHandler(&log, nil))}).AccountOf(account, "Test")
 		create(t, s, "s", 2)
 		create(t, s, "other", 1)
-		var last Placed
+		var last PutResult
 		for range 400 {
 			time.Sleep(time.Millisecond)
 			put(t, s, "other", "k", strings.Repeat("x", 5000))
 			last = put(t, s, "s", "k", strings.Repeat("x", 5000))
 			if used := s.used.Load(); used > limit {
-				t.Fatalf("%d bytes are used", used)
+				t.Fatalf("%d bytes are used, want at most %d", used, limit)
 			}
 		}
 		var all []Record
@@ -150,7 +152,7 @@ func TestMaxBytesDropsTheOldest(t *testing.T) {
 			it := must[string](t)(s.ShardIterator(stream, map[string]string{"s": last.ShardID, "other": shardID(0)}[stream], Position{Type: TrimHorizon}))
 			records := must[Batch](t)(s.GetRecords(it, "", MaxRecordsRead)).Records
 			if len(records) < 80 || len(records) > 105 {
-				t.Errorf("%s: %d records are left", stream, len(records))
+				t.Errorf("%s: %d records are left, want 80 to 105", stream, len(records))
 			}
 			for i := 1; i < len(records); i++ {
 				if records[i].Arrival.Sub(records[i-1].Arrival) != time.Millisecond {
@@ -169,9 +171,9 @@ func TestMaxBytesDropsTheOldest(t *testing.T) {
 		if got := s.used.Load(); got != used {
 			t.Errorf("%d bytes are counted, %d used", got, used)
 		}
-		// An eighth goes at a time: 4 MB through 1 MiB are some 24 times.
+		// An eighth is dropped at a time: 4 MB through 1 MiB are about 24 times.
 		if n := strings.Count(log.String(), "oldest records trimmed"); n < 10 || n > 40 {
-			t.Errorf("trimmed %d times:\n%s", n, &log)
+			t.Errorf("trimmed %d times, want 10 to 40:\n%s", n, &log)
 		}
 		for _, stream := range []string{"s", "other"} {
 			if err := s.DeleteStream(stream, false); err != nil {
@@ -179,16 +181,18 @@ func TestMaxBytesDropsTheOldest(t *testing.T) {
 			}
 		}
 		if got := s.used.Load(); got != 0 {
-			t.Errorf("%d bytes are used by no stream", got)
+			t.Errorf("%d bytes are used without streams, want 0", got)
 		}
 	})
 }
 
-// TestMaxBytesSparesNewRecords: the old ones go first, whichever stream they
-// are in.
-func TestMaxBytesSparesNewRecords(t *testing.T) {
+// The oldest records are dropped first, whichever stream they are in.
+//
+// Guarantee: Records take at most Options.MaxMemory; the oldest records of all
+// streams are dropped first.
+func TestMaxMemorySparesNewRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(Config{MaxBytes: 1 << 20}).For(account, "Test")
+		s := New(&Options{MaxMemory: 1 << 20}).AccountOf(account, "Test")
 		create(t, s, "s", 1)
 		create(t, s, "other", 1)
 		count := func(stream string) int {
@@ -203,15 +207,15 @@ func TestMaxBytesSparesNewRecords(t *testing.T) {
 			}
 		}
 		if old, young := count("s"), count("other"); young != each || old == 0 || old >= each {
-			t.Errorf("%d old and %d young records are left", old, young)
+			t.Errorf("%d old and %d new records are left, want some old and %d new", old, young, each)
 		}
 	})
 }
 
-// The oldest records of an iterator's stream may go before it is used.
+// The record that an iterator points to may be dropped before it is read.
 func TestReadOfDroppedRecordsGoesOnWithTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(Config{MaxBytes: 1 << 20}).For(account, "Test")
+		s := New(&Options{MaxMemory: 1 << 20}).AccountOf(account, "Test")
 		create(t, s, "s", 1)
 		first := put(t, s, "s", "k", "first")
 		it := must[string](t)(s.ShardIterator("s", shardID(0), Position{Type: AtSequenceNumber, Sequence: first.Sequence.String()}))

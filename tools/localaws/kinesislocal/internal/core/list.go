@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// FilterType says which shards ListShards returns; the names are the
-// service's.
+// FilterType selects the shards that ListShards returns, by the names of AWS.
 type FilterType string
 
-// The filters. FromTrimHorizon is the service's default.
+// The filters. AWS defaults to FromTrimHorizon.
 const (
 	AfterShardID    FilterType = "AFTER_SHARD_ID"
 	AtTrimHorizon   FilterType = "AT_TRIM_HORIZON"
@@ -19,18 +18,19 @@ const (
 	FromTimestamp   FilterType = "FROM_TIMESTAMP"
 )
 
-// FilterTypes are all of them.
+// FilterTypes lists all filter types.
 var FilterTypes = []FilterType{AfterShardID, AtTrimHorizon, FromTrimHorizon, AtLatest, AtTimestamp, FromTimestamp}
 
-// Filter chooses shards.
+// Filter selects shards.
 type Filter struct {
 	Type      FilterType
 	ShardID   string    // with AfterShardID
 	Timestamp time.Time // with AtTimestamp and FromTimestamp
 }
 
-// listing is what a NextToken says. It opens for the account that has the stream.
-type listing struct {
+// pageToken is the content of a NextToken. Only the account that has the stream
+// can open it.
+type pageToken struct {
 	Stream uint64
 	Name   string
 	Filter Filter
@@ -38,12 +38,12 @@ type listing struct {
 	Issued time.Time
 }
 
-const listingPurpose = "list shards"
+const listShardsPurpose = "list shards"
 
-// DescribeShards returns the shards of a stream after a shard ID, at most
-// limit, and whether there are more. A stream that is being created has none.
+// DescribeShards returns up to limit shards of a stream after a shard ID, and
+// whether there are more. A stream that is being created has none.
 func (s *Account) DescribeShards(name, after string, limit int) (sum Summary, shards []Shard, more bool, err error) {
-	err = s.with(name, func(st *stream, now time.Time) error {
+	err = s.withStream(name, func(st *stream, now time.Time) error {
 		sum = st.summary()
 		shards, more = st.list(Filter{Type: FromTrimHorizon}, after, limit, now)
 		return nil
@@ -51,63 +51,63 @@ func (s *Account) DescribeShards(name, after string, limit int) (sum Summary, sh
 	return sum, shards, more, err
 }
 
-// ListShards returns the shards that the filter chooses, at most limit, and a
-// token for the rest. created, unless it is zero, is when the stream must have
-// been created.
+// ListShards returns up to limit shards that the filter selects, and a token for
+// the rest. Unless created is zero, the stream must have been created then.
 func (s *Account) ListShards(name string, created time.Time, filter Filter, after string, limit int) ([]Shard, string, error) {
-	return s.listShards(listing{Name: name, Filter: filter, After: after}, created, limit)
+	return s.listShards(pageToken{Name: name, Filter: filter, After: after}, created, limit)
 }
 
-// ListShardsNext goes on with a token of ListShards.
+// ListShardsNext continues after a token of ListShards.
 func (s *Account) ListShardsNext(token string, limit int) ([]Shard, string, error) {
-	l, err := s.openListing(listingPurpose, token)
+	l, err := s.openPageToken(listShardsPurpose, token)
 	if err != nil {
 		return nil, "", err
 	}
 	return s.listShards(l, time.Time{}, limit)
 }
 
-func (s *Account) sealListing(purpose string, l listing) string {
+func (s *Account) sealPageToken(purpose string, l pageToken) string {
 	content, err := json.Marshal(l)
 	if err != nil {
-		panic(err) // names and times always marshal
+		panic(err) // names and times can always be marshaled
 	}
 	return s.tokens.seal(purpose+" of "+s.owner, content)
 }
 
-func (s *Account) openListing(purpose, token string) (l listing, err error) {
+func (s *Account) openPageToken(purpose, token string) (l pageToken, err error) {
 	content, ok := s.tokens.open(purpose+" of "+s.owner, token)
 	if !ok || json.Unmarshal(content, &l) != nil {
 		return l, errorf(InvalidArgument, "NextToken is invalid.")
 	}
-	if age := time.Since(l.Issued); age > IteratorLife {
-		return l, errorf(ExpiredNextToken, "NextToken expired: it is %s old, the tolerated age is %s.", age.Round(time.Millisecond), IteratorLife)
+	if age := time.Since(l.Issued); age > IteratorLifetime {
+		return l, errorf(ExpiredNextToken, "NextToken expired: it is %s old, the tolerated age is %s.", age.Round(time.Millisecond), IteratorLifetime)
 	}
 	return l, nil
 }
 
-// is refuses a token that was made for a namesake of the stream, and a time of
-// creation that is not its own. 0 and the zero time are no claims.
-func (st *stream) is(number uint64, created time.Time) error {
+// checkIdentity returns an error unless the stream has the number and the time of
+// creation: another stream may have had the same name. 0 and the zero time match
+// any stream.
+func (st *stream) checkIdentity(number uint64, created time.Time) error {
 	if number != 0 && number != st.number {
 		return errorf(ResourceNotFound, "The stream %s that NextToken was made for has been deleted.", st.name)
 	}
-	// Clients may know the time to the second only.
+	// Some clients know the time only to the second.
 	if !created.IsZero() && created.Unix() != st.created.Unix() {
 		return errorf(ResourceNotFound, "Stream %s under account %s was created at another time than StreamCreationTimestamp.", st.name, st.account)
 	}
 	return nil
 }
 
-func (s *Account) listShards(l listing, created time.Time, limit int) (shards []Shard, token string, err error) {
-	err = s.with(l.Name, func(st *stream, now time.Time) error {
+func (s *Account) listShards(l pageToken, created time.Time, limit int) (shards []Shard, token string, err error) {
+	err = s.withStream(l.Name, func(st *stream, now time.Time) error {
 		if st.status == Creating || st.status == Deleting {
-			return st.inUse()
+			return st.inUseError()
 		}
-		if err := st.is(l.Stream, created); err != nil {
+		if err := st.checkIdentity(l.Stream, created); err != nil {
 			return err
 		}
-		// The pages show one moment, also when shards come and go in between.
+		// All pages show the same moment, even when shards change in between.
 		switch {
 		case l.Filter.Type == AtLatest:
 			l.Filter = Filter{Type: AtTimestamp, Timestamp: st.tip(now)}
@@ -118,15 +118,15 @@ func (s *Account) listShards(l listing, created time.Time, limit int) (shards []
 		shards, more = st.list(l.Filter, l.After, limit, now)
 		if more {
 			l.Stream, l.After, l.Issued = st.number, shards[len(shards)-1].ID, now
-			token = s.sealListing(listingPurpose, l)
+			token = s.sealPageToken(listShardsPurpose, l)
 		}
 		return nil
 	})
 	return shards, token, err
 }
 
-// tip is a moment at which exactly the open shards are open: now, or later
-// when shards were replaced faster than one a millisecond.
+// tip returns a time at which exactly the open shards are open: now, or later
+// when shards were replaced faster than once a millisecond.
 func (st *stream) tip(now time.Time) time.Time {
 	for _, s := range st.open {
 		now = later(now, s.created)
@@ -141,8 +141,8 @@ func (st *stream) list(f Filter, after string, limit int, now time.Time) (shards
 		if s.id <= after || f.Type == AfterShardID && s.id <= f.ShardID {
 			continue
 		}
-		// A timestamp that equals the end of a shard belongs to its children
-		// alone: a consumer that starts there must find each hash key once.
+		// A timestamp that equals the end of a shard selects only its children:
+		// a consumer that starts there must find each hash key once.
 		switch f.Type {
 		case AtTimestamp, AtTrimHorizon, AtLatest:
 			if !s.openAt(from) {

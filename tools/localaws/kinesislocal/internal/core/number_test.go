@@ -32,7 +32,7 @@ func TestSequenceNumberIsADecimalLikeTheServices(t *testing.T) {
 		t.Errorf("%s does not have 56 digits that begin with 49", n)
 	}
 	if got := (SequenceNumber{}).String(); got != "0" {
-		t.Errorf("zero is written %q", got)
+		t.Errorf("zero is %q, want 0", got)
 	}
 	if got, want := (SequenceNumber{math.MaxUint64 >> 6, math.MaxUint64, math.MaxUint64}), 57; len(got.String()) > want {
 		t.Errorf("%s has more than %d digits", got, want)
@@ -43,7 +43,7 @@ func TestSequenceNumberOrder(t *testing.T) {
 	rising := []SequenceNumber{
 		newSequenceNumber(100, 7, 0, 100), // start of a shard
 		newSequenceNumber(100, 7, 1, 500),
-		newSequenceNumber(100, 7, 2, 400), // the index counts, not the clock
+		newSequenceNumber(100, 7, 2, 400), // the index decides, not the clock
 		newSequenceNumber(100, 7, 1<<40, 400),
 		newSequenceNumber(100, 7, lastIndex, 400), // end of the shard
 		newSequenceNumber(101, 3, 0, 100),         // start of a child
@@ -76,7 +76,7 @@ func FuzzParseSequenceNumber(f *testing.F) {
 	f.Add("99999999999999999999999999999999999999999999999999999999")
 	f.Fuzz(func(t *testing.T, s string) {
 		if n, ok := ParseSequenceNumber(s); ok && n.String() != s {
-			t.Errorf("%q is read as %s", s, n)
+			t.Errorf("ParseSequenceNumber(%q) = %s", s, n)
 		}
 	})
 }
@@ -96,7 +96,7 @@ func FuzzParseHashKey(f *testing.F) {
 			t.Fatalf("ParseHashKey(%q) = %v, want %v", s, ok, valid)
 		}
 		if ok && k.String() != want.String() {
-			t.Fatalf("ParseHashKey(%q) = %s", s, k)
+			t.Fatalf("ParseHashKey(%q) = %s, want %s", s, k, want)
 		}
 	})
 }
@@ -127,6 +127,6 @@ func TestUniformRangesCoverTheSpace(t *testing.T) {
 		}
 	}
 	if got := uniformRanges(2)[1].First.String(); got != "170141183460469231731687303715884105728" {
-		t.Errorf("half of the space is %s", got)
+		t.Errorf("half of the space is %s, want 2^127", got)
 	}
 }

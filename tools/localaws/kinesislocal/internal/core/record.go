@@ -5,24 +5,24 @@ import "time"
 // Entry is a record to put.
 type Entry struct {
 	PartitionKey string
-	HashKey      HashKey // of the partition key, or the explicit one
-	Data         []byte  // kept: the caller must not change it
+	HashKey      HashKey // of the partition key, or the explicit hash key
+	Data         []byte  // retained: the caller must not change it
 }
 
-// Placed says where a record went.
-type Placed struct {
+// PutResult says where a record was stored.
+type PutResult struct {
 	ShardID  string
 	Sequence SequenceNumber
-	Refused  *Error // why it went nowhere: with real limits a shard takes only so much
+	Err      *Error // why it was not stored: the shard is at its throughput limit; nil if stored
 }
 
-// Put stores records in their order. It fails for all when one cannot be
-// stored ever. With dryRun it only checks. It also returns the key that the
-// stream says it encrypts with, "" for none.
-func (s *Account) Put(name string, entries []Entry, dryRun bool) (placed []Placed, keyID string, err error) {
-	placed = make([]Placed, len(entries))
-	err = s.with(name, func(st *stream, now time.Time) error {
-		if err := st.readable(); err != nil {
+// Put stores records in order. It stores none and returns an error when one of
+// them is invalid. With dryRun it only checks. It also returns the encryption key
+// in the stream's settings, "" for none.
+func (s *Account) Put(name string, entries []Entry, dryRun bool) (placed []PutResult, keyID string, err error) {
+	placed = make([]PutResult, len(entries))
+	err = s.withStream(name, func(st *stream, now time.Time) error {
+		if err := st.requireShards(); err != nil {
 			return err
 		}
 		for i := range entries {
@@ -36,13 +36,13 @@ func (s *Account) Put(name string, entries []Entry, dryRun bool) (placed []Place
 			return nil
 		}
 		for i, e := range entries {
-			sh := st.owner(e.HashKey)
-			if s.config.RealLimits && !sh.throughput.write(len(e.PartitionKey)+len(e.Data), now) {
-				placed[i].Refused = st.throttled(sh)
+			sh := st.shardFor(e.HashKey)
+			if s.options.ThroughputLimits && !sh.throughput.write(len(e.PartitionKey)+len(e.Data), now) {
+				placed[i].Err = st.throttledError(sh)
 				continue
 			}
 			sh.trim(now.Add(-st.Retention))
-			placed[i] = Placed{ShardID: sh.id, Sequence: sh.append(e.PartitionKey, e.Data, now)}
+			placed[i] = PutResult{ShardID: sh.id, Sequence: sh.append(e.PartitionKey, e.Data, now)}
 		}
 		keyID = st.KeyID
 		return nil
@@ -50,11 +50,11 @@ func (s *Account) Put(name string, entries []Entry, dryRun bool) (placed []Place
 	if err != nil {
 		return nil, "", err
 	}
-	s.keepWithinBudget()
+	s.trimToMaxMemory()
 	return placed, keyID, nil
 }
 
-// Child is a shard that follows a closed one.
+// Child is a shard that follows a closed shard.
 type Child struct {
 	ID       string
 	Parents  []string
@@ -64,14 +64,13 @@ type Child struct {
 // Batch is what GetRecords returns.
 type Batch struct {
 	Records  []Record
-	Next     string        // the next iterator, "" when the shard is closed and read to its end
-	Children []Child       // with Next ""
-	Behind   time.Duration // how far the batch is from the tip
-	KeyID    string        // that the stream says it encrypts with, "" for none
+	Next     string        // the next iterator, "" when the shard is closed and completely read
+	Children []Child       // when Next is ""
+	Behind   time.Duration // how far the batch is behind the tip
+	KeyID    string        // the encryption key in the stream's settings, "" for none
 }
 
-// PositionType says where in a shard an iterator starts; the names are the
-// service's.
+// PositionType says where in a shard an iterator starts, by the names of AWS.
 type PositionType string
 
 // The types of shard iterator.
@@ -83,20 +82,20 @@ const (
 	AtTime              PositionType = "AT_TIMESTAMP"
 )
 
-// PositionTypes are all of them.
+// PositionTypes lists all position types.
 var PositionTypes = []PositionType{AtSequenceNumber, AfterSequenceNumber, TrimHorizon, Latest, AtTime}
 
 // Position is a place in a shard.
 type Position struct {
 	Type      PositionType
-	Sequence  string    // with the two SequenceNumber types
-	Timestamp time.Time // with AtTime
+	Sequence  string    // for AtSequenceNumber and AfterSequenceNumber
+	Timestamp time.Time // for AtTime
 }
 
-// ShardIterator returns an iterator, valid for IteratorLife.
+// ShardIterator returns an iterator that is valid for IteratorLifetime.
 func (s *Account) ShardIterator(name, shardID string, p Position) (token string, err error) {
-	err = s.with(name, func(st *stream, now time.Time) error {
-		if err := st.readable(); err != nil {
+	err = s.withStream(name, func(st *stream, now time.Time) error {
+		if err := st.requireShards(); err != nil {
 			return err
 		}
 		sh, err := st.shard(shardID)
@@ -113,7 +112,7 @@ func (s *Account) ShardIterator(name, shardID string, p Position) (token string,
 	return token, err
 }
 
-// locate returns the index of the first record to read from a position on.
+// locate returns the index of the first record at or after a position.
 func (st *stream) locate(sh *shard, p Position, operation string, now time.Time) (next uint64, err error) {
 	switch p.Type {
 	case TrimHorizon:
@@ -122,7 +121,7 @@ func (st *stream) locate(sh *shard, p Position, operation string, now time.Time)
 		if p.Timestamp.After(later(now, sh.lastArrival())) {
 			return 0, errorf(InvalidArgument, "The timestamp %s is in the future.", p.Timestamp.UTC().Format(time.RFC3339Nano))
 		}
-		return sh.since(p.Timestamp), nil
+		return sh.firstSince(p.Timestamp), nil
 	case AtSequenceNumber, AfterSequenceNumber:
 		n, ok := ParseSequenceNumber(p.Sequence)
 		if !ok || n.shard() != sh.number || n.epoch() != sh.epoch {
@@ -139,8 +138,8 @@ func (st *stream) locate(sh *shard, p Position, operation string, now time.Time)
 	return sh.next(), nil
 }
 
-// GetRecords reads up to limit records. A stream name that is not "" must be
-// that of the iterator.
+// GetRecords reads up to limit records. Unless name is "", the iterator must
+// belong to the stream of that name.
 func (s *Account) GetRecords(token, name string, limit int) (Batch, error) {
 	var b Batch
 	it, ok := s.tokens.openIterator(token)
@@ -153,10 +152,10 @@ func (s *Account) GetRecords(token, name string, limit int) (Batch, error) {
 	case it.key.account != s.owner:
 		return b, errorf(AccessDenied, "The ShardIterator belongs to a stream of another account: StreamARN must be given.")
 	}
-	err := s.with(it.key.name, func(st *stream, now time.Time) error {
-		if age := now.Sub(it.issued); age > IteratorLife {
+	err := s.withStream(it.key.name, func(st *stream, now time.Time) error {
+		if age := now.Sub(it.issued); age > IteratorLifetime {
 			return errorf(ExpiredIterator, "Iterator expired. It was created %s ago, the tolerated age is %s.",
-				age.Round(time.Millisecond), IteratorLife)
+				age.Round(time.Millisecond), IteratorLifetime)
 		}
 		if it.stream != st.number {
 			return errorf(ResourceNotFound, "The stream %s that the ShardIterator was made for has been deleted.", it.key.name)
@@ -165,13 +164,13 @@ func (s *Account) GetRecords(token, name string, limit int) (Batch, error) {
 		if err != nil {
 			return err
 		}
-		if s.config.RealLimits && !sh.throughput.read(now) {
-			return st.throttled(sh)
+		if s.options.ThroughputLimits && !sh.throughput.read(now) {
+			return st.throttledError(sh)
 		}
 		first := sh.trim(now.Add(-st.Retention))
 		b.Records, it.next = sh.read(max(it.next, first), limit, maxBytesRead)
-		if s.config.RealLimits {
-			sh.throughput.gave(size(b.Records), now)
+		if s.options.ThroughputLimits {
+			sh.throughput.returned(size(b.Records), now)
 		}
 		b.KeyID = st.KeyID
 		b.Behind = sh.behind(it.next, b.Records, now)

@@ -2,11 +2,11 @@ package core
 
 import "time"
 
-// SplitShard divides a shard in two; newStart is the first hash key of the
-// upper one.
+// SplitShard splits a shard in two; newStart is the first hash key of the upper
+// one.
 func (s *Account) SplitShard(name, id string, newStart HashKey) error {
 	return s.reshard(name, func(st *stream) (change, error) {
-		sh, err := st.eligible(id)
+		sh, err := st.openShard(id)
 		if err != nil {
 			return nil, err
 		}
@@ -19,14 +19,14 @@ func (s *Account) SplitShard(name, id string, newStart HashKey) error {
 	})
 }
 
-// MergeShards joins two shards whose hash keys are adjacent.
+// MergeShards merges two shards whose hash keys are adjacent.
 func (s *Account) MergeShards(name, id, adjacent string) error {
 	return s.reshard(name, func(st *stream) (change, error) {
-		a, err := st.eligible(id)
+		a, err := st.openShard(id)
 		if err != nil {
 			return nil, err
 		}
-		b, err := st.eligible(adjacent)
+		b, err := st.openShard(adjacent)
 		if err != nil {
 			return nil, err
 		}
@@ -42,8 +42,8 @@ func (s *Account) MergeShards(name, id, adjacent string) error {
 }
 
 // UpdateShardCount reshards to target shards of equal size and returns the
-// count before. As with the service, that takes splits and then merges, and so
-// may leave short-lived shards behind.
+// summary from before. As on AWS, it splits and then merges, and so may create
+// shards that live only briefly.
 func (s *Account) UpdateShardCount(name string, target int) (sum Summary, err error) {
 	err = s.reshard(name, func(st *stream) (change, error) {
 		sum = st.summary()
@@ -62,10 +62,10 @@ func (s *Account) UpdateShardCount(name string, target int) (sum Summary, err er
 	return sum, err
 }
 
-// reshard makes the change that plan returns, unless that refuses.
+// reshard makes the change that plan returns, unless plan returns an error.
 func (s *Account) reshard(name string, plan func(*stream) (change, error)) error {
-	return s.with(name, func(st *stream, now time.Time) error {
-		if err := st.ready(); err != nil {
+	return s.withStream(name, func(st *stream, now time.Time) error {
+		if err := st.requireActive(); err != nil {
 			return err
 		}
 		if st.OnDemand {
@@ -75,12 +75,13 @@ func (s *Account) reshard(name string, plan func(*stream) (change, error)) error
 		if err != nil {
 			return err
 		}
-		st.begin(Updating, now, s.config.TransitionDelay, c)
+		st.begin(Updating, now, s.options.TransitionDelay, c)
 		return nil
 	})
 }
 
-func (st *stream) eligible(id string) (*shard, error) {
+// openShard returns a shard that can be split or merged.
+func (st *stream) openShard(id string) (*shard, error) {
 	sh, err := st.shard(id)
 	if err != nil {
 		return nil, err
@@ -100,9 +101,9 @@ func (st *stream) split(sh *shard, newStart HashKey, at time.Time) {
 	st.sortOpen()
 }
 
-// merge joins b to a, which becomes the parent; b becomes the adjacent parent.
+// merge merges two shards: a becomes the parent, b the adjacent parent.
 func (st *stream) merge(a, b *shard, at time.Time) {
-	// Both must end at the same moment, at the earliest that suits both.
+	// Both must end at the same time: the earliest that is possible for both.
 	at = b.close(a.close(at))
 	a.closed = at
 	keys := HashKeyRange{a.keys.First, b.keys.Last}
@@ -113,21 +114,21 @@ func (st *stream) merge(a, b *shard, at time.Time) {
 	st.sortOpen()
 }
 
-// scale makes the open shards those of the ranges: it splits at each boundary
-// that is missing, then merges what lies between two boundaries.
+// scale reshards to the ranges: it splits at each missing boundary, then merges
+// the shards between two boundaries.
 func (st *stream) scale(ranges []HashKeyRange, at time.Time) {
 	for _, r := range ranges {
-		if sh := st.owner(r.First); sh.keys.First != r.First {
+		if sh := st.shardFor(r.First); sh.keys.First != r.First {
 			st.split(sh, r.First, at)
 		}
 	}
 	for _, r := range ranges {
 		for {
-			sh := st.owner(r.First)
+			sh := st.shardFor(r.First)
 			if sh.keys == r {
 				break
 			}
-			st.merge(sh, st.owner(sh.keys.Last.next()), at)
+			st.merge(sh, st.shardFor(sh.keys.Last.next()), at)
 		}
 	}
 }

@@ -5,16 +5,16 @@ import (
 	"strconv"
 )
 
-// SequenceNumber names a record of a stream. As with the service it is a
-// number of 186 bits, 56 decimal digits that begin with 49 or thereabouts, and
-// it rises from record to record within a shard and from a parent to its
-// children. From the highest bit to the lowest:
+// SequenceNumber identifies a record of a stream. As on AWS, it is a number of 186
+// bits, 56 decimal digits that start with about 49, and it rises from record to
+// record within a shard and from a parent to its children. From the highest bit
+// to the lowest:
 //
 //	 4 bits  2, the version
 //	36 bits  epoch: when the shard was created, in seconds since 1970; always
 //	         later than the epochs of its parents
 //	 4 bits  the low bits of the shard's number
-//	64 bits  index: which record of the shard, from 1
+//	64 bits  index of the record in the shard, from 1
 //	 8 bits  0
 //	36 bits  when the record was put, in seconds since 1970
 //	32 bits  the shard's number
@@ -25,7 +25,7 @@ const (
 	sequenceVersion = 2
 	secondsMask     = 1<<36 - 1
 
-	// lastIndex is above the index of every record: the ending sequence number
+	// lastIndex is above the index of every record. The ending sequence number
 	// of a closed shard has it.
 	lastIndex = 1<<63 - 1
 )
@@ -46,7 +46,7 @@ func (n SequenceNumber) seconds() int64 {
 	return int64(n.mid&0xff)<<28 | int64(n.lo>>36)
 }
 
-// Compare returns -1, 0 or 1 as n is below, equal to or above other.
+// Compare returns -1, 0 or 1 if n is below, equal to or above other.
 func (n SequenceNumber) Compare(other SequenceNumber) int {
 	a, b := [...]uint64{n.hi, n.mid, n.lo}, [...]uint64{other.hi, other.mid, other.lo}
 	for i := range a {
@@ -60,8 +60,8 @@ func (n SequenceNumber) Compare(other SequenceNumber) int {
 	return 0
 }
 
-// ParseSequenceNumber reads a sequence number; it reports false for a number
-// that this package cannot have made.
+// ParseSequenceNumber parses a sequence number. It returns false for a number that
+// this package cannot have made.
 func ParseSequenceNumber(s string) (SequenceNumber, bool) {
 	if len(s) != 56 {
 		return SequenceNumber{}, false

@@ -1,9 +1,9 @@
-// Package core is a Kinesis data stream service in memory: streams, shards,
-// records, sequence numbers and iterators. It knows nothing of HTTP or of how
-// requests are written.
+// Package core implements the Kinesis service in memory: streams, shards, records,
+// sequence numbers and iterators. It does not depend on HTTP or on the encoding
+// of requests.
 //
-// It has no goroutine and no timer: what is due (a stream that becomes ACTIVE,
-// records past their retention) happens when somebody next looks.
+// It has no goroutines and no timers. What is due, such as a stream that becomes
+// ACTIVE or records past their retention, is done at the next call.
 package core
 
 import (
@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// What a stream has unless it is told otherwise, and the limits of a call.
+// Defaults of a stream and limits of a call.
 const (
-	IteratorLife       = 5 * time.Minute
+	IteratorLifetime   = 5 * time.Minute
 	OnDemandShards     = 4
 	MaxShards          = 10_000
 	MaxRecordsRead     = 10_000
@@ -26,57 +26,64 @@ const (
 	DefaultRecordBytes = 1 << 20
 )
 
-// Config says how a Service behaves.
-type Config struct {
+// Options configures a Service.
+type Options struct {
 	// TransitionDelay is how long a stream stays CREATING, UPDATING or
-	// DELETING; 0 means that no caller ever sees these.
+	// DELETING. Defaults to 0: no caller ever sees these.
 	TransitionDelay time.Duration
-	// SubscriptionLife is how long a subscription lasts; 0 means
-	// SubscriptionLife.
-	SubscriptionLife time.Duration
-	// RealLimits makes shards refuse what is beyond their throughput.
-	RealLimits bool
-	// MaxBytes bounds the memory of all records; 0 means that nothing does.
-	MaxBytes int64
-	// Log is told when records are dropped to stay within MaxBytes.
-	Log *slog.Logger
+	// SubscriptionLifetime is how long a subscription lasts. Defaults to the
+	// constant SubscriptionLifetime.
+	SubscriptionLifetime time.Duration
+	// ThroughputLimits limits the throughput of each shard as AWS does. Defaults
+	// to false.
+	ThroughputLimits bool
+	// MaxMemory is the most memory that all records may take, in bytes. Defaults
+	// to 0: no limit.
+	MaxMemory int64
+	// Logger gets a line when records are dropped because of MaxMemory. Defaults
+	// to nil: nothing is logged.
+	Logger *slog.Logger
 }
 
-// Service holds the streams of all accounts; an Account gives access to them.
+// Service has the streams of all accounts. Account gives access to them.
 type Service struct {
-	config Config
-	tokens sealer
+	options Options
+	tokens  sealer
 
-	mu      sync.RWMutex
-	streams map[streamKey]*stream
-	made    uint64 // streams created so far
+	mu             sync.RWMutex
+	streams        map[streamKey]*stream
+	streamsCreated uint64 // counts all streams ever created
 
-	used   atomic.Int64 // bytes of all records
-	budget sync.Mutex   // held while records are dropped to stay within MaxBytes
+	used     atomic.Int64 // bytes of all records
+	trimming sync.Mutex   // held while records are dropped because of MaxMemory
 }
 
-// New returns a Service without streams.
-func New(config Config) *Service {
-	if config.SubscriptionLife == 0 {
-		config.SubscriptionLife = SubscriptionLife
+// New returns a Service without streams; nil means the default options.
+func New(opts *Options) *Service {
+	var o Options
+	if opts != nil {
+		o = *opts
 	}
-	if config.Log == nil {
-		config.Log = slog.New(slog.DiscardHandler)
+	if o.SubscriptionLifetime == 0 {
+		o.SubscriptionLifetime = SubscriptionLifetime
 	}
-	return &Service{config: config, tokens: newSealer(), streams: make(map[streamKey]*stream)}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Service{options: o, tokens: newSealer(), streams: make(map[streamKey]*stream)}
 }
 
-// NewStream is what CreateStream takes. The wire has checked the ranges.
+// NewStream is the argument of CreateStream. Package wire has checked the ranges.
 type NewStream struct {
 	Name           string
 	ShardCount     int // 0 with OnDemand
 	OnDemand       bool
-	MaxRecordBytes int // 0: DefaultRecordBytes
+	MaxRecordBytes int // 0 means DefaultRecordBytes
 	Region         string
 	Tags           map[string]string
 }
 
-// CreateStream makes a stream.
+// CreateStream creates a stream.
 func (s *Account) CreateStream(in NewStream) error {
 	count := in.ShardCount
 	if in.OnDemand {
@@ -91,12 +98,12 @@ func (s *Account) CreateStream(in NewStream) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if old, ok := s.streams[s.key(in.Name)]; ok && !old.isGone(now) {
+	if old, ok := s.streams[s.key(in.Name)]; ok && old.settledStatus(now) != gone {
 		return errorf(ResourceInUse, "Stream %s under account %s already exists.", in.Name, s.owner)
 	}
-	s.made++
+	s.streamsCreated++
 	st := &stream{
-		number:   s.made,
+		number:   s.streamsCreated,
 		name:     in.Name,
 		account:  s.owner,
 		region:   in.Region,
@@ -108,7 +115,7 @@ func (s *Account) CreateStream(in NewStream) error {
 	if st.MaxRecordBytes == 0 {
 		st.MaxRecordBytes = DefaultRecordBytes
 	}
-	st.begin(Creating, now, s.config.TransitionDelay, func(time.Time) {
+	st.begin(Creating, now, s.options.TransitionDelay, func(time.Time) {
 		for _, keys := range uniformRanges(count) {
 			st.add(keys, st.created)
 		}
@@ -118,29 +125,30 @@ func (s *Account) CreateStream(in NewStream) error {
 	return nil
 }
 
-// DeleteStream deletes a stream with all it holds. One that has consumers is
-// deleted only when these go too.
-func (s *Account) DeleteStream(name string, consumersToo bool) error {
-	return s.with(name, func(st *stream, now time.Time) error {
-		if len(st.consumers) > 0 && !consumersToo {
+// DeleteStream deletes a stream. A stream with consumers is deleted only if
+// deleteConsumers is true.
+func (s *Account) DeleteStream(name string, deleteConsumers bool) error {
+	return s.withStream(name, func(st *stream, now time.Time) error {
+		if len(st.consumers) > 0 && !deleteConsumers {
 			return errorf(ResourceInUse, "Stream %s under account %s has %d registered consumers: deregister them first, or set EnforceConsumerDeletion.", name, s.owner, len(st.consumers))
 		}
 		if st.status == Deleting {
-			return st.inUse()
+			return st.inUseError()
 		}
-		st.begin(Deleting, now, s.config.TransitionDelay, func(time.Time) { st.drop() })
+		st.begin(Deleting, now, s.options.TransitionDelay, func(time.Time) { st.drop() })
 		return nil
 	})
 }
 
-// StreamNames returns the names of the account's streams above after, in order.
+// StreamNames returns the sorted names of the account's streams that come after
+// the name after.
 func (s *Account) StreamNames(after string) []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	now := time.Now()
 	var names []string
 	for key, st := range s.streams {
-		if key.account == s.owner && key.name > after && !st.isGone(now) {
+		if key.account == s.owner && key.name > after && st.settledStatus(now) != gone {
 			names = append(names, key.name)
 		}
 	}
@@ -151,7 +159,7 @@ func (s *Account) StreamNames(after string) []string {
 // Describe returns the summary of a stream.
 func (s *Account) Describe(name string) (Summary, error) {
 	var sum Summary
-	err := s.with(name, func(st *stream, _ time.Time) error {
+	err := s.withStream(name, func(st *stream, _ time.Time) error {
 		sum = st.summary()
 		return nil
 	})
@@ -163,7 +171,7 @@ func (s *Account) Describe(name string) (Summary, error) {
 func (s *Account) Limits() (openShards, onDemand int) {
 	for _, name := range s.StreamNames("") {
 		sum, err := s.Describe(name)
-		if err != nil { // it is gone
+		if err != nil { // deleted meanwhile
 			continue
 		}
 		openShards += sum.OpenShards

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// The bounds of a stream's settings.
+// The limits of a stream's settings.
 const (
 	MinRetention = 24 * time.Hour
 	MaxRetention = 8760 * time.Hour
 	maxTags      = 50
 )
 
-// set changes settings of a stream, which takes it through UPDATING. check may
-// refuse it.
+// set changes settings of a stream, which is UPDATING meanwhile. If check returns
+// an error, nothing changes.
 func (s *Account) set(name string, check func(*stream) error, set func(*settings)) error {
-	return s.with(name, func(st *stream, now time.Time) error {
-		if err := st.ready(); err != nil {
+	return s.withStream(name, func(st *stream, now time.Time) error {
+		if err := st.requireActive(); err != nil {
 			return err
 		}
 		if check != nil {
@@ -26,9 +26,9 @@ func (s *Account) set(name string, check func(*stream) error, set func(*settings
 				return err
 			}
 		}
-		st.begin(Updating, now, s.config.TransitionDelay, func(at time.Time) {
+		st.begin(Updating, now, s.options.TransitionDelay, func(at time.Time) {
 			for _, sh := range st.shards {
-				sh.drop(int(sh.since(at.Add(-st.Retention)) - sh.base)) // a longer retention does not bring them back
+				sh.drop(int(sh.firstSince(at.Add(-st.Retention)) - sh.base)) // a longer retention must not restore them
 			}
 			set(&st.settings)
 		})
@@ -36,7 +36,7 @@ func (s *Account) set(name string, check func(*stream) error, set func(*settings
 	})
 }
 
-// IncreaseRetention makes a stream keep its records longer.
+// IncreaseRetention increases the retention of a stream.
 func (s *Account) IncreaseRetention(name string, hours int) error {
 	return s.setRetention(name, hours, func(st *stream, now, want time.Duration) error {
 		if want < now {
@@ -48,7 +48,7 @@ func (s *Account) IncreaseRetention(name string, hours int) error {
 	})
 }
 
-// DecreaseRetention makes a stream forget its records sooner.
+// DecreaseRetention decreases the retention of a stream.
 func (s *Account) DecreaseRetention(name string, hours int) error {
 	return s.setRetention(name, hours, func(st *stream, now, want time.Duration) error {
 		if want > now {
@@ -73,26 +73,25 @@ func (s *Account) setRetention(name string, hours int, check func(st *stream, no
 	}, func(next *settings) { next.Retention = want })
 }
 
-// SetOnDemand gives a stream its mode: on demand or provisioned. Its shards
-// stay.
+// SetOnDemand sets the mode of a stream: on demand or provisioned. Its shards stay
+// the same.
 func (s *Account) SetOnDemand(name string, onDemand bool) error {
 	return s.set(name, nil, func(next *settings) { next.OnDemand = onDemand })
 }
 
-// SetMaxRecordBytes says how large a record of the stream may be.
+// SetMaxRecordBytes sets the largest size of a record of the stream.
 func (s *Account) SetMaxRecordBytes(name string, bytes int) error {
 	return s.set(name, nil, func(next *settings) { next.MaxRecordBytes = bytes })
 }
 
-// SetEncryption makes a stream say that it is encrypted with a key, or with
-// keyID "" that it is not.
+// SetEncryption sets the encryption key in the settings of a stream, "" for none.
+// Nothing is encrypted.
 func (s *Account) SetEncryption(name, keyID string) error {
 	return s.set(name, nil, func(next *settings) { next.KeyID = keyID })
 }
 
-// SetMetrics adds metrics to those of a stream's shards, or with on false takes
-// them away. It returns those that there were and that there are. Nothing is
-// measured.
+// SetMetrics enables or disables metrics of a stream's shards. It returns the
+// metrics that were enabled before and are enabled after. Nothing is measured.
 func (s *Account) SetMetrics(name string, metrics []string, on bool) (before, after []string, err error) {
 	err = s.set(name, func(st *stream) error {
 		before = st.Metrics
@@ -116,7 +115,7 @@ func (s *Account) Tags(name, consumerARN string) (tags map[string]string, err er
 	return tags, err
 }
 
-// AddTags adds tags, or gives those that are there another value.
+// AddTags adds tags, or changes the values of existing tags.
 func (s *Account) AddTags(name, consumerARN string, tags map[string]string) error {
 	return s.withTags(name, consumerARN, func(st *stream, of *map[string]string) error {
 		if err := checkTags(tags); err != nil {
@@ -136,7 +135,7 @@ func (s *Account) AddTags(name, consumerARN string, tags map[string]string) erro
 	})
 }
 
-// RemoveTags removes those of the tags that are there.
+// RemoveTags removes tags. Missing tags are ignored.
 func (s *Account) RemoveTags(name, consumerARN string, keys []string) error {
 	return s.withTags(name, consumerARN, func(_ *stream, of *map[string]string) error {
 		for _, key := range keys {
@@ -148,7 +147,7 @@ func (s *Account) RemoveTags(name, consumerARN string, keys []string) error {
 
 func (s *Account) withTags(name, consumerARN string, f func(*stream, *map[string]string) error) error {
 	if consumerARN == "" {
-		return s.with(name, func(st *stream, _ time.Time) error { return f(st, &st.tags) })
+		return s.withStream(name, func(st *stream, _ time.Time) error { return f(st, &st.tags) })
 	}
 	return s.withConsumer(name, "", consumerARN, func(st *stream, c *consumer, _ time.Time) error { return f(st, &c.tags) })
 }

@@ -23,13 +23,13 @@ func TestRetentionSettings(t *testing.T) {
 		put(t, s, "s", "k", "x")
 		time.Sleep(47 * time.Hour)
 		if n := read(); n != 1 {
-			t.Errorf("%d records after 47 h of 48", n)
+			t.Errorf("%d records after 47 h of 48, want 1", n)
 		}
 		if err := s.DecreaseRetention("s", 24); err != nil {
 			t.Fatal(err)
 		}
 		if n := read(); n != 0 {
-			t.Errorf("%d records after 47 h of 24", n)
+			t.Errorf("%d records after 47 h of 24, want 0", n)
 		}
 		for _, c := range []struct {
 			set     func(string, int) error
@@ -44,14 +44,14 @@ func TestRetentionSettings(t *testing.T) {
 			err := c.set("s", c.hours)
 			wantCode(t, err, InvalidArgument)
 			if err != nil && !strings.Contains(err.Error(), c.message) {
-				t.Errorf("%d hours: %v", c.hours, err)
+				t.Errorf("%d hours: error %v, want %s", c.hours, err, c.message)
 			}
 		}
 		if err := s.IncreaseRetention("s", 48); err != nil {
 			t.Fatal(err)
 		}
 		if n := read(); n != 0 {
-			t.Errorf("%d records that were gone are back", n)
+			t.Errorf("%d expired records are back, want 0", n)
 		}
 		wantCode(t, s.IncreaseRetention("s", 24), InvalidArgument)
 	})
@@ -93,7 +93,7 @@ func TestChangesTakeAStreamThroughUpdating(t *testing.T) {
 	}
 }
 
-// A policy is put on what is ACTIVE.
+// Only an ACTIVE stream or consumer accepts a policy.
 func TestPolicyNeedsAnActiveResource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(time.Second)
@@ -138,7 +138,7 @@ func TestTags(t *testing.T) {
 		wantCode(t, s.AddTags("s", consumer, many), InvalidArgument)
 		wantCode(t, s.AddTags("s", consumer, map[string]string{"a\x00": ""}), InvalidArgument)
 		if got := must[map[string]string](t)(s.Tags("s", consumer)); !maps.Equal(got, want) {
-			t.Errorf("refused tags changed them: %v", got)
+			t.Errorf("after refused tags: %v, want %v", got, want)
 		}
 	}
 	_, err := s.Tags("s", arn+"0")

@@ -15,12 +15,12 @@ type Shard struct {
 	Parent         string // "" for none
 	AdjacentParent string // the second parent of a merged shard, "" for none
 	HashKeys       HashKeyRange
-	First          SequenceNumber // below that of every record in the shard
-	Last           SequenceNumber // above them; valid once Closed
+	First          SequenceNumber // below every record of the shard
+	Last           SequenceNumber // above every record of the shard; valid if Closed
 	Closed         bool
 }
 
-// Record is a record of a stream. Its Data is shared: never change it.
+// Record is a record of a stream. Its Data is shared and must not be changed.
 type Record struct {
 	Sequence     SequenceNumber
 	Arrival      time.Time // to the millisecond
@@ -30,10 +30,10 @@ type Record struct {
 
 func (r *Record) size() int { return len(r.PartitionKey) + len(r.Data) }
 
-// memory is what the record takes, its slot in the shard included.
+// memory returns the bytes that the record takes, including its slot in the shard.
 func (r *Record) memory() int64 { return int64(r.size()) + int64(unsafe.Sizeof(*r)) }
 
-// size is that of all the records.
+// size returns the size of all records.
 func size(records []Record) int {
 	sum := 0
 	for i := range records {
@@ -42,25 +42,25 @@ func size(records []Record) int {
 	return sum
 }
 
-// shard holds the records of a hash key range from created until closed. A
-// moment belongs to exactly one generation: created is inside, closed is
-// outside and later than every record's arrival.
+// shard has the records of a hash key range from created until closed. Its time
+// includes created and excludes closed, which is later than the arrival of every
+// record; so every time belongs to exactly one generation of shards.
 type shard struct {
 	number  uint32
 	id      string
-	parents []string // IDs: none, one, or two
+	parents []string // IDs, up to two
 	keys    HashKeyRange
 	epoch   int64
 	created time.Time
 	closed  time.Time // zero while open
 
-	// records[i] has the index base+i. Elements are written once, so readers
-	// may keep a part of the slice.
+	// records[i] has the index base+i. Elements are written only once, so
+	// readers may keep a part of the slice.
 	records []Record
 	base    uint64
 	used    *atomic.Int64 // bytes of the records of all streams
 
-	changed    chan struct{} // closed at the next change; nil while nobody waits
+	changed    chan struct{} // closed at the next change; nil while nothing waits
 	throughput throughput
 }
 
@@ -78,7 +78,7 @@ func shardID(number uint32) string { return fmt.Sprintf("shardId-%012d", number)
 func (s *shard) open() bool   { return s.closed.IsZero() }
 func (s *shard) next() uint64 { return s.base + uint64(len(s.records)) }
 
-// openAt tells whether the shard took records at t.
+// openAt reports whether the shard was open at t.
 func (s *shard) openAt(t time.Time) bool {
 	return !s.created.After(t) && (s.open() || s.closed.After(t))
 }
@@ -102,7 +102,7 @@ func (s *shard) describe() Shard {
 	return d
 }
 
-// lastArrival is the time before which the next record must not arrive.
+// lastArrival returns the earliest arrival of the next record.
 func (s *shard) lastArrival() time.Time {
 	if n := len(s.records); n > 0 {
 		return s.records[n-1].Arrival
@@ -120,31 +120,32 @@ func (s *shard) append(partitionKey string, data []byte, now time.Time) Sequence
 	return n
 }
 
-// close ends the shard at t or, when that is too early for a shard that has
-// just been made or written, a millisecond after. It returns the time.
+// close closes the shard at t, or a millisecond after its last record or its
+// creation if that is later. It returns the time.
 func (s *shard) close(t time.Time) time.Time {
 	s.closed = later(t.Truncate(time.Millisecond), s.lastArrival().Add(time.Millisecond))
 	s.wake()
 	return s.closed
 }
 
-// since returns the index of the first record that arrived at t or later.
-func (s *shard) since(t time.Time) uint64 {
+// firstSince returns the index of the first record that arrived at or after t.
+func (s *shard) firstSince(t time.Time) uint64 {
 	return s.base + uint64(sort.Search(len(s.records), func(i int) bool { return !s.records[i].Arrival.Before(t) }))
 }
 
-// trim forgets the records that arrived before the horizon. It copies the rest
-// to free the memory, so it waits until half are dead; reads skip those.
+// trim drops the records that arrived before the horizon and returns the index of
+// the first one after it. Dropping copies the rest, so trim waits until half of
+// the records have expired; readers must skip to the returned index.
 func (s *shard) trim(horizon time.Time) (first uint64) {
-	first = s.since(horizon)
-	if dead := first - s.base; dead > 0 && dead >= uint64(len(s.records))/2 {
-		s.drop(int(dead))
+	first = s.firstSince(horizon)
+	if expired := first - s.base; expired > 0 && expired >= uint64(len(s.records))/2 {
+		s.drop(int(expired))
 		s.compact()
 	}
 	return first
 }
 
-// drop forgets the first n records; compact then frees their memory.
+// drop drops the first n records; compact frees their memory.
 func (s *shard) drop(n int) {
 	var freed int64
 	for i := range s.records[:n] {
@@ -154,17 +155,18 @@ func (s *shard) drop(n int) {
 	s.records, s.base = s.records[n:], s.base+uint64(n)
 }
 
-// compact copies, for readers may still have the array.
+// compact copies the records, because readers may still use the array.
 func (s *shard) compact() { s.records = slices.Clone(s.records) }
 
-// change returns a channel that is closed when the shard changes next.
-func (s *shard) change() <-chan struct{} {
+// nextChange returns a channel that is closed at the next change of the shard.
+func (s *shard) nextChange() <-chan struct{} {
 	if s.changed == nil {
 		s.changed = make(chan struct{})
 	}
 	return s.changed
 }
 
+// wake wakes all that wait for a change of the shard.
 func (s *shard) wake() {
 	if s.changed != nil {
 		close(s.changed)
@@ -172,9 +174,9 @@ func (s *shard) wake() {
 	}
 }
 
-// read returns the records from index on, at least one if there is one, up to
-// limit records and maxBytes of partition keys and data, and the index after
-// them.
+// read returns the records that start at index, and the index after them. It
+// returns up to limit records and maxBytes of partition keys and data, but at
+// least one record if there is one.
 func (s *shard) read(index uint64, limit, maxBytes int) ([]Record, uint64) {
 	if index >= s.next() {
 		return nil, index
@@ -191,8 +193,8 @@ func (s *shard) read(index uint64, limit, maxBytes int) ([]Record, uint64) {
 	return s.records[from:to:to], s.base + uint64(to)
 }
 
-// behind is how far a reader is from the tip that was given these records and
-// goes on with the index.
+// behind returns how far a reader is behind the tip, which has been given these
+// records and continues at index.
 func (s *shard) behind(index uint64, given []Record, now time.Time) time.Duration {
 	if index >= s.next() {
 		return 0
@@ -204,8 +206,8 @@ func (s *shard) behind(index uint64, given []Record, now time.Time) time.Duratio
 	return max(0, now.Sub(at))
 }
 
-// before is a sequence number after which the record of the index comes next.
-func (s *shard) before(index uint64, now time.Time) SequenceNumber {
+// sequenceBefore returns a sequence number directly before the record at index.
+func (s *shard) sequenceBefore(index uint64, now time.Time) SequenceNumber {
 	if i := index - 1; i >= s.base && i < s.next() {
 		return s.records[i-s.base].Sequence
 	}

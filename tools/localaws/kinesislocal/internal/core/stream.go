@@ -11,17 +11,17 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/policy"
 )
 
-// Status is the state of a stream, as the service names it.
+// Status is the status of a stream or consumer, by the names of AWS.
 type Status string
 
-// The states of a stream.
+// The statuses.
 const (
 	Creating Status = "CREATING"
 	Active   Status = "ACTIVE"
 	Updating Status = "UPDATING"
 	Deleting Status = "DELETING"
 
-	gone Status = "" // deleted; never shown
+	gone Status = "" // deleted; never shown to callers
 )
 
 // Summary describes a stream.
@@ -30,13 +30,13 @@ type Summary struct {
 	ARN            string
 	Status         Status
 	OnDemand       bool
-	KeyID          string // of its encryption, "" for none
+	KeyID          string // the encryption key, "" for none
 	Consumers      int
 	Created        time.Time
 	OpenShards     int
 	Retention      time.Duration
 	MaxRecordBytes int
-	Metrics        []string // of shards, in their order
+	Metrics        []string // enabled for shards, sorted
 }
 
 type stream struct {
@@ -47,40 +47,41 @@ type stream struct {
 	created time.Time
 	used    *atomic.Int64 // bytes of the records of all streams
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	status Status
-	change change    // under way: it ends the present state; nil for none
-	due    time.Time // when it is made; meaningless without one
+	change change    // pending: it ends the present status; nil for none
+	due    time.Time // when change is due
 	settings
-	tags      map[string]string
-	policy    *policy.Policy // nil for none
-	consumers []*consumer    // in the order of registration
-	made      uint32         // shards created so far
-	shards    []*shard       // by number; those past the retention are dropped
-	open      []*shard       // those that take records, by hash key
+	tags          map[string]string
+	policy        *policy.Policy // nil for none
+	consumers     []*consumer    // in the order of registration
+	shardsCreated uint32         // counts all shards ever created
+	shards        []*shard       // by number, without those past the retention
+	open          []*shard       // the open shards, by hash key
 }
 
-// settings are what a change of settings may set.
+// settings are the settings of a stream that can be changed.
 type settings struct {
 	OnDemand       bool
 	MaxRecordBytes int
 	Retention      time.Duration
-	KeyID          string   // of the encryption that the stream claims, "" for none
-	Metrics        []string // of shards, that somebody asked for; there are none
+	KeyID          string   // the encryption key, "" for none; nothing is encrypted
+	Metrics        []string // enabled for shards; nothing is measured
 }
 
-// change ends a passing state of a stream, at the time that it was due.
+// change ends a transition of a stream. at is when it was due.
 type change func(at time.Time)
 
-// begin puts the stream into a passing state, for the delay; then the change
-// is made. Without a delay it is made at once.
+// begin starts a transition of the stream: it has the status for the delay, then
+// the change is made. Without a delay the change is made at once.
 func (st *stream) begin(status Status, now time.Time, delay time.Duration, c change) {
 	st.status, st.due, st.change = status, now.Add(delay), c
 	st.settle(now)
 	st.wake()
 }
 
-// settle does what is due by now.
+// settle does what is due: it makes a pending change, and drops expired shards and
+// consumers.
 func (st *stream) settle(now time.Time) {
 	if st.change != nil && !st.due.After(now) {
 		c := st.change
@@ -98,6 +99,7 @@ func (st *stream) settle(now time.Time) {
 	st.consumers = slices.DeleteFunc(st.consumers, func(c *consumer) bool { return !c.gone.IsZero() && !c.gone.After(now) })
 }
 
+// drop deletes the contents of the stream.
 func (st *stream) drop() {
 	for _, s := range st.shards {
 		s.drop(len(s.records))
@@ -106,18 +108,19 @@ func (st *stream) drop() {
 	st.status, st.shards, st.open, st.consumers = gone, nil, nil, nil
 }
 
-// wake makes all who wait for news of the stream look again.
+// wake wakes all that wait for a change of one of the shards.
 func (st *stream) wake() {
 	for _, s := range st.shards {
 		s.wake()
 	}
 }
 
-func (st *stream) isGone(now time.Time) bool {
+// settledStatus settles the stream and returns its status.
+func (st *stream) settledStatus(now time.Time) Status {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.settle(now)
-	return st.status == gone
+	return st.status
 }
 
 func (st *stream) arn() string {
@@ -140,16 +143,16 @@ func (st *stream) summary() Summary {
 	}
 }
 
-// horizon is TRIM_HORIZON: the oldest moment whose records are kept.
+// horizon returns TRIM_HORIZON: the oldest time whose records are kept.
 func (st *stream) horizon(now time.Time) time.Time {
 	return later(st.created, now.Add(-st.Retention))
 }
 
-// add makes an open shard; sortOpen must follow.
+// add adds an open shard. The caller must call sortOpen afterwards.
 func (st *stream) add(keys HashKeyRange, at time.Time, parents ...*shard) {
-	s := newShard(st.made, keys, at, parents...)
+	s := newShard(st.shardsCreated, keys, at, parents...)
 	s.used = st.used
-	st.made++
+	st.shardsCreated++
 	st.shards = append(st.shards, s)
 	st.open = append(st.open, s)
 }
@@ -159,9 +162,9 @@ func (st *stream) sortOpen() {
 	slices.SortFunc(st.open, func(a, b *shard) int { return a.keys.First.Compare(b.keys.First) })
 }
 
-// owner is the open shard that takes the hash key. Open shards cover the
-// whole space.
-func (st *stream) owner(key HashKey) *shard {
+// shardFor returns the open shard for a hash key. The open shards cover the whole
+// space.
+func (st *stream) shardFor(key HashKey) *shard {
 	i := sort.Search(len(st.open), func(i int) bool { return st.open[i].keys.Last.Compare(key) >= 0 })
 	return st.open[i]
 }
@@ -174,7 +177,7 @@ func (st *stream) shard(id string) (*shard, error) {
 	return st.shards[i], nil
 }
 
-// children are the shards that a closed shard's keys went to.
+// children returns the shards that took over the hash keys of a closed shard.
 func (st *stream) children(s *shard) []Child {
 	var list []Child
 	for _, c := range st.shards {
@@ -185,20 +188,20 @@ func (st *stream) children(s *shard) []Child {
 	return list
 }
 
-// ready refuses a change while another one is under way.
-func (st *stream) ready() error {
+// requireActive returns an error while another change is pending.
+func (st *stream) requireActive() error {
 	if st.status != Active {
-		return st.inUse()
+		return st.inUseError()
 	}
 	return nil
 }
 
-func (st *stream) inUse() error {
+func (st *stream) inUseError() error {
 	return errorf(ResourceInUse, "Stream %s under account %s not ACTIVE, instead in state %s", st.name, st.account, st.status)
 }
 
-// readable refuses access to the data of a stream that has no shards yet.
-func (st *stream) readable() error {
+// requireShards returns an error if the stream has no shards yet.
+func (st *stream) requireShards() error {
 	if len(st.open) == 0 {
 		return errorf(ResourceNotFound, "Stream %s under account %s has no shards: it is in state %s.", st.name, st.account, st.status)
 	}

@@ -27,14 +27,17 @@ func next(t *testing.T, sub *Subscription) Event {
 	return must[Event](t)(sub.Next(context.Background()))
 }
 
-// TestSubscriptionsBringEveryRecordOnce follows the shards with subscriptions,
-// children after their parents, while somebody puts and reshards at random.
-func TestSubscriptionsBringEveryRecordOnce(t *testing.T) {
+// Subscriptions follow the shards, children after their parents, while records
+// are put and the stream is resharded at random.
+//
+// Guarantee: Subscriptions deliver every record exactly once and in order,
+// children after their parents, even while the stream is resharded.
+func TestSubscriptionsDeliverEveryRecordOnce(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 2))
-				s := New(Config{TransitionDelay: time.Duration(seed%2) * time.Second, SubscriptionLife: time.Minute}).For(account, "Test")
+				s := New(&Options{TransitionDelay: time.Duration(seed%2) * time.Second, SubscriptionLifetime: time.Minute}).AccountOf(account, "Test")
 				create(t, s, "s", 1+r.IntN(4))
 				time.Sleep(time.Second)
 				arn := register(t, s, "c")
@@ -87,7 +90,7 @@ type follower struct {
 	s   *Account
 	arn string
 
-	mu      chan struct{} // synctest knows channels as what a goroutine waits for
+	mu      chan struct{} // a channel, because synctest does not see a goroutine wait for a Mutex
 	read    map[string][]string
 	parents map[string]int // how many of a shard's parents have ended
 }
@@ -108,7 +111,7 @@ func (f *follower) follow(shard string) {
 		for {
 			event, err := sub.Next(f.ctx)
 			if errors.Is(err, io.EOF) {
-				break // a minute is over: again
+				break // its minute is over: subscribe again
 			}
 			if err != nil {
 				if f.ctx.Err() == nil {
@@ -119,7 +122,7 @@ func (f *follower) follow(shard string) {
 			f.take(event)
 			if event.End {
 				if _, err := sub.Next(f.ctx); !errors.Is(err, io.EOF) {
-					f.t.Errorf("after the end of %s: %v", shard, err)
+					f.t.Errorf("after the end of %s: error %v, want EOF", shard, err)
 				}
 				return
 			}
@@ -140,6 +143,7 @@ func (f *follower) take(event Event) {
 	}
 }
 
+// Guarantee: A subscription delivers a record as soon as it is put.
 func TestSubscriptionWaitsAndBeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(0)
@@ -162,17 +166,17 @@ func TestSubscriptionWaitsAndBeats(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cancel(errors.New("enough"))
 		if _, err := sub.Next(ctx); err == nil || err.Error() != "enough" {
-			t.Errorf("error %v", err)
+			t.Errorf("error %v, want enough", err)
 		}
 		for begin := time.Now(); ; {
 			if _, err := sub.Next(context.Background()); err != nil {
-				if took := time.Since(begin); !errors.Is(err, io.EOF) || took != SubscriptionLife-heartbeat-time.Second {
-					t.Errorf("after %s error %v", took, err)
+				if took := time.Since(begin); !errors.Is(err, io.EOF) || took != SubscriptionLifetime-heartbeat-time.Second {
+					t.Errorf("after %s error %v, want EOF after %s", took, err, SubscriptionLifetime-heartbeat-time.Second)
 				}
 				break
 			}
 		}
-		// The continuation of an event without records is a place too.
+		// The continuation of an event without records is a valid position.
 		again := subscribe(t, s, sub.consumer.arn, shardID(0), Position{Type: AfterSequenceNumber, Sequence: event.Continuation.String()})
 		put(t, s, "s", "k", "y")
 		if event := next(t, again); len(event.Records) != 1 || string(event.Records[0].Data) != "y" {
@@ -181,6 +185,8 @@ func TestSubscriptionWaitsAndBeats(t *testing.T) {
 	})
 }
 
+// Guarantee: A subscription ends as soon as its shard ends, and names the
+// children.
 func TestSubscriptionEndsWithItsShard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(time.Second)
@@ -200,7 +206,7 @@ func TestSubscriptionEndsWithItsShard(t *testing.T) {
 			t.Errorf("after %s event %+v", took, event)
 		}
 		time.Sleep(takeover)
-		// Who comes later learns it at once.
+		// A later subscription gets the end at once.
 		begin = time.Now()
 		if event := next(t, subscribe(t, s, arn, shardID(0), Position{Type: Latest})); !event.End || len(event.Children) != 2 || time.Since(begin) != 0 {
 			t.Errorf("event %+v", event)
@@ -231,11 +237,12 @@ func TestSubscriptionIsTakenOverAfterFiveSeconds(t *testing.T) {
 		_, err = first.Next(context.Background())
 		wantCode(t, err, ResourceInUse)
 		if took := time.Since(begin); took != time.Millisecond {
-			t.Errorf("it learnt it after %s", took)
+			t.Errorf("the first subscription ended after %s, want 1ms", took)
 		}
 	})
 }
 
+// Guarantee: A subscription ends as soon as its consumer or its stream is gone.
 func TestSubscriptionEndsWithItsConsumerAndStream(t *testing.T) {
 	for name, end := range map[string]func(*Account, string) error{
 		"consumer": func(s *Account, arn string) error { return s.DeregisterConsumer("s", "", arn) },
@@ -292,19 +299,19 @@ func TestConsumerStates(t *testing.T) {
 			return c.Status
 		}
 		if got := status(); got != Active {
-			t.Errorf("status %s", got)
+			t.Errorf("status %q", got)
 		}
 		wantCode(t, s.DeleteStream("s", false), ResourceInUse)
 		if err := s.DeregisterConsumer("s", "c", ""); err != nil {
 			t.Fatal(err)
 		}
 		if got := status(); got != Deleting {
-			t.Errorf("status %s", got)
+			t.Errorf("status %q", got)
 		}
 		wantCode(t, s.DeregisterConsumer("s", "c", ""), ResourceInUse)
 		time.Sleep(time.Second)
 		if got := status(); got != gone {
-			t.Errorf("status %s", got)
+			t.Errorf("status %q", got)
 		}
 		wantCode(t, s.DeregisterConsumer("s", "", made.ARN), ResourceNotFound)
 		for i := range MaxConsumers {
@@ -312,7 +319,7 @@ func TestConsumerStates(t *testing.T) {
 		}
 		_, err = s.RegisterConsumer("s", "one more", nil)
 		wantCode(t, err, LimitExceeded)
-		// A namesake made later is another one.
+		// A new consumer of the same name is another consumer.
 		_, _, err = s.DescribeConsumer("s", "", made.ARN)
 		wantCode(t, err, ResourceNotFound)
 	})
@@ -337,7 +344,7 @@ func TestConsumersInPages(t *testing.T) {
 			}
 			if token == "" {
 				if pages != 3 {
-					t.Errorf("%d pages", pages)
+					t.Errorf("%d pages, want 3", pages)
 				}
 				break
 			}
@@ -351,10 +358,10 @@ func TestConsumersInPages(t *testing.T) {
 			}
 		}
 		if !slices.Equal(names, []string{"a", "b", "c", "d", "e"}) {
-			t.Errorf("names %v", names)
+			t.Errorf("names %v, want a to e", names)
 		}
 		_, token, _ = s.Consumers("s", time.Time{}, 2)
-		time.Sleep(IteratorLife + time.Millisecond)
+		time.Sleep(IteratorLifetime + time.Millisecond)
 		_, _, err = s.ConsumersNext("s", token, 2)
 		wantCode(t, err, ExpiredNextToken)
 		_, _, err = s.Consumers("s", time.Now().Add(time.Hour), 2)

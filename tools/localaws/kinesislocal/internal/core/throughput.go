@@ -2,8 +2,8 @@ package core
 
 import "time"
 
-// The throughput of a shard with real limits. A consumer that subscribes has
-// readBytesPerSecond to itself.
+// The throughput of a shard with Options.ThroughputLimits. Each consumer that
+// subscribes has its own readBytesPerSecond.
 const (
 	writeBytesPerSecond   = 1 << 20
 	writeRecordsPerSecond = 1000
@@ -11,45 +11,41 @@ const (
 	readsPerSecond        = 5
 )
 
-// paceStep is how long a subscription that is at its limit waits before it
-// looks again.
+// paceStep is how long a subscription at its limit waits before it tries again.
 const paceStep = 50 * time.Millisecond
 
-// meter measures against a rate, with one second of it to spend at once. What
-// is spent drains at the rate.
+// meter is a leaky bucket: it takes one second's worth of a rate at once, and
+// drains at the rate.
 type meter struct {
 	spent float64
 	at    time.Time
 }
 
-func (m *meter) drain(now time.Time, rate float64) {
-	m.spent = max(0, m.spent-rate*now.Sub(m.at).Seconds())
-	m.at = now
+// level returns how full the bucket is now.
+func (m meter) level(now time.Time, rate float64) float64 {
+	return max(0, m.spent-rate*now.Sub(m.at).Seconds())
 }
 
-// fits tells whether there is room for n. More than a second's worth fits when
-// nothing is spent.
-func (m *meter) fits(n int, now time.Time, rate float64) bool {
-	m.drain(now, rate)
-	return m.spent == 0 || m.spent+float64(n) <= rate
+// fits reports whether there is room for n. More than a second's worth fits
+// into an empty bucket.
+func (m meter) fits(n int, now time.Time, rate float64) bool {
+	level := m.level(now, rate)
+	return level == 0 || level+float64(n) <= rate
 }
 
-// free tells whether there is anything left: what is then spent may be more,
-// and is waited for afterwards.
-func (m *meter) free(now time.Time, rate float64) bool {
-	m.drain(now, rate)
-	return m.spent < rate
-}
+// hasRoom reports whether there is room for anything. The caller may then add
+// more than fits, and the bucket takes longer to drain.
+func (m meter) hasRoom(now time.Time, rate float64) bool { return m.level(now, rate) < rate }
 
 func (m *meter) add(n int, now time.Time, rate float64) {
-	m.drain(now, rate)
-	m.spent += float64(n)
+	m.spent, m.at = m.level(now, rate)+float64(n), now
 }
 
-// throughput is what a shard took and gave lately.
+// throughput counts what a shard took and returned lately.
 type throughput struct{ writtenBytes, written, readBytes, reads meter }
 
-// write counts a record, unless the shard has no room for it now.
+// write counts a record and returns true, or returns false when the shard has
+// no room for it now.
 func (t *throughput) write(size int, now time.Time) bool {
 	if !t.writtenBytes.fits(size, now, writeBytesPerSecond) || !t.written.fits(1, now, writeRecordsPerSecond) {
 		return false
@@ -59,19 +55,21 @@ func (t *throughput) write(size int, now time.Time) bool {
 	return true
 }
 
-// read counts a call of GetRecords, unless the shard has no room for it now.
+// read counts a call of GetRecords and returns true, or returns false when the
+// shard has no room for it now.
 func (t *throughput) read(now time.Time) bool {
-	if !t.readBytes.free(now, readBytesPerSecond) || !t.reads.fits(1, now, readsPerSecond) {
+	if !t.readBytes.hasRoom(now, readBytesPerSecond) || !t.reads.fits(1, now, readsPerSecond) {
 		return false
 	}
 	t.reads.add(1, now, readsPerSecond)
 	return true
 }
 
-func (t *throughput) gave(bytes int, now time.Time) {
+// returned counts the bytes that a call of GetRecords returned.
+func (t *throughput) returned(bytes int, now time.Time) {
 	t.readBytes.add(bytes, now, readBytesPerSecond)
 }
 
-func (st *stream) throttled(sh *shard) *Error {
+func (st *stream) throttledError(sh *shard) *Error {
 	return errorf(ThroughputExceeded, "Rate exceeded for shard %s in stream %s under account %s.", sh.id, st.name, st.account)
 }

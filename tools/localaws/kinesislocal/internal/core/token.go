@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// sealer makes and opens the tokens that callers hand back: encrypted, so that
-// no caller builds on what is inside, and authenticated, so that a token that
-// opens is one that this service made.
+// sealer makes and opens tokens, which callers send back. They are encrypted, so
+// that no caller depends on their content, and authenticated, so that only tokens
+// of this service open.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer() sealer {
@@ -29,8 +29,8 @@ func newSealer() sealer {
 	return sealer{aead}
 }
 
-// seal and open take the purpose of a token: one made for listing shards does
-// not open as an iterator.
+// seal and open take the purpose of a token: a token for listing shards does not
+// open as an iterator.
 func (s sealer) seal(purpose string, content []byte) string {
 	return base64.StdEncoding.EncodeToString(s.aead.Seal(nil, nil, content, []byte(purpose)))
 }
@@ -44,9 +44,9 @@ func (s sealer) open(purpose, token string) ([]byte, bool) {
 	return content, err == nil
 }
 
-// iterator is what a shard iterator says.
+// iterator is the content of a shard iterator.
 type iterator struct {
-	stream uint64 // the stream's number: a namesake made later has another
+	stream uint64 // the stream's number; a later stream of the same name has another
 	shard  uint32
 	next   uint64 // index of the next record
 	issued time.Time

@@ -1,5 +1,5 @@
-// Package policy reads the resource-based policies of streams and consumers,
-// and decides by them which calls of other accounts are allowed.
+// Package policy parses the resource-based policies of streams and consumers, and
+// decides which calls they allow.
 package policy
 
 import (
@@ -13,11 +13,11 @@ import (
 	"strings"
 )
 
-// MaxBytes is how large a policy may be.
+// MaxBytes is the largest size of a policy.
 const MaxBytes = 20 << 10
 
-// The actions that a policy may name: those that AWS lets other accounts do.
-// Those of a consumer are on its own ARN.
+// The actions that a policy of a stream or of a consumer may name: those that AWS
+// lets other accounts call.
 var (
 	streamActions = []string{
 		"DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards", "PutRecord", "PutRecords",
@@ -25,35 +25,35 @@ var (
 	consumerActions = []string{"DescribeStreamConsumer", "SubscribeToShard"}
 )
 
-// Policy is the policy of one resource. A nil Policy is that of a resource
-// without one.
+// Policy is the policy of one resource. A nil Policy means that the resource has no
+// policy.
 type Policy struct {
 	text       string
 	statements []statement
 }
 
-// Decision is what a policy says of a call.
+// Decision is what a policy says about a call.
 type Decision int
 
 const (
-	// Silent is neither: it is enough for the owner's account alone.
-	Silent Decision = iota
-	// Allowed is enough for any account.
+	// NoMatch means that no statement matches: only the owner's account may call.
+	NoMatch Decision = iota
+	// Allowed means that the account may call.
 	Allowed
-	// Denied is the end, whatever else is allowed.
+	// Denied means that the account may not call, whatever else is allowed.
 	Denied
 )
 
-// Decide says what the policy has on an action, without its prefix, by an
-// account.
+// Decide returns the decision for an action of an account. The action has no
+// prefix.
 func (p *Policy) Decide(account, action string) Decision {
 	if p == nil {
-		return Silent
+		return NoMatch
 	}
-	decision := Silent
+	decision := NoMatch
 	for _, s := range p.statements {
 		switch {
-		case !s.isFor(account, action):
+		case !s.matches(account, action):
 		case s.Effect == deny:
 			return Denied
 		default:
@@ -71,8 +71,8 @@ func (p *Policy) String() string {
 	return p.text
 }
 
-// Parse reads the policy of a resource, by its ARN. What it cannot follow it
-// refuses.
+// Parse parses the policy of the resource with the ARN. It refuses what it does not
+// support.
 func Parse(text, arn string) (*Policy, error) {
 	if len(text) > MaxBytes {
 		return nil, fmt.Errorf("it has %d bytes, the most is %d", len(text), MaxBytes)
@@ -151,16 +151,16 @@ func (s *statement) check(arn string) error {
 	return nil
 }
 
-func (s *statement) isFor(account, action string) bool {
+func (s *statement) matches(account, action string) bool {
 	return slices.Contains(s.Action, action) && slices.ContainsFunc(s.Principal.AWS, func(p string) bool { return accountOf(p) == account })
 }
 
 type principal struct{ AWS list }
 
-// principalPattern is an account, its root user, or one of its users or roles.
+// principalPattern matches an account, its root user, or one of its users or roles.
 var principalPattern = regexp.MustCompile(`^(?:(\d{12})|arn:aws[^:]*:(?:iam|sts)::(\d{12}):(?:root|(?:user|role|assumed-role)/[^\s*?]+))$`)
 
-// accountOf returns the account of a principal, "" when it is none.
+// accountOf returns the account of a principal, "" for an invalid principal.
 func accountOf(principal string) string {
 	m := principalPattern.FindStringSubmatch(principal)
 	if m == nil {
@@ -181,7 +181,7 @@ func (p principal) check() error {
 	return nil
 }
 
-// UnmarshalJSON takes no "*", which is what a text in the place of the object is.
+// UnmarshalJSON refuses a string such as "*", which AWS accepts instead of an object.
 func (p *principal) UnmarshalJSON(b []byte) error {
 	type plain principal // without this method
 	if err := strict(b, (*plain)(p)); err != nil {
@@ -190,16 +190,16 @@ func (p *principal) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// list is one text or several.
+// list is one string or several.
 type list []string
 
-// UnmarshalJSON takes a text or a list of them.
+// UnmarshalJSON accepts a string or a list of strings.
 func (l *list) UnmarshalJSON(b []byte) error { return oneOrMore(b, (*[]string)(l)) }
 
 // statements is one statement or several.
 type statements []statement
 
-// UnmarshalJSON takes a statement or a list of them.
+// UnmarshalJSON accepts a statement or a list of statements.
 func (s *statements) UnmarshalJSON(b []byte) error { return oneOrMore(b, (*[]statement)(s)) }
 
 func oneOrMore[T any](b []byte, to *[]T) error {
@@ -212,8 +212,8 @@ func oneOrMore[T any](b []byte, to *[]T) error {
 	return err
 }
 
-// strict decodes JSON that is nothing but a value, with no element that is
-// unknown here: one that was passed over might have denied something.
+// strict decodes exactly one JSON value. It refuses unknown elements, because one
+// that is ignored might have denied something.
 func strict(b []byte, to any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
@@ -228,7 +228,7 @@ func strict(b []byte, to any) error {
 	return nil
 }
 
-// clip keeps a message readable when the value is not.
+// clip shortens a value for a message.
 func clip(value string) string {
 	if len(value) > 100 {
 		return strings.ToValidUTF8(value[:100], "") + "..."

@@ -11,7 +11,7 @@ const (
 	reader      = "222222222222"
 )
 
-// of puts a statement into a policy.
+// of returns a policy with a statement.
 func of(statement string) string {
 	return `{"Version": "2012-10-17", "Statement": [` + strings.ReplaceAll(statement, "ARN", streamARN) + `]}`
 }
@@ -28,8 +28,8 @@ func TestDecide(t *testing.T) {
 		{"root", of(`{"Sid": "x", "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::222222222222:root"]}, "Action": ["kinesis:ListShards", "KINESIS:getrecords"], "Resource": ["ARN"]}`), Allowed},
 		{"role", of(`{"Effect": "Allow", "Principal": {"AWS": ["111111111111", "arn:aws-cn:iam::222222222222:role/path/r"]}, "Action": "kinesis:GetRecords", "Resource": "ARN"}`), Allowed},
 		{"session", of(`{"Effect": "Allow", "Principal": {"AWS": "arn:aws:sts::222222222222:assumed-role/r/s"}, "Action": "kinesis:GetRecords", "Resource": "ARN"}`), Allowed},
-		{"another action", of(`{"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "kinesis:ListShards", "Resource": "ARN"}`), Silent},
-		{"another account", of(`{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::333333333333:user/222222222222"}, "Action": "kinesis:GetRecords", "Resource": "ARN"}`), Silent},
+		{"another action", of(`{"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "kinesis:ListShards", "Resource": "ARN"}`), NoMatch},
+		{"another account", of(`{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::333333333333:user/222222222222"}, "Action": "kinesis:GetRecords", "Resource": "ARN"}`), NoMatch},
 		{"denied before", of(strings.Replace(allowed, "Allow", "Deny", 1) + "," + allowed), Denied},
 		{"denied after", of(allowed + "," + strings.Replace(allowed, "Allow", "Deny", 1)), Denied},
 		{"another is denied", of(allowed + `,{"Effect": "Deny", "Principal": {"AWS": "333333333333"}, "Action": "kinesis:GetRecords", "Resource": "ARN"}`), Allowed},
@@ -38,13 +38,13 @@ func TestDecide(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		} else if got := p.Decide(reader, "GetRecords"); got != c.want {
-			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+			t.Errorf("%s: decision %d, want %d", c.name, got, c.want)
 		} else if p.String() != c.policy {
-			t.Errorf("%s: it reads %s", c.name, p)
+			t.Errorf("%s: String() = %s, want %s", c.name, p, c.policy)
 		}
 	}
 	var none *Policy
-	if got := none.Decide(reader, "GetRecords"); got != Silent || none.String() != "" {
+	if got := none.Decide(reader, "GetRecords"); got != NoMatch || none.String() != "" {
 		t.Errorf("no policy: %d, %q", got, none)
 	}
 }
@@ -95,19 +95,18 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// The actions of a stream and of a consumer are apart.
+// Streams and consumers have different actions.
 func TestParseOfAConsumer(t *testing.T) {
 	t.Parallel()
 	for action, ok := range map[string]bool{"SubscribeToShard": true, "DescribeStreamConsumer": true, "GetRecords": false, "DescribeStreamSummary": false} {
 		p, err := Parse(`{"Statement": {"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "kinesis:`+action+`", "Resource": "`+consumerARN+`"}}`, consumerARN)
 		if (err == nil) != ok || p.Decide(reader, action) == Allowed != ok {
-			t.Errorf("%s: %v", action, err)
+			t.Errorf("%s: error %v, want success %t", action, err, ok)
 		}
 	}
 }
 
-// Whatever Parse takes allows nothing that is not named in it: the action, and
-// the account.
+// A policy that Parse accepts allows only actions and accounts that it names.
 func FuzzParse(f *testing.F) {
 	f.Add(of(`{"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "kinesis:GetRecords", "Resource": "ARN"}`))
 	f.Add(of(`{"Sid": "s", "Effect": "Deny", "Principal": {"AWS": ["arn:aws:iam::222222222222:root", "333333333333"]}, "Action": ["kinesis:PutRecord"], "Resource": ["ARN"], "Condition": {}}`))
@@ -122,7 +121,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if p.String() != text {
-			t.Fatalf("it reads %q, not %q", p, text)
+			t.Fatalf("String() = %q, want %q", p, text)
 		}
 		for _, action := range append(streamActions, consumerActions...) {
 			named := strings.Contains(strings.ToLower(text), "kinesis:"+strings.ToLower(action))
@@ -130,7 +129,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%s is allowed by %s", action, text)
 			}
 		}
-		if p.Decide("999999999999", "SplitShard") != Silent {
+		if p.Decide("999999999999", "SplitShard") != NoMatch {
 			t.Fatalf("SplitShard is decided by %s", text)
 		}
 	})

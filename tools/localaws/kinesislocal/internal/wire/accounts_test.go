@@ -19,7 +19,7 @@ const (
 	reader = "222222222222"
 )
 
-// shared is a service whose account owner has a stream s with a consumer c.
+// shared is a service in which the account owner has a stream s with a consumer c.
 type shared struct {
 	t                        *testing.T
 	h                        *Handler
@@ -37,8 +37,8 @@ func newShared(t *testing.T) *shared {
 	return f
 }
 
-// call makes a call of an account. The body may have STREAM, CONSUMER and
-// ITERATOR in it.
+// call calls an operation as an account. It replaces STREAM, CONSUMER and
+// ITERATOR in the body.
 func (f *shared) call(account, operation, body string) (out map[string]any, code string) {
 	f.t.Helper()
 	body = strings.NewReplacer("STREAM", f.stream, "CONSUMER", f.consumer, "ITERATOR", f.record).Replace(body)
@@ -46,7 +46,7 @@ func (f *shared) call(account, operation, body string) (out map[string]any, code
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("X-Amz-Target", targetPrefix+operation)
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+account+"/20261130/us-east-1/kinesis/aws4_request, SignedHeaders=host, Signature=0")
-	if operation == "SubscribeToShard" { // the answer would last for five minutes
+	if operation == "SubscribeToShard" { // the response would take five minutes
 		ctx, cancel := context.WithCancel(f.t.Context())
 		cancel()
 		r = r.WithContext(ctx)
@@ -73,7 +73,8 @@ func (f *shared) must(account, operation, body string) map[string]any {
 	return out
 }
 
-// share gives the stream and the consumer a policy with all that can be shared.
+// share gives the stream and the consumer a policy for all operations that can be
+// shared.
 func (f *shared) share(effect, with string) {
 	f.t.Helper()
 	for arn, actions := range map[string][]string{
@@ -86,14 +87,17 @@ func (f *shared) share(effect, with string) {
 	}
 }
 
-// TestOperationsAcrossAccounts has each operation on a stream or consumer done
-// by its account and by another.
+// Each operation on a stream or consumer is called by its own account and by
+// another account.
+//
+// Guarantee: A stream of another account can be used only by its ARN, and only
+// as the policy of the stream or of its consumer allows.
 func TestOperationsAcrossAccounts(t *testing.T) {
 	t.Parallel()
 	type row struct {
 		byARN  string
-		byName string // the same with a name in the place of the ARN; "" where the operation takes none
-		shared bool   // whether a policy can open it to others
+		byName string // the same with a name instead of the ARN; "" where the operation takes no name
+		shared bool   // whether a policy can share it
 	}
 	ref := func(more string, shared bool) row {
 		return row{`{"StreamARN": "STREAM"` + more + `}`, `{"StreamName": "s"` + more + `}`, shared}
@@ -183,7 +187,7 @@ func TestOperationsAcrossAccounts(t *testing.T) {
 	}
 }
 
-// TestAccountsHaveTheirOwn: what has no ARN is of the caller's account.
+// A name without an ARN is in the caller's account.
 func TestAccountsHaveTheirOwn(t *testing.T) {
 	t.Parallel()
 	f := newShared(t)
@@ -204,7 +208,7 @@ func TestAccountsHaveTheirOwn(t *testing.T) {
 		}
 	}
 
-	// The record goes to the stream of the ARN, and is read there alone.
+	// The record goes to the stream of the ARN only.
 	f.must(reader, "PutRecord", `{"StreamName": "s", "StreamARN": "STREAM", "PartitionKey": "k", "Data": "AAEC", "ExplicitHashKey": "0"}`)
 	const position = `, "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}`
 	records := func(ref, more string) int {
@@ -219,7 +223,7 @@ func TestAccountsHaveTheirOwn(t *testing.T) {
 		t.Errorf("%d records by the ARN", n)
 	}
 
-	// Iterators and tokens of another account's stream are good with its ARN only.
+	// Iterators and tokens of another account's stream work only with its ARN.
 	token := f.must(reader, "ListShards", `{"StreamARN": "STREAM", "MaxResults": 1}`)["NextToken"].(string)
 	f.must(reader, "ListShards", `{"StreamARN": "STREAM", "NextToken": "`+token+`"}`)
 	own := strings.Replace(f.stream, owner, reader, 1)
@@ -228,7 +232,7 @@ func TestAccountsHaveTheirOwn(t *testing.T) {
 		{"GetRecords", `{"ShardIterator": "ITERATOR", "StreamARN": "` + own + `"}`}:           core.InvalidArgument,
 		{"ListShards", `{"NextToken": "` + token + `"}`}:                                      core.InvalidArgument,
 		{"DescribeStreamConsumer", `{"ConsumerARN": "CONSUMER", "StreamARN": "` + own + `"}`}: core.InvalidArgument,
-		// A consumer of another account is found by its ARN only.
+		// A consumer of another account can be named only by its ARN.
 		{"DescribeStreamConsumer", `{"StreamARN": "STREAM", "ConsumerName": "c"}`}: core.AccessDenied,
 		{"DescribeStreamConsumer", `{"ConsumerARN": "CONSUMER7"}`}:                 core.AccessDenied,
 	} {
@@ -273,7 +277,7 @@ func TestResourcePolicies(t *testing.T) {
 	if out, code := f.call(reader, "DescribeStreamSummary", `{"StreamARN": "STREAM"}`); code != string(core.AccessDenied) {
 		t.Errorf("with its policy deleted: %v", out)
 	}
-	// An explicit deny is for the owner too, who can take it away.
+	// An explicit deny applies to the owner too, who can delete it.
 	f.share("Deny", owner)
 	if out, code := f.call(owner, "DescribeStreamSummary", `{"StreamName": "s"}`); code != string(core.AccessDenied) || !strings.Contains(out["message"].(string), "explicit deny") {
 		t.Errorf("denied to the owner: %v", out)

@@ -8,18 +8,18 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 )
 
-// codec reads and writes bodies. The shapes have json tags, which the CBOR
-// library follows as well.
+// codec decodes and encodes bodies. The CBOR library uses the json tags of the
+// shapes too.
 type codec interface {
 	contentType() string
 	decode(body []byte, v any) error
 	encode(v any) ([]byte, error)
 }
 
-// codecFor chooses by the Content-Type header.
+// codecFor returns the codec for a Content-Type header.
 func codecFor(header string) (codec, bool) {
 	media, _, err := mime.ParseMediaType(header)
 	if err != nil {
@@ -44,12 +44,12 @@ func (jsonCodec) decode(body []byte, v any) error {
 	if errors.Is(err, errTimestamp) {
 		return errTimestamp
 	}
-	return front.BodyError(err, len(body))
+	return httpserver.BodyError(err, len(body))
 }
 
 func (jsonCodec) encode(v any) ([]byte, error) { return json.Marshal(v) }
 
-// cborCodec is AWS CBOR 1.1, as the SDK for Java speaks it: blobs as byte
+// cborCodec is AWS CBOR 1.1, as the SDK for Java encodes it: blobs as byte
 // strings, timestamps as milliseconds.
 type cborCodec struct{}
 

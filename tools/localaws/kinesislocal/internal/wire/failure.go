@@ -7,7 +7,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
-// The exceptions that the wire raises itself.
+// The exceptions that this package returns itself.
 const (
 	internalFailure        = "InternalFailure"
 	serializationException = "SerializationException"
@@ -17,7 +17,7 @@ const (
 	dryRunException        = "DryRunOperationException"
 )
 
-// failure is an exception as a client gets it.
+// failure is an exception that a client gets.
 type failure struct{ code, message string }
 
 func (f *failure) Error() string { return f.code + ": " + f.message }
@@ -29,12 +29,13 @@ func (f *failure) status() int {
 	return http.StatusBadRequest
 }
 
-// errorBody is the failure in JSON and CBOR.
+// errorBody is a failure in JSON and CBOR.
 type errorBody struct {
 	Type    string `json:"__type"`
 	Message string `json:"message"`
 }
 
+// asFailure converts any error.
 func asFailure(err error) *failure {
 	var f *failure
 	if errors.As(err, &f) {

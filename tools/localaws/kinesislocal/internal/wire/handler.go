@@ -1,6 +1,6 @@
-// Package wire speaks the protocol of Kinesis over HTTP: it finds the
-// operation and the encoding of a request, calls the core, and writes what
-// comes back. Signatures are not verified.
+// Package wire implements the protocol of Kinesis over HTTP: it finds the operation
+// and the encoding of a request, calls package core, and writes the response.
+// Signatures are not verified.
 package wire
 
 import (
@@ -17,50 +17,50 @@ import (
 	"time"
 
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
 const (
 	targetPrefix = "Kinesis_20131202."
 
-	// maxBody has room for the largest PutRecords, 10 MiB of data, in base64
-	// and with the 500 partition keys and hash keys.
+	// maxBody, in bytes, has room for the largest PutRecords: 10 MiB of data in
+	// base64, with 500 partition keys and hash keys.
 	maxBody = 32 << 20
 )
 
 // Handler serves the operations of a core.Service.
 type Handler struct {
 	service *core.Service
-	account string // of whose access key is not the ID of an account
-	faults  *front.Faults
-	log     *slog.Logger
+	account string // of clients whose access key is not the ID of an account
+	faults  *httpserver.Faults
+	logger  *slog.Logger
 }
 
-// NewFaults returns the faults of the service, none at first.
-func NewFaults() *front.Faults {
-	return front.NewFaults(slices.Collect(maps.Keys(operations)),
-		fault.Latency, fault.Throttle, fault.Error, fault.Cut, fault.Drop, fault.Partial, fault.Expire, fault.Deny, fault.DisableKey)
+// NewFaults returns the faults of the service, without rules.
+func NewFaults() *httpserver.Faults {
+	return httpserver.NewFaults(slices.Collect(maps.Keys(operations)),
+		fault.Latency, fault.Throttle, fault.InternalError, fault.Disconnect, fault.DropResponse, fault.PartialPut, fault.ExpireIterator, fault.Deny, fault.DisableKey)
 }
 
-// NewHandler returns a Handler that logs requests, without their data, at
-// Debug and faults of its own at Error. A client whose access key is the ID of
-// an account, 12 digits, is of that account; all others are of the one given.
-func NewHandler(service *core.Service, account string, faults *front.Faults, log *slog.Logger) *Handler {
-	return &Handler{service, account, faults, log}
+// NewHandler returns a Handler. It logs requests, without their data, at Debug and
+// its own faults at Error. A client whose access key is the ID of an account, 12
+// digits, belongs to that account; all other clients belong to account.
+func NewHandler(service *core.Service, account string, faults *httpserver.Faults, logger *slog.Logger) *Handler {
+	return &Handler{service, account, faults, logger}
 }
 
 var accountPattern = regexp.MustCompile(`^\d{12}$`)
 
-// IsAccount tells whether a text is the ID of an account.
+// IsAccount reports whether id is the ID of an account.
 func IsAccount(id string) bool { return accountPattern.MatchString(id) }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start, id := time.Now(), front.RequestID()
+	start, id := time.Now(), httpserver.RequestID()
 	w.Header().Set("x-amzn-RequestId", id)
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "This is a local Kinesis Data Streams: give this address to an AWS client as its endpoint.", http.StatusMethodNotAllowed)
+		http.Error(w, "This is a local Kinesis Data Streams: use this URL as the endpoint of an AWS client.", http.StatusMethodNotAllowed)
 		return
 	}
 	name, isTarget := strings.CutPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
@@ -69,14 +69,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c = jsonCodec{"application/x-amz-json-1.1"} // for the error
 	}
 	op, isOp := operations[name]
-	accessKey, region := front.Signer(r)
-	meant := front.Call{Operation: name, AccessKey: accessKey}
+	accessKey, region := httpserver.Signer(r)
+	faultCall := httpserver.Call{Operation: name, AccessKey: accessKey}
 	account := h.account
 	if IsAccount(accessKey) {
 		account = accessKey
 	}
-	asked := &call{own: h.service.For(account, name), region: region, refuseRecord: func() bool {
-		_, hit := h.faults.Hit(fault.Partial, meant)
+	asked := &call{account: h.service.AccountOf(account, name), region: region, refuseRecord: func() bool {
+		_, hit := h.faults.Apply(fault.PartialPut, faultCall)
 		return hit
 	}}
 	var (
@@ -85,19 +85,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	)
 	switch {
 	case !isTarget || !isOp:
-		err = &failure{unknownOperation, fmt.Sprintf("kinesislocal does not have the operation %q.", clip(r.Header.Get("X-Amz-Target")))}
+		err = &failure{unknownOperation, fmt.Sprintf("kinesislocal does not have the operation %q.", httpserver.Truncate(r.Header.Get("X-Amz-Target")))}
 	case !isCodec:
 		err = &failure{unknownOperation, "The Content-Type is neither application/x-amz-json-1.1 nor application/x-amz-cbor-1.1."}
 	default:
-		if _, hit := h.faults.Hit(fault.Cut, meant); hit {
-			front.Drop(r.Context())
+		if _, hit := h.faults.Apply(fault.Disconnect, faultCall); hit {
+			httpserver.CloseConnection(r.Context())
 		}
-		out, err = h.call(w, r, meant, asked, op, c)
+		out, err = h.call(w, r, faultCall, asked, op, c)
 	}
 	cut := func() bool {
-		_, hit := h.faults.Hit(fault.Drop, meant)
+		_, hit := h.faults.Apply(fault.DropResponse, faultCall)
 		if hit {
-			h.log.LogAttrs(r.Context(), slog.LevelDebug, "connection dropped: a fault that was asked for",
+			h.logger.LogAttrs(r.Context(), slog.LevelDebug, "connection cut: injected fault",
 				slog.String("operation", name), slog.String("requestId", id))
 		}
 		return hit
@@ -107,7 +107,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = stream.send(r.Context(), w, cut)
 	} else {
 		if isOp && cut() {
-			front.Drop(r.Context())
+			httpserver.CloseConnection(r.Context())
 		}
 		status = h.respond(w, c, out, err)
 	}
@@ -115,17 +115,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		slog.String("operation", name), slog.Int("status", status), slog.Duration("took", time.Since(start)),
 		slog.String("protocol", r.Proto), slog.String("requestId", id), slog.String("account", account),
 	}
-	if asked.named != "" {
-		attrs = append(attrs, slog.String("resource", asked.named))
+	if asked.resource != "" {
+		attrs = append(attrs, slog.String("resource", asked.resource))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	h.log.LogAttrs(r.Context(), slog.LevelDebug, "request", attrs...)
+	h.logger.LogAttrs(r.Context(), slog.LevelDebug, "request", attrs...)
 }
 
-// call runs one operation, unless an injected fault hits it; a panic in it becomes an InternalFailure.
-func (h *Handler) call(w http.ResponseWriter, r *http.Request, meant front.Call, asked *call, op operation, c codec) (out any, err error) {
+// call runs an operation, unless an injected fault hits it. A panic becomes an
+// InternalFailure.
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, faultCall httpserver.Call, asked *call, op operation, c codec) (out any, err error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		var large *http.MaxBytesError
@@ -136,11 +137,11 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, meant front.Call,
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			h.log.ErrorContext(r.Context(), "operation panicked", "panic", p)
-			out, err = nil, &failure{internalFailure, "kinesislocal failed: this is a bug in it."}
+			h.logger.ErrorContext(r.Context(), "operation panicked", "panic", p)
+			out, err = nil, &failure{internalFailure, "kinesislocal panicked, which is a bug."}
 		}
 	}()
-	if err := h.inject(r.Context(), meant); err != nil {
+	if err := h.inject(r.Context(), faultCall); err != nil {
 		return nil, err
 	}
 	return op(asked, func(in any) error {
@@ -151,35 +152,35 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, meant front.Call,
 	})
 }
 
-// inject does what the rules want before an operation runs.
-func (h *Handler) inject(ctx context.Context, meant front.Call) error {
-	h.faults.Wait(ctx, meant)
-	if _, hit := h.faults.Hit(fault.Throttle, meant); hit {
+// inject applies the faults that hit a call before its operation runs.
+func (h *Handler) inject(ctx context.Context, faultCall httpserver.Call) error {
+	h.faults.Wait(ctx, faultCall)
+	if _, hit := h.faults.Apply(fault.Throttle, faultCall); hit {
 		code := core.LimitExceeded
-		switch meant.Operation {
+		switch faultCall.Operation {
 		case "GetRecords", "GetShardIterator", "PutRecord", "PutRecords":
 			code = core.ThroughputExceeded
 		}
-		return &failure{string(code), "Rate exceeded: a fault that was asked for."}
+		return &failure{string(code), "Rate exceeded: injected fault."}
 	}
-	if _, hit := h.faults.Hit(fault.Error, meant); hit {
-		return &failure{internalFailure, "Internal service failure: a fault that was asked for."}
+	if _, hit := h.faults.Apply(fault.InternalError, faultCall); hit {
+		return &failure{internalFailure, "Internal service failure: injected fault."}
 	}
-	if _, hit := h.faults.Hit(fault.Deny, meant); hit {
-		return &failure{string(core.AccessDenied), "User: nobody is not authorized to perform: kinesis:" + meant.Operation + ": a fault that was asked for."}
+	if _, hit := h.faults.Apply(fault.Deny, faultCall); hit {
+		return &failure{string(core.AccessDenied), "User: nobody is not authorized to perform: kinesis:" + faultCall.Operation + ": injected fault."}
 	}
-	if _, hit := h.faults.Hit(fault.DisableKey, meant); hit {
-		return &failure{"KMSDisabledException", "The key is disabled: a fault that was asked for."}
+	if _, hit := h.faults.Apply(fault.DisableKey, faultCall); hit {
+		return &failure{"KMSDisabledException", "The key is disabled: injected fault."}
 	}
-	if meant.Operation == "GetRecords" {
-		if _, hit := h.faults.Hit(fault.Expire, meant); hit {
-			return &failure{string(core.ExpiredIterator), "Iterator expired: a fault that was asked for."}
+	if faultCall.Operation == "GetRecords" {
+		if _, hit := h.faults.Apply(fault.ExpireIterator, faultCall); hit {
+			return &failure{string(core.ExpiredIterator), "Iterator expired: injected fault."}
 		}
 	}
 	return nil
 }
 
-// respond writes the outcome and returns its HTTP status.
+// respond writes the response and returns its HTTP status.
 func (h *Handler) respond(w http.ResponseWriter, c codec, out any, err error) int {
 	status := http.StatusOK
 	if err != nil {
@@ -189,10 +190,10 @@ func (h *Handler) respond(w http.ResponseWriter, c codec, out any, err error) in
 		out = errorBody{f.code, f.message}
 	}
 	var body []byte
-	if _, empty := out.(*none); !empty {
+	if _, isEmpty := out.(*empty); !isEmpty {
 		body, err = c.encode(out)
 		if err != nil {
-			h.log.Error("response not encoded", "error", err)
+			h.logger.Error("response not encoded", "error", err)
 			w.WriteHeader(http.StatusInternalServerError)
 			return http.StatusInternalServerError
 		}
@@ -201,7 +202,7 @@ func (h *Handler) respond(w http.ResponseWriter, c codec, out any, err error) in
 	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(status)
 	if _, err := w.Write(body); err != nil && !errors.Is(err, context.Canceled) {
-		h.log.Debug("response not written: the client has gone", "error", err)
+		h.logger.Debug("response not written: the client has disconnected", "error", err)
 	}
 	return status
 }

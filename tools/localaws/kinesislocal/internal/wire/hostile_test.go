@@ -10,11 +10,11 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// However deep, large or odd a body is, the answer is quick and says so, and takes no
-// more memory than a few times the body.
+// Deep, large and malformed bodies get a quick response that takes no more memory
+// than a few times the body.
 func TestHostileBodies(t *testing.T) {
 	const deep = 100_000
-	array := func(items uint32) []byte { // announced, and not there
+	array := func(items uint32) []byte { // announced, but missing
 		return []byte{0xa1, 0x67, 'R', 'e', 'c', 'o', 'r', 'd', 's', 0x9a, byte(items >> 24), byte(items >> 16), byte(items >> 8), byte(items)}
 	}
 	many, err := cbor.Marshal(map[string]any{"StreamName": "s", "Records": make([]any, 100_000)})

@@ -6,66 +6,68 @@ import (
 
 //go:generate go run ../../../internal/shapegen kinesis
 
-// call is what an operation works with.
+// call is one call of an operation.
 type call struct {
-	own          *core.Account // the streams of the account that calls
+	account      *core.Account // the account that calls
 	region       string
-	named        string      // the stream or consumer that the request names: an ARN, or a stream's name
-	refuseRecord func() bool // tells whether an injected fault hits the next record of a PutRecords
+	resource     string      // the stream or consumer as the request names it: an ARN, or a stream's name
+	refuseRecord func() bool // counts a record of PutRecords and reports whether an injected fault hits it
 }
 
-// operation decodes its input with the function given, and runs.
+// operation decodes its input with decode, then runs.
 type operation func(c *call, decode func(any) error) (any, error)
 
-type none struct{}
+// empty is the output of operations without one.
+type empty struct{}
 
-// operations are those that this service has.
+// operations are the operations of this service.
 var operations = map[string]operation{
-	"AddTagsToStream":               with(addTagsToStream),
-	"CreateStream":                  with(createStream),
-	"DecreaseStreamRetentionPeriod": with(decreaseStreamRetentionPeriod),
-	"DeleteResourcePolicy":          with(deleteResourcePolicy),
-	"DeleteStream":                  with(deleteStream),
-	"DeregisterStreamConsumer":      with(deregisterStreamConsumer),
-	"DescribeLimits":                with(describeLimits),
-	"DescribeStream":                with(describeStream),
-	"DescribeStreamConsumer":        with(describeStreamConsumer),
-	"DescribeStreamSummary":         with(describeStreamSummary),
-	"DisableEnhancedMonitoring":     with(disableEnhancedMonitoring),
-	"EnableEnhancedMonitoring":      with(enableEnhancedMonitoring),
-	"GetRecords":                    with(getRecords),
-	"GetResourcePolicy":             with(getResourcePolicy),
-	"GetShardIterator":              with(getShardIterator),
-	"IncreaseStreamRetentionPeriod": with(increaseStreamRetentionPeriod),
-	"ListShards":                    with(listShards),
-	"ListStreamConsumers":           with(listStreamConsumers),
-	"ListStreams":                   with(listStreams),
-	"ListTagsForResource":           with(listTagsForResource),
-	"ListTagsForStream":             with(listTagsForStream),
-	"MergeShards":                   with(mergeShards),
-	"PutRecord":                     with(putRecord),
-	"PutRecords":                    with(putRecords),
-	"PutResourcePolicy":             with(putResourcePolicy),
-	"RegisterStreamConsumer":        with(registerStreamConsumer),
-	"RemoveTagsFromStream":          with(removeTagsFromStream),
-	"SplitShard":                    with(splitShard),
-	"StartStreamEncryption":         with(startStreamEncryption),
-	"StopStreamEncryption":          with(stopStreamEncryption),
-	"SubscribeToShard":              with(subscribeToShard),
-	"TagResource":                   with(tagResource),
-	"UntagResource":                 with(untagResource),
-	"UpdateMaxRecordSize":           with(updateMaxRecordSize),
-	"UpdateShardCount":              with(updateShardCount),
-	"UpdateStreamMode":              with(updateStreamMode),
+	"AddTagsToStream":               handle(addTagsToStream),
+	"CreateStream":                  handle(createStream),
+	"DecreaseStreamRetentionPeriod": handle(decreaseStreamRetentionPeriod),
+	"DeleteResourcePolicy":          handle(deleteResourcePolicy),
+	"DeleteStream":                  handle(deleteStream),
+	"DeregisterStreamConsumer":      handle(deregisterStreamConsumer),
+	"DescribeLimits":                handle(describeLimits),
+	"DescribeStream":                handle(describeStream),
+	"DescribeStreamConsumer":        handle(describeStreamConsumer),
+	"DescribeStreamSummary":         handle(describeStreamSummary),
+	"DisableEnhancedMonitoring":     handle(disableEnhancedMonitoring),
+	"EnableEnhancedMonitoring":      handle(enableEnhancedMonitoring),
+	"GetRecords":                    handle(getRecords),
+	"GetResourcePolicy":             handle(getResourcePolicy),
+	"GetShardIterator":              handle(getShardIterator),
+	"IncreaseStreamRetentionPeriod": handle(increaseStreamRetentionPeriod),
+	"ListShards":                    handle(listShards),
+	"ListStreamConsumers":           handle(listStreamConsumers),
+	"ListStreams":                   handle(listStreams),
+	"ListTagsForResource":           handle(listTagsForResource),
+	"ListTagsForStream":             handle(listTagsForStream),
+	"MergeShards":                   handle(mergeShards),
+	"PutRecord":                     handle(putRecord),
+	"PutRecords":                    handle(putRecords),
+	"PutResourcePolicy":             handle(putResourcePolicy),
+	"RegisterStreamConsumer":        handle(registerStreamConsumer),
+	"RemoveTagsFromStream":          handle(removeTagsFromStream),
+	"SplitShard":                    handle(splitShard),
+	"StartStreamEncryption":         handle(startStreamEncryption),
+	"StopStreamEncryption":          handle(stopStreamEncryption),
+	"SubscribeToShard":              handle(subscribeToShard),
+	"TagResource":                   handle(tagResource),
+	"UntagResource":                 handle(untagResource),
+	"UpdateMaxRecordSize":           handle(updateMaxRecordSize),
+	"UpdateShardCount":              handle(updateShardCount),
+	"UpdateStreamMode":              handle(updateStreamMode),
 }
 
-// input is a request shape that checks itself.
+// input is a request that checks its own constraints.
 type input[T any] interface {
 	*T
 	check(*constraints)
 }
 
-func with[T any, In input[T], Out any](f func(*call, In) (*Out, error)) operation {
+// handle returns the operation that f implements.
+func handle[T any, In input[T], Out any](f func(*call, In) (*Out, error)) operation {
 	return func(c *call, decode func(any) error) (any, error) {
 		in := In(new(T))
 		if err := decode(in); err != nil {
@@ -84,50 +86,60 @@ func with[T any, In input[T], Out any](f func(*call, In) (*Out, error)) operatio
 	}
 }
 
-// resolve returns the name of the stream meant, and the streams of its account:
-// that of the ARN or, without one, the caller's. The partition and region of an
-// ARN are not compared.
+// resolve returns the name of a stream and its account: the account of the ARN or,
+// without an ARN, the caller's. The partition and region of the ARN are not
+// compared.
 func (c *call) resolve(ref streamRef) (of *core.Account, name string, err error) {
 	switch {
 	case ref.StreamName == nil && ref.StreamARN == nil:
 		return nil, "", &failure{invalidArgument, "Either StreamName or StreamARN must be given."}
 	case ref.StreamARN == nil:
-		c.named = *ref.StreamName
-		return c.own, *ref.StreamName, nil
+		c.resource = *ref.StreamName
+		return c.account, *ref.StreamName, nil
 	}
-	c.named = *ref.StreamARN
+	c.resource = *ref.StreamARN
 	name = arnPattern.FindStringSubmatch(*ref.StreamARN)[1]
 	if ref.StreamName != nil && name != *ref.StreamName {
 		return nil, "", &failure{invalidArgument, "StreamName and StreamARN name different streams."}
 	}
-	return c.own.At(*ref.StreamARN), name, nil
+	return c.account.WithOwnerOf(*ref.StreamARN), name, nil
 }
 
-// resource returns the streams of the account in the ARN of a stream or
-// consumer, the name of the stream and, when the ARN is a consumer's, that ARN.
-func (c *call) resource(arn string) (of *core.Account, stream, consumerARN string) {
-	c.named = arn
-	if m := plainStreamPattern.FindStringSubmatch(arn); m != nil {
-		return c.own.At(arn), m[1], ""
+// onStream calls f with the stream that a request names, for operations without
+// output.
+func onStream(c *call, ref streamRef, f func(of *core.Account, name string) error) (*empty, error) {
+	of, name, err := c.resolve(ref)
+	if err != nil {
+		return nil, err
 	}
-	return c.own.At(arn), consumerARNPattern.FindStringSubmatch(arn)[1], arn
+	return &empty{}, f(of, name)
 }
 
-func dryRun() error {
+// resolveResource returns the account and name of a stream, from its ARN or the
+// ARN of one of its consumers. consumerARN is "" for the ARN of a stream.
+func (c *call) resolveResource(arn string) (of *core.Account, stream, consumerARN string) {
+	c.resource = arn
+	if m := plainStreamPattern.FindStringSubmatch(arn); m != nil {
+		return c.account.WithOwnerOf(arn), m[1], ""
+	}
+	return c.account.WithOwnerOf(arn), consumerARNPattern.FindStringSubmatch(arn)[1], arn
+}
+
+func dryRunError() error {
 	return &failure{dryRunException, "The request would have succeeded, but DryRun was set."}
 }
 
 func ptr[T any](v T) *T { return &v }
 
-// given is nil for "".
-func given(s string) *string {
+// nilIfEmpty is nil for "".
+func nilIfEmpty(s string) *string {
 	if s == "" {
 		return nil
 	}
 	return &s
 }
 
-func value[T any](p *T, otherwise T) T {
+func valueOr[T any](p *T, otherwise T) T {
 	if p == nil {
 		return otherwise
 	}

@@ -36,8 +36,8 @@ func consumerShape(d core.Consumer) consumer {
 	}
 }
 
-// consumerRef is how a consumer is named: by its ARN, or by its name and the
-// ARN of its stream, or by all of them.
+// consumerRef names a consumer by its ARN, or by its name and the ARN of its
+// stream, or by all three.
 type consumerRef struct{ name, arn, streamARN *string }
 
 func (ref consumerRef) check(c *constraints) {
@@ -59,9 +59,9 @@ func (ref consumerRef) resolve(c *call) (of *core.Account, stream, name, arn str
 		}
 	}
 	if ref.arn != nil {
-		of, stream, arn = c.resource(*ref.arn)
+		of, stream, arn = c.resolveResource(*ref.arn)
 	}
-	return of, stream, value(ref.name, ""), arn, nil
+	return of, stream, valueOr(ref.name, ""), arn, nil
 }
 
 func (in *deregisterStreamConsumerInput) ref() consumerRef {
@@ -70,12 +70,12 @@ func (in *deregisterStreamConsumerInput) ref() consumerRef {
 
 func (in *deregisterStreamConsumerInput) check(c *constraints) { in.ref().check(c) }
 
-func deregisterStreamConsumer(c *call, in *deregisterStreamConsumerInput) (*none, error) {
+func deregisterStreamConsumer(c *call, in *deregisterStreamConsumerInput) (*empty, error) {
 	of, stream, name, arn, err := in.ref().resolve(c)
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, of.DeregisterConsumer(stream, name, arn)
+	return &empty{}, of.DeregisterConsumer(stream, name, arn)
 }
 
 func (in *describeStreamConsumerInput) ref() consumerRef {
@@ -118,7 +118,7 @@ func listStreamConsumers(c *call, in *listStreamConsumersInput) (*listStreamCons
 	var (
 		list  []core.Consumer
 		token string
-		limit = int(value(in.MaxResults, 100))
+		limit = int(valueOr(in.MaxResults, 100))
 	)
 	switch {
 	case in.NextToken == nil:
@@ -131,7 +131,7 @@ func listStreamConsumers(c *call, in *listStreamConsumersInput) (*listStreamCons
 	if err != nil {
 		return nil, err
 	}
-	out := &listStreamConsumersOutput{Consumers: []consumer{}, NextToken: given(token)}
+	out := &listStreamConsumersOutput{Consumers: []consumer{}, NextToken: nilIfEmpty(token)}
 	for _, d := range list {
 		out.Consumers = append(out.Consumers, consumerShape(d))
 	}

@@ -8,12 +8,12 @@ import (
 
 func (in *describeLimitsInput) check(*constraints) {}
 
-// onDemandLimit is how many streams on demand an account has on AWS. Here it is
-// not kept.
+// onDemandLimit is how many on-demand streams an account can have on AWS. It is not
+// enforced here.
 const onDemandLimit = 50
 
 func describeLimits(c *call, _ *describeLimitsInput) (*describeLimitsOutput, error) {
-	shards, onDemand := c.own.Limits()
+	shards, onDemand := c.account.Limits()
 	return &describeLimitsOutput{
 		ShardLimit: ptr(int32(core.MaxShards)), OpenShardCount: ptr(int32(shards)),
 		OnDemandStreamCount: ptr(int32(onDemand)), OnDemandStreamCountLimit: ptr(int32(onDemandLimit)),

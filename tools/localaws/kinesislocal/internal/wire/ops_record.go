@@ -22,7 +22,7 @@ func putRecord(c *call, in *putRecordInput) (*putRecordOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Sequence numbers always rise: beyond being one, the number changes nothing.
+	// Sequence numbers always rise, so the number only has to be valid.
 	if s := in.SequenceNumberForOrdering; s != nil {
 		if _, ok := core.ParseSequenceNumber(*s); !ok {
 			return nil, &failure{invalidArgument, "SequenceNumberForOrdering " + *s + " used in PutRecord on stream " + name + " is invalid."}
@@ -32,8 +32,8 @@ func putRecord(c *call, in *putRecordInput) (*putRecordOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if placed[0].Refused != nil {
-		return nil, placed[0].Refused
+	if placed[0].Err != nil {
+		return nil, placed[0].Err
 	}
 	return &putRecordOutput{ShardId: &placed[0].ShardID, SequenceNumber: ptr(placed[0].Sequence.String()), EncryptionType: encryption}, nil
 }
@@ -82,8 +82,8 @@ func putRecords(c *call, in *putRecordsInput) (*putRecordsOutput, error) {
 		return nil, err
 	}
 	for i, p := range placed {
-		if p.Refused != nil {
-			out.Records[position[i]] = refused(asFailure(p.Refused))
+		if p.Err != nil {
+			out.Records[position[i]] = refused(asFailure(p.Err))
 			failed++
 			continue
 		}
@@ -97,8 +97,8 @@ func refused(f *failure) putRecordsResultEntry {
 	return putRecordsResultEntry{ErrorCode: &f.code, ErrorMessage: &f.message}
 }
 
-// put also returns the encryption type, nil for none.
-func put(of *core.Account, name string, in []putRecordsRequestEntry, dry *bool) ([]core.Placed, *string, error) {
+// put stores records and also returns their encryption type, nil for none.
+func put(of *core.Account, name string, in []putRecordsRequestEntry, dry *bool) ([]core.PutResult, *string, error) {
 	entries := make([]core.Entry, len(in))
 	for i, e := range in {
 		entries[i] = core.Entry{PartitionKey: *e.PartitionKey, Data: e.Data}
@@ -111,19 +111,18 @@ func put(of *core.Account, name string, in []putRecordsRequestEntry, dry *bool) 
 			return nil, nil, err
 		}
 	}
-	isDry := value(dry, false)
+	isDry := valueOr(dry, false)
 	placed, keyID, err := of.Put(name, entries, isDry)
 	if err != nil {
 		return nil, nil, err
 	}
 	if isDry {
-		return nil, nil, dryRun()
+		return nil, nil, dryRunError()
 	}
 	return placed, encryptionOf(keyID), nil
 }
 
-// encryptionOf is what records and their receipts tell: nothing when there is
-// none.
+// encryptionOf returns the encryption type of records, nil for none.
 func encryptionOf(keyID string) *string {
 	if keyID == "" {
 		return nil
@@ -153,16 +152,16 @@ func getShardIterator(c *call, in *getShardIteratorInput) (*getShardIteratorOutp
 	if err != nil {
 		return nil, err
 	}
-	if value(in.DryRun, false) {
-		return nil, dryRun()
+	if valueOr(in.DryRun, false) {
+		return nil, dryRunError()
 	}
 	return &getShardIteratorOutput{&token}, nil
 }
 
-// position puts together what has passed its constraints; member is the name of
-// the one for the sequence number.
+// position returns the position in a request; member is the name of the request's
+// member for the sequence number.
 func position(kind, member string, sequence *string, at *timestamp) (core.Position, error) {
-	p := core.Position{Type: core.PositionType(kind), Sequence: value(sequence, "")}
+	p := core.Position{Type: core.PositionType(kind), Sequence: valueOr(sequence, "")}
 	wantsSequence := p.Type == core.AtSequenceNumber || p.Type == core.AfterSequenceNumber
 	switch {
 	case wantsSequence != (sequence != nil):
@@ -186,19 +185,19 @@ func (in *getRecordsInput) check(c *constraints) {
 }
 
 func getRecords(c *call, in *getRecordsInput) (*getRecordsOutput, error) {
-	of, name := c.own, ""
+	of, name := c.account, ""
 	if in.StreamARN != nil {
 		var err error
 		if of, name, err = c.resolve(streamRef{StreamARN: in.StreamARN}); err != nil {
 			return nil, err
 		}
 	}
-	b, err := of.GetRecords(*in.ShardIterator, name, int(value(in.Limit, core.MaxRecordsRead)))
+	b, err := of.GetRecords(*in.ShardIterator, name, int(valueOr(in.Limit, core.MaxRecordsRead)))
 	if err != nil {
 		return nil, err
 	}
-	if value(in.DryRun, false) {
-		return nil, dryRun()
+	if valueOr(in.DryRun, false) {
+		return nil, dryRunError()
 	}
 	out := &getRecordsOutput{
 		Records:            recordShapes(b.Records, b.KeyID),

@@ -3,6 +3,8 @@ package wire
 import (
 	"maps"
 	"slices"
+
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
 func (in *increaseStreamRetentionPeriodInput) check(c *constraints) {
@@ -10,12 +12,10 @@ func (in *increaseStreamRetentionPeriodInput) check(c *constraints) {
 	c.required("retentionPeriodHours", in.RetentionPeriodHours != nil)
 }
 
-func increaseStreamRetentionPeriod(c *call, in *increaseStreamRetentionPeriodInput) (*none, error) {
-	of, name, err := c.resolve(in.streamRef)
-	if err != nil {
-		return nil, err
-	}
-	return &none{}, of.IncreaseRetention(name, int(*in.RetentionPeriodHours))
+func increaseStreamRetentionPeriod(c *call, in *increaseStreamRetentionPeriodInput) (*empty, error) {
+	return onStream(c, in.streamRef, func(of *core.Account, name string) error {
+		return of.IncreaseRetention(name, int(*in.RetentionPeriodHours))
+	})
 }
 
 func (in *decreaseStreamRetentionPeriodInput) check(c *constraints) {
@@ -23,12 +23,10 @@ func (in *decreaseStreamRetentionPeriodInput) check(c *constraints) {
 	c.required("retentionPeriodHours", in.RetentionPeriodHours != nil)
 }
 
-func decreaseStreamRetentionPeriod(c *call, in *decreaseStreamRetentionPeriodInput) (*none, error) {
-	of, name, err := c.resolve(in.streamRef)
-	if err != nil {
-		return nil, err
-	}
-	return &none{}, of.DecreaseRetention(name, int(*in.RetentionPeriodHours))
+func decreaseStreamRetentionPeriod(c *call, in *decreaseStreamRetentionPeriodInput) (*empty, error) {
+	return onStream(c, in.streamRef, func(of *core.Account, name string) error {
+		return of.DecreaseRetention(name, int(*in.RetentionPeriodHours))
+	})
 }
 
 func (in *updateStreamModeInput) check(c *constraints) {
@@ -38,12 +36,10 @@ func (in *updateStreamModeInput) check(c *constraints) {
 	c.within("warmThroughputMiBps", in.WarmThroughputMiBps, 0, 1<<31-1)
 }
 
-func updateStreamMode(c *call, in *updateStreamModeInput) (*none, error) {
-	of, name, err := c.resolve(streamRef{StreamARN: in.StreamARN})
-	if err != nil {
-		return nil, err
-	}
-	return &none{}, of.SetOnDemand(name, *in.StreamModeDetails.StreamMode == modeOnDemand)
+func updateStreamMode(c *call, in *updateStreamModeInput) (*empty, error) {
+	return onStream(c, streamRef{StreamARN: in.StreamARN}, func(of *core.Account, name string) error {
+		return of.SetOnDemand(name, *in.StreamModeDetails.StreamMode == modeOnDemand)
+	})
 }
 
 func (in *updateMaxRecordSizeInput) check(c *constraints) {
@@ -52,12 +48,10 @@ func (in *updateMaxRecordSizeInput) check(c *constraints) {
 	c.recordSize(in.MaxRecordSizeInKiB)
 }
 
-func updateMaxRecordSize(c *call, in *updateMaxRecordSizeInput) (*none, error) {
-	of, name, err := c.resolve(streamRef{StreamARN: in.StreamARN})
-	if err != nil {
-		return nil, err
-	}
-	return &none{}, of.SetMaxRecordBytes(name, int(*in.MaxRecordSizeInKiB)<<10)
+func updateMaxRecordSize(c *call, in *updateMaxRecordSizeInput) (*empty, error) {
+	return onStream(c, streamRef{StreamARN: in.StreamARN}, func(of *core.Account, name string) error {
+		return of.SetMaxRecordBytes(name, int(*in.MaxRecordSizeInKiB)<<10)
+	})
 }
 
 func (in *startStreamEncryptionInput) check(c *constraints) {
@@ -65,15 +59,8 @@ func (in *startStreamEncryptionInput) check(c *constraints) {
 	c.encryption(in.EncryptionType, in.KeyId)
 }
 
-func startStreamEncryption(c *call, in *startStreamEncryptionInput) (*none, error) {
-	of, name, err := c.resolve(in.streamRef)
-	if err != nil {
-		return nil, err
-	}
-	if *in.EncryptionType != encryptionKMS {
-		return nil, &failure{invalidArgument, "EncryptionType must be KMS."}
-	}
-	return &none{}, of.SetEncryption(name, *in.KeyId)
+func startStreamEncryption(c *call, in *startStreamEncryptionInput) (*empty, error) {
+	return setEncryption(c, in.streamRef, *in.EncryptionType, *in.KeyId)
 }
 
 func (in *stopStreamEncryptionInput) check(c *constraints) {
@@ -81,15 +68,17 @@ func (in *stopStreamEncryptionInput) check(c *constraints) {
 	c.encryption(in.EncryptionType, in.KeyId)
 }
 
-func stopStreamEncryption(c *call, in *stopStreamEncryptionInput) (*none, error) {
-	of, name, err := c.resolve(in.streamRef)
-	if err != nil {
-		return nil, err
-	}
-	if *in.EncryptionType != encryptionKMS {
-		return nil, &failure{invalidArgument, "EncryptionType must be KMS."}
-	}
-	return &none{}, of.SetEncryption(name, "")
+func stopStreamEncryption(c *call, in *stopStreamEncryptionInput) (*empty, error) {
+	return setEncryption(c, in.streamRef, *in.EncryptionType, "")
+}
+
+func setEncryption(c *call, ref streamRef, kind, keyID string) (*empty, error) {
+	return onStream(c, ref, func(of *core.Account, name string) error {
+		if kind != encryptionKMS {
+			return &failure{invalidArgument, "EncryptionType must be KMS."}
+		}
+		return of.SetEncryption(name, keyID)
+	})
 }
 
 func (c *constraints) encryption(kind, key *string) {
@@ -106,12 +95,10 @@ func (in *addTagsToStreamInput) check(c *constraints) {
 	c.tags(in.Tags)
 }
 
-func addTagsToStream(c *call, in *addTagsToStreamInput) (*none, error) {
-	of, name, err := c.resolve(in.streamRef)
-	if err != nil {
-		return nil, err
-	}
-	return &none{}, of.AddTags(name, "", in.Tags)
+func addTagsToStream(c *call, in *addTagsToStreamInput) (*empty, error) {
+	return onStream(c, in.streamRef, func(of *core.Account, name string) error {
+		return of.AddTags(name, "", in.Tags)
+	})
 }
 
 func (in *removeTagsFromStreamInput) check(c *constraints) {
@@ -119,12 +106,10 @@ func (in *removeTagsFromStreamInput) check(c *constraints) {
 	c.tagKeys(in.TagKeys)
 }
 
-func removeTagsFromStream(c *call, in *removeTagsFromStreamInput) (*none, error) {
-	of, name, err := c.resolve(in.streamRef)
-	if err != nil {
-		return nil, err
-	}
-	return &none{}, of.RemoveTags(name, "", in.TagKeys)
+func removeTagsFromStream(c *call, in *removeTagsFromStreamInput) (*empty, error) {
+	return onStream(c, in.streamRef, func(of *core.Account, name string) error {
+		return of.RemoveTags(name, "", in.TagKeys)
+	})
 }
 
 func (in *listTagsForStreamInput) check(c *constraints) {
@@ -144,10 +129,10 @@ func listTagsForStream(c *call, in *listTagsForStreamInput) (*listTagsForStreamO
 	if err != nil {
 		return nil, err
 	}
-	after := value(in.ExclusiveStartTagKey, "")
+	after := valueOr(in.ExclusiveStartTagKey, "")
 	maps.DeleteFunc(tags, func(key, _ string) bool { return key <= after })
 	list := tagShapes(tags)
-	limit := int(value(in.Limit, 50))
+	limit := int(valueOr(in.Limit, 50))
 	more := len(list) > limit
 	return &listTagsForStreamOutput{Tags: list[:min(limit, len(list))], HasMoreTags: &more}, nil
 }
@@ -157,9 +142,9 @@ func (in *tagResourceInput) check(c *constraints) {
 	c.tags(in.Tags)
 }
 
-func tagResource(c *call, in *tagResourceInput) (*none, error) {
-	of, stream, consumer := c.resource(*in.ResourceARN)
-	return &none{}, of.AddTags(stream, consumer, in.Tags)
+func tagResource(c *call, in *tagResourceInput) (*empty, error) {
+	of, stream, consumer := c.resolveResource(*in.ResourceARN)
+	return &empty{}, of.AddTags(stream, consumer, in.Tags)
 }
 
 func (in *untagResourceInput) check(c *constraints) {
@@ -167,15 +152,15 @@ func (in *untagResourceInput) check(c *constraints) {
 	c.tagKeys(in.TagKeys)
 }
 
-func untagResource(c *call, in *untagResourceInput) (*none, error) {
-	of, stream, consumer := c.resource(*in.ResourceARN)
-	return &none{}, of.RemoveTags(stream, consumer, in.TagKeys)
+func untagResource(c *call, in *untagResourceInput) (*empty, error) {
+	of, stream, consumer := c.resolveResource(*in.ResourceARN)
+	return &empty{}, of.RemoveTags(stream, consumer, in.TagKeys)
 }
 
 func (in *listTagsForResourceInput) check(c *constraints) { c.resourceARN(in.ResourceARN) }
 
 func listTagsForResource(c *call, in *listTagsForResourceInput) (*listTagsForResourceOutput, error) {
-	of, stream, consumer := c.resource(*in.ResourceARN)
+	of, stream, consumer := c.resolveResource(*in.ResourceARN)
 	tags, err := of.Tags(stream, consumer)
 	if err != nil {
 		return nil, err
@@ -188,27 +173,27 @@ func (in *putResourcePolicyInput) check(c *constraints) {
 	c.required("policy", in.Policy != nil)
 }
 
-func putResourcePolicy(c *call, in *putResourcePolicyInput) (*none, error) {
-	of, stream, consumer := c.resource(*in.ResourceARN)
-	return &none{}, of.PutPolicy(stream, consumer, *in.Policy)
+func putResourcePolicy(c *call, in *putResourcePolicyInput) (*empty, error) {
+	of, stream, consumer := c.resolveResource(*in.ResourceARN)
+	return &empty{}, of.PutPolicy(stream, consumer, *in.Policy)
 }
 
 func (in *getResourcePolicyInput) check(c *constraints) { c.resourceARN(in.ResourceARN) }
 
 func getResourcePolicy(c *call, in *getResourcePolicyInput) (*getResourcePolicyOutput, error) {
-	of, stream, consumer := c.resource(*in.ResourceARN)
+	of, stream, consumer := c.resolveResource(*in.ResourceARN)
 	text, err := of.Policy(stream, consumer)
 	return &getResourcePolicyOutput{&text}, err
 }
 
 func (in *deleteResourcePolicyInput) check(c *constraints) { c.resourceARN(in.ResourceARN) }
 
-func deleteResourcePolicy(c *call, in *deleteResourcePolicyInput) (*none, error) {
-	of, stream, consumer := c.resource(*in.ResourceARN)
-	return &none{}, of.DeletePolicy(stream, consumer)
+func deleteResourcePolicy(c *call, in *deleteResourcePolicyInput) (*empty, error) {
+	of, stream, consumer := c.resolveResource(*in.ResourceARN)
+	return &empty{}, of.DeletePolicy(stream, consumer)
 }
 
-// tagShapes returns the tags in order of their keys.
+// tagShapes returns the tags, sorted by key.
 func tagShapes(tags map[string]string) []tag {
 	list := []tag{}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {

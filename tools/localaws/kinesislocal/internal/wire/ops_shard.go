@@ -23,16 +23,16 @@ func listShards(c *call, in *listShardsInput) (*listShardsOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &listShardsOutput{Shards: shardShapes(shards), NextToken: given(token)}, nil
+	return &listShardsOutput{Shards: shardShapes(shards), NextToken: nilIfEmpty(token)}, nil
 }
 
 func listShardsPage(c *call, in *listShardsInput) ([]core.Shard, string, error) {
-	limit := int(value(in.MaxResults, 1000))
+	limit := int(valueOr(in.MaxResults, 1000))
 	if in.NextToken != nil {
 		if in.StreamName != nil || in.ExclusiveStartShardId != nil || in.StreamCreationTimestamp != nil || in.ShardFilter != nil {
 			return nil, "", &failure{invalidArgument, "NextToken cannot be given together with StreamName, StreamCreationTimestamp, ExclusiveStartShardId or ShardFilter."}
 		}
-		of := c.own
+		of := c.account
 		if in.StreamARN != nil {
 			var err error
 			if of, _, err = c.resolve(in.streamRef); err != nil {
@@ -49,7 +49,7 @@ func listShardsPage(c *call, in *listShardsInput) ([]core.Shard, string, error) 
 	if err != nil {
 		return nil, "", err
 	}
-	return of.ListShards(name, in.StreamCreationTimestamp.orZero(), filter, value(in.ExclusiveStartShardId, ""), limit)
+	return of.ListShards(name, in.StreamCreationTimestamp.orZero(), filter, valueOr(in.ExclusiveStartShardId, ""), limit)
 }
 
 func (in *listShardsInput) filter() (core.Filter, error) {
@@ -71,7 +71,7 @@ func (in *listShardsInput) filter() (core.Filter, error) {
 	if wantsTime {
 		filter.Timestamp = f.Timestamp.Time
 	}
-	filter.ShardID = value(f.ShardId, "")
+	filter.ShardID = valueOr(f.ShardId, "")
 	return filter, nil
 }
 
@@ -83,7 +83,7 @@ func (in *splitShardInput) check(c *constraints) {
 	c.number("newStartingHashKey", in.NewStartingHashKey, 39)
 }
 
-func splitShard(c *call, in *splitShardInput) (*none, error) {
+func splitShard(c *call, in *splitShardInput) (*empty, error) {
 	of, name, err := c.resolve(in.streamRef)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func splitShard(c *call, in *splitShardInput) (*none, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &none{}, of.SplitShard(name, *in.ShardToSplit, key)
+	return &empty{}, of.SplitShard(name, *in.ShardToSplit, key)
 }
 
 func (in *mergeShardsInput) check(c *constraints) {
@@ -103,12 +103,10 @@ func (in *mergeShardsInput) check(c *constraints) {
 	c.name("adjacentShardToMerge", in.AdjacentShardToMerge)
 }
 
-func mergeShards(c *call, in *mergeShardsInput) (*none, error) {
-	of, name, err := c.resolve(in.streamRef)
-	if err != nil {
-		return nil, err
-	}
-	return &none{}, of.MergeShards(name, *in.ShardToMerge, *in.AdjacentShardToMerge)
+func mergeShards(c *call, in *mergeShardsInput) (*empty, error) {
+	return onStream(c, in.streamRef, func(of *core.Account, name string) error {
+		return of.MergeShards(name, *in.ShardToMerge, *in.AdjacentShardToMerge)
+	})
 }
 
 func (in *updateShardCountInput) check(c *constraints) {
@@ -136,7 +134,7 @@ func updateShardCount(c *call, in *updateShardCountInput) (*updateShardCountOutp
 	}, nil
 }
 
-// hashKey reads a number that has passed the constraint.
+// hashKey parses a hash key that has passed its constraint.
 func hashKey(member, s string) (core.HashKey, error) {
 	k, ok := core.ParseHashKey(s)
 	if !ok {
@@ -154,8 +152,8 @@ func shardShapes(shards []core.Shard) []shard {
 	for i, s := range shards {
 		out[i] = shard{
 			ShardId:               &s.ID,
-			ParentShardId:         given(s.Parent),
-			AdjacentParentShardId: given(s.AdjacentParent),
+			ParentShardId:         nilIfEmpty(s.Parent),
+			AdjacentParentShardId: nilIfEmpty(s.AdjacentParent),
 			HashKeyRange:          hashKeys(s.HashKeys),
 			SequenceNumberRange:   &sequenceNumberRange{StartingSequenceNumber: ptr(s.First.String())},
 		}

@@ -31,7 +31,7 @@ func (c *constraints) mode(m *streamModeDetails) {
 	}
 }
 
-func createStream(c *call, in *createStreamInput) (*none, error) {
+func createStream(c *call, in *createStreamInput) (*empty, error) {
 	onDemand := in.StreamModeDetails != nil && *in.StreamModeDetails.StreamMode == modeOnDemand
 	switch {
 	case onDemand && in.ShardCount != nil:
@@ -39,12 +39,12 @@ func createStream(c *call, in *createStreamInput) (*none, error) {
 	case !onDemand && in.ShardCount == nil:
 		return nil, &failure{validationException, "ShardCount must be given for a stream in PROVISIONED mode."}
 	}
-	c.named = *in.StreamName
-	return &none{}, c.own.CreateStream(core.NewStream{
+	c.resource = *in.StreamName
+	return &empty{}, c.account.CreateStream(core.NewStream{
 		Name:           *in.StreamName,
-		ShardCount:     int(value(in.ShardCount, 0)),
+		ShardCount:     int(valueOr(in.ShardCount, 0)),
 		OnDemand:       onDemand,
-		MaxRecordBytes: int(value(in.MaxRecordSizeInKiB, 0)) << 10,
+		MaxRecordBytes: int(valueOr(in.MaxRecordSizeInKiB, 0)) << 10,
 		Region:         c.region,
 		Tags:           in.Tags,
 	})
@@ -52,12 +52,10 @@ func createStream(c *call, in *createStreamInput) (*none, error) {
 
 func (in *deleteStreamInput) check(c *constraints) { c.stream(in.streamRef) }
 
-func deleteStream(c *call, in *deleteStreamInput) (*none, error) {
-	of, name, err := c.resolve(in.streamRef)
-	if err != nil {
-		return nil, err
-	}
-	return &none{}, of.DeleteStream(name, value(in.EnforceConsumerDeletion, false))
+func deleteStream(c *call, in *deleteStreamInput) (*empty, error) {
+	return onStream(c, in.streamRef, func(of *core.Account, name string) error {
+		return of.DeleteStream(name, valueOr(in.EnforceConsumerDeletion, false))
+	})
 }
 
 func (in *describeStreamInput) check(c *constraints) {
@@ -71,7 +69,7 @@ func describeStream(c *call, in *describeStreamInput) (*describeStreamOutput, er
 	if err != nil {
 		return nil, err
 	}
-	sum, shards, more, err := of.DescribeShards(name, value(in.ExclusiveStartShardId, ""), int(value(in.Limit, 100)))
+	sum, shards, more, err := of.DescribeShards(name, valueOr(in.ExclusiveStartShardId, ""), int(valueOr(in.Limit, 100)))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +82,7 @@ func describeStream(c *call, in *describeStreamInput) (*describeStreamOutput, er
 		RetentionPeriodHours:    ptr(int32(sum.Retention.Hours())),
 		EnhancedMonitoring:      monitoring(sum),
 		EncryptionType:          encryptionType(sum),
-		KeyId:                   given(sum.KeyID),
+		KeyId:                   nilIfEmpty(sum.KeyID),
 		HasMoreShards:           &more,
 		Shards:                  shardShapes(shards),
 	}}, nil
@@ -110,7 +108,7 @@ func describeStreamSummary(c *call, in *describeStreamSummaryInput) (*describeSt
 		RetentionPeriodHours:    ptr(int32(sum.Retention.Hours())),
 		EnhancedMonitoring:      monitoring(sum),
 		EncryptionType:          encryptionType(sum),
-		KeyId:                   given(sum.KeyID),
+		KeyId:                   nilIfEmpty(sum.KeyID),
 		OpenShardCount:          ptr(int32(sum.OpenShards)),
 		ConsumerCount:           ptr(int32(sum.Consumers)),
 		MaxRecordSizeInKiB:      ptr(int32(sum.MaxRecordBytes >> 10)),
@@ -138,21 +136,21 @@ func encryptionType(s core.Summary) *string {
 func (in *listStreamsInput) check(c *constraints) {
 	c.within("limit", in.Limit, 1, 10_000)
 	c.name("exclusiveStartStreamName", in.ExclusiveStartStreamName)
-	// The token of this operation is the name to go on after.
+	// The token of this operation is the last name on the page.
 	c.name("nextToken", in.NextToken)
 }
 
 func listStreams(c *call, in *listStreamsInput) (*listStreamsOutput, error) {
-	after := value(in.ExclusiveStartStreamName, value(in.NextToken, ""))
+	after := valueOr(in.ExclusiveStartStreamName, valueOr(in.NextToken, ""))
 	more := false
 	out := &listStreamsOutput{StreamNames: []string{}, StreamSummaries: []streamSummary{}, HasMoreStreams: &more}
-	for _, name := range c.own.StreamNames(after) {
-		if len(out.StreamNames) == int(value(in.Limit, 100)) {
+	for _, name := range c.account.StreamNames(after) {
+		if len(out.StreamNames) == int(valueOr(in.Limit, 100)) {
 			more = true
 			out.NextToken = &out.StreamNames[len(out.StreamNames)-1]
 			break
 		}
-		s, err := c.own.Describe(name)
+		s, err := c.account.Describe(name)
 		if err != nil {
 			continue // deleted just now
 		}

@@ -2,9 +2,9 @@
 
 package wire
 
-// A nil member was not given, or is not shown. One set of tags serves JSON and CBOR.
+// A nil member is absent. JSON and CBOR use the same tags.
 
-// streamRef is what the requests share that take a stream by name or by ARN.
+// streamRef is the part of requests that name a stream by name or ARN.
 type streamRef struct {
 	StreamName *string `json:",omitzero"`
 	StreamARN  *string `json:",omitzero"`

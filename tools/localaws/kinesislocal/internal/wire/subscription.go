@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream/eventstreamapi"
 
-	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/front"
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal/internal/core"
 )
 
@@ -32,10 +32,10 @@ func subscribeToShard(c *call, in *subscribeToShardInput) (*events, error) {
 	if err != nil {
 		return nil, err
 	}
-	if value(in.DryRun, false) {
-		return nil, dryRun()
+	if valueOr(in.DryRun, false) {
+		return nil, dryRunError()
 	}
-	of, stream, consumer := c.resource(*in.ConsumerARN)
+	of, stream, consumer := c.resolveResource(*in.ConsumerARN)
 	subscription, err := of.Subscribe(stream, consumer, *in.ShardId, p)
 	if err != nil {
 		return nil, err
@@ -43,8 +43,8 @@ func subscribeToShard(c *call, in *subscribeToShardInput) (*events, error) {
 	return &events{subscription}, nil
 }
 
-// events is the answer of SubscribeToShard: a stream of events, in JSON, which
-// the SDKs that speak CBOR otherwise ask for here too.
+// events is the response of SubscribeToShard: a stream of events in JSON. SDKs that
+// use CBOR elsewhere use JSON here too.
 type events struct{ subscription *core.Subscription }
 
 const (
@@ -52,8 +52,8 @@ const (
 	eventType       = "application/json"
 )
 
-// send writes events until the subscription ends or ctx does; it drops the
-// connection in the place of an event for which cut says so.
+// send writes events until the subscription ends or ctx is done. It calls cut
+// before each event; if that returns true, it cuts the connection instead.
 func (e *events) send(ctx context.Context, w http.ResponseWriter, cut func() bool) error {
 	w.Header().Set("Content-Type", eventStreamType)
 	w.WriteHeader(http.StatusOK)
@@ -73,7 +73,7 @@ func (e *events) send(ctx context.Context, w http.ResponseWriter, cut func() boo
 			return err
 		}
 		if cut() {
-			front.Drop(ctx)
+			httpserver.CloseConnection(ctx)
 		}
 		if err := out.event("SubscribeToShardEvent", eventShape(event)); err != nil {
 			return err
@@ -93,7 +93,7 @@ func eventShape(e core.Event) subscribeToShardEvent {
 	return shape
 }
 
-// eventWriter frames events, and sends each at once.
+// eventWriter frames events and sends each at once.
 type eventWriter struct {
 	w       io.Writer
 	control *http.ResponseController

@@ -10,13 +10,13 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// timestamp is a moment, to the millisecond. JSON has seconds since 1970 as a
-// decimal fraction. CBOR has tag 1 and an integer of milliseconds: not what
-// RFC 8949 says of tag 1, but what the SDK for Java sends and expects. A
-// floating-point number in CBOR counts seconds, as the RFC has it.
+// timestamp is a time, to the millisecond. In JSON it is a decimal number of
+// seconds since 1970. In CBOR it is tag 1 with an integer of milliseconds: this
+// contradicts RFC 8949, but the SDK for Java sends and expects it. A floating-point
+// number in CBOR is in seconds, as in the RFC.
 type timestamp struct{ time.Time }
 
-// orZero is the zero time when there is no timestamp.
+// orZero returns the time, or the zero time for nil.
 func (t *timestamp) orZero() time.Time {
 	if t == nil {
 		return time.Time{}

@@ -8,10 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/seed96110120/kinesis-client-go/tools/localaws/internal/httpserver"
 )
 
-// constraints collects what is wrong with the members of a request, in the
-// words of the service.
+// constraints collects the violations of a request, in the words of AWS.
 type constraints struct{ violations []string }
 
 func (c *constraints) violate(value, member, format string, args ...any) {
@@ -19,7 +20,7 @@ func (c *constraints) violate(value, member, format string, args ...any) {
 		fmt.Sprintf("Value %sat '%s' failed to satisfy constraint: Member must %s", value, member, fmt.Sprintf(format, args...)))
 }
 
-// err is nil or a ValidationException.
+// err returns a ValidationException, or nil without violations.
 func (c *constraints) err() error {
 	switch n := len(c.violations); n {
 	case 0:
@@ -39,7 +40,7 @@ func (c *constraints) required(member string, present bool) {
 
 func quoted(value string) string { return "'" + value + "' " }
 
-// name is the constraint of stream names and shard IDs.
+// namePattern is the constraint of stream names and shard IDs.
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
 
 func (c *constraints) name(member string, value *string) {
@@ -47,7 +48,7 @@ func (c *constraints) name(member string, value *string) {
 		return
 	}
 	if !namePattern.MatchString(*value) {
-		c.violate(quoted(clip(*value)), member, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+		c.violate(quoted(httpserver.Truncate(*value)), member, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 	}
 	c.length(member, *value, 1, 128)
 }
@@ -58,16 +59,8 @@ func (c *constraints) length(member, value string, low, high int) {
 		c.violate(quoted(value), member, "have length greater than or equal to %d", low)
 	}
 	if n > high {
-		c.violate(quoted(clip(value)), member, "have length less than or equal to %d", high)
+		c.violate(quoted(httpserver.Truncate(value)), member, "have length less than or equal to %d", high)
 	}
-}
-
-// clip keeps a message readable when the value is not.
-func clip(value string) string {
-	if len(value) <= 200 {
-		return value
-	}
-	return strings.ToValidUTF8(value[:200], "") + "..."
 }
 
 var arnPattern = regexp.MustCompile(`^arn:aws[^:]*:kinesis:[^:]*:\d{12}:stream/(\S+)$`)
@@ -75,7 +68,7 @@ var arnPattern = regexp.MustCompile(`^arn:aws[^:]*:kinesis:[^:]*:\d{12}:stream/(
 func (c *constraints) stream(ref streamRef) {
 	c.name("streamName", ref.StreamName)
 	if ref.StreamARN != nil && !arnPattern.MatchString(*ref.StreamARN) {
-		c.violate(quoted(clip(*ref.StreamARN)), "streamARN", `satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+`)
+		c.violate(quoted(httpserver.Truncate(*ref.StreamARN)), "streamARN", `satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+`)
 	}
 }
 
@@ -86,21 +79,20 @@ var (
 
 func (c *constraints) consumerARN(arn *string) {
 	if arn != nil && !consumerARNPattern.MatchString(*arn) {
-		c.violate(quoted(clip(*arn)), "consumerARN",
+		c.violate(quoted(httpserver.Truncate(*arn)), "consumerARN",
 			`satisfy regular expression pattern: ^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+`)
 	}
 }
 
-// resourceARN is the constraint of what can have tags and policies: streams and
-// consumers.
+// resourceARN is the constraint of the ARN of a stream or consumer.
 func (c *constraints) resourceARN(arn *string) {
 	c.required("resourceARN", arn != nil)
 	if arn != nil && !consumerARNPattern.MatchString(*arn) && !plainStreamPattern.MatchString(*arn) {
-		c.violate(quoted(clip(*arn)), "resourceARN", `satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:.*stream/\S+`)
+		c.violate(quoted(httpserver.Truncate(*arn)), "resourceARN", `satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:.*stream/\S+`)
 	}
 }
 
-// requiredStreamARN is the constraint of operations that do not take a name.
+// requiredStreamARN is the constraint of operations that take no name of a stream.
 func (c *constraints) requiredStreamARN(arn *string) {
 	c.required("streamARN", arn != nil)
 	c.stream(streamRef{StreamARN: arn})
@@ -154,7 +146,7 @@ func (c *constraints) within(member string, value *int32, low, high int32) {
 // oneOf is the constraint of an enumeration.
 func oneOf[T ~string](c *constraints, member string, value *string, values []T) {
 	if value != nil && !slices.Contains(values, T(*value)) {
-		c.violate(quoted(clip(*value)), member, "satisfy enum value set: %v", values)
+		c.violate(quoted(httpserver.Truncate(*value)), member, "satisfy enum value set: %v", values)
 	}
 }
 
@@ -165,12 +157,12 @@ func (c *constraints) number(member string, value *string, maxDigits int) {
 	}
 	ok := *value != "" && len(*value) <= maxDigits && strings.Trim(*value, "0123456789") == "" && (*value == "0" || (*value)[0] != '0')
 	if !ok {
-		c.violate(quoted(clip(*value)), member, `satisfy regular expression pattern: 0|([1-9]\d{0,%d})`, maxDigits-1)
+		c.violate(quoted(httpserver.Truncate(*value)), member, `satisfy regular expression pattern: 0|([1-9]\d{0,%d})`, maxDigits-1)
 	}
 }
 
-// entry checks what PutRecord and a record of PutRecords share. Messages do
-// not repeat the partition key, which is the user's data.
+// entry checks the record of PutRecord, or one record of PutRecords. Messages do
+// not quote the partition key, because it is the user's data.
 func (c *constraints) entry(prefix string, e putRecordsRequestEntry) {
 	c.required(prefix+"data", e.Data != nil)
 	if len(e.Data) > maxPutBytes {

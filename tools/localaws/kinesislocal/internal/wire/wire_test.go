@@ -29,8 +29,8 @@ func serve(h *Handler, operation, contentType string, body []byte) *httptest.Res
 func newHandler(tb testing.TB) *Handler {
 	tb.Helper()
 	const account = "000000000000"
-	s := core.New(core.Config{})
-	if err := s.For(account, "CreateStream").CreateStream(core.NewStream{Name: "s", ShardCount: 2}); err != nil {
+	s := core.New(nil)
+	if err := s.AccountOf(account, "CreateStream").CreateStream(core.NewStream{Name: "s", ShardCount: 2}); err != nil {
 		tb.Fatal(err)
 	}
 	return NewHandler(s, account, NewFaults(), slog.New(slog.DiscardHandler))
@@ -100,14 +100,14 @@ func TestPanicIsAnInternalFailure(t *testing.T) {
 	h.service = nil
 	w := serve(h, "ListStreams", "application/x-amz-json-1.1", []byte("{}"))
 	if w.Code != http.StatusInternalServerError || w.Header().Get("x-amzn-ErrorType") != internalFailure {
-		t.Errorf("answer %d %s", w.Code, w.Body)
+		t.Errorf("response %d %s", w.Code, w.Body)
 	}
 }
 
 func TestBodyTooLarge(t *testing.T) {
 	w := serve(newHandler(t), "ListStreams", "application/x-amz-json-1.1", make([]byte, maxBody+1))
 	if w.Code != http.StatusBadRequest || w.Header().Get("x-amzn-ErrorType") != serializationException {
-		t.Errorf("answer %d %s", w.Code, w.Body)
+		t.Errorf("response %d %s", w.Code, w.Body)
 	}
 }
 

@@ -1,4 +1,4 @@
-package front
+package httpserver
 
 import (
 	"encoding/json"
@@ -10,16 +10,16 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
 )
 
-// faultsPath is where rules are set over HTTP.
+// faultsPath is the path of the rules over HTTP.
 const faultsPath = "/faults"
 
-const maxRules = 1 << 20 // bytes of a request
+const maxRules = 1 << 20 // the largest body, in bytes
 
-// serve shows the rules (GET), replaces them (PUT) and removes them
-// (DELETE). It serves this machine only.
+// serve returns the rules (GET), replaces them (PUT) and removes them (DELETE). It
+// refuses clients on other machines.
 func (f *Faults) serve(w http.ResponseWriter, r *http.Request) {
 	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !addr.Addr().Unmap().IsLoopback() {
-		http.Error(w, "faults can be set from the machine of the server only", http.StatusForbidden)
+		http.Error(w, "faults can be set only from the server's own machine", http.StatusForbidden)
 		return
 	}
 	var rules []fault.Rule

@@ -16,7 +16,7 @@ import (
 
 var errBad = errors.New("bad record")
 
-// seen collects the data that a handler was given.
+// seen collects the data of the records that a handler gets.
 type seen struct {
 	mu   sync.Mutex
 	data []string
@@ -34,7 +34,7 @@ func (s *seen) String() string {
 	return strings.Join(s.data, " ")
 }
 
-// letters is a sink in memory; fail makes its first Puts fail.
+// letters is a sink in memory. Its first calls of Put, as many as fail, fail.
 type letters struct {
 	mu   sync.Mutex
 	got  []DeadLetter
@@ -62,20 +62,22 @@ func (l *letters) data() string {
 	return strings.Join(all, " ")
 }
 
-func start(t *testing.T, s *processortest.Shard, p processor.RecordProcessor) *processortest.Daemon {
+// start starts p on the shard and initializes it.
+func start(t testing.TB, s *processortest.Shard, p processor.RecordProcessor) *processortest.Daemon {
 	t.Helper()
-	d := s.Start(t, p)
+	d := s.Start(t, p, nil)
 	d.Do(s.Initialize())
 	return d
 }
 
+// fill puts n records of a number of keys; their data count them from 0.
 func fill(s *processortest.Shard, n, keys int) {
 	for i := range n {
 		s.Put(fmt.Sprint("key", i%keys), fmt.Sprint(i))
 	}
 }
 
-func want(t *testing.T, what string, got, want any) {
+func want(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
 		t.Errorf("%s: got %s, want %s", what, g, w)
@@ -91,7 +93,7 @@ func sequences(s *processortest.Shard) string {
 	return strings.Join(all, " ")
 }
 
-// wait waits for ctx; so a handler that heeds it.
+// wait is a handler that takes d unless its context is cancelled.
 func wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -101,6 +103,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// answered reports whether an action is answered when nothing can happen any more
+// without the passing of time.
 func answered(a *processortest.Action) bool {
 	synctest.Wait()
 	done := make(chan struct{})

@@ -13,8 +13,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// Records that finish out of order: the watermark is what is complete from the
-// start, and sub-sequence numbers count.
+// Records finish out of order, some with sub-sequence numbers.
+//
+// Guarantee: A checkpoint is the watermark: it never passes an unfinished
+// record.
 func TestWatermark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -29,7 +31,7 @@ func TestWatermark(t *testing.T) {
 				<-gate
 			}
 			return nil
-		}, WithWorkers(10), WithMaxInFlight(100, 1<<20)))
+		}, &Options{Concurrency: 10, MaxInFlightRecords: 100, MaxInFlightBytes: 1 << 20}))
 		d.Do(s.Next(6))
 		synctest.Wait()
 		d.Do(s.Next(0))
@@ -45,34 +47,41 @@ func TestWatermark(t *testing.T) {
 	})
 }
 
-// An action is held only while the limit is reached; the limit counts whole
-// batches.
+// The limit counts whole batches.
+//
+// Guarantee: With Options.MaxInFlightRecords the daemon gets its answer as
+// soon as there is room: the records held stay below the limit plus one batch.
 func TestMaxInFlightHoldsTheAction(t *testing.T) {
-	for name, limit := range map[string]Option{"records": WithMaxInFlight(4, 1<<30), "bytes": WithMaxInFlight(1000, 400)} {
+	for name, opts := range map[string]Options{
+		"records": {MaxInFlightRecords: 4, MaxInFlightBytes: 1 << 30},
+		"bytes":   {MaxInFlightRecords: 1000, MaxInFlightBytes: 400},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s processortest.Shard
 				fill(&s, 8, 8)
 				gates := make(chan struct{})
-				var flight InFlight
+				var last InFlight
+				opts.Concurrency = 3
+				opts.Observer.InFlight = func(f InFlight) { last = f }
 				d := start(t, &s, Record(func(context.Context, processor.Record) error {
 					<-gates
 					return nil
-				}, WithWorkers(3), limit, WithObserver(Observer{InFlight: func(f InFlight) { flight = f }})))
+				}, &opts))
 				d.Do(s.Next(3))
 				full := d.Begin(s.Next(3))
 				if answered(full) {
-					t.Fatal("answered while 6 records are in work")
+					t.Fatal("answered while 6 records are in flight")
 				}
-				want(t, "in flight", flight.Records, 6)
+				want(t, "in flight", last.Records, 6)
 				gates <- struct{}{}
 				gates <- struct{}{}
 				if answered(full) {
-					t.Fatal("answered while the first batch is pinned by its last record")
+					t.Fatal("answered while the last record of the first batch is unfinished")
 				}
 				gates <- struct{}{}
 				if !answered(full) {
-					t.Fatal("not answered with 3 records in work")
+					t.Fatal("not answered with 3 records in flight")
 				}
 				want(t, "checkpoint", s.Checkpoint(), "3/0")
 				close(gates)
@@ -80,15 +89,18 @@ func TestMaxInFlightHoldsTheAction(t *testing.T) {
 				synctest.Wait()
 				d.Do(s.Next(0))
 				want(t, "checkpoint", s.Checkpoint(), "8/0")
-				want(t, "in flight", flight, "{{shardId-000000000000  shardId-000000000000} 0 0}")
+				want(t, "in flight", last, "{{shardId-000000000000  shardId-000000000000} 0 0}")
 			})
 		})
 	}
 }
 
-// A blocked record does not make finished batches behind it pile up.
+// A blocked record does not keep the finished batches behind it in memory.
+//
+// Guarantee: With Options.MaxInFlightRecords the daemon gets its answer as
+// soon as there is room: the records held stay below the limit plus one batch.
 func TestFinishedBatchesAreLetGo(t *testing.T) {
-	var f flight
+	var f inFlightList
 	stuck := f.add([]processor.Record{{SequenceNumber: "1"}}, time.Time{})
 	for i := range 1000 {
 		b := f.add([]processor.Record{{SequenceNumber: fmt.Sprint(2 + i)}}, time.Time{})
@@ -108,13 +120,15 @@ func TestFinishedBatchesAreLetGo(t *testing.T) {
 	want(t, "watermark", f.watermark(), "501/0")
 	f.finish(f.first, 0)
 	want(t, "watermark", f.watermark(), "1001/0")
-	want(t, "settled", f.settled, 1001)
+	want(t, "passed", f.passed, 1001)
 	want(t, "left", []any{f.first == nil, f.last == nil, f.records, f.bytes}, "[true true 0 0]")
 }
 
-// Records that come out of order are put in order before anything counts.
+// Records that arrive out of order are sorted first.
+//
+// Guarantee: Positions are compared as numbers.
 func TestWatermarkComparesNumbers(t *testing.T) {
-	var f flight
+	var f inFlightList
 	b := f.add([]processor.Record{{SequenceNumber: "10"}, {SequenceNumber: "9"}, {SequenceNumber: "9", SubSequenceNumber: 1}}, time.Time{})
 	var order []string
 	for _, r := range b.records {
@@ -136,22 +150,22 @@ func TestCheckpointEvery(t *testing.T) {
 	each := func(ctx context.Context, _ processor.Record) error { return wait(ctx, time.Second) }
 	for _, test := range []struct {
 		name    string
-		options []Option
+		options Options
 		batches []int
 		want    string
 	}{
-		{"each batch", nil, []int{3, 3, 4}, "3 6 10"},
-		{"every 4 records", []Option{WithCheckpointEvery(4, 0)}, []int{3, 3, 4}, "4 8 10"},
-		{"every 4 records, within a batch", []Option{WithCheckpointEvery(4, 0)}, []int{10}, "4 8 10"},
-		{"every 4 s, within a batch", []Option{WithCheckpointEvery(0, 4*time.Second+time.Millisecond)}, []int{10}, "4 8 10"},
-		{"every hour", []Option{WithCheckpointEvery(0, time.Hour)}, []int{5, 5}, "10"},
-		{"what comes first", []Option{WithCheckpointEvery(2, time.Hour)}, []int{5}, "2 4 5"},
+		{"each batch", Options{}, []int{3, 3, 4}, "3 6 10"},
+		{"every 4 records", Options{CheckpointRecords: 4}, []int{3, 3, 4}, "4 8 10"},
+		{"every 4 records, within a batch", Options{CheckpointRecords: 4}, []int{10}, "4 8 10"},
+		{"every 4 s, within a batch", Options{CheckpointInterval: 4*time.Second + time.Millisecond}, []int{10}, "4 8 10"},
+		{"every hour", Options{CheckpointInterval: time.Hour}, []int{5, 5}, "10"},
+		{"what comes first", Options{CheckpointRecords: 2, CheckpointInterval: time.Hour}, []int{5}, "2 4 5"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s processortest.Shard
 				fill(&s, 10, 10)
-				d := start(t, &s, Record(each, test.options...))
+				d := start(t, &s, Record(each, &test.options))
 				for _, n := range test.batches {
 					d.Do(s.Next(n))
 				}
@@ -162,11 +176,11 @@ func TestCheckpointEvery(t *testing.T) {
 	}
 }
 
-// What each exception of a checkpoint does: to the action, to later ones.
+// What each exception of a checkpoint means for this action and later ones.
 func TestCheckpointErrors(t *testing.T) {
 	for _, test := range []struct {
 		exception string
-		want      error // what Run returns for the batch; nil: it goes on
+		want      error // of the batch; nil: the processor continues
 	}{
 		{"ThrottlingException", nil},
 		{"KinesisClientLibDependencyException", nil},
@@ -177,19 +191,19 @@ func TestCheckpointErrors(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s processortest.Shard
 				fill(&s, 4, 1)
-				p := Record(func(context.Context, processor.Record) error { return nil })
-				d := s.Start(t, p, processor.WithCheckpointRetries(0))
+				p := Record(func(context.Context, processor.Record) error { return nil }, nil)
+				d := s.Start(t, p, &processor.Options{CheckpointRetries: -1})
 				d.Do(s.Initialize())
 				s.FailCheckpoint(1, test.exception)
 				err := d.Begin(s.Next(2)).Wait()
 				if test.want != nil {
 					if !errors.Is(err, test.want) {
-						t.Fatalf("got %v", err)
+						t.Fatalf("error %v, want %v", err, test.want)
 					}
 					return
 				}
 				if err != nil {
-					t.Fatal(err)
+					t.Fatalf("the batch: %v", err)
 				}
 				d.Do(s.Next(2))
 				want(t, "checkpoints", sequences(&s), "4")
@@ -201,7 +215,7 @@ func TestCheckpointErrors(t *testing.T) {
 			var s processortest.Shard
 			fill(&s, 4, 1)
 			var got seen
-			p := Record(func(_ context.Context, r processor.Record) error { got.add(r); return nil })
+			p := Record(func(_ context.Context, r processor.Record) error { got.add(r); return nil }, nil)
 			d := start(t, &s, p)
 			s.FailCheckpoint(1, "ShutdownException")
 			d.Do(s.Next(2))

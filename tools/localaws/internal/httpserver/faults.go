@@ -1,4 +1,4 @@
-package front
+package httpserver
 
 import (
 	"context"
@@ -10,8 +10,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/fault"
 )
 
-// Faults holds the rules in force for one service. Its methods may be called
-// concurrently.
+// Faults has the rules of one service. Its methods may be called concurrently.
 type Faults struct {
 	operations []string
 	kinds      []fault.Kind
@@ -20,36 +19,36 @@ type Faults struct {
 	rules []*rule
 }
 
-// NewFaults returns a Faults without rules, for a service that has these
-// operations and can do these kinds.
+// NewFaults returns a Faults without rules, for a service with these operations and
+// kinds of fault.
 func NewFaults(operations []string, kinds ...fault.Kind) *Faults {
 	return &Faults{operations: operations, kinds: kinds}
 }
 
-// rule is one of them with its count.
+// rule is a rule with its counts.
 type rule struct {
 	fault.Rule
 	set  time.Time
-	due  int // in millionths of a call: the next one goes wrong at a whole one
+	due  int // in millionths of a call; a call fails when it reaches whole
 	hits int
 }
 
 const whole = 1_000_000
 
-// Set replaces the rules. When one of them cannot be followed it returns an
-// error and leaves all as it was.
+// Set replaces the rules. If one of them is invalid, it returns an error and changes
+// nothing.
 func (f *Faults) Set(rules []fault.Rule) error {
 	now := time.Now()
 	var next []*rule
 	for _, r := range rules {
-		if err := r.Check(); err != nil {
+		if err := r.Validate(); err != nil {
 			return err
 		}
 		if r.Operation != "" && !slices.Contains(f.operations, r.Operation) {
-			return fmt.Errorf("fault: there is no operation %q", r.Operation)
+			return fmt.Errorf("fault: Rule.Operation: %q is not an operation of this service", r.Operation)
 		}
 		if !slices.Contains(f.kinds, r.Kind) {
-			return fmt.Errorf("fault: this service has no faults of kind %s", r.Kind)
+			return fmt.Errorf("fault: Rule.Kind: this service does not have the kind %s", r.Kind)
 		}
 		next = append(next, &rule{Rule: r, set: now})
 	}
@@ -59,24 +58,24 @@ func (f *Faults) Set(rules []fault.Rule) error {
 	return nil
 }
 
-// A Call is what rules choose by.
+// Call has the properties of a call that rules match.
 type Call struct {
 	Operation string
-	// Tables are those that the call names, in DynamoDB.
+	// Tables has the tables that a call of DynamoDB names.
 	Tables []string
-	// AccessKey is the ID of the key that the client signed with.
+	// AccessKey is the ID of the access key that the client signed with.
 	AccessKey string
 }
 
-func (r *rule) isFor(c Call) bool {
+func (r *rule) matches(c Call) bool {
 	return (r.Operation == "" || r.Operation == c.Operation) &&
 		(r.Table == "" || slices.Contains(c.Tables, r.Table)) &&
 		(r.AccessKey == "" || r.AccessKey == c.AccessKey)
 }
 
-// Hit counts a call for the rules of the kind, and tells whether it goes wrong.
-// For the kind Latency it also returns how long the call waits.
-func (f *Faults) Hit(kind fault.Kind, call Call) (latency time.Duration, hit bool) {
+// Apply counts a call for the rules of the kind, and returns whether the call fails
+// and, for the kind Latency, how long it must wait.
+func (f *Faults) Apply(kind fault.Kind, call Call) (latency time.Duration, hit bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.rules) == 0 {
@@ -86,7 +85,7 @@ func (f *Faults) Hit(kind fault.Kind, call Call) (latency time.Duration, hit boo
 	for _, r := range f.rules {
 		begin := r.set.Add(r.After)
 		switch {
-		case r.Kind != kind, !r.isFor(call):
+		case r.Kind != kind, !r.matches(call):
 			continue
 		case now.Before(begin), r.For > 0 && !now.Before(begin.Add(r.For)):
 			continue
@@ -100,10 +99,10 @@ func (f *Faults) Hit(kind fault.Kind, call Call) (latency time.Duration, hit boo
 	return latency, hit
 }
 
-// Wait makes a call wait as the rules of the kind Latency want, at most until
-// ctx ends.
+// Wait applies the rules of the kind Latency to a call: it waits as long as they
+// say, but not after ctx is done.
 func (f *Faults) Wait(ctx context.Context, call Call) {
-	if latency, hit := f.Hit(fault.Latency, call); hit {
+	if latency, hit := f.Apply(fault.Latency, call); hit {
 		select {
 		case <-time.After(latency):
 		case <-ctx.Done():
@@ -111,7 +110,7 @@ func (f *Faults) Wait(ctx context.Context, call Call) {
 	}
 }
 
-// report is what a rule says of itself.
+// report is a rule with its number of hits, as JSON.
 type report struct {
 	Rule fault.Rule `json:"rule"`
 	Hits int        `json:"hits"`

@@ -1,6 +1,6 @@
-// Package front is what the services have in common before a request reaches
-// them: listening and closing, faults, and who the client is.
-package front
+// Package httpserver has what both services share: listening and closing, injected
+// faults, and who the client is.
+package httpserver
 
 import (
 	"context"
@@ -14,34 +14,36 @@ import (
 	"time"
 )
 
-// Region is the region of a client that does not sign for one.
+// Region is the region of clients that do not sign for a region.
 const Region = "us-east-1"
 
 // Server serves a handler over HTTP/1.1 and HTTP/2 with prior knowledge. Its
 // methods may be called concurrently.
 type Server struct {
+	name   string // of its package, for errors
 	url    string
 	http   *http.Server
-	served chan struct{}      // closed when Serve has returned
-	cancel context.CancelFunc // ends what waits
+	served chan struct{}      // closed when http.Server.Serve has returned
+	cancel context.CancelFunc // ends waiting requests
 	close  func() error
 }
 
-// Serve listens on addr, by default a free port for this machine only, and
-// serves until Close.
-func Serve(addr string, handler http.Handler, faults *Faults, log *slog.Logger) (*Server, error) {
+// Serve listens on addr and serves until Close. addr defaults to a free port that
+// only this machine can reach. name is the package at the start of errors.
+func Serve(name, addr string, handler http.Handler, faults *Faults, logger *slog.Logger) (*Server, error) {
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen, choose another Addr (port 0 takes a free one): %w", err)
+		return nil, fmt.Errorf("%s: Options.Addr: cannot listen, choose another address (port 0 takes a free port): %w", name, err)
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true) // what KCL speaks to Kinesis
+	protocols.SetUnencryptedHTTP2(true) // KCL uses it for Kinesis
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
+		name:   name,
 		url:    "http://" + dialable(listener.Addr().(*net.TCPAddr)),
 		served: make(chan struct{}),
 		cancel: cancel,
@@ -53,7 +55,7 @@ func Serve(addr string, handler http.Handler, faults *Faults, log *slog.Logger) 
 		Handler:           mux,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withConn,
 	}
@@ -61,13 +63,13 @@ func Serve(addr string, handler http.Handler, faults *Faults, log *slog.Logger) 
 	go func() {
 		defer close(s.served)
 		if err := s.http.Serve(listener); err != http.ErrServerClosed {
-			log.Error("serving ended", "error", err)
+			logger.Error("serving ended", "error", err)
 		}
 	}()
 	return s, nil
 }
 
-// dialable is the address that a client on this machine uses.
+// dialable returns the address for clients on this machine.
 func dialable(addr *net.TCPAddr) string {
 	if addr.IP.IsUnspecified() {
 		return fmt.Sprintf("127.0.0.1:%d", addr.Port)
@@ -78,8 +80,8 @@ func dialable(addr *net.TCPAddr) string {
 // URL returns the endpoint for clients, http://HOST:PORT.
 func (s *Server) URL() string { return s.url }
 
-// Close ends what waits, gives requests under way a quarter of a second, and
-// cuts all connections. Further calls return what the first one did.
+// Close ends waiting requests, gives running requests a quarter of a second, and
+// cuts all connections. Further calls return the same error.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) stop() error {
@@ -87,26 +89,26 @@ func (s *Server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
-	if err != nil { // idle HTTP/2 connections outlast any short wait
+	if err != nil { // Shutdown waits longer than that for idle HTTP/2 connections
 		err = s.http.Close()
 	}
 	<-s.served
 	if err != nil {
-		return fmt.Errorf("close: %w", err)
+		return fmt.Errorf("%s: close: %w", s.name, err)
 	}
 	return nil
 }
 
 type connKey struct{}
 
-// withConn makes the connection known to the handler, which must be able to
-// cut it.
+// withConn stores the connection in the context, so that CloseConnection can close
+// it.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// Drop cuts the connection of a request and ends its handler.
-func Drop(ctx context.Context) {
+// CloseConnection closes the connection of a request and ends its handler.
+func CloseConnection(ctx context.Context) {
 	if c, ok := ctx.Value(connKey{}).(net.Conn); ok {
 		c.Close()
 	}
@@ -115,8 +117,8 @@ func Drop(ctx context.Context) {
 
 var credentialScope = regexp.MustCompile(`Credential=([^/]+)/\d{8}/([a-z0-9-]+)/`)
 
-// Signer returns the access key that the client signed with, and the region
-// that it signed for.
+// Signer returns the access key that a request is signed with, and the region that
+// it is signed for.
 func Signer(r *http.Request) (accessKey, region string) {
 	if m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
 		return m[1], m[2]
@@ -124,7 +126,7 @@ func Signer(r *http.Request) (accessKey, region string) {
 	return "", Region
 }
 
-// RequestID returns a new one.
+// RequestID returns a new request ID.
 func RequestID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
