@@ -14,24 +14,23 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// child is the consumer as the daemon starts it: a process for one shard.
+// child is the consumer in its own process, which the daemon starts for one shard.
 type child struct {
 	consumer
 	logger  *logrus.Logger
 	logFile string
 }
 
-// runChild serves the daemon and does not return.
-func runChild(f files) {
+// runChild processes the shard that the daemon assigns. It does not return.
+func runChild(f fileFlags) {
 	logger := newLogger()
 	processor.MainWithOptions(&child{consumer: consumer{dir: f.dir, log: logger}, logger: logger, logFile: f.log},
 		&processor.Options{Logger: slog.New(logrusslog.NewHandler(logger, nil))})
 }
 
 func (c *child) Initialize(ctx context.Context, in processor.InitializeInput) error {
-	// Standard output is the protocol's, and the daemon reports standard error
-	// as its own errors: the log goes to a file, which the processes of all
-	// shards append to.
+	// Standard output belongs to the protocol, and the daemon logs standard error as
+	// its own errors. So the log goes to a file, which all child processes append to.
 	f, err := openLog(c.logFile)
 	if err != nil {
 		return err
@@ -41,7 +40,7 @@ func (c *child) Initialize(ctx context.Context, in processor.InitializeInput) er
 	return c.consumer.Initialize(ctx, in)
 }
 
-// shardHook adds the shard to every line of the log.
+// shardHook adds the fields of the shard to every line of the log.
 type shardHook logrus.Fields
 
 func (shardHook) Levels() []logrus.Level { return logrus.AllLevels }
@@ -51,8 +50,8 @@ func (h shardHook) Fire(e *logrus.Entry) error {
 	return nil
 }
 
-// newLogger returns the log in the form of application.log; it goes to standard
-// error until it gets a file.
+// newLogger returns a logger in the format of application.log. It writes to standard
+// error until its output is set.
 func newLogger() *logrus.Logger {
 	logger := logrus.New()
 	logger.SetFormatter(&logrus.TextFormatter{DisableColors: true, FullTimestamp: true})

@@ -15,22 +15,21 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
-// console is a worker's log that also tells people what the worker does, in
-// lines on standard error. What KCL logs, which names its logger, is for the log
-// alone.
+// console is a handler for the worker's log. It also prints what the worker logs at
+// Info and above. What KCL logs has the attribute "logger" and is not printed.
 type console struct {
-	slog.Handler // the log
+	slog.Handler // of the log file
 }
 
 func (c console) Handle(ctx context.Context, r slog.Record) error {
-	text, own := r.Message, r.Level >= slog.LevelInfo
+	text, show := r.Message, r.Level >= slog.LevelInfo
 	r.Attrs(func(a slog.Attr) bool {
 		text += fmt.Sprintf(", %s %v", a.Key, a.Value)
-		own = own && a.Key != "logger"
+		show = show && a.Key != "logger"
 		return true
 	})
-	if own {
-		say("%s", text)
+	if show {
+		printLine("%s", text)
 	}
 	return c.Handler.Handle(ctx, r)
 }
@@ -45,12 +44,13 @@ func (c console) WithGroup(name string) slog.Handler {
 	return c
 }
 
-var stderr io.Writer = os.Stderr // tests have another
+var stderr io.Writer = os.Stderr // replaced by tests
 
-// say tells people something, in a line on standard error, whatever is in it.
-func say(format string, args ...any) {
+// printLine prints one line to standard error. It replaces characters that a
+// terminal might interpret.
+func printLine(format string, args ...any) {
 	text := strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) { // a terminal might obey it
+		if !unicode.IsPrint(r) {
 			return unicode.ReplacementChar
 		}
 		return r
@@ -58,20 +58,20 @@ func say(format string, args ...any) {
 	fmt.Fprintln(stderr, "consumer-sample: "+text)
 }
 
-// tellRecords tells every few seconds how many records were written since the
-// line before, if there were any, until ctx ends.
-func tellRecords(ctx context.Context, status func() worker.Status) {
+// printProgress prints every five seconds how many records were written, if any were
+// since the line before. It returns when ctx ends.
+func printProgress(ctx context.Context, status func() worker.Status) {
 	const interval = 5 * time.Second
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	for told := written.Load(); ; {
+	for printed := recordsWritten.Load(); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		now := written.Load()
-		if now == told {
+		now := recordsWritten.Load()
+		if now == printed {
 			continue
 		}
 		shards := 0
@@ -80,13 +80,14 @@ func tellRecords(ctx context.Context, status func() worker.Status) {
 				shards++
 			}
 		}
-		say("%d records written so far, %.0f a second, shards %d", now, float64(now-told)/interval.Seconds(), shards)
-		told = now
+		printLine("%d records written so far, %.0f a second, shards %d", now, float64(now-printed)/interval.Seconds(), shards)
+		printed = now
 	}
 }
 
-// tellDownload returns what tells of a download, in a line a second.
-func tellDownload() func(bootstrap.Progress) {
+// downloadPrinter returns a function that prints the progress of a download, at most
+// once a second.
+func downloadPrinter() func(bootstrap.Progress) {
 	var last time.Time
 	return func(p bootstrap.Progress) {
 		if time.Since(last) >= time.Second {
@@ -95,13 +96,13 @@ func tellDownload() func(bootstrap.Progress) {
 			if p.TotalFiles > 1 {
 				what = fmt.Sprintf("%d of %d jars", p.Files, p.TotalFiles)
 			}
-			say("fetching %s, %.1f of %.1f MB", what, float64(p.Bytes)/1e6, float64(p.TotalBytes)/1e6)
+			printLine("fetching %s, %.1f of %.1f MB", what, float64(p.Bytes)/1e6, float64(p.TotalBytes)/1e6)
 		}
 	}
 }
 
-// describe returns an error as lines for the user.
-func describe(err error) (lines []string) {
+// errorLines returns an error as lines for the user.
+func errorLines(err error) (lines []string) {
 	var config *bootstrap.ConfigError
 	if !errors.As(err, &config) {
 		return strings.Split(err.Error(), "\n")

@@ -12,18 +12,20 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// written counts the records that this process has written, of all shards.
-var written atomic.Int64
+// recordsWritten counts the records that this process has written, of all shards.
+var recordsWritten atomic.Int64
 
-// consumer appends the records of its shard to a file and checkpoints what is
-// on disk, never before. After a crash the daemon delivers some of them again:
-// the file itself says which, for it ends with the last record that was written.
+// consumer is the record processor of one shard. It appends records to the shard's
+// file and checkpoints them once they are on disk. After a crash the daemon delivers
+// some records again. They are skipped, because the file ends with the last record
+// that was written.
 type consumer struct {
-	dir  string
-	log  logrus.FieldLogger
-	owed bool // the last checkpoint was throttled
+	dir string
+	log logrus.FieldLogger
 
-	mu   sync.Mutex // of the file, which release closes
+	checkpointDue bool // the last checkpoint was throttled
+
+	mu   sync.Mutex // guards file, which the end of the lease closes
 	file *shardfile.File
 }
 
@@ -34,14 +36,19 @@ func (c *consumer) Initialize(ctx context.Context, in processor.InitializeInput)
 		return err
 	}
 	c.log.WithFields(logrus.Fields{"position": in.Position, "last": c.file.Last()}).Info("shard file open")
-	// A lease can end without a word, as when the daemon dies. A process of its
-	// own would end then too; in one for all shards the file stays open, and
-	// locked, until this closes it.
-	context.AfterFunc(ctx, c.release)
+	// When the daemon dies, no method is called any more. A process for one shard
+	// exits then. A process for all shards goes on and must close the file, which is
+	// locked while it is open.
+	context.AfterFunc(ctx, func() {
+		if err := c.closeFile(); err != nil {
+			c.log.WithError(err).Error("cannot close the shard file")
+		}
+	})
 	return nil
 }
 
-// shardFields names the shard in the log, and where there are several streams its own.
+// shardFields returns the fields that name the shard in the log, and the stream if
+// there are several.
 func shardFields(lease *processor.Lease) logrus.Fields {
 	stream, shardID := processor.SplitLeaseKey(lease.Key())
 	if stream == "" {
@@ -51,14 +58,14 @@ func shardFields(lease *processor.Lease) logrus.Fields {
 }
 
 func (c *consumer) ProcessRecords(ctx context.Context, in processor.ProcessRecordsInput) error {
-	if len(in.Records) == 0 && !c.owed {
+	if len(in.Records) == 0 && !c.checkpointDue {
 		return nil
 	}
 	n, err := c.append(ctx, in.Records)
 	if err != nil {
 		return err
 	}
-	written.Add(int64(n))
+	recordsWritten.Add(int64(n))
 	c.log.WithFields(logrus.Fields{
 		"records": len(in.Records), "written": n, "millisBehindLatest": in.MillisBehindLatest,
 	}).Info("processRecords")
@@ -74,13 +81,13 @@ func (c *consumer) append(ctx context.Context, records []processor.Record) (n in
 	return c.file.Append(records)
 }
 
-// checkpoint lets a throttled one pass: the next batch's covers it, be it an
-// empty one.
+// checkpoint does not fail when the checkpoint is throttled: the checkpoint of the
+// next batch, which may be empty, covers this one.
 func (c *consumer) checkpoint(ctx context.Context, checkpointer *processor.Checkpointer) error {
 	err := checkpointer.Checkpoint(ctx)
-	c.owed = errors.Is(err, processor.ErrThrottled)
-	if c.owed {
-		c.log.WithError(err).Warn("going on without this checkpoint")
+	c.checkpointDue = errors.Is(err, processor.ErrThrottled)
+	if c.checkpointDue {
+		c.log.WithError(err).Warn("checkpoint throttled: the next batch checkpoints")
 		return nil
 	}
 	return err
@@ -88,16 +95,16 @@ func (c *consumer) checkpoint(ctx context.Context, checkpointer *processor.Check
 
 func (c *consumer) LeaseLost(context.Context, processor.LeaseLostInput) error {
 	c.log.Info("leaseLost")
-	return c.close()
+	return c.closeFile()
 }
 
 func (c *consumer) ShardEnded(ctx context.Context, in processor.ShardEndedInput) error {
 	c.log.Info("shardEnded")
-	// Not c.checkpoint: without this one the child shards would never start.
+	// This checkpoint must not be skipped: without it KCL never starts the child shards.
 	if err := in.Checkpointer.Checkpoint(ctx); err != nil {
 		return err
 	}
-	return c.close()
+	return c.closeFile()
 }
 
 func (c *consumer) ShutdownRequested(ctx context.Context, in processor.ShutdownRequestedInput) error {
@@ -105,8 +112,8 @@ func (c *consumer) ShutdownRequested(ctx context.Context, in processor.ShutdownR
 	return c.checkpoint(ctx, in.Checkpointer)
 }
 
-// close closes the file, once.
-func (c *consumer) close() error {
+// closeFile closes the file if it is open.
+func (c *consumer) closeFile() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.file == nil {
@@ -115,10 +122,4 @@ func (c *consumer) close() error {
 	err := c.file.Close()
 	c.file = nil
 	return err
-}
-
-func (c *consumer) release() {
-	if err := c.close(); err != nil {
-		c.log.WithError(err).Error("cannot close the shard file")
-	}
 }

@@ -11,24 +11,25 @@ import (
 const help = `Usage: consumer-sample run [flags]
        consumer-sample [--dir DIR] [--log FILE]
 
-Writes the records of each shard to a file, one line of JSON each.
+Writes the records of each shard to a file, one line of JSON per record.
 
-With run it is a program that you start: it runs Amazon's KCL and serves all
+With run, it is a program that you start. It runs Amazon's KCL and processes all
 shards in this process; see consumer-sample run --help.
 
-Without run it is a record processor that kcl-bootstrap starts, once for each
-shard: name it in a properties file.
+Without run, it is a record processor that kcl-bootstrap starts once for each
+shard. Name it in a properties file:
 
   executableName = consumer-sample --dir data
   $ kcl-bootstrap -e -p sample.properties
 
-Flags (executableName is split at spaces: no spaces in values):
-      --dir DIR   folder of the shard files, made when missing (default "data");
-                  with several streams each has a folder in it
+Flags (executableName is split at spaces: values must not contain spaces):
+      --dir DIR   folder for the shard files, created if missing (default "data");
+                  with several streams it has a folder for each stream
       --log FILE  log file, appended to (default "application.log")
   -h, --help      print this text
 `
 
+// Exit statuses.
 const (
 	statusFailed = 1
 	statusUsage  = 2
@@ -38,7 +39,7 @@ func main() {
 	if args := os.Args[1:]; len(args) > 0 && args[0] == "run" {
 		os.Exit(run(args[1:]))
 	}
-	var f files
+	var f fileFlags
 	set := newFlagSet("consumer-sample")
 	f.register(set)
 	if status, ok := parse(set, help, os.Args[1:]); !ok {
@@ -47,10 +48,10 @@ func main() {
 	runChild(f)
 }
 
-// files are the flags of both ways to run.
-type files struct{ dir, log string }
+// fileFlags are the flags with and without run.
+type fileFlags struct{ dir, log string }
 
-func (f *files) register(set *pflag.FlagSet) {
+func (f *fileFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.dir, "dir", "data", "")
 	set.StringVar(&f.log, "log", "application.log", "")
 }
@@ -61,14 +62,14 @@ func newFlagSet(name string) *pflag.FlagSet {
 	return set
 }
 
-// parse returns false, with the exit status, when the arguments ask for help or
-// are wrong.
+// parse parses the arguments. If they are wrong or ask for help, it prints the error
+// or the help and returns the exit status and false.
 func parse(set *pflag.FlagSet, help string, args []string) (status int, ok bool) {
-	wanted := set.BoolP("help", "h", false, "")
+	printHelp := set.BoolP("help", "h", false, "")
 	err := set.Parse(args)
 	switch {
 	case err != nil:
-	case *wanted:
+	case *printHelp:
 		if _, err := fmt.Print(help); err != nil {
 			fmt.Fprintln(os.Stderr, "consumer-sample: cannot print the help:", err)
 			return statusFailed, false
@@ -79,10 +80,10 @@ func parse(set *pflag.FlagSet, help string, args []string) (status int, ok bool)
 	default:
 		return 0, true
 	}
-	return usage(set, err), false
+	return printUsageError(set, err), false
 }
 
-func usage(set *pflag.FlagSet, err error) (status int) {
+func printUsageError(set *pflag.FlagSet, err error) (status int) {
 	fmt.Fprintf(os.Stderr, "consumer-sample: %v; see %s --help\n", err, set.Name())
 	return statusUsage
 }

@@ -22,8 +22,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// The tests start this test binary again as the sample itself and play its
-// daemon over pipes.
+// The tests run this test binary as the sample itself, and play its daemon over pipes.
 const childEnv = "CONSUMER_SAMPLE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -36,19 +35,19 @@ func TestMain(m *testing.M) {
 
 const shard = "shardId-000000000000"
 
-// What is said is a line, and nothing that a terminal obeys.
-func TestSay(t *testing.T) {
+// What is printed is one line, without characters that a terminal interprets.
+func TestPrintLine(t *testing.T) {
 	var out bytes.Buffer
 	stderr = &out
 	defer func() { stderr = os.Stderr }()
 	log := slog.New(console{slog.NewTextHandler(io.Discard, nil)})
 	log.Warn("a shard\ncannot be read", "error", "x\x1b[2J\u009b\r\nconsumer-sample: stopped as asked")
 	if got, want := out.String(), "consumer-sample: a shard | cannot be read, error x\uFFFD[2J\uFFFD\uFFFD | consumer-sample: stopped as asked\n"; got != want {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// process is the sample, started; the Daemon is the test's.
+// process is the sample, started. The test is its Daemon.
 type process struct {
 	*processortest.Daemon
 	t      *testing.T
@@ -127,6 +126,8 @@ func onDisk(t *testing.T, dir string) (data []string) {
 	return data
 }
 
+// Guarantee: A child process that does not fail prints nothing to standard error. It
+// logs to application.log.
 func TestLifeCycle(t *testing.T) {
 	testLifeCycle(t, newShard(2), "data")
 	s := newShard(2) // of one of several streams
@@ -144,17 +145,17 @@ func testLifeCycle(t *testing.T, s *processortest.Shard, folder string) {
 	c.Do(protocol.LeaseLost{})
 	c.end(0)
 	if got := s.Checkpoints(); !slices.Equal(got, []protocol.Position{at(2), at(2)}) {
-		t.Errorf("checkpoints: %v", got)
+		t.Errorf("checkpoints %v, want two at 2", got)
 	}
 	if got := onDisk(t, filepath.Join(dir, folder)); strings.Join(got, ",") != "record 1,record 2" {
-		t.Errorf("on disk: %q", got)
+		t.Errorf("on disk: %q, want records 1 and 2", got)
 	}
 	if c.stderr.Len() > 0 {
 		t.Errorf("stderr: %s", c.stderr)
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "application.log"))
 	if err != nil || !bytes.Contains(log, []byte("leaseLost")) || bytes.Contains(log, []byte("record 1")) {
-		t.Errorf("%v, application.log:\n%s", err, log)
+		t.Errorf("error %v, want a log with leaseLost and without data; application.log:\n%s", err, log)
 	}
 	if named := bytes.Count(log, []byte("stream=\"111122223333:orders:1700\"")); (named > 0) != (s.Key != "") || named > 0 && named != bytes.Count(log, []byte("\n")) {
 		t.Errorf("application.log names the stream %d times:\n%s", named, log)
@@ -168,11 +169,13 @@ func TestShardEnd(t *testing.T) {
 	c.Do(protocol.ShardEnded{})
 	c.end(0)
 	if got := s.Checkpoint().SequenceNumber; got != protocol.ShardEnd {
-		t.Errorf("the last checkpoint is %s", got)
+		t.Errorf("the last checkpoint is %s, want %s", got, protocol.ShardEnd)
 	}
 }
 
 // When the request to checkpoint arrives, the records are in the file.
+//
+// Guarantee: A record is on disk before the checkpoint that covers it.
 func TestCheckpointFollowsDisk(t *testing.T) {
 	dir := t.TempDir()
 	s := newShard(50)
@@ -190,9 +193,12 @@ func TestCheckpointFollowsDisk(t *testing.T) {
 	c.end(0)
 }
 
-// Killed before its checkpoint, again and again, and started again at the last
-// one: nothing is lost, nothing is there twice. Were positions compared as
-// text, the tenth record would be lost.
+// Killed before its checkpoint, again and again, and started again at the last one:
+// nothing is lost and nothing is written twice. If positions were compared as text,
+// the tenth record would be lost.
+//
+// Guarantee: A file holds each record once, in the order of the shard, even if the
+// daemon delivers records again after a crash.
 func TestRestartAfterCrash(t *testing.T) {
 	dir := t.TempDir()
 	s := newShard(12)
@@ -214,15 +220,18 @@ func TestRestartAfterCrash(t *testing.T) {
 		want = append(want, string(r.Data))
 	}
 	if got := onDisk(t, filepath.Join(dir, "data")); !slices.Equal(got, want) {
-		t.Errorf("on disk: %q", got)
+		t.Errorf("on disk: %q, want %q", got, want)
 	}
 	if got := s.Checkpoints(); !slices.Equal(got, []protocol.Position{at(12)}) {
-		t.Errorf("checkpoints: %v", got)
+		t.Errorf("checkpoints %v, want one at 12", got)
 	}
 }
 
-// A checkpoint that every retry finds throttled comes with the next batch, an
-// empty one too; then an idle shard asks for no more.
+// A checkpoint whose retries are all throttled comes with the next batch, even an empty
+// one. After that an idle shard makes no more.
+//
+// Guarantee: If a checkpoint is throttled, the next batch checkpoints, even if it is
+// empty.
 func TestThrottledCheckpointIsMadeUpFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -236,18 +245,18 @@ func TestThrottledCheckpointIsMadeUpFor(t *testing.T) {
 		d.Do(s.Initialize())
 		d.Do(s.Next(1))
 		if got := s.Checkpoints(); len(got) > 0 {
-			t.Fatalf("checkpoints: %v", got)
+			t.Fatalf("checkpoints %v, want none", got)
 		}
 		d.Do(s.Next(0))
 		d.Do(s.Next(0))
 		if got := s.Checkpoints(); !slices.Equal(got, []protocol.Position{at(1)}) {
-			t.Errorf("checkpoints: %v", got)
+			t.Errorf("checkpoints %v, want one at 1", got)
 		}
 		d.Do(protocol.LeaseLost{})
 	})
 }
 
-func TestCheckpointTrouble(t *testing.T) {
+func TestCheckpointFailure(t *testing.T) {
 	for exception, want := range map[string]int{"ShutdownException": 0, "InvalidStateException": 1} {
 		t.Run(exception, func(t *testing.T) {
 			s := newShard(1)
@@ -256,20 +265,20 @@ func TestCheckpointTrouble(t *testing.T) {
 			c.Do(s.Initialize())
 			a := c.Begin(s.Next(1))
 			if err := a.Wait(); (err != nil) != (want != 0) {
-				t.Errorf("processRecords: %v", err)
+				t.Errorf("processRecords: error %v, want exit status %d", err, want)
 			}
 			if want == 0 {
 				c.Do(protocol.LeaseLost{})
 			}
 			c.end(want)
 			if want != 0 && !strings.Contains(c.stderr.String(), exception) {
-				t.Errorf("stderr: %s", c.stderr)
+				t.Errorf("stderr %q, want %s", c.stderr, exception)
 			}
 		})
 	}
 }
 
-func TestDiskTrouble(t *testing.T) {
+func TestDiskFailure(t *testing.T) {
 	for want, args := range map[string][]string{
 		"cannot make the folder": {"--dir", "file"},
 		"name another with":      {"--log", "file/log"},
@@ -281,17 +290,20 @@ func TestDiskTrouble(t *testing.T) {
 		s := newShard(0)
 		c := start(t, s, dir, args...)
 		if err := c.Begin(s.Initialize()).Wait(); !errors.Is(err, io.EOF) {
-			t.Errorf("want the end of the output, got %v", err)
+			t.Errorf("error %v, want the end of the output", err)
 		}
 		c.end(1)
 		if got := c.stderr.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, want) {
-			t.Errorf("%q: stderr: %s", args, got)
+			t.Errorf("%q: stderr %q, want one line with %q", args, got, want)
 		}
 	}
 }
 
-// A lease that ends without a word, as when the daemon dies, frees its file for
-// the next processor, in the same process too.
+// A lease that ends because the daemon dies frees its file for the next processor, even
+// in the same process.
+//
+// Guarantee: A file is closed and unlocked when its lease ends, even if the daemon dies
+// and calls no method.
 func TestFileIsFreedWithItsLease(t *testing.T) {
 	dir := t.TempDir()
 	s := newShard(2)
@@ -304,7 +316,7 @@ func TestFileIsFreedWithItsLease(t *testing.T) {
 		d.Close()
 	}
 	if got := onDisk(t, dir); strings.Join(got, ",") != "record 1,record 2" {
-		t.Errorf("on disk: %q", got)
+		t.Errorf("on disk: %q, want records 1 and 2", got)
 	}
 }
 
@@ -342,7 +354,7 @@ func TestCommandLine(t *testing.T) {
 		}
 		if got := cmd.ProcessState.ExitCode(); got != tc.status || !strings.Contains(stdout.String(), tc.stdout) ||
 			!strings.Contains(stderr.String(), tc.stderr) || strings.Count(stderr.String(), "\n") > 1 {
-			t.Errorf("%q: status %d\nstdout: %s\nstderr: %s", tc.args, got, &stdout, &stderr)
+			t.Errorf("%q: status %d, want %d\nstdout: %s\nwant %q\nstderr: %s\nwant %q", tc.args, got, tc.status, &stdout, tc.stdout, &stderr, tc.stderr)
 		}
 	}
 }

@@ -21,26 +21,40 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/worker"
 )
 
-// The sample's own properties are read as the daemon reads them.
-func TestSampleSettings(t *testing.T) {
+// Without --properties all is as with sample.properties.
+func TestDefaultProperties(t *testing.T) {
 	properties, err := bootstrap.ReadProperties("sample.properties")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := sampleSettings()
-	for name, value := range got {
-		if want, ok := properties.Get(name); !ok || value != want {
-			t.Errorf("%s is %q, want %q", name, value, want)
+	want := map[string]string{ // the worker's defaults
+		"AwsCredentialsProvider":                   "DefaultCredentialsProvider",
+		"shutdownGraceMillis":                      "10000",
+		"callProcessRecordsEvenForEmptyRecordList": "true",
+		"leaseAssignmentIntervalMillis":            "2000",
+		"workerMetricsReporterFreqInMillis":        "3000",
+		"noOfPersistedMetricsPerWorkerMetrics":     "40",
+		"workerMetricsEMAAlpha":                    "0.07",
+		"processingLanguage":                       "go",
+	}
+	maps.Copy(want, defaultProperties)
+	for name, value := range want {
+		if got, ok := properties.Get(name); !ok || got != value {
+			t.Errorf("%s is %q in sample.properties, want %q", name, got, value)
 		}
 	}
+	text, err := os.ReadFile("sample.properties")
+	if err != nil {
+		t.Fatal(err)
+	}
 	lines := 0
-	for line := range strings.Lines(sampleProperties) {
+	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
 			lines++
 		}
 	}
-	if len(got) != lines-1 { // without the executable
-		t.Errorf("%d settings of %d lines: %v", len(got), lines, slices.Sorted(maps.Keys(got)))
+	if lines != len(want)+1 { // and the executable
+		t.Errorf("%d properties in sample.properties, want executableName and %v", lines, slices.Sorted(maps.Keys(want)))
 	}
 }
 
@@ -48,7 +62,7 @@ func TestConfig(t *testing.T) {
 	const arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/a"
 	for _, tc := range []struct {
 		args []string
-		want string // of the fields that this is about
+		want string // some fields of the configuration
 	}{
 		{nil, "file= stream= stream.p=kclgosample application= region= id= state= jars="},
 		{[]string{"-c", "j"}, "file= stream= stream.p=kclgosample application= region= id= state= jars=j"},
@@ -68,7 +82,7 @@ func TestConfig(t *testing.T) {
 		if err := set.Parse(tc.args); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.check(set); err != nil {
+		if err := f.validate(set); err != nil {
 			t.Errorf("%q: %v", tc.args, err)
 		}
 		c := f.config()
@@ -84,8 +98,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// Beside a local Kinesis nothing is sent to the real CloudWatch, unless it is
-// asked for.
+// With a local Kinesis no metrics are sent to CloudWatch, unless they are asked for.
 func TestNoMetricsFromALocalStack(t *testing.T) {
 	for _, tc := range []struct{ endpoint, set, want string }{
 		{"", "", "SUMMARY"},
@@ -98,77 +111,77 @@ func TestNoMetricsFromALocalStack(t *testing.T) {
 			f.set = []string{tc.set}
 		}
 		if got := f.config().Properties["metricsLevel"]; got != tc.want {
-			t.Errorf("%+v: metricsLevel is %q", tc, got)
+			t.Errorf("%+v: metricsLevel is %q, want %q", tc, got, tc.want)
 		}
 	}
 }
 
-// captureStderr returns what say says.
+// captureStderr returns what printLine prints.
 func captureStderr(t *testing.T) *bytes.Buffer {
-	var said bytes.Buffer
-	stderr = &said
+	var printed bytes.Buffer
+	stderr = &printed
 	t.Cleanup(func() { stderr = os.Stderr })
-	return &said
+	return &printed
 }
 
-// What the worker says at Info and above is for people too; what KCL says is in
-// the log alone.
+// What the worker logs at Info and above is printed too. What KCL logs is only in
+// the log.
 func TestConsole(t *testing.T) {
-	said := captureStderr(t)
+	printed := captureStderr(t)
 	var file bytes.Buffer
 	log := slog.New(console{Handler: slog.NewTextHandler(&file, nil)})
 	log.Info("daemon started", "version", "3.1.3", "pid", 17)
 	log.Debug("detail")
 	log.With("shardId", "0").Error("failed", "error", errors.New("one\ntwo"))
 	log.Error("java's", "logger", "Scheduler")
-	if want := "consumer-sample: daemon started, version 3.1.3, pid 17\nconsumer-sample: failed, error one | two\n"; said.String() != want {
-		t.Errorf("got %q, want %q", said, want)
+	if want := "consumer-sample: daemon started, version 3.1.3, pid 17\nconsumer-sample: failed, error one | two\n"; printed.String() != want {
+		t.Errorf("got %q, want %q", printed, want)
 	}
 	if n := strings.Count(file.String(), "\n"); n != 3 {
 		t.Errorf("%d lines in the log, want 3:\n%s", n, &file)
 	}
 }
 
-// A line every five seconds, if there is news, of what this worker has.
-func TestTellRecords(t *testing.T) {
-	said := captureStderr(t)
+// A line every five seconds, if records were written, with the shards of this worker.
+func TestPrintProgress(t *testing.T) {
+	printed := captureStderr(t)
 	synctest.Test(t, func(t *testing.T) {
-		written.Store(0)
+		recordsWritten.Store(0)
 		ctx, cancel := context.WithCancel(t.Context())
-		go tellRecords(ctx, func() worker.Status {
+		go printProgress(ctx, func() worker.Status {
 			return worker.Status{Shards: []worker.ShardStatus{{}, {}, {Left: time.Now()}}}
 		})
 		for range 3 {
 			time.Sleep(5500 * time.Millisecond)
-			if written.Load() < 1000 {
-				written.Add(500)
+			if recordsWritten.Load() < 1000 {
+				recordsWritten.Add(500)
 			}
 		}
 		time.Sleep(time.Minute)
 		cancel()
 	})
 	want := "consumer-sample: 500 records written so far, 100 a second, shards 2\nconsumer-sample: 1000 records written so far, 100 a second, shards 2\n"
-	if said.String() != want {
-		t.Errorf("got\n%swant\n%s", said, want)
+	if printed.String() != want {
+		t.Errorf("got\n%swant\n%s", printed, want)
 	}
 }
 
-// A download is told in a line a second.
-func TestTellDownload(t *testing.T) {
-	said := captureStderr(t)
+// A download prints a line a second.
+func TestDownloadPrinter(t *testing.T) {
+	printed := captureStderr(t)
 	synctest.Test(t, func(*testing.T) {
-		tell := tellDownload()
+		progress := downloadPrinter()
 		for n := range 4 {
-			tell(bootstrap.Progress{Files: n, TotalFiles: 3, Bytes: int64(n) * 1e6, TotalBytes: 3e6})
+			progress(bootstrap.Progress{Files: n, TotalFiles: 3, Bytes: int64(n) * 1e6, TotalBytes: 3e6})
 			time.Sleep(600 * time.Millisecond)
 		}
 	})
-	if want := "consumer-sample: fetching 0 of 3 jars, 0.0 of 3.0 MB\nconsumer-sample: fetching 2 of 3 jars, 2.0 of 3.0 MB\n"; said.String() != want {
-		t.Errorf("got %q, want %q", said, want)
+	if want := "consumer-sample: fetching 0 of 3 jars, 0.0 of 3.0 MB\nconsumer-sample: fetching 2 of 3 jars, 2.0 of 3.0 MB\n"; printed.String() != want {
+		t.Errorf("got %q, want %q", printed, want)
 	}
 }
 
-// A wrong property is one line, and nothing is started for it.
+// A wrong property is one line of error, and nothing is started.
 func TestRunWithAWrongProperty(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "a file.properties")
@@ -181,9 +194,9 @@ func TestRunWithAWrongProperty(t *testing.T) {
 	cmd.Run()
 	last := strings.Split(strings.TrimSpace(stderr.String()), "\n")
 	if strings.Contains(stderr.String(), "shard files") {
-		t.Errorf("told of files that are not made:\n%s", &stderr)
+		t.Errorf("announced files that are not created:\n%s", &stderr)
 	}
 	if cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(last[len(last)-1], "consumer-sample: "+file+":3: error: maxRecord:") {
-		t.Errorf("status %d, stderr:\n%s", cmd.ProcessState.ExitCode(), &stderr)
+		t.Errorf("status %d, want 1 and a line about maxRecord; stderr:\n%s", cmd.ProcessState.ExitCode(), &stderr)
 	}
 }

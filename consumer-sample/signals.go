@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// sameSignal is how long after the first signal another one is taken for the
-// same wish: Ctrl-C reaches the whole group, and a parent in it may pass it on.
+// sameSignal is how long after the first signal another one counts as the same
+// request: Ctrl-C reaches all processes of the terminal's group, and a parent process
+// may pass it on to its children.
 const sameSignal = time.Second
 
-// catchSignals returns a context that the first signal to stop ends, and a
-// channel that the second one closes if it comes a second later or more.
+// catchSignals returns a context that ends at the first signal to stop, and a channel
+// that is closed at the next one that comes at least a second later.
 func catchSignals() (context.Context, <-chan struct{}) {
 	ctx, cancel := context.WithCancel(context.Background())
 	kill := make(chan struct{})
 	signals := make(chan os.Signal, 2)
 	for _, s := range stopSignals {
-		// One that is ignored from the start (nohup, a shell's background
-		// job) stays so.
+		// A signal that was ignored at the start, as nohup does, stays ignored.
 		if !signal.Ignored(s) {
 			signal.Notify(signals, s)
 		}
 	}
-	keepOutput()
+	ignoreOutputSignals()
 	go func() {
 		<-signals
 		cancel()

@@ -10,9 +10,10 @@ import (
 
 var stopSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 
-// keepOutput lets this process write as long as it lives: in the background of
-// a terminal with `stty tostop`, and to a pipe that a Ctrl-C has ended first.
-func keepOutput() {
+// ignoreOutputSignals ignores the signals that would end or stop this process because
+// it writes: in the background of a terminal with `stty tostop`, and to a pipe whose
+// reader was ended by the same Ctrl-C.
+func ignoreOutputSignals() {
 	signal.Ignore(syscall.SIGTTOU)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }

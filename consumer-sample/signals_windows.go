@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// The console's Ctrl-C and Ctrl-Break, and its closing, as Go names them.
+// stopSignals are Ctrl-C, Ctrl-Break and the closing of the console.
 var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
-func keepOutput() {}
+func ignoreOutputSignals() {}

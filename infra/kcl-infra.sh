@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs kcl-infra: the one of this checkout, built for it, or else the one on the
-# PATH. create.sh and delete.sh call it.
+# Runs kcl-infra: builds it in a checkout, otherwise uses the one on PATH. create.sh and
+# delete.sh call it.
 set -eu
 
 folder=$(cd "$(dirname "$0")" && pwd)

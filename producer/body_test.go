@@ -13,8 +13,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// An answer that comes before net/http has finished with the request's body
-// does not break the request: its records would be put twice.
+// A response that arrives before net/http has finished with the request's body does not
+// break the request. Otherwise its records would be put twice.
 func TestEarlyAnswer(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -44,22 +44,22 @@ func TestEarlyAnswer(t *testing.T) {
 	}
 	request.ContentLength = int64(len("the records"))
 
-	// Handle does what the SDK does: it closes the body once it has the answer.
+	// Handle does what the SDK does: it closes the body when it has the response.
 	out, _, err := smithyhttp.NewClientHandlerWithOptions(plainBodies{client}).Handle(ctx, request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	close(answered)
 	if err := <-wrote; err != nil {
-		t.Errorf("net/http takes the request for failed: %v", err)
+		t.Errorf("net/http considers the request failed: %v", err)
 	}
 	body, err := io.ReadAll(out.(*smithyhttp.Response).Body)
 	if err != nil || string(body) != "answer" {
-		t.Errorf("the answer's body: %q, %v", body, err)
+		t.Errorf("the response's body is %q, error %v, want answer", body, err)
 	}
 }
 
-// slowConn's Write returns only once the answer is there.
+// slowConn is a connection whose Write returns only when the response has arrived.
 type slowConn struct {
 	net.Conn
 	answered chan struct{}

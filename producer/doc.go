@@ -1,16 +1,18 @@
-// Producer is the sample producer: it puts records into a Kinesis data stream,
-// and creates the stream when it is not there.
+// Command producer is the sample producer. It puts records into a Kinesis data stream,
+// and creates the stream if it does not exist.
 //
-// Without --file the records are readings of made-up sensors; with it each line
-// of a file, or of standard input, is one record. For each record that was put
-// one line of JSON goes to standard output, in the order of the input:
+//	producer --stream orders --records 5000 --rate 100
+//	producer --stream orders --file orders.txt
+//
+// The records are readings of made-up sensors. With --file, each line of a file or of
+// standard input is a record. For each record that was put, producer prints one line of
+// JSON to standard output, in the order of the input:
 //
 //	{"shardId":"shardId-000000000000","sequenceNumber":"4965...","partitionKey":"sensor-4711"}
 //
-// Everything else goes to standard error. The exit status is 0 when all records
-// were put, 1 when something failed or Ctrl-C ended it, 2 for a command line that
-// makes no sense.
+// Everything else goes to standard error. The exit status is 0 if all records were put,
+// 1 if something failed or Ctrl-C ended it, and 2 for wrong usage.
 //
-// Records are put at least once: a call of PutRecords that got no answer is tried
-// again by the SDK and may then have put its records twice.
+// Records are put at least once. If a call of PutRecords gets no answer, the SDK sends it
+// again, and its records may be in the stream twice.
 package main

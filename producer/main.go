@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/signal"
 	"syscall"
@@ -29,7 +28,7 @@ func main() {
 	os.Exit(status)
 }
 
-// run is the whole command but for the signals; it returns the exit status.
+// run runs the command, without signal handling, and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	o, help, err := parse(args)
 	switch {
@@ -47,7 +46,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}
-		fmt.Fprintf(stderr, "producer: %v; %s\n", err, p.sent())
+		fmt.Fprintf(stderr, "producer: %v; %s\n", err, p.summary())
 		return 1
 	}
 	return 0
@@ -61,13 +60,13 @@ type producer struct {
 
 	// started is set when the first record may have been sent.
 	started bool
-	// put counts the records that Kinesis took, uncertain those of a call that
+	// put counts the records that Kinesis accepted, uncertain those of a call that
 	// got no answer, retried those that were put again.
 	put, uncertain, retried int
 }
 
-// sent says for an error message what became of the records.
-func (p *producer) sent() string {
+// summary says for an error message how many records were put.
+func (p *producer) summary() string {
 	if !p.started {
 		return "no record was sent"
 	}
@@ -82,7 +81,7 @@ func (p *producer) sent() string {
 }
 
 func (p *producer) produce(ctx context.Context) error {
-	input, err := p.open()
+	input, err := p.openInput()
 	if err != nil {
 		return err
 	}
@@ -92,32 +91,32 @@ func (p *producer) produce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	where := connect.Where("kinesis", client.Options().BaseEndpoint, client.Options().Region)
-	first, cancel := context.WithTimeout(ctx, firstAnswer)
+	location := connect.Location("kinesis", client.Options().BaseEndpoint, client.Options().Region)
+	first, cancel := context.WithTimeout(ctx, firstCallTimeout)
 	state, err := stream.Describe(first, client, p.stream, func(o *kinesis.Options) { o.RetryMaxAttempts = 2 })
 	cancel()
 	if err != nil {
-		return fmt.Errorf("describe stream %s: %w", p.stream, connect.Explain(err, where))
+		return fmt.Errorf("describe stream %s: %w", p.stream, connect.Explain(err, location))
 	}
-	// Lines that are too long are found before anything is made or sent, where
-	// the input can be read twice.
-	if err := input.check(state.MaxRecordSize); err != nil {
+	// If the input can be read twice, lines that are too long are found before
+	// anything is created or sent.
+	if err := input.checkLines(state.MaxRecordSize); err != nil {
 		return err
 	}
 	if p.size > 0 && p.size+len("sensor-99999") > state.MaxRecordSize {
-		return fmt.Errorf("records of --size %d are over the %d bytes that stream %s takes, partition key included", p.size, state.MaxRecordSize, p.stream)
+		return fmt.Errorf("records of --size %d are larger than the %d bytes that stream %s allows, including the partition key", p.size, state.MaxRecordSize, p.stream)
 	}
-	if err := p.ready(ctx, client, where, state); err != nil {
+	if err := p.ensureStream(ctx, client, location, state); err != nil {
 		return err
 	}
-	return p.putAll(ctx, client, where, input.source(state.MaxRecordSize))
+	return p.putAll(ctx, client, location, input.source(state.MaxRecordSize))
 }
 
-// firstAnswer is what Kinesis has for its first answer; tests give it less.
-var firstAnswer = 5 * time.Second
+// firstCallTimeout bounds the first call to Kinesis. Tests set it.
+var firstCallTimeout = 5 * time.Second
 
 func (p *producer) connect(ctx context.Context) (*kinesis.Client, error) {
-	cfg, err := connect.Config(ctx, p.region)
+	cfg, err := connect.LoadConfig(ctx, &connect.Options{Region: p.region})
 	if err != nil {
 		return nil, err
 	}
@@ -129,46 +128,46 @@ func (p *producer) connect(ctx context.Context) (*kinesis.Client, error) {
 	}), nil
 }
 
-// ready creates the stream when it is not there and waits until it takes records.
-func (p *producer) ready(ctx context.Context, client *kinesis.Client, where string, state stream.State) error {
+// ensureStream creates the stream if it does not exist, and waits until it accepts
+// records.
+func (p *producer) ensureStream(ctx context.Context, client *kinesis.Client, location string, state stream.State) error {
 	if !state.Exists {
-		p.log.Infof("creating stream %s with %d shards, %s", p.stream, p.shards, where)
+		p.log.Infof("creating stream %s with %d shards, %s", p.stream, p.shards, location)
 		if err := stream.Create(ctx, client, p.stream, p.shards); err != nil {
-			return fmt.Errorf("create stream %s: %w", p.stream, connect.Explain(err, where))
+			return fmt.Errorf("create stream %s: %w", p.stream, connect.Explain(err, location))
 		}
 	} else if p.shardsGiven && state.Shards != p.shards {
-		p.log.Warnf("stream %s exists with %d shards, not %d: left as it is", p.stream, state.Shards, p.shards)
+		p.log.Warnf("stream %s exists with %d shards, not %d: not changed", p.stream, state.Shards, p.shards)
 	}
 	if !state.Ready() {
 		began := time.Now()
 		var err error
-		state, err = stream.Await(ctx, client, p.stream, func(s stream.State) {
+		state, err = stream.WaitActive(ctx, client, p.stream, func(s stream.State) {
 			status := string(s.Status)
 			if !s.Exists {
-				status = "not there yet"
+				status = "not created yet"
 			}
 			p.log.Infof("stream %s is %s after %.1f s, waiting for ACTIVE", p.stream, status, time.Since(began).Seconds())
 		})
 		if err != nil {
-			return fmt.Errorf("wait for stream %s: %w", p.stream, connect.Explain(err, where))
+			return fmt.Errorf("wait for stream %s: %w", p.stream, connect.Explain(err, location))
 		}
 	}
 	p.log.Infof("stream %s is %s with %d shards", p.stream, state.Status, state.Shards)
 	return nil
 }
 
-func (p *producer) putAll(ctx context.Context, client put.API, where string, source record.Source) error {
-	batches := put.NewBatches(ctx, source, p.rate)
-	defer batches.Stop()
-	putter := put.NewPutter(client, p.stream)
-	putter.Retried = func(n int, code string) {
+func (p *producer) putAll(ctx context.Context, client put.API, location string, source record.Source) error {
+	batcher := put.NewBatcher(ctx, source, &put.BatcherOptions{RecordsPerSecond: p.rate})
+	defer batcher.Stop()
+	putter := put.NewPutter(client, p.stream, &put.PutterOptions{OnRetry: func(n int, code string) {
 		p.retried += n
 		p.log.Warnf("%d records refused with %s, putting them again", n, code)
-	}
+	}})
 	began := time.Now()
 	reported := began
 	for {
-		batch, err := batches.Next(ctx)
+		batch, err := batcher.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -185,7 +184,7 @@ func (p *producer) putAll(ctx context.Context, client put.API, where string, sou
 			if !errors.As(err, &refused) {
 				p.countUncertain(results)
 			}
-			return fmt.Errorf("put records into stream %s: %w", p.stream, connect.Explain(err, where))
+			return fmt.Errorf("put records into stream %s: %w", p.stream, connect.Explain(err, location))
 		}
 		if time.Since(reported) >= 2*time.Second {
 			reported = time.Now()
@@ -196,13 +195,13 @@ func (p *producer) putAll(ctx context.Context, client put.API, where string, sou
 	return nil
 }
 
-// write prints a line for each record that was put.
+// write prints a line for each record that was put, and counts them.
 func (p *producer) write(results []put.Result) error {
 	var lines bytes.Buffer
 	encoder := json.NewEncoder(&lines)
 	encoder.SetEscapeHTML(false)
 	for _, r := range results {
-		if !r.Done() {
+		if !r.WasPut() {
 			continue
 		}
 		p.put++
@@ -218,7 +217,7 @@ func (p *producer) write(results []put.Result) error {
 
 func (p *producer) countUncertain(results []put.Result) {
 	for _, r := range results {
-		if !r.Done() {
+		if !r.WasPut() {
 			p.uncertain++
 		}
 	}
@@ -227,11 +226,11 @@ func (p *producer) countUncertain(results []put.Result) {
 // input is where the records come from.
 type input struct {
 	producer *producer
-	file     *os.File // nil without a file to read
-	regular  bool
+	file     *os.File // nil for standard input and sensors
+	regular  bool     // file can be read twice
 }
 
-func (p *producer) open() (*input, error) {
+func (p *producer) openInput() (*input, error) {
 	in := &input{producer: p}
 	if p.file == "" || p.file == "-" {
 		return in, nil
@@ -258,9 +257,9 @@ func (in *input) close() {
 	}
 }
 
-// check reads a regular file once for lines over the limit and goes back to its
-// beginning.
-func (in *input) check(limit int) error {
+// checkLines returns an error if a regular file has lines over the limit. It reads the
+// file once and goes back to its beginning.
+func (in *input) checkLines(limit int) error {
 	if !in.regular {
 		return nil
 	}
@@ -287,6 +286,6 @@ func (in *input) source(limit int) record.Source {
 	case in.producer.file == "-":
 		return record.NewLines(in.producer.stdin, limit)
 	default:
-		return record.NewSensors(in.producer.records, in.producer.size, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+		return record.NewSensors(in.producer.records, &record.SensorOptions{Size: in.producer.size})
 	}
 }

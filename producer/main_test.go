@@ -18,21 +18,21 @@ import (
 	"time"
 )
 
-// The test binary is the command itself when this is set: to the time that a
-// service has for its first answer.
+// If this variable is set, the test binary is the command itself. Its value is the time
+// that a service has to answer the first call.
 const asCommand = "PRODUCER_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
 	if answer := os.Getenv(asCommand); answer != "" {
-		firstAnswer, _ = time.ParseDuration(answer)
+		firstCallTimeout, _ = time.ParseDuration(answer)
 		main()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// command runs the producer as a process, with credentials that nobody checks
-// and nothing else from the environment.
+// command returns the producer as a process, with credentials that nobody checks and
+// nothing else of AWS in its environment.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -136,8 +136,8 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// played is a Kinesis that speaks JSON 1.1 and has at most one stream.
-type played struct {
+// fakeKinesis speaks JSON 1.1 and has at most one stream.
+type fakeKinesis struct {
 	*httptest.Server
 	mu      sync.Mutex
 	shards  int // 0: there is no stream
@@ -150,13 +150,13 @@ type played struct {
 	hanging chan struct{}
 }
 
-func play(t *testing.T, p *played) *played {
+func serve(t *testing.T, p *fakeKinesis) *fakeKinesis {
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(p.Close)
 	return p
 }
 
-func (p *played) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *fakeKinesis) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	action := r.Header.Get("X-Amz-Target")
 	action = action[strings.LastIndex(action, ".")+1:]
 	var in struct {
@@ -210,7 +210,7 @@ func (p *played) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestProduceCreatesTheStream(t *testing.T) {
-	k := play(t, &played{polls: 2})
+	k := serve(t, &fakeKinesis{polls: 2})
 	stdout, stderr, status := finish(t, command(t, "--endpoint", k.URL))
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, stderr)
@@ -232,7 +232,7 @@ func TestProduceCreatesTheStream(t *testing.T) {
 }
 
 func TestProduceLeavesAnotherShardCount(t *testing.T) {
-	k := play(t, &played{shards: 5})
+	k := serve(t, &fakeKinesis{shards: 5})
 	_, stderr, status := finish(t, command(t, "--endpoint", k.URL, "--shards", "3", "-n", "0"))
 	if status != 0 || k.shards != 5 || !strings.Contains(stderr, "exists with 5 shards, not 3") {
 		t.Errorf("status %d, %d shards: %s", status, k.shards, stderr)
@@ -246,7 +246,7 @@ func TestProduceFileInOrderWithRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, stdin := range []bool{false, true} {
-		k := play(t, &played{shards: 1, refuse: func(call, record int) bool {
+		k := serve(t, &fakeKinesis{shards: 1, refuse: func(call, record int) bool {
 			return call == 2 && record == 1 // describe, put
 		}})
 		c := command(t, "--file", file, "--endpoint", k.URL)
@@ -270,7 +270,7 @@ func TestProduceFileInOrderWithRefusals(t *testing.T) {
 			keys = append(keys, r.PartitionKey)
 		}
 		if fmt.Sprint(keys) != "[1 2 3 4]" {
-			t.Errorf("results in the order %v", keys)
+			t.Errorf("results in the order %v, want 1 2 3 4", keys)
 		}
 	}
 }
@@ -281,14 +281,14 @@ func TestLineOverTheLimit(t *testing.T) {
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// A file can be read twice: nothing is made or sent.
-	k := play(t, &played{})
+	// A file can be read twice: nothing is created or sent.
+	k := serve(t, &fakeKinesis{})
 	_, stderr, status := finish(t, command(t, "--file", file, "--endpoint", k.URL))
 	if status != 1 || !strings.Contains(stderr, "line 2 is over the 1048576 bytes") || !strings.Contains(stderr, "no record was sent") || len(k.data) != 0 || k.shards != 0 {
 		t.Errorf("file: status %d, %d records: %s", status, len(k.data), stderr)
 	}
-	// Standard input cannot: what came before is sent, and said.
-	k = play(t, &played{shards: 1})
+	// Standard input cannot: the lines before are sent, and the error says how many.
+	k = serve(t, &fakeKinesis{shards: 1})
 	c := command(t, "--file", "-", "--endpoint", k.URL)
 	c.Stdin = strings.NewReader(content)
 	stdout, stderr, status := finish(t, c)
@@ -298,7 +298,7 @@ func TestLineOverTheLimit(t *testing.T) {
 }
 
 func TestInterruptEndsAtOnce(t *testing.T) {
-	k := play(t, &played{shards: 1, hang: make(chan struct{}), hanging: make(chan struct{})})
+	k := serve(t, &fakeKinesis{shards: 1, hang: make(chan struct{}), hanging: make(chan struct{})})
 	defer close(k.hang)
 	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} {
 		t.Setenv(name, value)

@@ -1,6 +1,11 @@
-// Package connect makes the configuration of AWS clients that fail soon, and in
-// one line, when they cannot work: by the SDK's own defaults a dead endpoint is
-// known after minutes, in a dozen lines.
+// Package connect configures AWS clients so that they fail within seconds, with an error
+// of one line. With the SDK's own defaults a dead endpoint is reported after minutes, in
+// a dozen lines.
+//
+//	cfg, err := connect.LoadConfig(ctx, nil)
+//	client := kinesis.NewFromConfig(cfg)
+//	_, err = client.ListStreams(ctx, nil)
+//	err = connect.Explain(err, connect.Location("kinesis", nil, cfg.Region))
 package connect
 
 import (
@@ -21,25 +26,46 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// DefaultRegion is used when neither the caller nor the environment names one.
+// DefaultRegion is the region if neither the caller nor the environment sets one.
 const DefaultRegion = "us-east-1"
 
 const (
 	dialTimeout        = 2 * time.Second
 	credentialsTimeout = 4 * time.Second
-	// A put of 10 MiB may take its time, a call that is never answered must end
-	// all the same.
+	// A put of 10 MiB may take a while, but a call without an answer must end too.
 	answerTimeout = 30 * time.Second
 )
 
-// Config returns the configuration of clients whose credentials have been found.
-// The environment and the shared configuration files say what region does not,
-// which may be empty. No service is called yet: give the first call a context
-// that ends in seconds, and few attempts.
-func Config(ctx context.Context, region string) (aws.Config, error) {
-	cfg, err := ConfigWithoutCredentials(ctx, region)
+// Options are the optional settings of LoadConfig.
+type Options struct {
+	// Region is the AWS region, such as eu-west-1. Defaults to the region that the
+	// environment or the shared configuration files set, else DefaultRegion.
+	Region string
+	// NoCredentials skips the search for credentials, for programs that call no service.
+	NoCredentials bool
+}
+
+// LoadConfig returns the configuration for AWS clients, and an error if no credentials
+// are found. A nil opts means the defaults. LoadConfig calls no service. Give the first
+// call of a client a context that ends within seconds, and few attempts.
+func LoadConfig(ctx context.Context, opts *Options) (aws.Config, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	client := awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
+		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })
+	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithHTTPClient(client),
+		config.WithRegion(opts.Region),
+		config.WithDefaultRegion(DefaultRegion),
+		// The SDK's warnings would only repeat what the error says.
+		config.WithLogger(logging.Nop{}))
 	if err != nil {
-		return cfg, err
+		return cfg, explained{"read the AWS configuration: " + oneLine(err.Error()), err}
+	}
+	if opts.NoCredentials {
+		return cfg, nil
 	}
 	within, cancel := context.WithTimeout(ctx, credentialsTimeout)
 	defer cancel()
@@ -50,47 +76,28 @@ func Config(ctx context.Context, region string) (aws.Config, error) {
 	case ctx.Err() != nil:
 		return cfg, ctx.Err()
 	}
-	line := "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them"
-	// The chain ends at EC2's metadata service when nothing else is configured:
-	// why that one failed tells the user nothing.
+	line := "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with an AWS role"
+	// If nothing is configured, the last place that is tried is EC2's metadata service.
+	// Its error tells the user nothing.
 	if why := oneLine(err.Error()); !strings.Contains(why, "EC2 IMDS") {
 		line += " (" + why + ")"
 	}
 	return cfg, explained{line, err}
 }
 
-// ConfigWithoutCredentials is Config for those who want to know the region and
-// call nothing.
-func ConfigWithoutCredentials(ctx context.Context, region string) (aws.Config, error) {
-	client := awshttp.NewBuildableClient().
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
-		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })
-	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithHTTPClient(client),
-		config.WithRegion(region),
-		config.WithDefaultRegion(DefaultRegion),
-		// The SDK's warnings would be more lines next to the one that says what
-		// failed.
-		config.WithLogger(logging.Nop{}))
-	if err != nil {
-		return cfg, explained{"read the AWS configuration: " + oneLine(err.Error()), err}
-	}
-	return cfg, nil
-}
-
-// Where says where a client's calls go, for Explain: "kinesis at
-// http://127.0.0.1:4567", or "kinesis in us-east-1" without an endpoint.
-func Where(service string, endpoint *string, region string) string {
+// Location returns where a client's calls go, for Explain: "kinesis at
+// http://127.0.0.1:4567", or "kinesis in us-east-1" if endpoint is nil.
+func Location(service string, endpoint *string, region string) string {
 	if endpoint != nil {
 		return service + " at " + *endpoint
 	}
 	return service + " in " + region
 }
 
-// Explain turns a call's error into one line: what AWS answered, or what gave no
-// answer, and what to check. The error stays reachable by errors.Is and errors.As;
-// nil stays nil.
-func Explain(err error, where string) error {
+// Explain returns a call's error in one line: what AWS answered, or what did not answer
+// and what to check. errors.Is and errors.As still find the error. Explain returns nil for
+// nil.
+func Explain(err error, location string) error {
 	var api smithy.APIError
 	var response *smithyhttp.ResponseError
 	var sent *url.Error
@@ -100,22 +107,22 @@ func Explain(err error, where string) error {
 	case errors.As(err, &api) && api.ErrorCode() != "UnknownError":
 		return explained{strings.TrimSuffix(api.ErrorCode()+": "+oneLine(api.ErrorMessage()), ": "), err}
 	case errors.As(err, &response) && response.HTTPStatusCode() != 0:
-		return explained{fmt.Sprintf("%s answered with HTTP status %d and no error that it should know: is it the right endpoint?", where, response.HTTPStatusCode()), err}
+		return explained{fmt.Sprintf("%s answered with HTTP status %d and no error code: is it the right endpoint?", location, response.HTTPStatusCode()), err}
 	case errors.Is(err, context.DeadlineExceeded):
-		return noAnswer(where, "no answer in time", err)
+		return noAnswer(location, "no answer in time", err)
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &sent):
-		return noAnswer(where, oneLine(sent.Err.Error()), err)
+		return noAnswer(location, oneLine(sent.Err.Error()), err)
 	}
 	return explained{oneLine(err.Error()), err}
 }
 
-func noAnswer(where, why string, err error) error {
-	return explained{fmt.Sprintf("%s does not answer (%s): check the region, the endpoint flags, AWS_ENDPOINT_URL and the network", where, why), err}
+func noAnswer(location, why string, err error) error {
+	return explained{fmt.Sprintf("%s does not answer (%s): check the region, the endpoint flags, AWS_ENDPOINT_URL and the network", location, why), err}
 }
 
-// explained is an error in other words.
+// explained is an error with another text.
 type explained struct {
 	line string
 	err  error

@@ -14,8 +14,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// What stands in an error of the SDK's is one line, says what to do where the
-// user can do something, and stays in the chain.
+// An error is one line, says what to do if the user can do something, and wraps the
+// SDK's error.
 func TestExplain(t *testing.T) {
 	notFound := &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 404}}, Err: errors.New("no\nJSON")}
 	for _, test := range []struct {
@@ -24,13 +24,13 @@ func TestExplain(t *testing.T) {
 	}{
 		{&smithy.GenericAPIError{Code: "AccessDenied", Message: "not\nallowed"}, "AccessDenied: not allowed"},
 		{&smithy.GenericAPIError{Code: "AccessDenied"}, "AccessDenied"},
-		{notFound, "kinesis in x answered with HTTP status 404 and no error that it should know: is it the right endpoint?"},
+		{notFound, "kinesis in x answered with HTTP status 404 and no error code: is it the right endpoint?"},
 		{&url.Error{Op: "Post", URL: "http://secret", Err: errors.New("connection\nrefused")}, "kinesis in x does not answer (connection refused): check the region, the endpoint flags, AWS_ENDPOINT_URL and the network"},
 		{context.DeadlineExceeded, "kinesis in x does not answer (no answer in time): check the region, the endpoint flags, AWS_ENDPOINT_URL and the network"},
 		{context.Canceled, "context canceled"},
 		{errors.New("two\nlines"), "two lines"},
 	} {
-		got := Explain(fmt.Errorf("operation error: %w", test.err), Where("kinesis", nil, "x"))
+		got := Explain(fmt.Errorf("operation error: %w", test.err), Location("kinesis", nil, "x"))
 		if errors.Is(test.err, context.Canceled) || test.want == "two lines" {
 			test.want = "operation error: " + test.want
 		}
@@ -39,11 +39,11 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	if err := Explain(nil, ""); err != nil {
-		t.Errorf("nil is explained as %v", err)
+		t.Errorf("got %v for nil, want nil", err)
 	}
 }
 
-func TestConfig(t *testing.T) {
+func TestLoadConfig(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
 	for name, value := range map[string]string{
 		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_EC2_METADATA_DISABLED": "true",
@@ -52,19 +52,19 @@ func TestConfig(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	if _, err := Config(t.Context(), ""); err == nil || !strings.HasPrefix(err.Error(), "no AWS credentials: set AWS_PROFILE") {
-		t.Errorf("without credentials: %v", err)
+	if _, err := LoadConfig(t.Context(), nil); err == nil || !strings.HasPrefix(err.Error(), "no AWS credentials: set AWS_PROFILE") {
+		t.Errorf("without credentials: error %v, want what to set", err)
 	}
 	for _, test := range []struct{ environment, region, want string }{
 		{"", "", DefaultRegion}, {"eu-west-1", "", "eu-west-1"}, {"eu-west-1", "us-west-2", "us-west-2"},
 	} {
 		t.Setenv("AWS_REGION", test.environment)
-		if cfg, err := ConfigWithoutCredentials(t.Context(), test.region); err != nil || cfg.Region != test.want {
-			t.Errorf("region %q of %+v, %v", cfg.Region, test, err)
+		if cfg, err := LoadConfig(t.Context(), &Options{Region: test.region, NoCredentials: true}); err != nil || cfg.Region != test.want {
+			t.Errorf("region %q, error %v, want that of %+v", cfg.Region, err, test)
 		}
 	}
 	t.Setenv("AWS_PROFILE", "nobody")
-	if _, err := ConfigWithoutCredentials(t.Context(), ""); err == nil || !strings.HasPrefix(err.Error(), "read the AWS configuration: ") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("with a profile that is not there: %v", err)
+	if _, err := LoadConfig(t.Context(), &Options{NoCredentials: true}); err == nil || !strings.HasPrefix(err.Error(), "read the AWS configuration: ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("with a missing profile: error %v, want one line", err)
 	}
 }

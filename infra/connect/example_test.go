@@ -13,7 +13,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/connect"
 )
 
-// Whatever is wrong, the first call ends within seconds, and in one line.
+// The first call fails within seconds, with an error of one line.
 func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
@@ -25,7 +25,7 @@ func Example() {
 	os.Setenv("AWS_SECRET_ACCESS_KEY", "local")
 
 	ctx := context.Background()
-	cfg, err := connect.Config(ctx, "eu-west-1")
+	cfg, err := connect.LoadConfig(ctx, &connect.Options{Region: "eu-west-1"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -34,13 +34,13 @@ func Example() {
 	first, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, err = client.ListStreams(first, nil, func(o *kinesis.Options) { o.RetryMaxAttempts = 2 })
-	where := connect.Where("kinesis", client.Options().BaseEndpoint, cfg.Region)
-	fmt.Println(connect.Explain(err, where))
+	location := connect.Location("kinesis", client.Options().BaseEndpoint, cfg.Region)
+	fmt.Println(connect.Explain(err, location))
 	// Output: AccessDeniedException: you may not list streams
 }
 
-func ExampleConfigWithoutCredentials() {
-	cfg, err := connect.ConfigWithoutCredentials(context.Background(), "eu-west-1")
+func ExampleLoadConfig() {
+	cfg, err := connect.LoadConfig(context.Background(), &connect.Options{Region: "eu-west-1", NoCredentials: true})
 	fmt.Println(cfg.Region, err)
 	// Output: eu-west-1 <nil>
 }

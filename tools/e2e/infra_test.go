@@ -493,7 +493,7 @@ func TestInfraLayouts(t *testing.T) {
 			r.wants(out, "nothing to do")
 			if tt.other != "" {
 				_, errs := r.infra(1, "create", "--layout", tt.other)
-				r.wants(errs, "has layout "+tt.layout, "nothing was made")
+				r.wants(errs, "has layout "+tt.layout, "nothing was created")
 			}
 			out, _ = r.infra(0, "iam-policy", "--layout", tt.layout)
 			if got := strings.Contains(out, "-CoordinatorState"); got != (tt.layout != "kcl2") {
@@ -532,7 +532,7 @@ func TestInfraMigration(t *testing.T) {
 		t.Errorf("status %+v", s)
 	}
 	_, errs := r.infra(1, "delete", "--yes")
-	r.wants(errs, "PENDING", "its tables go together", "worker worker-1 reported")
+	r.wants(errs, "PENDING", "its tables are deleted together", "worker worker-1 reported")
 	_, errs = r.infra(1, "create", "--layout", "kcl3.5")
 	r.wants(errs, "has layout kcl3")
 
@@ -803,7 +803,7 @@ func TestInfraSeveralStreams(t *testing.T) {
 	r.ownLease(firstID+":shardId-000000000000", "w")
 	write(orders+" initialPosition=TRIM_HORIZON", refunds)
 	out, _ = r.infra(0, "create", "-p", file, "--shards", "2", "--seed-leases", "CONFIGURED")
-	r.wants(out, "existed 1 lease of stream "+orders+" (at work: left as it is)", "made    stream "+refunds)
+	r.wants(out, "existed 1 lease of stream "+orders+" (already read: left as it is)", "made    stream "+refunds)
 	if n := strings.Count(out, "made    lease"); n != 2 {
 		t.Errorf("made %d leases:\n%s", n, out)
 	}
@@ -843,7 +843,7 @@ func TestInfraSeveralStreams(t *testing.T) {
 		t.Errorf("status %+v", s)
 	}
 	_, errs = r.infra(1, "create", "-s", orders, "-s", strings.TrimSuffix(arn, "orders")+"none")
-	r.wants(errs, "is not there", "by its name")
+	r.wants(errs, "does not exist", "by its name")
 	r.run(0, "", "delete", "--application", single, "-s", orders, "--yes", "--force", "--stream")
 }
 

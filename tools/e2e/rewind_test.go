@@ -327,7 +327,7 @@ func rewindOverReshards(t *testing.T, mode string) {
 		t.Fatalf("%d writes", writes)
 	}
 	// The first backup is complete, and the result without a kill is the same.
-	if out, status := r.infra(append(to, "--backup", "backup-0")...); !strings.Contains(out, "nothing to do: each lease is there already\n") {
+	if out, status := r.infra(append(to, "--backup", "backup-0")...); !strings.Contains(out, "nothing to do: no lease must change\n") {
 		t.Fatalf("status %d: %s", status, out)
 	}
 	r.kclInfra("restore", "backup-0", "--yes")
@@ -447,7 +447,7 @@ func TestInfraRewindsEachLayout(t *testing.T) {
 			out, errs := r.infra(0, "rewind", to...)
 			r.env = direct
 			if layout == "kcl3" {
-				r.wants(errs, "workers were at work: watching for")
+				r.wants(errs, "workers were running: watching for")
 			}
 			if writes != 2*3 {
 				t.Errorf("%d writes", writes)
@@ -536,7 +536,7 @@ func TestInfraUnlocksEachLayout(t *testing.T) {
 			if (tt.lockKey != "") != strings.Contains(out, "released the leader lock of worker worker-1") {
 				t.Errorf("released %s", out)
 			}
-			r.wants(errs, " of 120 s; workers at work: none")
+			r.wants(errs, " of 120 s; workers running: none")
 			for key, row := range r.leaseTable(r.name) {
 				if row["leaseOwner"] != nil || key == "Leader" {
 					t.Errorf("left: %v", row)

@@ -29,7 +29,7 @@ func TestSampleRun(t *testing.T) {
 	d := a.start()
 	a.awaitRecords(d)
 	a.stop(d)
-	if want := "stopped as asked, 400 records written"; !strings.Contains(d.Tail(), want) {
+	if want := "stopped, 400 records written"; !strings.Contains(d.Tail(), want) {
 		t.Errorf("its last lines do not say %q:\n%s", want, d.Tail())
 	}
 
@@ -55,7 +55,9 @@ func TestSampleRun(t *testing.T) {
 	}
 }
 
-// A second signal ends it at once, and nothing is left behind.
+// A second signal ends it at once, and no process is left behind.
+//
+// Guarantee: A second signal ends consumer-sample run and all that it started at once.
 func TestSampleRunSecondSignal(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

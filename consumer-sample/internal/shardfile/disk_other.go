@@ -4,8 +4,9 @@ package shardfile
 
 import "os"
 
-// lock does nothing: two processes must be kept apart otherwise.
+// lock does nothing here: something else must prevent two processes from writing to one
+// file.
 func lock(*os.File) error { return nil }
 
-// syncFolder does nothing: folders cannot be synced here.
+// syncFolder does nothing here, because folders cannot be synced.
 func syncFolder(string) error { return nil }

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// lock waits until no other process has the file locked, and locks it until it
-// is closed or this process ends. It keeps the child of a daemon that was killed
-// apart from its successor.
+// lock waits until no other File has the file locked, and locks it until it is closed
+// or this process ends. The child of a killed daemon may still be writing when its
+// successor starts.
 func lock(f *os.File) error {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
@@ -19,7 +19,7 @@ func lock(f *os.File) error {
 	}
 }
 
-// syncFolder makes sure that a new file's name is on disk too.
+// syncFolder syncs a folder, so that the name of a new file is on disk too.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -10,8 +10,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// The file is locked while it is open, and whoever waited for it knows what was
-// written meanwhile.
+// The file is locked while it is open. Who waited for it knows what was written
+// meanwhile.
+//
+// Guarantee: On Unix, two processors cannot write to one file.
 func TestOneWriter(t *testing.T) {
 	dir := t.TempDir()
 	first, err := Open(dir, shard)
@@ -24,7 +26,7 @@ func TestOneWriter(t *testing.T) {
 	}
 	defer probe.Close()
 	if err := syscall.Flock(int(probe.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != syscall.EWOULDBLOCK {
-		t.Errorf("locking an open file: %v", err)
+		t.Errorf("locking an open file: error %v, want %v", err, syscall.EWOULDBLOCK)
 	}
 	opened := make(chan *File)
 	go func() {
@@ -46,6 +48,6 @@ func TestOneWriter(t *testing.T) {
 	}
 	defer second.Close()
 	if got := second.Last().SequenceNumber; got != "7" {
-		t.Errorf("the second writer found %q last", got)
+		t.Errorf("the second writer found %q last, want 7", got)
 	}
 }

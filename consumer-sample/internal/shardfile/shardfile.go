@@ -1,5 +1,8 @@
-// Package shardfile writes the records of a shard to a file, one line of JSON
-// each.
+// Package shardfile appends the records of a shard to a file, one line of JSON per
+// record, and skips records that the file already holds:
+//
+//	f, err := shardfile.Open("data", in.Lease.Key())
+//	written, err := f.Append(in.Records) // synced to disk
 package shardfile
 
 import (
@@ -16,20 +19,20 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Line is what stands on one line of a shard file.
+// Line is one line of a shard file.
 type Line struct {
 	ShardID           string  `json:"shardId"`
 	SequenceNumber    string  `json:"sequenceNumber"`
 	SubSequenceNumber int64   `json:"subSequenceNumber"`
-	PartitionKey      *string `json:"partitionKey"` // null: the record has none
-	// In UTC, to the millisecond; null: not known.
+	PartitionKey      *string `json:"partitionKey"` // null if the record has none
+	// In UTC, to the millisecond; null if unknown.
 	ApproximateArrivalTimestamp *time.Time `json:"approximateArrivalTimestamp"`
-	// The record's data: as text where it is UTF-8, else as Encoding says.
+	// Data is the record's data. If it is not UTF-8, Encoding says how it is encoded.
 	Data     string `json:"data"`
-	Encoding string `json:"encoding,omitempty"` // "base64", or left out for text
+	Encoding string `json:"encoding,omitempty"` // "base64", or empty for text
 }
 
-// NewLine makes a record's line.
+// NewLine returns the line for a record.
 func NewLine(shardID string, r processor.Record) Line {
 	l := Line{ShardID: shardID, SequenceNumber: r.SequenceNumber, SubSequenceNumber: r.SubSequenceNumber}
 	if r.PartitionKey != "" {
@@ -46,7 +49,7 @@ func NewLine(shardID string, r processor.Record) Line {
 	return l
 }
 
-// Position returns the place of the line's record.
+// Position returns the position of the line's record.
 func (l Line) Position() processor.Position {
 	return processor.Position{SequenceNumber: l.SequenceNumber, SubSequenceNumber: l.SubSequenceNumber}
 }
@@ -56,17 +59,17 @@ type File struct {
 	shardID string
 	f       *os.File
 	buf     bytes.Buffer
-	last    processor.Position // of the last line; the zero Position: none
+	last    processor.Position // of the last line, or zero
 }
 
-// Open opens a shard's file in dir, by the key of its lease: SHARD.jsonl, or in an
-// application of several streams ACCOUNT_NAME_EPOCH/SHARD.jsonl. Folders and file are
-// made when missing. Where another process has the file open it waits until that one
-// has closed it (on Unix).
+// Open opens the file of a shard in dir. The key of the shard's lease determines its
+// name: SHARD.jsonl, or ACCOUNT_NAME_EPOCH/SHARD.jsonl in an application with several
+// streams. Open creates missing folders and the file. On Unix it locks the file, and
+// waits while another File has it open, in this process or another.
 //
-// A last line that a crash left incomplete is cut off: it was not synced, so it
-// was not checkpointed either, and its record comes again. A file that ends in
-// anything else than a line of this shard is left as it is: an error.
+// Open removes a last line that a crash left incomplete. That line was not synced, so
+// its record was not checkpointed and will be delivered again. A file that ends in
+// anything but a line of this shard is not changed. Open returns an error.
 func Open(dir, leaseKey string) (*File, error) {
 	name, err := processor.LeaseFile(leaseKey)
 	if err != nil {
@@ -89,28 +92,28 @@ func Open(dir, leaseKey string) (*File, error) {
 	return file, nil
 }
 
-// resume finds out what the file holds, and sees to it that it is on disk:
-// whoever wrote it may have crashed before its sync.
+// resume locks the file, finds its last record, and syncs what it holds: the process
+// that wrote it may have crashed before it synced.
 func (f *File) resume(dir string) error {
 	if err := lock(f.f); err != nil {
 		return fmt.Errorf("cannot lock the shard file: %w", err)
 	}
-	line, torn, err := tail(f.f)
+	line, torn, err := lastLine(f.f)
 	if err != nil {
 		return fmt.Errorf("cannot read the end of the shard file: %w", err)
 	}
-	if f.last, err = f.position(line); err != nil {
+	if f.last, err = f.parsePosition(line); err != nil {
 		return err
 	}
 	if len(torn) > 0 {
-		if err := f.cut(torn); err != nil {
+		if err := f.removeTorn(torn); err != nil {
 			return err
 		}
 	}
 	if err := f.f.Sync(); err != nil {
 		return fmt.Errorf("cannot sync the shard file: %w", err)
 	}
-	for _, folder := range []string{filepath.Dir(f.f.Name()), dir} { // the one may be in the other
+	for _, folder := range []string{filepath.Dir(f.f.Name()), dir} { // they differ with several streams
 		if err := syncFolder(folder); err != nil {
 			return fmt.Errorf("cannot sync the folder of the shard file: %w", err)
 		}
@@ -118,44 +121,45 @@ func (f *File) resume(dir string) error {
 	return nil
 }
 
-// position returns the place of the record on the file's last whole line.
-func (f *File) position(line []byte) (processor.Position, error) {
+// parsePosition returns the position of the record on the file's last complete line,
+// and zero if there is no line.
+func (f *File) parsePosition(line []byte) (processor.Position, error) {
 	if len(line) == 0 {
 		return processor.Position{}, nil
 	}
 	var l Line
-	// The decoder's error can quote the data.
+	// The decoder's error may quote the data, so it is not wrapped.
 	if err := json.Unmarshal(line, &l); err != nil || l.ShardID != f.shardID || !l.Position().IsRecord() {
-		return processor.Position{}, fmt.Errorf("the last line of %s is no record of %s: move the file away", f.f.Name(), f.shardID)
+		return processor.Position{}, fmt.Errorf("the last line of %s is not a record of %s: move the file away", f.f.Name(), f.shardID)
 	}
 	return l.Position(), nil
 }
 
-// cut removes the beginning of a line from the end of the file.
-func (f *File) cut(torn []byte) error {
+// removeTorn removes an incomplete line from the end of the file.
+func (f *File) removeTorn(torn []byte) error {
 	begin, err := json.Marshal(struct {
 		ShardID string `json:"shardId"`
 	}{f.shardID})
 	if err != nil {
 		return err
 	}
-	begin = begin[:len(begin)-1] // more follows
+	begin = begin[:len(begin)-1] // without the closing brace
 	if n := min(len(begin), len(torn)); !bytes.Equal(begin[:n], torn[:n]) {
-		return fmt.Errorf("%s ends in part of a line that is no record of %s: move the file away", f.f.Name(), f.shardID)
+		return fmt.Errorf("%s ends in an incomplete line that is not a record of %s: move the file away", f.f.Name(), f.shardID)
 	}
 	size, err := f.f.Seek(0, io.SeekEnd)
 	if err == nil {
 		err = f.f.Truncate(size - int64(len(torn)))
 	}
 	if err != nil {
-		return fmt.Errorf("cannot cut the torn line off the shard file: %w", err)
+		return fmt.Errorf("cannot remove the incomplete line from the shard file: %w", err)
 	}
 	return nil
 }
 
-// tail returns the last whole line of a file, with its line end, and what
-// stands behind it.
-func tail(f *os.File) (line, torn []byte, err error) {
+// lastLine returns the last complete line of a file, with its newline, and what follows
+// it.
+func lastLine(f *os.File) (line, torn []byte, err error) {
 	start, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, nil, err
@@ -181,14 +185,14 @@ func tail(f *os.File) (line, torn []byte, err error) {
 	return line, torn, nil
 }
 
-// Last returns the position of the last record in the file; the zero Position
-// when there is none.
+// Last returns the position of the last record in the file, or the zero Position if
+// there is none.
 func (f *File) Last() processor.Position { return f.last }
 
-// Append writes those of the records, which are in the shard's order, that the
-// file does not hold, and syncs them to disk: when it returns nil they are there
-// to stay. It returns how many were not there. When it fails, some may have been
-// written, and the file must be opened anew.
+// Append writes the records that the file does not hold yet, and returns how many it
+// wrote. The records must be in the order of the shard. When Append returns nil, they
+// are synced to disk. When it returns an error, some may have been written; open the
+// file again before the next call.
 func (f *File) Append(records []processor.Record) (written int, err error) {
 	f.buf.Reset()
 	enc := json.NewEncoder(&f.buf)
@@ -215,5 +219,5 @@ func (f *File) Append(records []processor.Record) (written int, err error) {
 	return written, nil
 }
 
-// Close closes the file.
+// Close closes the file and unlocks it.
 func (f *File) Close() error { return f.f.Close() }

@@ -17,7 +17,7 @@ import (
 
 const shard = "shardId-000000000000"
 
-// path is that of the shard's file.
+// path returns the path of the shard's file.
 func path(dir string) string { return filepath.Join(dir, shard+".jsonl") }
 
 func record(sequenceNumber string, data []byte) processor.Record {
@@ -68,11 +68,11 @@ func TestLines(t *testing.T) {
 	records[4].PartitionKey, records[4].ApproximateArrivalTimestamp = "", time.Time{}
 	for _, r := range records {
 		if n, err := f.Append([]processor.Record{r}); n != 1 || err != nil {
-			t.Fatal(n, err)
+			t.Fatalf("%d written, error %v, want 1 and none", n, err)
 		}
 	}
 	if n, err := f.Append(append(records, records...)); n != 0 || err != nil {
-		t.Fatalf("again: %d written, %v", n, err)
+		t.Fatalf("again: %d written, error %v, want 0 and none", n, err)
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// line is a shard file's line of the record with that number.
+// line returns the line of a record in a shard file.
 func line(sequenceNumber string) string {
 	text, err := json.Marshal(NewLine(shard, record(sequenceNumber, []byte("x"))))
 	if err != nil {
@@ -107,7 +107,7 @@ func line(sequenceNumber string) string {
 	return string(text) + "\n"
 }
 
-// write makes a shard file.
+// write creates a shard file in a new folder.
 func write(t *testing.T, text string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -117,7 +117,8 @@ func write(t *testing.T, text string) (dir string) {
 	return dir
 }
 
-func TestTornLineIsCut(t *testing.T) {
+// Guarantee: A line that a crash left incomplete is removed at the next start.
+func TestTornLineIsRemoved(t *testing.T) {
 	begin := `{"shardId":"` + shard + `","data":"`
 	long := strings.TrimSuffix(line("8"), `x"}`+"\n") + strings.Repeat("long ", 100<<10) + `"}` + "\n"
 	for name, tc := range map[string]struct{ kept, torn, last string }{
@@ -151,13 +152,15 @@ func TestTornLineIsCut(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, err := os.ReadFile(path(dir)); err != nil || string(got) != want {
-				t.Errorf("%v, got %.300q", err, got)
+				t.Errorf("error %v, got %.300q, want %.300q", err, got, want)
 			}
 		})
 	}
 }
 
-func TestForeignFileIsLeftAlone(t *testing.T) {
+// Guarantee: Nothing else is ever removed. A file that ends in anything else is an
+// error.
+func TestForeignFileIsNotChanged(t *testing.T) {
 	for name, text := range map[string]string{
 		"a text without a line end":   "notes of somebody",
 		"a text":                      "notes of somebody\n",
@@ -173,21 +176,23 @@ func TestForeignFileIsLeftAlone(t *testing.T) {
 			f, err := Open(dir, shard)
 			if err == nil {
 				f.Close()
-				t.Error("it was opened")
+				t.Error("no error, want one")
 			} else if got := err.Error(); !strings.Contains(got, "move the file away") || strings.Contains(got, "somebody") || strings.Contains(got, "\n") {
-				t.Errorf("error: %s", got)
+				t.Errorf("error %q, want one line that says to move the file away and has no data", got)
 			}
 			if got, err := os.ReadFile(path(dir)); err != nil || string(got) != text {
-				t.Errorf("%v, the file holds %q", err, got)
+				t.Errorf("error %v, the file holds %q, want %q", err, got, text)
 			}
 		})
 	}
 }
 
-// The input is a life: each byte delivers a batch, the low bits say how many
-// records; some lives checkpoint, some crash with the file cut anywhere behind
-// what was synced for the last checkpoint. In the end the file holds each
-// record once, in order.
+// Each byte of the input delivers a batch. Its low bits are the number of records, 0x40
+// makes a checkpoint, and 0x80 a crash, which truncates the file anywhere after what was
+// synced for the last checkpoint. At the end the file holds each record once, in order.
+//
+// Guarantee: A file holds each record once, in the order of the shard, even if the
+// daemon delivers records again after a crash.
 func FuzzCrash(f *testing.F) {
 	f.Add([]byte{0x03, 0x41, 0x8f, 0x10, 0x45, 0xff, 0x02})
 	f.Add([]byte{0x8f, 0x00, 0x8f, 0x01, 0x8f, 0xff, 0x4f, 0xcf, 0x80})
@@ -249,8 +254,10 @@ func FuzzCrash(f *testing.F) {
 	})
 }
 
-// Each shard has a file of its own, also where several streams have one of its ID,
-// and none is outside of the folder.
+// Each shard has its own file, and no file is outside of the folder.
+//
+// Guarantee: Each shard has its own file, even if several streams have shards with the same
+// ID.
 func TestFilesOfStreams(t *testing.T) {
 	dir := t.TempDir()
 	files := map[string]string{ // with their lease's key
@@ -274,20 +281,20 @@ func TestFilesOfStreams(t *testing.T) {
 	for name, key := range files {
 		lines := read(t, filepath.Join(dir, filepath.FromSlash(name)+".jsonl"))
 		if len(lines) != 1 || lines[0].Data != key || lines[0].ShardID != shard {
-			t.Errorf("%s: %+v", name, lines)
+			t.Errorf("%s: got %+v, want one line with data %s", name, lines, key)
 		}
 	}
 	for _, key := range []string{"", "..", "../x", "1:../..:2:x", "1:orders:2:../../x"} {
 		if f, err := Open(dir, key); err == nil {
 			f.Close()
-			t.Errorf("lease key %q was taken for a file name", key)
+			t.Errorf("lease key %q: no error, want one", key)
 		}
 	}
 }
 
-func TestErrorsTellNoData(t *testing.T) {
+func TestErrorsHaveNoData(t *testing.T) {
 	if _, err := Open("/dev/null/x", shard); err == nil || !strings.Contains(err.Error(), "cannot make the folder") {
-		t.Errorf("Open: %v", err)
+		t.Errorf("Open: error %v, want one about the folder", err)
 	}
 	f, err := Open(t.TempDir(), shard)
 	if err != nil {
@@ -295,6 +302,6 @@ func TestErrorsTellNoData(t *testing.T) {
 	}
 	f.Close()
 	if _, err := f.Append([]processor.Record{record("1", []byte("secret"))}); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("Append: %v", err)
+		t.Errorf("Append: error %v, want one without data", err)
 	}
 }

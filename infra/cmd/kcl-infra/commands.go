@@ -18,30 +18,32 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/connect"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 	"github.com/seed96110120/kinesis-client-go/infra/internal/policy"
+	"github.com/seed96110120/kinesis-client-go/infra/internal/resources"
 )
 
-// maxShards is far over what AWS gives an account; its own answer says the rest.
+// maxShards is far above AWS's quotas, which AWS checks itself.
 const maxShards = 100_000
 
-// indexFlags is where the flags go in a command's help: before its examples.
+// indexFlags returns where the flags belong in a command's help: before the examples.
 func indexFlags(help string) int { return strings.Index(help, "\nExample") }
 
 const createHelp = `Usage: kcl-infra create [flags]
 
-Makes the streams and the tables of the application, on demand, where they are not
-there, and waits until they are ready. What is there is left as it is. A stream that
-is named by its ARN is never made: it must be there.
+Creates missing streams and tables of the application, in on-demand mode, and waits
+until they are ready. Existing ones are not changed. A stream that is named by its ARN
+must exist: it is never created.
 
-LAYOUT is which tables KCL uses, by its version: kcl2 (the lease table, without the
-index of KCL 3), kcl3 (three tables, KCL 3.0 to 3.4) or kcl3.5 (one table for all).
+LAYOUT is the set of tables, which depends on the version of KCL: kcl2 (the lease
+table, without the index of KCL 3), kcl3 (three tables, KCL 3.0 to 3.4) or kcl3.5
+(one table for everything).
 
-With --seed-leases it also writes the first lease of every shard, as the first
-worker would: that cuts a minute from the application's first start. It refuses
-to where leases are that a first start would not have made. An application of
-several streams may have begun with some: the others get theirs.
+With --seed-leases it also writes the first lease of every shard, as the first worker
+would. That saves a minute at the first start of the application. It refuses if a lease
+exists that a first start would not have created. If an application with several
+streams reads some of them already, only the others get leases.
 
-POSITION is TRIM_HORIZON, LATEST or AT_TIMESTAMP, for every stream, or CONFIGURED:
-each stream begins where the properties file says.
+POSITION is where every stream starts: TRIM_HORIZON, LATEST or AT_TIMESTAMP, or
+CONFIGURED, which means that each stream starts where the properties file says.
 
 Flags:
 
@@ -50,17 +52,17 @@ Examples:
   kcl-infra create --properties sample.properties --seed-leases CONFIGURED
 `
 
-// configured is the position that the properties file gives to each stream.
+// configured is the --seed-leases that starts each stream where the properties file says.
 const configured = "CONFIGURED"
 
 func create(ctx context.Context, c *console, args []string) error {
 	var t target
 	flags := pflag.NewFlagSet("create", pflag.ContinueOnError)
 	t.addFlags(flags)
-	shards := flags.Int("shards", 2, "`number` of shards of a stream that is made")
-	layoutName := flags.String("layout", "", "`LAYOUT` of the tables (default: the one that is there, else "+kcl.DefaultLayout.String()+", as the daemon of kcl-bootstrap makes)")
+	shards := flags.Int("shards", resources.DefaultShards, "`number` of shards of a stream that is created")
+	layoutName := flags.String("layout", "", "`LAYOUT` of the tables (default: the existing one, else "+kcl.DefaultLayout.String()+", which kcl-bootstrap's version of KCL uses)")
 	seed := flags.String("seed-leases", "", "write first leases at `POSITION`")
-	timestamp := flags.Int64("timestamp", 0, "`seconds` since the epoch, with AT_TIMESTAMP (initialPositionInStreamExtended)")
+	timestamp := flags.Int64("timestamp", 0, "`seconds` since 1970, for AT_TIMESTAMP (initialPositionInStreamExtended)")
 	if err := t.parse(c, flags, args, createHelp); err != nil {
 		return err
 	}
@@ -80,32 +82,30 @@ func create(ctx context.Context, c *console, args []string) error {
 			return usagef("--seed-leases %w", err)
 		}
 	} else if flags.Changed("timestamp") {
-		return usagef("--timestamp goes with --seed-leases AT_TIMESTAMP only")
+		return usagef("--timestamp is for --seed-leases AT_TIMESTAMP only")
 	}
 	app, err := open(ctx, c, &t)
 	if err != nil {
 		return err
 	}
-	made, err := app.Create(ctx, *shards, layout, seeds)
-	if len(made) > 0 {
-		fresh := 0
-		for _, m := range made {
-			verb := "existed"
-			if m.Made {
-				verb = "made"
-				fresh++
-			}
-			c.tell("%-8s%s", verb, m.What)
+	results, err := app.Create(ctx, &resources.CreateOptions{Shards: *shards, Layout: layout, SeedLeases: seeds})
+	created := 0
+	for _, r := range results {
+		verb := "existed"
+		if r.Created {
+			verb = "made"
+			created++
 		}
-		if fresh == 0 && err == nil {
-			fmt.Fprintln(c.stdout, "nothing to do: all was there")
-		}
+		c.printLine("%-8s%s", verb, r.Resource)
+	}
+	if len(results) > 0 && created == 0 && err == nil {
+		fmt.Fprintln(c.stdout, "nothing to do: everything existed")
 	}
 	return err
 }
 
-// setPositions sets where each stream begins: all at one position, which must be
-// what the properties file says of each, or each where the file says.
+// setPositions sets where each stream starts. Either all start at one position, which must
+// be that of the properties file if there is one, or each starts where the file says.
 func (t *target) setPositions(seed string, timestamp int64) error {
 	var position kcl.Position
 	each := strings.EqualFold(seed, configured)
@@ -131,9 +131,9 @@ func (t *target) setPositions(seed string, timestamp int64) error {
 		case t.properties == nil:
 			s.Position = position
 		case s.Position != position && len(streams) == 1:
-			return fmt.Errorf("%s, but the application starts at %s by %s: nothing was done", position, s.Position, t.propertiesFile)
+			return fmt.Errorf("%s, but the application starts at %s in %s: nothing was done", position, s.Position, t.propertiesFile)
 		case s.Position != position:
-			return fmt.Errorf("%s, but stream %s starts at %s by %s: nothing was done; %s seeds each where it starts", position, s, s.Position, t.propertiesFile, configured)
+			return fmt.Errorf("%s, but stream %s starts at %s in %s: nothing was done; %s uses the position of each stream", position, s, s.Position, t.propertiesFile, configured)
 		}
 		if err := s.Position.CheckTime(time.Now()); err != nil {
 			return fmt.Errorf("%s: %w", s.Position.Kind, err)
@@ -145,12 +145,12 @@ func (t *target) setPositions(seed string, timestamp int64) error {
 
 const statusHelp = `Usage: kcl-infra status [flags]
 
-Shows the streams, the tables, the workers, how many shards nobody reads, and the
-checkpoints that the stream cannot have. kcl-infra leases shows each shard. It changes
-nothing. What is not there is "missing".
+Shows the streams, tables and workers, how many shards no worker reads, and checkpoints
+that the stream cannot have. kcl-infra leases shows each shard. It changes nothing. What
+does not exist is "missing".
 
-It says in which layout the tables are, by the version of KCL that made them, and how
-far an application is on its way from one to the next.
+It also shows the layout of the tables, which depends on the version of KCL, and how far
+a migration from one layout to the next is.
 
 Flags:
 
@@ -184,38 +184,37 @@ func status(ctx context.Context, c *console, args []string) error {
 
 const deleteHelp = `Usage: kcl-infra delete [flags]
 
-Removes the tables of the application and its fan-out consumers, and with
---stream the streams and all their records, and waits until they are gone. It asks
-before, and refuses a table that is not KCL's and an application that runs or ran
-within the last minute. Checkpoints are lost. A stream that is named by its ARN is
-never removed.
+Deletes the tables of the application and its fan-out consumers, and with --stream the
+streams and all their records, and waits until they are gone. Checkpoints are lost. It
+asks first. It refuses if a table is not KCL's, or if the application runs or ran within
+the last minute. A stream that is named by its ARN is never deleted.
 
-With --leases-of it removes nothing but the leases of a stream that an application
-of several does not read any more: KCL keeps them for the day that it does again.
-It refuses while a worker renews them.
+With --leases-of it deletes only the leases of a stream that an application with several
+streams no longer reads. KCL keeps them, in case the stream is added again. It refuses
+while a worker renews them.
 
 Flags:
 
 Examples:
   kcl-infra delete --application orders --stream-name orders
   kcl-infra delete --application orders --leases-of 123456789012:returns:1764460800
-  kcl-infra delete --stream --yes     the sample's tables and stream, without a question
+  kcl-infra delete --stream --yes     the sample's tables and stream, without asking
 `
 
-func remove(ctx context.Context, c *console, args []string) error {
+func deleteResources(ctx context.Context, c *console, args []string) error {
 	var t target
 	flags := pflag.NewFlagSet("delete", pflag.ContinueOnError)
 	t.addFlags(flags)
 	stream := flags.Bool("stream", false, "delete the streams too, with their records")
-	leasesOf := flags.String("leases-of", "", "delete only the leases of this `stream`: its identifier as status shows it, its name or its ARN")
+	leasesOf := flags.String("leases-of", "", "delete only the leases of this `stream`, given by its identifier (see status), name or ARN")
 	yes := flags.BoolP("yes", "y", false, "do not ask")
-	force := flags.Bool("force", false, "also when the application runs, a table is not KCL's, or, with --stream, other consumers are registered")
+	force := flags.Bool("force", false, "even if the application runs, a table is not KCL's, or, with --stream, the stream has other consumers")
 	if err := t.parse(c, flags, args, deleteHelp); err != nil {
 		return err
 	}
 	switch {
 	case flags.Changed("leases-of") && *stream:
-		return usagef("--leases-of removes leases alone, not with --stream")
+		return usagef("--leases-of deletes leases only and excludes --stream")
 	case flags.Changed("leases-of") && *leasesOf == "":
 		return usagef("--leases-of names no stream")
 	}
@@ -225,39 +224,39 @@ func remove(ctx context.Context, c *console, args []string) error {
 	}
 	var d deletion
 	if flags.Changed("leases-of") {
-		reads := flags.Changed("stream-name") || t.properties != nil && t.properties.Streams != nil
-		d, err = app.PlanLeaseDeletion(ctx, *leasesOf, reads, *force)
+		named := flags.Changed("stream-name") || t.properties != nil && t.properties.Streams != nil
+		d, err = app.PlanLeaseDeletion(ctx, *leasesOf, &resources.LeaseDeletionOptions{RefuseAppStreams: named, Force: *force})
 	} else {
-		d, err = app.PlanDelete(ctx, *stream, *force)
+		d, err = app.PlanDelete(ctx, &resources.DeleteOptions{Streams: *stream, Force: *force})
 	}
 	if err != nil {
 		return err
 	}
-	what := d.What()
-	if len(what) == 0 {
+	items := d.Items()
+	if len(items) == 0 {
 		fmt.Fprintf(c.stdout, "nothing to delete for application %s\n", t.application)
 		return nil
 	}
 	if !*yes && !isTerminal(c.stdin) {
-		return usagef("would delete %s: say --yes, there is no terminal to ask on", kcl.Plain(strings.Join(what, ", ")))
+		return usagef("would delete %s: use --yes, there is no terminal to ask on", kcl.Printable(strings.Join(items, ", ")))
 	}
 	if err := d.CheckIdle(ctx); err != nil {
 		return err
 	}
 	if !*yes {
-		from := fmt.Sprintf("To delete, from %s and %s", app.KinesisName(), app.DynamoDBName())
-		if err := confirm(ctx, c, from, what, "Delete", "nothing was deleted"); err != nil {
+		title := fmt.Sprintf("To delete, from %s and %s", app.KinesisName(), app.DynamoDBName())
+		if err := confirm(ctx, c, title, items, "Delete", "nothing was deleted"); err != nil {
 			return err
 		}
 	}
-	return d.Do(ctx, func(what string) { c.tell("deleted %s", what) })
+	return d.Apply(ctx, func(item string) { c.printLine("deleted %s", item) })
 }
 
-// deletion is what can be deleted at once.
+// deletion is a *resources.Deletion or *resources.LeaseDeletion.
 type deletion interface {
-	What() []string
+	Items() []string
 	CheckIdle(ctx context.Context) error
-	Do(ctx context.Context, done func(what string)) error
+	Apply(ctx context.Context, done func(item string)) error
 }
 
 func isTerminal(stream any) bool {
@@ -265,14 +264,14 @@ func isTerminal(stream any) bool {
 	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
 }
 
-// confirm shows what would be done, asks on the terminal and returns an error unless the
-// answer is yes. It does not wait for an answer after Ctrl-C.
-func confirm(ctx context.Context, c *console, title string, what []string, do, refused string) error {
+// confirm prints items, asks on the terminal whether to go on, and returns the error
+// refused unless the answer is yes. It does not wait for an answer after Ctrl-C.
+func confirm(ctx context.Context, c *console, title string, items []string, verb, refused string) error {
 	fmt.Fprintf(c.stderr, "%s:\n", title)
-	for _, w := range what {
-		fmt.Fprintf(c.stderr, "  %s\n", kcl.Plain(w))
+	for _, item := range items {
+		fmt.Fprintf(c.stderr, "  %s\n", kcl.Printable(item))
 	}
-	fmt.Fprintf(c.stderr, "%s these? [y/N] ", do)
+	fmt.Fprintf(c.stderr, "%s these? [y/N] ", verb)
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(c.stdin).ReadString('\n')
@@ -291,17 +290,17 @@ func confirm(ctx context.Context, c *console, title string, what []string, do, r
 
 const policyHelp = `Usage: kcl-infra iam-policy [flags]
 
-Prints the least IAM policy that the application's workers run with, in POLLING
-and in FANOUT. It needs no credentials and calls nothing.
+Prints the smallest IAM policy that the workers of the application need, for POLLING
+and FANOUT. It needs no credentials and calls no service.
 
---layout says which tables, as kcl-infra status does. An application on its way from
-one layout to the next needs both: --layout kcl2,kcl3 or --layout kcl3,kcl3.5. To
-kcl3.5 it is on its way until the two tables are deleted that status calls left.
+--layout is the layout of the tables, which kcl-infra status shows. During a migration
+from one layout to the next both are needed: --layout kcl2,kcl3 or --layout kcl3,kcl3.5.
+A migration to kcl3.5 ends when the two tables are deleted that status calls left over.
 
-A stream of another account, which is named by its ARN, is read only if its owner
-allows it too. With --resource-policies it prints the policies that the owner puts on
-the stream and on its fan-out consumer: a JSON object by the ARN of each. They admit
-the account as a whole; name a role in their place if that is too much.
+A stream of another account is named by its ARN, and can be read only if its owner
+allows it too. --resource-policies prints the policies that the owner attaches to the
+stream and to its fan-out consumer, as a JSON object with the ARN of each as the key.
+They allow access to the whole account; to restrict it, name a role instead.
 
 Flags:
 
@@ -318,7 +317,7 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 	t.addFlags(flags)
 	account := flags.String("account", "", "`number` of the AWS account (default: any account)")
 	layoutNames := flags.StringSlice("layout", []string{kcl.DefaultLayout.String()}, "`LAYOUT` of the tables: kcl2, kcl3 or kcl3.5")
-	resourcePolicies := flags.Bool("resource-policies", false, "print what the owners of other accounts' streams put on them")
+	resourcePolicies := flags.Bool("resource-policies", false, "print the policies that owners of other accounts' streams must attach")
 	if err := t.parse(c, flags, args, policyHelp); err != nil {
 		return err
 	}
@@ -327,11 +326,11 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 		return usagef("--resource-policies needs --account, the account that reads the streams")
 	case !flags.Changed("account"):
 		*account = "*"
-		c.log.Warn("no --account: the policy names the resources of any account")
+		c.log.Warn("no --account: the policy covers resources of any account")
 	case !validAccount.MatchString(*account):
-		return usagef("--account %q is no number of 12 digits", *account)
+		return usagef("--account %q is not a number of 12 digits", *account)
 	}
-	cfg, err := connect.ConfigWithoutCredentials(ctx, t.region)
+	cfg, err := connect.LoadConfig(ctx, &connect.Options{Region: t.region, NoCredentials: true})
 	if err != nil {
 		return err
 	}
@@ -343,9 +342,9 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 		}
 		consumer.Layouts = append(consumer.Layouts, layout)
 	}
-	foreign := slices.DeleteFunc(slices.Clone(t.streams), func(s kcl.Stream) bool { return !consumer.Foreign(s) })
-	if *resourcePolicies && len(foreign) == 0 {
-		return usagef("--resource-policies, but no stream is named by an ARN of another account than --account")
+	others := slices.DeleteFunc(slices.Clone(t.streams), func(s kcl.Stream) bool { return !consumer.OfAnotherAccount(s) })
+	if *resourcePolicies && len(others) == 0 {
+		return usagef("--resource-policies, but no stream is named by an ARN of another account")
 	}
 	document := consumer.JSON
 	if *resourcePolicies {
@@ -355,17 +354,17 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range foreign {
+	for _, s := range others {
 		switch {
 		case !*resourcePolicies:
-			c.log.Warnf("stream %s is of another account: its owner has to allow this too, see --resource-policies", s)
+			c.log.Warnf("stream %s belongs to another account: its owner must allow this too, see --resource-policies", s)
 		case s.ConsumerARN == "":
 			c.log.Infof("for FANOUT the owner registers a consumer: aws kinesis register-stream-consumer --stream-arn %s --consumer-name %s; "+
-				"write its ARN as consumerArn behind the stream in the property streams, and run this again", s, t.application)
+				"write its ARN as consumerArn after the stream in the property streams, and run this again", s, t.application)
 		}
 	}
 	if *resourcePolicies {
-		c.log.Info("the owner puts each policy on its ARN: aws kinesis put-resource-policy --resource-arn ARN --policy POLICY; it takes the place of the one that is there")
+		c.log.Info("the owner attaches each policy to its ARN: aws kinesis put-resource-policy --resource-arn ARN --policy POLICY; this replaces an existing policy")
 	}
 	_, err = c.stdout.Write(text)
 	return err

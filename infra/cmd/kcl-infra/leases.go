@@ -12,27 +12,27 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/resources"
 )
 
-// lookEvery is the pause between two looks: KCL renews a lease every 3.3 seconds
-// unless its properties say otherwise.
-const lookEvery = 5 * time.Second
+// watchInterval is the pause between two reads. By default KCL renews a lease every 3.3
+// seconds.
+const watchInterval = 5 * time.Second
 
 const leasesHelp = `Usage: kcl-infra leases [flags]
 
 Shows each shard with its lease, and changes nothing.
 
-  REPORTED    when the owner wrote its metrics last, by its clock (KCL 3, every 30 s)
+  REPORTED    when the owner last reported, by its clock (KCL 3, every 30 s)
   RENEWED     how long ago the owner renewed the lease: <5s is less than 5 seconds,
               >20s more than 20. A lease has a counter and no time, so this needs --watch
   LAG         how far the checkpoint is behind the newest record of the shard, in time
   ARRIVED     when the record at the checkpoint arrived; at TRIM_HORIZON the oldest one
-  CHECKPOINT  sequence number, and sub-sequence number where it is not 0; TRIM_HORIZON,
+  CHECKPOINT  sequence number, and sub-sequence number if it is not 0; TRIM_HORIZON,
               LATEST or AT_TIMESTAMP before the first checkpoint; SHARD_END
-  PARENTS, CHILDREN  numbers of shards, those that the stream still has
-  NOTE        why nobody reads the shard now, and what is odd about its checkpoint
+  PARENTS, CHILDREN  numbers of those shards that the stream still has
+  NOTE        why no worker reads the shard now, and what is unusual about its checkpoint
 
-For LAG and ARRIVED it reads one record of each shard. Kinesis allows 5 reads in a
-second and shard, to all POLLING consumers and this command together; a read that is
-refused is not tried again.
+For LAG and ARRIVED it reads one record of each shard. Kinesis allows 5 reads per second
+and shard, for all POLLING consumers and this command together. A read that is refused
+is not retried.
 
 Flags:
 
@@ -45,8 +45,8 @@ func leases(ctx context.Context, c *console, args []string) error {
 	var t target
 	flags := pflag.NewFlagSet("leases", pflag.ContinueOnError)
 	t.addFlags(flags)
-	asJSON := flags.Bool("json", false, "print JSON; with --watch an object in a line for each look")
-	watch := flags.BoolP("watch", "w", false, "look again every 5 seconds until Ctrl-C; in place on a terminal")
+	asJSON := flags.Bool("json", false, "print JSON; with --watch one object per line")
+	watch := flags.BoolP("watch", "w", false, "repeat every 5 seconds until Ctrl-C; on a terminal, in place")
 	if err := t.parse(c, flags, args, leasesHelp); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func leases(ctx context.Context, c *console, args []string) error {
 		show = func(l *resources.Leases) error { return printBlock(c.stdout, l) }
 	}
 	for {
-		l, err := w.Look(ctx)
+		l, err := w.Read(ctx)
 		if err == nil {
 			err = show(l)
 		}
@@ -81,12 +81,12 @@ func leases(ctx context.Context, c *console, args []string) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(lookEvery):
+		case <-time.After(watchInterval):
 		}
 	}
 }
 
-// printBlock ends with an empty line.
+// printBlock prints the leases and an empty line.
 func printBlock(w io.Writer, l *resources.Leases) error {
 	if err := l.Print(w); err != nil {
 		return err
@@ -95,8 +95,7 @@ func printBlock(w io.Writer, l *resources.Leases) error {
 	return err
 }
 
-// printInPlace overwrites what is on a terminal, in one write, so that it does not
-// flicker.
+// printInPlace overwrites the terminal in one write, so that it does not flicker.
 func printInPlace(w io.Writer, l *resources.Leases) error {
 	const home, clearLine, clearBelow = "\x1b[H", "\x1b[K", "\x1b[J"
 	var text bytes.Buffer

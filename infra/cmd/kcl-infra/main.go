@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/sirupsen/logrus"
+	logrusslog "github.com/sirupsen/logrus/hooks/slog"
 	"github.com/spf13/pflag"
 
 	"github.com/seed96110120/kinesis-client-go/infra/connect"
@@ -32,14 +34,14 @@ const help = `Usage: kcl-infra COMMAND [flags]
 Manages the AWS resources of an application of the Kinesis Client Library 2 or 3.
 
 Commands:
-  create      make the streams and the application's tables, where they are not there
-  status      show the streams, the tables and the workers, and what is wrong
+  create      create missing streams and tables
+  status      show the streams, tables and workers, and what is wrong
   leases      show each shard: who reads it, how far, and what blocks it
-  rewind      set the leases so that records come again
-  restore     put the leases back as they were before a rewind
-  unlock      release the leader lock and the leases of workers that are gone
-  delete      remove the application's tables and its fan-out consumers
-  iam-policy  print the least IAM policy that the consumer runs with
+  rewind      change the leases so that records are read again
+  restore     undo a rewind
+  unlock      release the leader lock and the leases of dead workers
+  delete      delete the tables and fan-out consumers of the application
+  iam-policy  print the smallest IAM policy that the application needs
 
 kcl-infra COMMAND --help shows the flags of a command.
 
@@ -47,28 +49,28 @@ Example:
   kcl-infra create --application kclgosample --stream-name kclgosample --shards 2
 `
 
-// console is where the command talks.
+// console has the standard streams and the log.
 type console struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	log            *logrus.Logger
 }
 
-// tell prints a line of results, whatever is in it.
-func (c *console) tell(format string, args ...any) {
-	fmt.Fprintln(c.stdout, kcl.Plain(fmt.Sprintf(format, args...)))
+// printLine prints a line of results, without characters that control a terminal.
+func (c *console) printLine(format string, args ...any) {
+	fmt.Fprintln(c.stdout, kcl.Printable(fmt.Sprintf(format, args...)))
 }
 
-// usageError is a mistake on the command line.
+// usageError is a wrong command line.
 type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// run is the whole command but for the signals; it returns the exit status.
+// run runs the command, without signal handling, and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	commands := map[string]func(context.Context, *console, []string) error{
-		"create": create, "status": status, "leases": leases, "rewind": rewindTo, "restore": restore, "unlock": unlock,
-		"delete": remove, "iam-policy": iamPolicy,
+		"create": create, "status": status, "leases": leases, "rewind": rewindLeases, "restore": restore, "unlock": unlock,
+		"delete": deleteResources, "iam-policy": iamPolicy,
 	}
 	if len(args) == 0 {
 		fmt.Fprintln(stderr, "kcl-infra: which command? create, status, leases, rewind, restore, unlock, delete or iam-policy; see kcl-infra --help")
@@ -94,18 +96,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "kcl-infra %s: %v; see kcl-infra %[1]s --help\n", args[0], err)
 		return 2
 	case ctx.Err() != nil:
-		err = errors.New("interrupted: run it again to go on, kcl-infra status shows what is there")
+		err = errors.New("interrupted: run it again to continue; kcl-infra status shows what exists")
 	}
-	fmt.Fprintf(stderr, "kcl-infra %s: %s\n", args[0], kcl.Plain(err.Error()))
+	fmt.Fprintf(stderr, "kcl-infra %s: %s\n", args[0], kcl.Printable(err.Error()))
 	return 1
 }
 
-// firstAnswer is what each service has for its first answer; tests give it less.
-var firstAnswer = 3 * time.Second
+// firstCallTimeout bounds the first call to each service. Tests set it.
+var firstCallTimeout = 3 * time.Second
 
 // open connects to the services and returns the application that the flags name.
 func open(ctx context.Context, c *console, t *target) (*resources.App, error) {
-	cfg, err := connect.Config(ctx, t.region)
+	cfg, err := connect.LoadConfig(ctx, &connect.Options{Region: t.region})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +122,7 @@ func open(ctx context.Context, c *console, t *target) (*resources.App, error) {
 				o.BaseEndpoint = &t.dynamoDBEndpoint
 			}
 		}),
-		Application: t.application, Streams: t.streams, Progress: func(format string, args ...any) { c.log.Info(kcl.Plain(fmt.Sprintf(format, args...))) },
+		Application: t.application, Streams: t.streams, Logger: slog.New(logrusslog.NewHandler(c.log, nil)),
 	}
-	return app, app.Reach(ctx, firstAnswer)
+	return app, app.CheckReachable(ctx, firstCallTimeout)
 }

@@ -16,21 +16,20 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/rewind"
 )
 
-// The test binary is the command itself when this is set: to the time that a
-// service has for its first answer.
+// If this variable is set, the test binary is the command itself. Its value is the time
+// that a service has to answer the first call.
 const asCommand = "KCL_INFRA_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
 	if answer := os.Getenv(asCommand); answer != "" {
-		firstAnswer, _ = time.ParseDuration(answer)
+		firstCallTimeout, _ = time.ParseDuration(answer)
 		main()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// command runs kcl-infra as a process, with nothing of AWS in its environment
-// but what env gives.
+// command runs kcl-infra as a process, with nothing of AWS in its environment but env.
 func command(t *testing.T, env []string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -49,14 +48,14 @@ func command(t *testing.T, env []string, args ...string) (stdout, stderr string,
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("%v took %v", args, took)
+		t.Errorf("%v took %v, want at most 10 s", args, took)
 	}
 	return out.String(), errs.String(), c.ProcessState.ExitCode()
 }
 
 var credentials = []string{"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}
 
-// kinesisWithoutStreams answers every call: there is no such stream.
+// kinesisWithoutStreams starts a Kinesis that has no stream, and returns its URL.
 func kinesisWithoutStreams(t *testing.T) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
@@ -124,7 +123,7 @@ func TestBadInput(t *testing.T) {
 		{"properties with another position for one", nil, "create --seed-leases LATEST -p " + several, 2, "stream b starts at TRIM_HORIZON"},
 		{"configured without properties", nil, "create --seed-leases configured", 2, "needs --properties"},
 		{"configured with a time", nil, "create --seed-leases CONFIGURED --timestamp 5 -p " + several, 2, "takes no --timestamp"},
-		{"leases and streams", nil, "delete --stream --leases-of a", 2, "not with --stream"},
+		{"leases and streams", nil, "delete --stream --leases-of a", 2, "excludes --stream"},
 		{"resource policies of the own streams", nil, "iam-policy --account 123456789012 --resource-policies -s " + arn, 2, "no stream is named by an ARN of another account"},
 		{"resource policies for nobody", nil, "iam-policy --resource-policies -s " + arn, 2, "--resource-policies needs --account"},
 		{"leases of nothing", nil, "delete --yes --leases-of=", 2, "--leases-of names no stream"},
@@ -173,7 +172,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range []string{"--help", "create --help", "status -h", "leases --help", "rewind --help", "restore --help", "unlock --help", "delete --help", "iam-policy --help"} {
 		stdout, stderr, status := command(t, nil, strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.Contains(stdout, "\nExample") {
-			t.Errorf("%s: status %d, stderr %q, stdout %s", args, status, stderr, stdout)
+			t.Errorf("%s: status %d, stderr %q, want 0, none and examples; stdout %s", args, status, stderr, stdout)
 		}
 	}
 }
@@ -182,10 +181,10 @@ func TestIAMPolicyNeedsNoCredentials(t *testing.T) {
 	stdout, stderr, status := command(t, nil, strings.Fields("iam-policy --account 123456789012 --application app -s orders --region eu-west-1")...)
 	var document struct{ Statement []struct{ Resource []string } }
 	if err := json.Unmarshal([]byte(stdout), &document); err != nil || status != 0 || stderr != "" {
-		t.Fatalf("status %d, %v, stderr %s", status, err, stderr)
+		t.Fatalf("status %d, error %v, stderr %q, want 0 and none", status, err, stderr)
 	}
 	if got := document.Statement[0].Resource[0]; got != "arn:aws:kinesis:eu-west-1:123456789012:stream/orders" {
-		t.Errorf("first resource is %s", got)
+		t.Errorf("the first resource is %s, want stream orders", got)
 	}
 	// Of another account.
 	foreign := "iam-policy --account 123456789012 -s orders -s arn:aws:kinesis:eu-west-1:222222222222:stream/payments"

@@ -21,21 +21,21 @@ import (
 
 const rewindHelp = `Usage: kcl-infra rewind --to TIME | TRIM_HORIZON | LATEST | SEQUENCE [flags]
 
-Sets the leases so that the application reads again: all records that arrived at
-TIME or later, all that the stream still has, or all of one shard and its descendants
-from the record with a sequence number on. What is before does not come again, and the
-records of each key come in their order, over splits and merges too. What the
-application has not read yet comes as it would have; LATEST alone skips it.
+Changes the leases so that the application reads records again: all records that arrived
+at TIME or later, all that the stream still has, or all of one shard and its descendants
+from a sequence number on. Records before are not read again. The records of each key are
+read in their order, across splits and merges. Records that the application has not read
+yet are not skipped, except with LATEST.
 
-Name the stream that the application reads: it refuses leases whose records that stream
-cannot have had. A stream that was made anew is read from TRIM_HORIZON on; with --shard
-that also gives up the lease of a shard that the stream does not have any more.
+Name the stream that the application reads: rewind refuses leases whose records that
+stream cannot have had. If the stream was deleted and created again, use TRIM_HORIZON.
+With --shard that also drops the lease of a shard that the stream no longer has.
 
-It refuses while the application runs: stop all workers first, it waits up to 90
-seconds until that is sure. Before the first change it writes the leases into a backup
-file, which kcl-infra restore puts back. A run that was interrupted can be repeated.
+Stop all workers first: rewind refuses while the application runs, and waits up to 90
+seconds to be sure. Before the first change it writes the leases to a backup file, which
+kcl-infra restore restores. If rewind is interrupted, run it again.
 
-TIME is like 2026-11-29T00:00:00Z, or in seconds since the epoch.
+TIME is a time such as 2026-11-29T00:00:00Z, or seconds since 1970.
 
 Flags:
 
@@ -45,14 +45,14 @@ Examples:
   kcl-infra rewind --to LATEST --shard shardId-000000000003 -p orders.properties
 `
 
-func rewindTo(ctx context.Context, c *console, args []string) error {
+func rewindLeases(ctx context.Context, c *console, args []string) error {
 	var t target
 	flags := pflag.NewFlagSet("rewind", pflag.ContinueOnError)
 	t.addFlags(flags)
-	text := flags.String("to", "", "where records begin to come again: `TIME`, TRIM_HORIZON, LATEST or, with --shard, a sequence number")
-	shard := flags.String("shard", "", "rewind this `shard` alone, and its descendants; of several streams, the key of its lease")
+	text := flags.String("to", "", "read again from here on: `TIME`, TRIM_HORIZON, LATEST or, with --shard, a sequence number")
+	shard := flags.String("shard", "", "rewind only this `shard` and its descendants; with several streams, the key of its lease")
 	dryRun := flags.Bool("dry-run", false, "show each lease before and after, and change nothing")
-	backup := flags.String("backup", "", "write the leases into this `FILE`, which must not exist (default: kcl-infra-APPLICATION-TIME.jsonl in this folder)")
+	backup := flags.String("backup", "", "write the leases to this `FILE`, which must not exist (default: kcl-infra-APPLICATION-TIME.jsonl in this folder)")
 	yes := flags.BoolP("yes", "y", false, "do not ask")
 	if err := t.parse(c, flags, args, rewindHelp); err != nil {
 		return err
@@ -69,7 +69,7 @@ func rewindTo(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	// Where leases at AT_TIMESTAMP begin.
+	// Leases at AT_TIMESTAMP start at the time in the properties.
 	for i := range app.Streams {
 		if s := &app.Streams[i]; t.properties != nil && s.Position.Kind == "" {
 			s.Position = t.properties.Position
@@ -80,45 +80,45 @@ func rewindTo(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	if *dryRun {
-		return show(c.stdout, app, changes.All)
+		return printChanges(c.stdout, app, changes.All)
 	}
 	file := rewind.Backup{Application: t.application, To: *text, Time: now.UTC(), Changes: changes.All}
 	if *backup == "" {
 		*backup = fmt.Sprintf("kcl-infra-%s-%s.jsonl", t.application, file.Time.Format("20060102T150405.000Z"))
 	}
-	return change(ctx, c, app, changes, *yes, func() error {
+	return applyChanges(ctx, c, app, changes, &applyOptions{Yes: *yes, Before: func() error {
 		if err := file.Write(*backup); err != nil {
 			return fmt.Errorf("%w: nothing was changed", err)
 		}
-		c.log.Infof("kcl-infra restore %s takes this back", *backup)
+		c.log.Infof("kcl-infra restore %s undoes this", *backup)
 		return nil
-	})
+	}})
 }
 
-// maxSeconds is how many digits seconds and, by mistake, milliseconds have at most;
-// sequence numbers have 56.
-const maxSeconds = 13
+// maxTimeDigits is how many digits seconds and, by mistake, milliseconds have at most.
+// Sequence numbers have 56.
+const maxTimeDigits = 13
 
-// parseTo reads where to rewind to.
+// parseTo parses --to and --shard.
 func parseTo(text, shard string, now time.Time) (to resources.RewindTo, err error) {
 	to.Shard = shard
 	word := strings.ToUpper(text)
 	digits := text != "" && strings.Trim(text, "0123456789") == ""
 	switch {
 	case text == "":
-		return to, errors.New("is missing: a time, TRIM_HORIZON, LATEST or a sequence number")
+		return to, errors.New("is missing: give a time, TRIM_HORIZON, LATEST or a sequence number")
 	case word == kcl.TrimHorizon || word == kcl.Latest:
 		to.Word = word
-	case digits && len(text) > maxSeconds && shard == "":
-		return to, fmt.Errorf("%s is a sequence number: say of which --shard", text)
-	case digits && len(text) > maxSeconds:
+	case digits && len(text) > maxTimeDigits && shard == "":
+		return to, fmt.Errorf("%s is a sequence number: name its shard with --shard", text)
+	case digits && len(text) > maxTimeDigits:
 		to.Sequence = text
 	case digits:
 		seconds, _ := strconv.ParseInt(text, 10, 64)
 		to.Time = time.Unix(seconds, 0)
 	default:
 		if to.Time, err = time.Parse(time.RFC3339, text); err != nil {
-			return to, fmt.Errorf("%q is no time like %s, no TRIM_HORIZON, no LATEST and no sequence number", text, now.UTC().Truncate(24*time.Hour).Format(time.RFC3339))
+			return to, fmt.Errorf("%q is not a time such as %s, TRIM_HORIZON, LATEST or a sequence number", text, now.UTC().Truncate(24*time.Hour).Format(time.RFC3339))
 		}
 	}
 	if err := (kcl.Position{Kind: kcl.AtTimestamp, Time: to.Time}).CheckTime(now); err != nil {
@@ -130,37 +130,44 @@ func parseTo(text, shard string, now time.Time) (to resources.RewindTo, err erro
 	return to, nil
 }
 
-// change asks, checks that the application does not run and makes the changes.
-// before is called before the first.
-func change(ctx context.Context, c *console, app *resources.App, changes *resources.LeaseChanges, yes bool, before func() error) error {
+// applyOptions are the optional settings of applyChanges.
+type applyOptions struct {
+	Yes    bool         // do not ask
+	Before func() error // called before the first change
+}
+
+// applyChanges checks that the application does not run, asks, and makes the changes.
+func applyChanges(ctx context.Context, c *console, app *resources.App, changes *resources.LeaseChanges, opts *applyOptions) error {
 	if len(changes.All) == 0 {
-		fmt.Fprintln(c.stdout, "nothing to do: each lease is there already")
+		fmt.Fprintln(c.stdout, "nothing to do: no lease must change")
 		return nil
 	}
-	if !yes && !isTerminal(c.stdin) {
-		return usagef("would change %d leases, --dry-run shows them: say --yes, there is no terminal to ask on", len(changes.All))
+	if !opts.Yes && !isTerminal(c.stdin) {
+		return usagef("would change %d leases, --dry-run shows them: use --yes, there is no terminal to ask on", len(changes.All))
 	}
 	if err := changes.CheckIdle(ctx); err != nil {
 		return err
 	}
-	if !yes {
-		var what []string
+	if !opts.Yes {
+		var items []string
 		for _, change := range changes.All {
-			what = append(what, change.String())
+			items = append(items, change.String())
 		}
-		err := confirm(ctx, c, "To change in "+where(app), what, "Change", "nothing was changed")
+		err := confirm(ctx, c, "To change in "+describeTable(app), items, "Change", "nothing was changed")
 		if err != nil {
 			return err
 		}
 	}
-	if err := before(); err != nil {
-		return err
+	if opts.Before != nil {
+		if err := opts.Before(); err != nil {
+			return err
+		}
 	}
-	return changes.Do(ctx, func(change rewind.Change) { c.tell("changed %s", change) })
+	return changes.Apply(ctx, func(change rewind.Change) { c.printLine("changed %s", change) })
 }
 
-// where says of which table the leases are, and of which streams.
-func where(app *resources.App) string {
+// describeTable returns the table and the streams of the leases.
+func describeTable(app *resources.App) string {
 	text := fmt.Sprintf("table %s of %s", app.Application, app.DynamoDBName())
 	for i, s := range app.Streams {
 		text += []string{", of stream ", " and "}[min(i, 1)] + s.String()
@@ -168,15 +175,15 @@ func where(app *resources.App) string {
 	return text
 }
 
-// show prints each row before and after.
-func show(w io.Writer, app *resources.App, changes []rewind.Change) error {
+// printChanges prints each lease before and after.
+func printChanges(w io.Writer, app *resources.App, changes []rewind.Change) error {
 	if len(changes) > 0 {
-		fmt.Fprintln(w, where(app))
+		fmt.Fprintln(w, describeTable(app))
 	} else {
-		fmt.Fprintln(w, "nothing to do: each lease is there already")
+		fmt.Fprintln(w, "nothing to do: no lease must change")
 	}
 	for _, change := range changes {
-		if _, err := fmt.Fprintf(w, "lease %s\n  before  %s\n  after   %s\n", kcl.Plain(change.Key()), attributes(change.Before), attributes(change.After)); err != nil {
+		if _, err := fmt.Fprintf(w, "lease %s\n  before  %s\n  after   %s\n", kcl.Printable(change.Key()), attributes(change.Before), attributes(change.After)); err != nil {
 			return err
 		}
 	}
@@ -194,7 +201,7 @@ func attributes(row kcl.Item) string {
 			value = strings.Join(set.Value, ",")
 		}
 		if name != kcl.LeaseKey {
-			list = append(list, kcl.Plain(name+"="+value))
+			list = append(list, kcl.Printable(name+"="+value))
 		}
 	}
 	return strings.Join(list, " ")

@@ -14,38 +14,35 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/properties"
 )
 
-// target is what every command works on, by flags and a properties file.
+// target is the application that a command works on, from flags and a properties file.
 type target struct {
-	application string
-	// named are the streams as the flags name them, streams those of the flags or
-	// of the file.
-	named            []string
-	streams          []kcl.Stream
+	application      string
+	streamFlags      []string     // the streams as the flags name them
+	streams          []kcl.Stream // from the flags or the file
 	region           string
 	kinesisEndpoint  string
 	dynamoDBEndpoint string
 	propertiesFile   string
-	// properties is what the file says, nil without one.
-	properties *properties.File
-	// arguments is how many a command takes beside its flags.
-	arguments int
+	properties       *properties.File // nil without a file
+	arguments        int              // how many arguments the command takes, besides flags
 }
 
-const exampleName = "kclgosample"
+// sampleName is the application and the stream of consumer-sample.
+const sampleName = "kclgosample"
 
 func (t *target) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&t.application, "application", exampleName, "`name` of the application, and so of its tables")
-	flags.StringSliceVarP(&t.named, "stream-name", "s", []string{exampleName}, "`name` or ARN of the stream; again for each of several")
-	flags.StringVarP(&t.propertiesFile, "properties", "p", "", "MultiLangDaemon properties `FILE`: names, region and endpoints that no flag gives")
-	flags.StringVar(&t.region, "region", "", "AWS `region` (default: the streams' ARNs', else the environment's, else "+connect.DefaultRegion+")")
-	flags.StringVar(&t.kinesisEndpoint, "kinesis-endpoint", "", "`URL` of Kinesis (default: AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, else the region's own)")
-	flags.StringVar(&t.dynamoDBEndpoint, "dynamodb-endpoint", "", "`URL` of DynamoDB (default: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, else the region's own)")
+	flags.StringVar(&t.application, "application", sampleName, "`name` of the application and of its tables")
+	flags.StringSliceVarP(&t.streamFlags, "stream-name", "s", []string{sampleName}, "`name` or ARN of the stream; repeat it for several streams")
+	flags.StringVarP(&t.propertiesFile, "properties", "p", "", "properties `FILE` of the MultiLangDaemon, for names, region and endpoints that no flag sets")
+	flags.StringVar(&t.region, "region", "", "AWS `region` (default: that of the streams' ARNs, else that of the environment, else "+connect.DefaultRegion+")")
+	flags.StringVar(&t.kinesisEndpoint, "kinesis-endpoint", "", "`URL` of Kinesis (default: AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, else AWS's)")
+	flags.StringVar(&t.dynamoDBEndpoint, "dynamodb-endpoint", "", "`URL` of DynamoDB (default: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, else AWS's)")
 }
 
 var validRegion = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// parse reads the flags and the properties file that they name. The file must
-// not contradict a flag that was given.
+// parse parses the flags and reads the properties file that they name. It returns an error
+// if the file contradicts a flag.
 func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help string) error {
 	flags.SortFlags = false
 	flags.Usage = func() {}
@@ -60,14 +57,14 @@ func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help str
 	if flags.NArg() > t.arguments {
 		return usagef("unexpected argument %q", flags.Arg(t.arguments))
 	}
-	if err := t.parseNames(); err != nil {
+	if err := t.parseStreams(); err != nil {
 		return err
 	}
 	if err := t.validate(flags); err != nil {
 		return err
 	}
 	if t.propertiesFile == "" {
-		return t.oneRegion()
+		return t.setRegion()
 	}
 	file, err := properties.Read(t.propertiesFile)
 	if err != nil {
@@ -82,7 +79,7 @@ func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help str
 	}{
 		{"application", "applicationName", &t.application, file.Application, true},
 		{"region", "regionName", &t.region, file.Region, true},
-		// One place can have many URLs.
+		// Different URLs can name the same place.
 		{"kinesis-endpoint", "kinesisEndpoint", &t.kinesisEndpoint, file.KinesisEndpoint, false},
 		{"dynamodb-endpoint", "dynamoDBEndpoint", &t.dynamoDBEndpoint, file.DynamoDBEndpoint, false},
 	} {
@@ -91,7 +88,7 @@ func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help str
 		case !flags.Changed(s.flag):
 			*s.value = s.file
 		case s.exact && *s.value != s.file:
-			return usagef("--%s %s, but %s says %s %s: nothing was done", s.flag, *s.value, t.propertiesFile, s.property, s.file)
+			return usagef("--%s %s, but %s sets %s %s: nothing was done", s.flag, *s.value, t.propertiesFile, s.property, s.file)
 		}
 	}
 	if flags.Changed("stream-name") && len(file.Streams) > 0 && !slices.Equal(names(t.streams), names(file.Streams)) {
@@ -103,10 +100,10 @@ func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help str
 	if err := t.validate(flags); err != nil {
 		return err
 	}
-	return t.oneRegion()
+	return t.setRegion()
 }
 
-// names are the streams as they were named, in one order.
+// names returns the streams as the user named them, sorted.
 func names(streams []kcl.Stream) []string {
 	var list []string
 	for _, s := range streams {
@@ -116,8 +113,9 @@ func names(streams []kcl.Stream) []string {
 	return list
 }
 
-// oneRegion takes the region from the streams where nothing else says it.
-func (t *target) oneRegion() error {
+// setRegion sets the region to that of the streams if it is not set. It returns an error if
+// a stream is in another region.
+func (t *target) setRegion() error {
 	for _, s := range t.streams {
 		if t.region = cmp.Or(t.region, s.Region()); s.Region() != "" && s.Region() != t.region {
 			return usagef("stream %s or its consumer is not in region %s: KCL reads all streams in one region", s, t.region)
@@ -126,9 +124,9 @@ func (t *target) oneRegion() error {
 	return nil
 }
 
-// parseNames reads the streams that the flags name.
-func (t *target) parseNames() error {
-	for _, name := range t.named {
+// parseStreams parses the streams that the flags name.
+func (t *target) parseStreams() error {
+	for _, name := range t.streamFlags {
 		s, err := kcl.ParseStream(name)
 		switch {
 		case err != nil:
@@ -147,13 +145,13 @@ func (t *target) parseNames() error {
 func (t *target) validate(flags *pflag.FlagSet) error {
 	switch {
 	case !kcl.ValidApplication(t.application):
-		return usagef("application %q cannot name tables: 3 to 237 letters, digits, and _ . -", t.application)
+		return usagef("application %q cannot name tables: use 3 to 237 letters, digits, and _ . -", t.application)
 	case (flags.Changed("region") || t.region != "") && !validRegion.MatchString(t.region):
-		return usagef("region %q is no name of a region, like us-east-1", t.region)
+		return usagef("region %q is not a region such as us-east-1", t.region)
 	case (flags.Changed("kinesis-endpoint") || t.kinesisEndpoint != "") && !validEndpoint(t.kinesisEndpoint):
-		return usagef("kinesis endpoint %q is no http or https URL, like http://127.0.0.1:4567", t.kinesisEndpoint)
+		return usagef("kinesis endpoint %q is not an http or https URL such as http://127.0.0.1:4567", t.kinesisEndpoint)
 	case (flags.Changed("dynamodb-endpoint") || t.dynamoDBEndpoint != "") && !validEndpoint(t.dynamoDBEndpoint):
-		return usagef("dynamodb endpoint %q is no http or https URL, like http://127.0.0.1:8000", t.dynamoDBEndpoint)
+		return usagef("dynamodb endpoint %q is not an http or https URL such as http://127.0.0.1:8000", t.dynamoDBEndpoint)
 	}
 	return nil
 }

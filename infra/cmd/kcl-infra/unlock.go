@@ -9,15 +9,15 @@ import (
 
 const unlockHelp = `Usage: kcl-infra unlock [flags]
 
-Releases what workers hold that are gone: the leader lock, without which nobody deals
-out leases, and leases. It watches the lock and all leases for two minutes, or for the
-lock's own lease duration if that is longer, and refuses as soon as a leader renews the
-lock. Then it deletes the lock, and takes the owner off the leases of workers that
-neither renewed a lease nor reported in that time. Workers that are at work keep theirs,
-and look for the lock every 30 seconds.
+Releases what dead workers hold: leases, and the leader lock, without which nobody
+assigns leases. It watches the lock and all leases for two minutes, or for the lock's own
+lease duration if that is longer, and refuses as soon as a leader renews the lock. Then it
+deletes the lock, and removes the owners of leases whose workers neither renewed a lease
+nor reported in that time. Running workers keep their leases, and try to take the lock
+every 30 seconds.
 
 A worker of KCL 2 does not report, and renews its leases every third of
-failoverTimeMillis: stop it first if that is set above five minutes.
+failoverTimeMillis. Stop it first if that is more than five minutes.
 
 Flags:
 
@@ -35,30 +35,30 @@ func unlock(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	if !*dryRun && !*yes && !isTerminal(c.stdin) {
-		return usagef("say --yes, there is no terminal to ask on")
+		return usagef("use --yes, there is no terminal to ask on")
 	}
 	app, err := open(ctx, c, &t)
 	if err != nil {
 		return err
 	}
-	held, err := app.PlanUnlock(ctx)
+	plan, err := app.PlanUnlock(ctx)
 	if err != nil {
 		return err
 	}
-	what := held.What()
+	items := plan.Items()
 	switch {
-	case len(what) == 0:
-		fmt.Fprintln(c.stdout, "nothing to release: no worker that is gone holds anything")
+	case len(items) == 0:
+		fmt.Fprintln(c.stdout, "nothing to release: no dead worker holds anything")
 		return nil
 	case *dryRun:
-		for _, w := range what {
-			c.tell("would release %s", w)
+		for _, item := range items {
+			c.printLine("would release %s", item)
 		}
 		return nil
 	case !*yes:
-		if err := confirm(ctx, c, "To release, in "+app.DynamoDBName(), what, "Release", "nothing was released"); err != nil {
+		if err := confirm(ctx, c, "To release, in "+app.DynamoDBName(), items, "Release", "nothing was released"); err != nil {
 			return err
 		}
 	}
-	return held.Do(ctx, func(what string) { c.tell("released %s", what) })
+	return plan.Apply(ctx, func(item string) { c.printLine("released %s", item) })
 }

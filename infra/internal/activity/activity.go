@@ -1,22 +1,25 @@
-// Package activity tells whether workers of an application are running, from
-// what they leave in its tables.
+// Package activity finds out whether workers of an application are running, from what
+// they write to its tables:
 //
-// A lease holds a counter that its owner raises at each renewal, every third of
-// failoverTimeMillis (3.3 s by default), and no time. So there are two signs:
+//	if report := snapshot.RecentReport(time.Now()); report != "" { ... } // it runs
+//	// else look at the tables again, for snapshot.WatchTime():
+//	if change := activity.Change(snapshot, later); change != "" { ... } // it runs
 //
-//   - A worker of KCL 3 reports: it writes the time of its clock into a row of its
-//     own, every 30 seconds by default. One that wrote within the last 90
-//     seconds may have renewed a lease within the last minute.
-//   - Where leases or the leader lock have an owner without such a recent entry,
-//     the owner may be dead, slow to report, or a KCL 2 that does not report:
-//     then their counters are watched. For WatchReported when every owner has an
-//     entry, if an old one: enough for a failoverTimeMillis of up to 36 seconds.
-//     For WatchUnreported when one has none: enough for up to three minutes, and
-//     for the leader lock, which is renewed every 30 seconds.
+// A lease has a counter, which its owner increases at each renewal, every third of
+// failoverTimeMillis (3.3 s by default). It has no time. So there are two signs:
 //
-// What this can miss: a worker that reports less often than every 30 seconds, or
-// whose clock is behind, if it died within the last minute or has a
-// failoverTimeMillis over 36 seconds.
+//   - A worker of KCL 3 reports: it writes the time of its clock into its own row, every
+//     30 seconds by default. A worker that reported within the last 90 seconds may have
+//     renewed a lease within the last minute.
+//   - If leases or the leader lock have an owner without such a recent report, the owner
+//     may be dead, slow to report, or a worker of KCL 2, which does not report. Then the
+//     counters are watched. If every owner has reported once, WatchReported is enough,
+//     for a failoverTimeMillis of up to 36 seconds. If an owner has never reported,
+//     WatchUnreported is enough, for up to three minutes, and for the leader lock, which
+//     is renewed every 30 seconds.
+//
+// This misses a worker that reports less often than every 30 seconds, or whose clock is
+// slow, if it died within the last minute or has a failoverTimeMillis over 36 seconds.
 package activity
 
 import (
@@ -27,22 +30,23 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// How far back a worker's entry counts, and how long counters are watched.
+// MaxReportAge is how old a recent report may be. The others are how long counters are
+// watched.
 const (
-	Recent          = 90 * time.Second
+	MaxReportAge    = 90 * time.Second
 	WatchReported   = 12 * time.Second
 	WatchUnreported = time.Minute
 )
 
-// Snapshot is what the tables of an application held at one time.
+// Snapshot is the content of an application's tables at one time.
 type Snapshot struct {
-	// Leases, and the last report of each worker.
+	// Leases are the leases, Workers the last report of each worker.
 	Leases, Workers []kcl.Item
-	// Leader is the leader lock, nil without one.
+	// Leader is the leader lock, or nil.
 	Leader kcl.Item
 }
 
-// owners are the workers that leases or the leader lock say they belong to.
+// owners returns the workers that own leases or the leader lock.
 func (s Snapshot) owners() map[string]bool {
 	owners := map[string]bool{}
 	for _, lease := range s.Leases {
@@ -58,29 +62,29 @@ func (s Snapshot) owners() map[string]bool {
 	return owners
 }
 
-// Reported returns the sign of a worker that wrote its metrics recently, ""
-// without one. A time in the future counts: clocks differ.
-func (s Snapshot) Reported(now time.Time) string {
+// RecentReport describes a report of a worker within MaxReportAge, and returns "" if there
+// is none. A time in the future counts too, because clocks differ.
+func (s Snapshot) RecentReport(now time.Time) string {
 	for _, worker := range s.Workers {
-		if age := now.Sub(time.Unix(kcl.Int(worker, kcl.LastUpdate), 0)); age < Recent {
+		if age := now.Sub(time.Unix(kcl.Int(worker, kcl.LastUpdate), 0)); age < MaxReportAge {
 			return fmt.Sprintf("worker %s reported %d s ago", kcl.WorkerOf(worker), max(0, int(age.Seconds())))
 		}
 	}
 	return ""
 }
 
-// Quiet returns how long it takes until Reported has no sign.
-func (s Snapshot) Quiet(now time.Time) (quiet time.Duration) {
+// TimeUntilQuiet returns how long it takes until RecentReport returns "".
+func (s Snapshot) TimeUntilQuiet(now time.Time) (quiet time.Duration) {
 	for _, worker := range s.Workers {
 		age := now.Sub(time.Unix(kcl.Int(worker, kcl.LastUpdate), 0))
-		quiet = max(quiet, Recent-max(0, age))
+		quiet = max(quiet, MaxReportAge-max(0, age))
 	}
 	return quiet
 }
 
-// Watch returns how long the counters must be watched before the workers may be
-// taken for dead; 0 when nothing has an owner.
-func (s Snapshot) Watch() time.Duration {
+// WatchTime returns how long the counters must be watched before the workers may be
+// considered dead. It is 0 if nothing has an owner.
+func (s Snapshot) WatchTime() time.Duration {
 	reported := map[string]bool{}
 	for _, worker := range s.Workers {
 		reported[kcl.WorkerOf(worker)] = true
@@ -95,18 +99,15 @@ func (s Snapshot) Watch() time.Duration {
 	return watch
 }
 
-// Change returns the sign of a worker that wrote between two snapshots, "" when
-// there is none.
+// Change describes a write of a worker between two snapshots, and returns "" if there was
+// none.
 func Change(before, after Snapshot) string {
-	counters := map[string]string{}
-	for _, lease := range before.Leases {
-		counters[kcl.KeyOf(lease)] = kcl.Text(lease, kcl.LeaseCounter)
-	}
+	counters := before.counters()
 	for _, lease := range after.Leases {
-		counter, there := counters[kcl.KeyOf(lease)]
+		counter, existed := counters[kcl.KeyOf(lease)]
 		switch {
-		case !there:
-			return fmt.Sprintf("lease %s was made just now", kcl.KeyOf(lease))
+		case !existed:
+			return fmt.Sprintf("lease %s was created just now", kcl.KeyOf(lease))
 		case counter != kcl.Text(lease, kcl.LeaseCounter):
 			return fmt.Sprintf("worker %s renewed lease %s just now", kcl.Text(lease, kcl.LeaseOwner), kcl.KeyOf(lease))
 		}
@@ -114,10 +115,7 @@ func Change(before, after Snapshot) string {
 	if v := kcl.Text(after.Leader, kcl.LockVersion); v != "" && v != kcl.Text(before.Leader, kcl.LockVersion) {
 		return fmt.Sprintf("worker %s renewed the leader lock just now", kcl.Text(after.Leader, kcl.LockOwner))
 	}
-	updates := map[string]string{}
-	for _, worker := range before.Workers {
-		updates[kcl.WorkerOf(worker)] = kcl.Text(worker, kcl.LastUpdate)
-	}
+	updates := before.updates()
 	for _, worker := range after.Workers {
 		if id := kcl.WorkerOf(worker); updates[id] != kcl.Text(worker, kcl.LastUpdate) {
 			return fmt.Sprintf("worker %s reported just now", id)
@@ -126,27 +124,39 @@ func Change(before, after Snapshot) string {
 	return ""
 }
 
-// Alive returns the workers that renewed a lease or reported between two snapshots. Of
-// a lease that is being handed over the worker that has it still renews it.
-func Alive(before, after Snapshot) map[string]bool {
-	alive := map[string]bool{}
-	counters := map[string]string{}
-	for _, lease := range before.Leases {
-		counters[kcl.KeyOf(lease)] = kcl.Text(lease, kcl.LeaseCounter)
-	}
+// ActiveWorkers returns the workers that renewed a lease or reported between two
+// snapshots. While a lease is being handed over, its old owner renews it.
+func ActiveWorkers(before, after Snapshot) map[string]bool {
+	active := map[string]bool{}
+	counters := before.counters()
 	for _, lease := range after.Leases {
 		if counters[kcl.KeyOf(lease)] != kcl.Text(lease, kcl.LeaseCounter) {
-			alive[cmp.Or(kcl.Text(lease, kcl.CheckpointOwner), kcl.Text(lease, kcl.LeaseOwner))] = true
+			active[cmp.Or(kcl.Text(lease, kcl.CheckpointOwner), kcl.Text(lease, kcl.LeaseOwner))] = true
 		}
 	}
-	updates := map[string]string{}
-	for _, worker := range before.Workers {
-		updates[kcl.WorkerOf(worker)] = kcl.Text(worker, kcl.LastUpdate)
-	}
+	updates := before.updates()
 	for _, worker := range after.Workers {
 		if id := kcl.WorkerOf(worker); updates[id] != kcl.Text(worker, kcl.LastUpdate) {
-			alive[id] = true
+			active[id] = true
 		}
 	}
-	return alive
+	return active
+}
+
+// counters returns the counter of each lease by its key.
+func (s Snapshot) counters() map[string]string {
+	counters := map[string]string{}
+	for _, lease := range s.Leases {
+		counters[kcl.KeyOf(lease)] = kcl.Text(lease, kcl.LeaseCounter)
+	}
+	return counters
+}
+
+// updates returns the time of each worker's last report by its ID.
+func (s Snapshot) updates() map[string]string {
+	updates := map[string]string{}
+	for _, worker := range s.Workers {
+		updates[kcl.WorkerOf(worker)] = kcl.Text(worker, kcl.LastUpdate)
+	}
+	return updates
 }

@@ -14,7 +14,7 @@ import (
 
 var now = time.Unix(1_700_000_000, 0)
 
-// item makes an item of name, value pairs; numbers are numbers.
+// item returns an item with the attributes in name, value pairs, of strings and ints.
 func item(pairs ...any) kcl.Item {
 	it := kcl.Item{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -44,7 +44,7 @@ func lock(owner, version string) kcl.Item {
 	return item(kcl.StateKey, kcl.LeaderKey, kcl.LockOwner, owner, kcl.LockVersion, version)
 }
 
-func TestReported(t *testing.T) {
+func TestRecentReport(t *testing.T) {
 	tests := []struct {
 		age  time.Duration
 		want string
@@ -57,16 +57,16 @@ func TestReported(t *testing.T) {
 	}
 	for _, tt := range tests {
 		s := Snapshot{Workers: []kcl.Item{worker("old", 48*time.Hour), worker("w", tt.age)}}
-		if got := s.Reported(now); got != tt.want {
+		if got := s.RecentReport(now); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.age, got, tt.want)
 		}
-		quiet := s.Quiet(now)
-		if got := s.Reported(now.Add(quiet)); (quiet > 0) != (tt.want != "") || quiet > Recent || got != "" && tt.age >= 0 {
-			t.Errorf("%v: quiet after %v: %q", tt.age, quiet, got)
+		quiet := s.TimeUntilQuiet(now)
+		if got := s.RecentReport(now.Add(quiet)); (quiet > 0) != (tt.want != "") || quiet > MaxReportAge || got != "" && tt.age >= 0 {
+			t.Errorf("age %v: quiet after %v, then %q, want no report then", tt.age, quiet, got)
 		}
 	}
-	if got := (Snapshot{}).Reported(now); got != "" {
-		t.Errorf("nobody: %q", got)
+	if got := (Snapshot{}).RecentReport(now); got != "" {
+		t.Errorf("without workers: got %q, want none", got)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestWatch(t *testing.T) {
 		{"a released leader lock", Snapshot{Leader: released}, 0},
 	}
 	for _, tt := range tests {
-		if got := tt.s.Watch(); got != tt.want {
+		if got := tt.s.WatchTime(); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -113,7 +113,7 @@ func TestChange(t *testing.T) {
 		{"a lease gone", func(s *Snapshot) { s.Leases = s.Leases[:1] }, ""},
 		{"the lock gone", func(s *Snapshot) { s.Leader = nil }, ""},
 		{"a renewal", func(s *Snapshot) { s.Leases = []kcl.Item{lease("a", "w", 6)} }, "worker w renewed lease a"},
-		{"a new lease", func(s *Snapshot) { s.Leases = append(s.Leases[:2:2], lease("c", "", 0)) }, "lease c was made"},
+		{"a new lease", func(s *Snapshot) { s.Leases = append(s.Leases[:2:2], lease("c", "", 0)) }, "lease c was created"},
 		{"the leader lock", func(s *Snapshot) { s.Leader = lock("w", "2") }, "leader lock"},
 		{"a report", func(s *Snapshot) { s.Workers = []kcl.Item{worker("w", 0)} }, "worker w reported"},
 		{"a new worker", func(s *Snapshot) { s.Workers = append(s.Workers[:1:1], worker("v", 0)) }, "worker v reported"},
@@ -139,7 +139,7 @@ func TestAlive(t *testing.T) {
 		Workers: []kcl.Item{worker("reports", 0), worker("gone", time.Hour)},
 	}
 	want := map[string]bool{"renews": true, "reports": true, "old": true}
-	if got := Alive(before, after); !maps.Equal(got, want) {
+	if got := ActiveWorkers(before, after); !maps.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -10,29 +10,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Layout is the set of tables that an application keeps its rows in.
+// Layout is the set of tables in which an application keeps its rows.
 type Layout int
 
 const (
-	// NoLayout is that of an application without tables.
+	// NoLayout is the layout of an application without tables.
 	NoLayout Layout = iota
-	// KCL2 is the lease table alone, without an index, with leases alone.
+	// KCL2 is only the lease table, without an index. Its rows are leases.
 	KCL2
-	// KCL3 is three tables. KCL 3.0 to 3.4 make it.
+	// KCL3 is three tables. KCL 3.0 to 3.4 create it.
 	KCL3
-	// KCL35 is the lease table alone, with rows of every kind. KCL 3.5 makes it. The
-	// other two tables may be left of an earlier version.
+	// KCL35 is only the lease table, with rows of every kind. KCL 3.5 creates it. The
+	// other two tables of an earlier version may still exist.
 	KCL35
 )
 
-// DefaultLayout is the one that the daemon of this repository makes, KCL 3.1.3.
+// DefaultLayout is the layout that KCL 3.1.3 creates, which this repository runs.
 const DefaultLayout = KCL3
 
 var layouts = []struct {
-	of          Layout
-	name, about string
+	layout            Layout
+	name, description string
 }{
-	{KCL2, "kcl2", "the lease table alone, as of KCL 2"},
+	{KCL2, "kcl2", "only the lease table, as of KCL 2"},
 	{KCL3, "kcl3", "three tables, as of KCL 3.0 to 3.4"},
 	{KCL35, "kcl3.5", "one table for all, as of KCL 3.5"},
 }
@@ -42,31 +42,31 @@ func ParseLayout(name string) (Layout, error) {
 	var names []string
 	for _, l := range layouts {
 		if l.name == strings.ToLower(name) {
-			return l.of, nil
+			return l.layout, nil
 		}
 		names = append(names, l.name)
 	}
 	return NoLayout, fmt.Errorf("layout %q is none of %s", name, strings.Join(names, ", "))
 }
 
-// String returns the name that ParseLayout reads, empty for NoLayout.
+// String returns the name that ParseLayout parses, and "" for NoLayout.
 func (l Layout) String() string { name, _ := l.describe(); return name }
 
-// About says in a few words what the layout is.
-func (l Layout) About() string { _, about := l.describe(); return about }
+// Description says in a few words which tables the layout has.
+func (l Layout) Description() string { _, description := l.describe(); return description }
 
-func (l Layout) describe() (name, about string) {
-	for _, of := range layouts {
-		if of.of == l {
-			return of.name, of.about
+func (l Layout) describe() (name, description string) {
+	for _, known := range layouts {
+		if known.layout == l {
+			return known.name, known.description
 		}
 	}
 	return "", "no tables"
 }
 
-// In returns the tables that KCL makes in a layout, the lease table first. It must be
-// made last: one that has its index and is alone is taken for a KCL35.
-func (t Tables) In(l Layout) []Table {
+// InLayout returns the tables that KCL creates in a layout, the lease table first. Create
+// the lease table last: alone and with its index it would look like KCL35.
+func (t Tables) InLayout(l Layout) []Table {
 	leases := t.Leases
 	switch l {
 	case KCL2:
@@ -80,8 +80,9 @@ func (t Tables) In(l Layout) []Table {
 	return nil
 }
 
-// Layout tells the layout by the tables that are there, by name, and by their rows.
-func (t Tables) Layout(found map[string]*types.TableDescription, rows Rows) Layout {
+// DetectLayout returns the layout of the tables that exist, which found has by name, and
+// of their rows.
+func (t Tables) DetectLayout(found map[string]*types.TableDescription, rows Rows) Layout {
 	leases := found[t.Leases.Name]
 	switch {
 	case found[t.CoordinatorState.Name] != nil, found[t.WorkerMetricStats.Name] != nil:
@@ -91,13 +92,13 @@ func (t Tables) Layout(found map[string]*types.TableDescription, rows Rows) Layo
 		return KCL3
 	case leases == nil:
 		return NoLayout
-	case IndexStatus(leases) != "" || rows.inLeaseTable:
+	case IndexStatus(leases) != "" || rows.othersInLeaseTable:
 		return KCL35
 	}
 	return KCL2
 }
 
-// Kind is what a row is. KCL 3.5 writes it into the attribute entityType.
+// Kind is the kind of a row. KCL 3.5 writes it into the attribute entityType.
 type Kind string
 
 // The kinds of KCL 3.5.
@@ -110,17 +111,15 @@ const (
 	KindStream        Kind = "STREAM"
 )
 
-// Keys of the rows that there is one of, in the coordinator's table and in the lease
-// table of KCL35.
+// Keys of single rows, in the coordinator's table and in the lease table of KCL35.
 const (
 	LeaderKey        = "Leader"
 	clientVersionKey = "Migration3.0"
 	tablesKey        = "TableMigration3.5"
 )
 
-// KindOf returns what a row is. Without an entityType, as versions before 3.5 write
-// it, it is told by the table that the row is in, which each row shows by its key; it
-// is empty for what KCL does not know.
+// KindOf returns the kind of a row, and "" if KCL does not know it. Versions before 3.5
+// write no entityType. There the kind follows from the row's table, which its key shows.
 func KindOf(row Item) Kind {
 	if kind := Text(row, EntityType); kind != "" {
 		return Kind(kind)
@@ -142,7 +141,7 @@ func KindOf(row Item) Kind {
 	return ""
 }
 
-// TableOf returns the table that a row is in.
+// TableOf returns the table that contains a row.
 func (t Tables) TableOf(row Item) Table {
 	switch {
 	case row[WorkerID] != nil && row[LeaseKey] == nil:
@@ -153,36 +152,36 @@ func (t Tables) TableOf(row Item) Table {
 	return t.Leases
 }
 
-// WorkerOf returns the ID of the worker that a row of KindWorker is of.
+// WorkerOf returns the ID of the worker that wrote a row of KindWorker.
 func WorkerOf(row Item) string { return cmp.Or(Text(row, LeaseKey), Text(row, WorkerID)) }
 
-// Rows are the rows of all tables of an application, by what they are.
+// Rows are the rows of all tables of an application, sorted by kind.
 type Rows struct {
 	Leases []Item
 	// Workers has the last report of each worker.
 	Workers []Item
-	// Streams are of KCL 3.5: which stream a name meant.
+	// Streams are rows of KCL 3.5 that say which stream a name means.
 	Streams []Item
-	// Leader is the lock that counts, nil without one.
+	// Leader is the leader lock that KCL uses, or nil.
 	Leader Item
-	// ClientVersion and TableMigration say how far an application is on its way from
-	// KCL 2, and to one table. Nil without one.
+	// ClientVersion and TableMigration are the states of the migrations from KCL 2 and
+	// to one table, or nil.
 	ClientVersion, TableMigration Item
 
-	// inLeaseTable says that the lease table has rows that are no leases.
-	inLeaseTable bool
+	// othersInLeaseTable is whether the lease table has rows that are not leases.
+	othersInLeaseTable bool
 }
 
-// RowsOf sorts the rows of all tables. Of a kind that there is one of, it takes the
-// row that KCL takes: that of the coordinator's table, or, once all rows are in the
-// lease table, the lease table's.
-func RowsOf(all []Item) Rows {
+// SortRows sorts the rows of all tables by kind. If both tables have the single row of a
+// kind, it takes the row that KCL uses: that of the coordinator's table, and after the
+// migration to one table that of the lease table.
+func SortRows(all []Item) Rows {
 	var r Rows
 	workers := map[string]int{}
 	single := map[Kind][]Item{}
 	for _, row := range all {
 		kind := KindOf(row)
-		r.inLeaseTable = r.inLeaseTable || kind != KindLease && row[LeaseKey] != nil
+		r.othersInLeaseTable = r.othersInLeaseTable || kind != KindLease && row[LeaseKey] != nil
 		switch kind {
 		case KindLease:
 			r.Leases = append(r.Leases, row)
@@ -201,13 +200,13 @@ func RowsOf(all []Item) Rows {
 			single[kind] = append(single[kind], row)
 		}
 	}
-	coordinators := func(row Item) bool { return row[LeaseKey] == nil }
+	inCoordinatorTable := func(row Item) bool { return row[LeaseKey] == nil }
 	pick := func(kind Kind) Item {
 		rows := single[kind]
-		if i := slices.IndexFunc(rows, coordinators); i >= 0 && !r.oneTable() {
+		if i := slices.IndexFunc(rows, inCoordinatorTable); i >= 0 && !r.oneTable() {
 			return rows[i]
 		}
-		if i := slices.IndexFunc(rows, func(row Item) bool { return !coordinators(row) }); i >= 0 {
+		if i := slices.IndexFunc(rows, func(row Item) bool { return !inCoordinatorTable(row) }); i >= 0 {
 			return rows[i]
 		}
 		return nil
@@ -220,7 +219,7 @@ func RowsOf(all []Item) Rows {
 	return r
 }
 
-// LeaderOf returns the worker that holds the leader lock, empty when nobody does.
+// LeaderOf returns the ID of the worker that holds the leader lock, and "" if none does.
 func (r Rows) LeaderOf() string {
 	if _, released := r.Leader[LockReleased]; released {
 		return ""
@@ -231,7 +230,7 @@ func (r Rows) LeaderOf() string {
 const (
 	clientVersion = "cv"
 	tableStatus   = "tm"
-	modified      = "mts" // milliseconds since the epoch
+	modified      = "mts" // milliseconds since 1970
 
 	complete             = "TABLE_MIGRATION_STATUS_COMPLETE"
 	clientVersion3       = "CLIENT_VERSION_3X"
@@ -239,19 +238,20 @@ const (
 	clientVersionUpgrade = "CLIENT_VERSION_UPGRADE_FROM_2X"
 )
 
-// oneTable tells whether an application of three tables has moved to one.
+// oneTable reports whether an application has migrated from three tables to one.
 func (r Rows) oneTable() bool { return Text(r.TableMigration, tableStatus) == complete }
 
-// AsKCL2 tells whether workers of KCL 3 deal out leases as KCL 2 does, without a
-// leader lock.
-func (r Rows) AsKCL2() bool {
+// AssignsAsKCL2 reports whether workers of KCL 3 assign leases as KCL 2 does, without a
+// leader.
+func (r Rows) AssignsAsKCL2() bool {
 	state := Text(r.ClientVersion, clientVersion)
 	return state == clientVersionUpgrade || state == clientVersion2
 }
 
-// Migration is an application on its way from one layout to another.
+// Migration is a migration of an application that is not finished.
 type Migration struct {
-	// What goes on, State as KCL names it, since when.
+	// What is the migration, such as "from KCL 2 to 3". State is KCL's name for its
+	// state, and Since when that began.
 	What  string    `json:"what"`
 	State string    `json:"state"`
 	Since time.Time `json:"since"`
@@ -261,20 +261,21 @@ func (m Migration) String() string {
 	return fmt.Sprintf("migration %s: %s since %s", m.What, m.State, m.Since.Format(time.RFC3339))
 }
 
-// Migrations returns what an application is on its way to; nothing in a steady state.
+// Migrations returns the migrations of an application that are not finished.
 //
-// Where TableMigration is
+// The states of TableMigration:
 //
-//   - INIT, leases are in the lease table and all else is in the other two. Rows are
-//     read from all three.
-//   - DEPLOYED, the same, until workers with migrateAllEntitiesToLeaseTable start: they
-//     write all into the lease table, and the leader moves the coordinator's rows there.
-//   - PENDING, everything but the leader lock is in the lease table, and is still
-//     read from all three: a worker may fall back to DEPLOYED.
-//   - COMPLETE, the lease table alone is read and written.
+//   - INIT: leases are in the lease table, all other rows in the other two. KCL reads all
+//     three tables.
+//   - DEPLOYED: the same, until workers with migrateAllEntitiesToLeaseTable start. They
+//     write all rows into the lease table, and the leader moves the coordinator's rows
+//     there.
+//   - PENDING: all rows but the leader lock are in the lease table. KCL still reads all
+//     three tables, because a worker may go back to DEPLOYED.
+//   - COMPLETE: KCL reads and writes only the lease table.
 //
-// Where ClientVersion is UPGRADE_FROM_2X or 2X, workers deal out leases as KCL 2 does;
-// with 3X_WITH_ROLLBACK as KCL 3, and may fall back.
+// The states of ClientVersion: with UPGRADE_FROM_2X and 2X, workers assign leases as KCL 2
+// does. With 3X_WITH_ROLLBACK they do as KCL 3, and may go back.
 func (r Rows) Migrations() []Migration {
 	var list []Migration
 	add := func(row Item, attribute, steady, prefix, what string) {

@@ -13,8 +13,7 @@ import (
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// rowsIn reads rows of testdata, which have numbers, texts, lists and maps as JSON has
-// them; a list of texts is a set.
+// rowsIn reads rows of testdata, with values of JSON. A list of strings is a set.
 func rowsIn(t *testing.T, name string) (rows []Item) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/" + name + ".jsonl")
@@ -60,7 +59,7 @@ func valueOf(v any) ddb.AttributeValue {
 	return &ddb.AttributeValueMemberS{Value: v.(string)}
 }
 
-// row makes a row of texts.
+// row returns a row with string attributes.
 func row(pairs ...string) Item {
 	r := Item{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -69,7 +68,7 @@ func row(pairs ...string) Item {
 	return r
 }
 
-// there describes tables as they are made.
+// there describes tables as they are created.
 func there(t Tables, index bool, which ...Table) map[string]*ddb.TableDescription {
 	found := map[string]*ddb.TableDescription{}
 	for _, table := range which {
@@ -79,8 +78,8 @@ func there(t Tables, index bool, which ...Table) map[string]*ddb.TableDescriptio
 	return found
 }
 
-// The rows of each version are told apart; the tables are those that it makes. The
-// rows are what 2.5.4 and 3.5.1 wrote, and for 3.1.3 made by hand.
+// The rows and tables of each version are recognized. The rows are what 2.5.4 and 3.5.1
+// wrote. Those of 3.1.3 are made by hand.
 func TestRowsOfEachVersion(t *testing.T) {
 	tables := TablesOf("app")
 	for _, tt := range []struct {
@@ -96,40 +95,40 @@ func TestRowsOfEachVersion(t *testing.T) {
 		{"kcl-3.5.1", KCL35, 4, []string{"worker-1"}, "worker-1", "app"},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
-			rows := RowsOf(rowsIn(t, tt.file))
+			rows := SortRows(rowsIn(t, tt.file))
 			var workers []string
 			for _, worker := range rows.Workers {
 				workers = append(workers, WorkerOf(worker))
 			}
 			if len(rows.Leases) != tt.leases || !slices.Equal(workers, tt.workers) {
-				t.Errorf("%d leases, workers %v", len(rows.Leases), workers)
+				t.Errorf("%d leases, workers %v, want %d, %v", len(rows.Leases), workers, tt.leases, tt.workers)
 			}
 			for _, lease := range rows.Leases {
 				if !strings.HasPrefix(ShardOf(lease), "shardId-") {
-					t.Errorf("a lease of %s", ShardOf(lease))
+					t.Errorf("lease of %s, want the ID of a shard", ShardOf(lease))
 				}
 			}
 			if got := rows.LeaderOf(); got != tt.leader {
-				t.Errorf("leader %q", got)
+				t.Errorf("leader %q, want %q", got, tt.leader)
 			}
 			if rows.Leader != nil && tables.TableOf(rows.Leader).Name != tt.leaderTable {
-				t.Errorf("the leader is in %s", tables.TableOf(rows.Leader).Name)
+				t.Errorf("the leader is in %s, want %s", tables.TableOf(rows.Leader).Name, tt.leaderTable)
 			}
 			if m := rows.Migrations(); len(m) != 0 {
-				t.Errorf("migrations %+v", m)
+				t.Errorf("migrations %+v, want none", m)
 			}
-			made := there(tables, tt.layout != KCL2, tables.In(tt.layout)...)
-			if got := tables.Layout(made, rows); got != tt.layout {
-				t.Errorf("layout %v", got)
+			made := there(tables, tt.layout != KCL2, tables.InLayout(tt.layout)...)
+			if got := tables.DetectLayout(made, rows); got != tt.layout {
+				t.Errorf("layout %v, want %v", got, tt.layout)
 			}
-			if got := tables.Layout(made, Rows{}); got != tt.layout {
-				t.Errorf("layout %v by the tables alone", got)
+			if got := tables.DetectLayout(made, Rows{}); got != tt.layout {
+				t.Errorf("layout %v without rows, want %v", got, tt.layout)
 			}
 		})
 	}
 }
 
-// What goes on between the layouts, by the rows that KCL 3.5.1 writes meanwhile.
+// Migrations are recognized by the rows that KCL 3.5.1 writes meanwhile.
 func TestMigrations(t *testing.T) {
 	const tm, cv = "TABLE_MIGRATION_STATUS_", "CLIENT_VERSION_"
 	tables := TablesOf("app")
@@ -139,7 +138,7 @@ func TestMigrations(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		rows   []Item
-		one    bool // the lease table is alone
+		one    bool // only the lease table exists
 		want   string
 		layout Layout
 		leader string
@@ -178,30 +177,30 @@ func TestMigrations(t *testing.T) {
 		{"KCL 3.5 as KCL 2", []Item{lease}, true, "", KCL2, ""},
 		{"a released lock", []Item{row(StateKey, LeaderKey, LockOwner, "old", LockReleased, "1")}, false, "", KCL3, ""},
 	} {
-		rows := RowsOf(tt.rows)
+		rows := SortRows(tt.rows)
 		got := ""
 		for _, m := range rows.Migrations() {
 			got += m.What + " " + m.State
 		}
 		if got != tt.want || rows.LeaderOf() != tt.leader {
-			t.Errorf("%s: %q, leader %q", tt.name, got, rows.LeaderOf())
+			t.Errorf("%s: %q, leader %q, want %q, leader %q", tt.name, got, rows.LeaderOf(), tt.want, tt.leader)
 		}
 		which := tables.All()
 		if tt.one {
 			which = which[:1]
 		}
-		if got := tables.Layout(there(tables, false, which...), rows); got != tt.layout {
-			t.Errorf("%s: layout %v", tt.name, got)
+		if got := tables.DetectLayout(there(tables, false, which...), rows); got != tt.layout {
+			t.Errorf("%s: layout %v, want %v", tt.name, got, tt.layout)
 		}
 	}
-	if got := tables.Layout(nil, Rows{}); got != NoLayout {
-		t.Errorf("no tables: %v", got)
+	if got := tables.DetectLayout(nil, Rows{}); got != NoLayout {
+		t.Errorf("no tables: layout %v, want none", got)
 	}
 }
 
-// Of a worker that moved from one table to the other its last report counts; what
-// KCL does not know is no lease.
-func TestRowsOf(t *testing.T) {
+// If a worker reported in both tables, its last report counts. A row of an unknown kind is
+// no lease.
+func TestSortRows(t *testing.T) {
 	report := func(key, kind, seconds string) Item {
 		r := row(key, "w", LastUpdate, "")
 		r[LastUpdate] = &ddb.AttributeValueMemberN{Value: seconds}
@@ -212,28 +211,28 @@ func TestRowsOf(t *testing.T) {
 	}
 	before, after := report(WorkerID, "", "1795966504"), report(LeaseKey, string(KindWorker), "1795966624")
 	for _, rows := range [][]Item{{before, after}, {after, before}} {
-		got := RowsOf(append(rows, row(LeaseKey, "x", EntityType, "NEW"), row(StateKey, "y"), row(LeaseKey, "1:orders:2", EntityType, string(KindStream))))
+		got := SortRows(append(rows, row(LeaseKey, "x", EntityType, "NEW"), row(StateKey, "y"), row(LeaseKey, "1:orders:2", EntityType, string(KindStream))))
 		if !reflect.DeepEqual(got.Workers, []Item{after}) || len(got.Leases) != 0 || got.Leader != nil || len(got.Streams) != 1 {
-			t.Errorf("%+v", got)
+			t.Errorf("got %+v, want the last report, a stream, no lease and no leader", got)
 		}
 	}
 	state := row(StateKey, tablesKey, tableStatus, "TABLE_MIGRATION_STATUS_INIT")
 	state[modified] = &ddb.AttributeValueMemberN{Value: "1795966522134"}
-	if m := RowsOf([]Item{state}).Migrations(); !m[0].Since.Equal(time.Date(2026, 11, 29, 15, 35, 22, 134e6, time.UTC)) {
-		t.Errorf("since %v", m[0].Since)
+	if m := SortRows([]Item{state}).Migrations(); !m[0].Since.Equal(time.Date(2026, 11, 29, 15, 35, 22, 134e6, time.UTC)) {
+		t.Errorf("since %v, want 2026-11-29T15:35:22.134Z", m[0].Since)
 	}
 }
 
 func TestParseLayout(t *testing.T) {
 	for _, l := range []Layout{KCL2, KCL3, KCL35} {
-		if got, err := ParseLayout(strings.ToUpper(l.String())); got != l || err != nil || l.About() == "" {
-			t.Errorf("%v: %v, %v", l, got, err)
+		if got, err := ParseLayout(strings.ToUpper(l.String())); got != l || err != nil || l.Description() == "" {
+			t.Errorf("%v: got %v, error %v, want the same with a description", l, got, err)
 		}
 	}
 	if _, err := ParseLayout("kcl4"); err == nil || !strings.Contains(err.Error(), "kcl2, kcl3, kcl3.5") {
-		t.Error(err)
+		t.Errorf("kcl4: error %v, want one that lists the layouts", err)
 	}
-	if NoLayout.About() == "" {
-		t.Error("nothing is nothing")
+	if NoLayout.Description() == "" {
+		t.Error("no description of NoLayout, want one")
 	}
 }

@@ -73,8 +73,8 @@ func plainAll(items []Item) (all []map[string]map[string]any) {
 	return all
 }
 
-// testdata/kcl-3.1.3-first-sync.json is what KCL 3.1.3 itself wrote into an
-// empty lease table for a stream of two shards, before a worker took a lease.
+// testdata/kcl-3.1.3-first-sync.json is what KCL 3.1.3 itself wrote to an empty lease table
+// for a stream of two shards, before a worker took a lease.
 func TestFirstLeasesAreKCLs(t *testing.T) {
 	text, err := os.ReadFile("testdata/kcl-3.1.3-first-sync.json")
 	if err != nil {
@@ -124,13 +124,13 @@ func TestFirstLeasesNeedAllHashKeys(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if leases, err := FirstLeases(tt.shards, Position{Kind: Latest}, "", KCL3); !errors.Is(err, ErrIncompleteShards) || leases != nil {
-			t.Errorf("%s: %v, %v", tt.name, leases, err)
+			t.Errorf("%s: got %v, error %v, want %v", tt.name, leases, err, ErrIncompleteShards)
 		}
 	}
 }
 
-// However the hash keys are cut, and in whichever order the shards come: a lease
-// for each shard, and none without one of the shards.
+// However the hash keys are split, and in whatever order the shards come, there is a lease
+// for each shard. If a shard is missing, there is none.
 func TestFirstLeasesProperty(t *testing.T) {
 	for seed := range uint64(100) {
 		random := rand.New(rand.NewPCG(seed, 0))
@@ -148,28 +148,28 @@ func TestFirstLeasesProperty(t *testing.T) {
 		random.Shuffle(n, func(i, j int) { shards[i], shards[j] = shards[j], shards[i] })
 		leases, err := FirstLeases(shards, Position{Kind: TrimHorizon}, "", KCL3)
 		if err != nil || len(leases) != n {
-			t.Fatalf("seed %d: %d leases of %d shards, %v", seed, len(leases), n, err)
+			t.Fatalf("seed %d: %d leases, error %v, want %d", seed, len(leases), err, n)
 		}
-		if missing, err := Missing(leases, nil); err != nil || len(missing) != n {
-			t.Fatalf("seed %d: %d missing, %v", seed, len(missing), err)
+		if missing, err := MissingLeases(leases, nil); err != nil || len(missing) != n {
+			t.Fatalf("seed %d: %d missing, error %v, want %d", seed, len(missing), err, n)
 		}
-		if missing, err := Missing(leases, leases); err != nil || len(missing) != 0 {
-			t.Fatalf("seed %d: %d missing of all, %v", seed, len(missing), err)
+		if missing, err := MissingLeases(leases, leases); err != nil || len(missing) != 0 {
+			t.Fatalf("seed %d: %d missing, error %v, want none", seed, len(missing), err)
 		}
 		// Interrupted after k, and read in another order: the rest is missing.
 		k := random.IntN(n)
 		there := slices.Clone(leases[:k])
 		slices.Reverse(there)
-		if missing, err := Missing(leases, there); err != nil || !reflect.DeepEqual(missing, leases[k:]) {
-			t.Fatalf("seed %d: after %d of %d, %d missing, %v", seed, k, n, len(missing), err)
+		if missing, err := MissingLeases(leases, there); err != nil || !reflect.DeepEqual(missing, leases[k:]) {
+			t.Fatalf("seed %d: after %d of %d, got %v, error %v, want %v", seed, k, n, missing, err, leases[k:])
 		}
 		if _, err := FirstLeases(shards[1:], Position{Kind: TrimHorizon}, "", KCL3); err == nil {
-			t.Fatalf("seed %d: a shard is missing and nobody sees it", seed)
+			t.Fatalf("seed %d: no error without the first shard, want one", seed)
 		}
 	}
 }
 
-func TestMissingRefuses(t *testing.T) {
+func TestMissingLeasesRefuses(t *testing.T) {
 	wanted, err := FirstLeases(twoShards(), Position{Kind: TrimHorizon}, "", KCL3)
 	if err != nil {
 		t.Fatal(err)
@@ -195,34 +195,34 @@ func TestMissingRefuses(t *testing.T) {
 	for _, tt := range tests {
 		lease := maps.Clone(wanted[1])
 		lease[tt.attribute] = tt.value
-		missing, err := Missing(wanted, []Item{wanted[0], lease})
+		missing, err := MissingLeases(wanted, []Item{wanted[0], lease})
 		var conflict *LeaseConflictError
 		if !errors.As(err, &conflict) || missing != nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, %v", tt.name, missing, err)
+			t.Errorf("%s: got %v, error %v, want a *LeaseConflictError with %q", tt.name, missing, err, tt.want)
 		}
 	}
 }
 
-func TestMissingTakesASetInAnyOrder(t *testing.T) {
+func TestMissingLeasesTakesASetInAnyOrder(t *testing.T) {
 	wanted, err := FirstLeases([]kinesis.Shard{shard("c", "0", last, "1", "b", "a")}, Position{Kind: Latest}, "", KCL3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lease := maps.Clone(wanted[0])
 	lease[parentShardIDs] = &ddb.AttributeValueMemberSS{Value: []string{"a", "b"}}
-	if missing, err := Missing(wanted, []Item{lease}); err != nil || len(missing) != 0 {
-		t.Errorf("%v, %v", missing, err)
+	if missing, err := MissingLeases(wanted, []Item{lease}); err != nil || len(missing) != 0 {
+		t.Errorf("got %v, error %v, want none", missing, err)
 	}
 }
 
-func TestStray(t *testing.T) {
+func TestCheckpointProblem(t *testing.T) {
 	open := shard("shardId-000000000000", "0", last, "100")
 	closed := shard("shardId-000000000000", "0", last, "100")
 	closed.SequenceNumberRange.EndingSequenceNumber = aws.String("1000") // longer than the start, but not as text
 	for _, tt := range []struct {
 		name, checkpoint string
 		shard            *kinesis.Shard
-		stray            bool
+		problem          bool
 	}{
 		{"not begun", TrimHorizon, &open, false},
 		{"the first record", "100", &open, false},
@@ -240,12 +240,12 @@ func TestStray(t *testing.T) {
 		{"no number", "many", &open, false},
 	} {
 		lease := Item{Checkpoint: &ddb.AttributeValueMemberS{Value: tt.checkpoint}}
-		if got := Stray(lease, tt.shard); (got != "") != tt.stray {
-			t.Errorf("%s: %q", tt.name, got)
+		if got := CheckpointProblem(lease, tt.shard); (got != "") != tt.problem {
+			t.Errorf("%s: got %q, want a problem: %v", tt.name, got, tt.problem)
 		}
 	}
-	if got := Stray(Item{}, nil); got != "" {
-		t.Errorf("no lease of KCL's: %q", got)
+	if got := CheckpointProblem(Item{}, nil); got != "" {
+		t.Errorf("lease without a checkpoint: got %q, want no problem", got)
 	}
 }
 
@@ -255,7 +255,7 @@ func TestCheckTime(t *testing.T) {
 		1:                   "",
 		now.Unix():          "",
 		now.Unix() + 1:      "the timestamp 1800000001 is in the future, which AWS refuses",
-		now.UnixMilli() - 1: "the timestamp 1799999999999 is in milliseconds: write 1799999999, seconds since the epoch",
+		now.UnixMilli() - 1: "the timestamp 1799999999999 is in milliseconds: write 1799999999, in seconds since 1970",
 		now.UnixNano():      "the timestamp 1800000000000000000 is in the future, which AWS refuses",
 	} {
 		got := ""
@@ -267,7 +267,7 @@ func TestCheckTime(t *testing.T) {
 		}
 	}
 	if err := (Position{Kind: Latest}).CheckTime(now); err != nil {
-		t.Error(err)
+		t.Errorf("LATEST: error %v, want none", err)
 	}
 }
 
@@ -289,16 +289,16 @@ func TestParsePosition(t *testing.T) {
 	for _, tt := range tests {
 		p, err := ParsePosition(tt.kind, tt.seconds)
 		if (err == nil) != (tt.want != "") {
-			t.Errorf("%s %d: %v", tt.kind, tt.seconds, err)
+			t.Errorf("%s %d: error %v, want %q", tt.kind, tt.seconds, err, tt.want)
 			continue
 		}
 		if err == nil && (p.String() != tt.want || p.ShardFilter().Type != tt.filter) {
-			t.Errorf("%s %d is %s with filter %v", tt.kind, tt.seconds, p, p.ShardFilter())
+			t.Errorf("%s %d is %s with filter %v, want %s with %s", tt.kind, tt.seconds, p, p.ShardFilter().Type, tt.want, tt.filter)
 		}
 	}
 }
 
-func TestPlain(t *testing.T) {
+func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                         "",
 		`worker "1" of ü & co \ 中`: `worker "1" of ü & co \ 中`,
@@ -310,7 +310,7 @@ func TestPlain(t *testing.T) {
 		"\xff":                     `"\xff"`,
 		"a\u2028b":                 `"a\u2028b"`,
 	} {
-		if got := Plain(text); got != want {
+		if got := Printable(text); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}

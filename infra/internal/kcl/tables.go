@@ -1,6 +1,9 @@
-// Package kcl knows what KCL keeps in DynamoDB, by the source of 2.5.4, 3.1.3 and
-// 3.5.1: the tables of each Layout, their rows, and the first lease of a shard, so that
-// KCL takes what this module makes as its own.
+// Package kcl has the format of KCL's tables in DynamoDB: the tables of each Layout, their
+// rows, and the first lease of a shard. It follows the source of KCL 2.5.4, 3.1.3 and
+// 3.5.1, so that KCL accepts tables and leases that this module creates.
+//
+//	tables := kcl.TablesOf("orders").InLayout(kcl.KCL3)
+//	leases, err := kcl.FirstLeases(shards, kcl.Position{Kind: kcl.Latest}, "", kcl.KCL3)
 package kcl
 
 import (
@@ -13,8 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Names of attributes that the tables are keyed by, and of those that tell
-// whether the application runs.
+// Names of attributes.
 const (
 	LeaseKey      = "leaseKey"
 	LeaseOwner    = "leaseOwner"
@@ -22,7 +24,7 @@ const (
 	EntityType    = "entityType" // only of KCL 3.5
 	StateKey      = "key"
 	WorkerID      = "wid"
-	LastUpdate    = "lut" // seconds since the epoch
+	LastUpdate    = "lut" // seconds since 1970
 	LockOwner     = "ownerName"
 	LockVersion   = "recordVersionNumber"
 	LockReleased  = "isReleased"
@@ -31,46 +33,48 @@ const (
 	LeaseSwitches = "ownerSwitchesSinceCheckpoint"
 	Checkpoint    = "checkpoint"
 	CheckpointSub = "checkpointSubSequenceNumber"
-	// CheckpointOwner is the worker that a lease is being handed over from.
+	// CheckpointOwner is the worker that is handing the lease over.
 	CheckpointOwner = "checkpointOwner"
-	// The pending checkpoint is one that a worker has prepared.
+	// The pending checkpoint is a checkpoint that a worker has prepared.
 	PendingCheckpoint    = "pendingCheckpoint"
 	PendingCheckpointSub = "pendingCheckpointSubSequenceNumber"
 	PendingState         = "pendingCheckpointState"
-	// StreamID and ShardID are only in leases of an application of several streams.
-	StreamID       = "streamName" // a stream's identifier, not its name
+	// Only leases of an application with several streams have StreamID and ShardID.
+	StreamID       = "streamName" // the stream's identifier, not its name
 	ShardID        = "shardId"
 	parentShardIDs = "parentShardId"
 	startHashKey   = "startingHashKey"
 	endHashKey     = "endingHashKey"
 )
 
-// ErrNotKCL says that a table bears the name of one of KCL's but is none.
+// ErrNotKCL is the error for a table that has the name of one of KCL's tables but another
+// key.
 var ErrNotKCL = errors.New("is not a table of KCL")
 
-// An application's name begins the names of its tables, of which DynamoDB takes
-// 3 to 255 characters; the longest suffix has 18.
+// The names of an application's tables begin with its name. DynamoDB allows 3 to 255
+// characters, and the longest suffix has 18.
 var validApplication = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,237}$`)
 
-// ValidApplication tells whether tables can be named after the application.
+// ValidApplication reports whether name can be the name of an application, and so of its
+// tables.
 func ValidApplication(name string) bool { return validApplication.MatchString(name) }
 
 // Table is a table of an application.
 type Table struct {
 	Name string
-	// Key is the only key attribute, a string.
+	// Key is the name of the only key attribute, which is a string.
 	Key string
-	// Index tells whether the table has the index OwnerIndex.
+	// Index is whether the table has the index OwnerIndex.
 	Index bool
 }
 
-// Tables are the tables that an application may have, with the names that KCL gives
-// them unless its properties say otherwise. Which it has is its Layout.
+// Tables are the tables that an application may have, with KCL's default names. The Layout
+// determines which of them exist.
 type Tables struct {
 	Leases, CoordinatorState, WorkerMetricStats Table
 }
 
-// TablesOf names the tables of an application.
+// TablesOf returns the tables of an application.
 func TablesOf(application string) Tables {
 	return Tables{
 		Leases:            Table{Name: application, Key: LeaseKey, Index: true},
@@ -84,22 +88,22 @@ func (t Tables) All() []Table {
 	return []Table{t.Leases, t.CoordinatorState, t.WorkerMetricStats}
 }
 
-// CreateInput is the request that makes the table: on demand, as KCL does unless
-// its properties say otherwise. KCL adds the index in a second step, and then
-// polls for it every 10 seconds: to make it here saves that.
+// CreateInput returns the request that creates the table, in on-demand mode, which is
+// KCL's default. KCL itself adds the index in a second step, and polls for it every 10
+// seconds. Creating the index with the table saves that time.
 func (t Table) CreateInput() *dynamodb.CreateTableInput {
 	in := &dynamodb.CreateTableInput{
 		TableName:            aws.String(t.Name),
 		BillingMode:          types.BillingModePayPerRequest,
-		KeySchema:            []types.KeySchemaElement{hash(t.Key)},
-		AttributeDefinitions: []types.AttributeDefinition{text(t.Key)},
+		KeySchema:            []types.KeySchemaElement{hashKey(t.Key)},
+		AttributeDefinitions: []types.AttributeDefinition{stringAttribute(t.Key)},
 	}
 	if t.Index {
-		in.AttributeDefinitions = append(in.AttributeDefinitions, text(LeaseOwner))
+		in.AttributeDefinitions = append(in.AttributeDefinitions, stringAttribute(LeaseOwner))
 		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{
 			IndexName: aws.String(OwnerIndex),
 			KeySchema: []types.KeySchemaElement{
-				hash(LeaseOwner),
+				hashKey(LeaseOwner),
 				{AttributeName: aws.String(LeaseKey), KeyType: types.KeyTypeRange},
 			},
 			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
@@ -108,10 +112,9 @@ func (t Table) CreateInput() *dynamodb.CreateTableInput {
 	return in
 }
 
-// Check returns an error that wraps ErrNotKCL unless the table that was found
-// has the key that KCL gives it, and, where it has the index, that index's keys.
-// A lease table without the index is KCL's too: KCL 2 makes it so, KCL 3 adds
-// the index.
+// Check returns an error that wraps ErrNotKCL if the table that was found, or its index,
+// has another key than KCL's. A lease table without the index is KCL's too: KCL 2 creates
+// it so, and KCL 3 adds the index.
 func (t Table) Check(found *types.TableDescription) error {
 	if got, want := describeKeys(found.KeySchema, found.AttributeDefinitions), t.Key+" (HASH, S)"; got != want {
 		return fmt.Errorf("table %s %w: its key is %s, KCL's is %s", t.Name, ErrNotKCL, got, want)
@@ -130,7 +133,7 @@ func (t Table) Check(found *types.TableDescription) error {
 	return nil
 }
 
-// IndexStatus returns the status of a table's index OwnerIndex, "" without one.
+// IndexStatus returns the status of a table's index OwnerIndex, and "" if there is none.
 func IndexStatus(found *types.TableDescription) types.IndexStatus {
 	if index := ownerIndex(found); index != nil {
 		return index.IndexStatus
@@ -163,10 +166,10 @@ func describeKeys(keys []types.KeySchemaElement, attributes []types.AttributeDef
 	return line
 }
 
-func hash(name string) types.KeySchemaElement {
+func hashKey(name string) types.KeySchemaElement {
 	return types.KeySchemaElement{AttributeName: aws.String(name), KeyType: types.KeyTypeHash}
 }
 
-func text(name string) types.AttributeDefinition {
+func stringAttribute(name string) types.AttributeDefinition {
 	return types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: types.ScalarAttributeTypeS}
 }

@@ -14,7 +14,7 @@ import (
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // golden compares JSON with a file of testdata.
 func golden(t *testing.T, name string, v any) {
@@ -35,11 +35,11 @@ func golden(t *testing.T, name string, v any) {
 		t.Fatal(err)
 	}
 	if string(got) != strings.ReplaceAll(string(want), "\r\n", "\n") {
-		t.Errorf("%s differs:\n%s", name, got)
+		t.Errorf("%s: got\n%swant\n%s", name, got, want)
 	}
 }
 
-// What KCL 3.1.3 itself makes (seen with DescribeTable), index included.
+// The tables are those that KCL 3.1.3 itself creates (seen with DescribeTable), with the index.
 func TestCreateInput(t *testing.T) {
 	type key struct{ Name, Kind string }
 	type table struct {
@@ -73,7 +73,7 @@ func TestCreateInput(t *testing.T) {
 	golden(t, "tables.json", tables)
 }
 
-// describe is the description of a table just as it was asked for.
+// describe returns the description of a table that was just created.
 func describe(in *dynamodb.CreateTableInput) *ddb.TableDescription {
 	d := &ddb.TableDescription{TableName: in.TableName, KeySchema: in.KeySchema, AttributeDefinitions: in.AttributeDefinitions}
 	for _, index := range in.GlobalSecondaryIndexes {
@@ -88,7 +88,7 @@ func TestCheck(t *testing.T) {
 	tables := TablesOf("app")
 	for _, table := range tables.All() {
 		if err := table.Check(describe(table.CreateInput())); err != nil {
-			t.Errorf("own table: %v", err)
+			t.Errorf("own table: error %v, want none", err)
 		}
 	}
 	tests := []struct {
@@ -113,7 +113,7 @@ func TestCheck(t *testing.T) {
 		d := describe(tables.Leases.CreateInput())
 		tt.change(d)
 		if err := tables.Leases.Check(d); (err == nil) != tt.ok || err != nil && (!errors.Is(err, ErrNotKCL) || !strings.Contains(err.Error(), "table app ")) {
-			t.Errorf("%s: %v", tt.name, err)
+			t.Errorf("%s: error %v, want one: %v", tt.name, err, !tt.ok)
 		}
 	}
 }
@@ -124,7 +124,7 @@ func TestValidApplication(t *testing.T) {
 		"ab": false, "a b c": false, "": false, strings.Repeat("x", 238): false,
 	} {
 		if ValidApplication(name) != want {
-			t.Errorf("%q: %v", name, !want)
+			t.Errorf("ValidApplication(%q) is %v, want %v", name, !want, want)
 		}
 	}
 }

@@ -1,6 +1,10 @@
-// Package policy writes the IAM policies of a consumer under KCL: the one that it runs
-// with, and those that the owner of another account's stream puts on it. On
-// the latter:
+// Package policy writes the IAM policies of an application of KCL: the policy for its
+// role, and the resource policies that the owner of another account's stream attaches:
+//
+//	c := policy.Consumer{Region: "us-east-1", Account: "*", Streams: streams, Application: "orders"}
+//	text, err := c.JSON()
+//
+// On resource policies see
 // https://docs.aws.amazon.com/streams/latest/dev/resource-based-policy-examples.html
 package policy
 
@@ -13,14 +17,14 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// Consumer says for whom the policy is.
+// Consumer is an application that reads streams.
 type Consumer struct {
 	Region string
-	// Account is the number of the AWS account, or * for any.
+	// Account is the number of the application's AWS account, or * for any.
 	Account     string
 	Streams     []kcl.Stream
 	Application string
-	// Layouts are those of the tables, more than one on the way from one to another.
+	// Layouts are the layouts of its tables, two during a migration.
 	Layouts []kcl.Layout
 }
 
@@ -44,16 +48,16 @@ func allow(sid string, actions, resources []string) statement {
 	return statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources}
 }
 
-// What a consumer does with a stream of another account, and with a fan-out
-// consumer. To register one is up to the stream's owner.
+// readActions and fanOutActions are what an application does with a stream of another
+// account and with its fan-out consumer. The stream's owner registers the consumer.
 var (
 	readActions   = []string{"kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"}
 	fanOutActions = []string{"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"}
 )
 
-// Foreign tells whether a stream is of another account. One that is named by its
-// name is not; without an account nothing is.
-func (c Consumer) Foreign(s kcl.Stream) bool {
+// OfAnotherAccount reports whether a stream belongs to another account. It is false for a
+// stream that is named by its name, and if Account is *.
+func (c Consumer) OfAnotherAccount(s kcl.Stream) bool {
 	return s.ARN != "" && c.Account != "*" && s.Account() != c.Account
 }
 
@@ -61,15 +65,15 @@ func (c Consumer) arn(service, resource string) string {
 	return strings.Join([]string{"arn", partition(c.Region), service, c.Region, c.Account, resource}, ":")
 }
 
-// JSON returns the least policy that lets the consumer run, in POLLING and in
-// FANOUT, making the tables and the index that are not there.
+// JSON returns the smallest policy with which the application runs, with POLLING and with
+// FANOUT, and creates missing tables and the missing index.
 func (c Consumer) JSON() ([]byte, error) {
 	table := func(t kcl.Table) string { return c.arn("dynamodb", "table/"+t.Name) }
 	tables := kcl.TablesOf(c.Application)
 	var own, foreign, fanOut []string
 	for _, s := range c.Streams {
 		stream := cmp.Or(s.ARN, c.arn("kinesis", "stream/"+s.Name))
-		if c.Foreign(s) {
+		if c.OfAnotherAccount(s) {
 			foreign = append(foreign, stream)
 		} else {
 			own = append(own, stream)
@@ -81,12 +85,12 @@ func (c Consumer) JSON() ([]byte, error) {
 			fanOut = append(fanOut, consumer, consumer+":*")
 		}
 	}
-	// An application's metrics have its name as namespace. PutMetricData knows
-	// no resources, so this condition is all that can confine it.
+	// PutMetricData has no resources. A condition can restrict it to a namespace, which
+	// is the application's name.
 	metrics := allow("Metrics", []string{"cloudwatch:PutMetricData"}, []string{"*"})
 	metrics.Condition = map[string]map[string]string{"StringEquals": {"cloudwatch:namespace": c.Application}}
 
-	// What KCL 2 does not use stays empty, and so is no statement.
+	// A statement whose resources stay empty is left out.
 	var index, others, otherActions []string
 	leaseActions := tableActions
 	three, one := slices.Contains(c.Layouts, kcl.KCL3), slices.Contains(c.Layouts, kcl.KCL35)
@@ -94,13 +98,13 @@ func (c Consumer) JSON() ([]byte, error) {
 		leaseActions = slices.Concat([]string{"dynamodb:UpdateTable"}, tableActions) // to add the index
 		index = []string{table(tables.Leases) + "/index/" + kcl.OwnerIndex}
 		others = []string{table(tables.CoordinatorState), table(tables.WorkerMetricStats)}
-		otherActions = []string{"dynamodb:DescribeTable"} // KCL 3.5 ends unless it can see that they are not there; while they are, it needs KCL3 too
+		otherActions = []string{"dynamodb:DescribeTable"} // KCL 3.5 exits unless it can find out that they do not exist; if they do, it needs KCL3 too
 	}
 	if three {
 		otherActions = tableActions
 	}
 	if three && one {
-		otherActions = slices.Concat([]string{"dynamodb:ConditionCheckItem"}, tableActions) // rows move while the leader lock is held
+		otherActions = slices.Concat([]string{"dynamodb:ConditionCheckItem"}, tableActions) // to move rows while it holds the leader lock
 	}
 	statements := []statement{
 		allow("Stream", []string{
@@ -117,8 +121,8 @@ func (c Consumer) JSON() ([]byte, error) {
 	return marshal(document{version, slices.DeleteFunc(statements, func(s statement) bool { return len(s.Resource) == 0 })})
 }
 
-// ResourcePolicies returns a JSON object with the policies that the owners of the
-// foreign streams have to put on them and on their fan-out consumers, by ARN.
+// ResourcePolicies returns the policies that the owners of other accounts' streams must
+// attach to the streams and to their fan-out consumers, as a JSON object by ARN.
 func (c Consumer) ResourcePolicies() ([]byte, error) {
 	policies := map[string]document{}
 	put := func(sid string, actions []string, arn string) {
@@ -127,7 +131,7 @@ func (c Consumer) ResourcePolicies() ([]byte, error) {
 		policies[arn] = document{version, []statement{s}}
 	}
 	for _, s := range c.Streams {
-		if !c.Foreign(s) {
+		if !c.OfAnotherAccount(s) {
 			continue
 		}
 		put("Stream", readActions, s.ARN)

@@ -10,7 +10,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 const foreign = "arn:aws:kinesis:eu-west-1:222222222222:stream/payments"
 
@@ -59,7 +59,7 @@ func TestPolicies(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(got) != strings.ReplaceAll(string(want), "\r\n", "\n") {
-			t.Errorf("%s:\n%s", name, got)
+			t.Errorf("%s: got\n%swant\n%s", name, got, want)
 		}
 	}
 }
@@ -68,7 +68,7 @@ func TestPartition(t *testing.T) {
 	for region, want := range map[string]string{"us-east-1": "arn:aws:", "cn-north-1": "arn:aws-cn:", "us-gov-west-1": "arn:aws-us-gov:"} {
 		text, err := Consumer{Region: region, Account: "*", Streams: []kcl.Stream{{Name: "s"}}, Application: "app"}.JSON()
 		if err != nil || !strings.Contains(string(text), `"`+want+"kinesis:"+region+`:*:stream/s"`) {
-			t.Errorf("%s: %v\n%s", region, err, text)
+			t.Errorf("%s: error %v, want ARNs with %s in\n%s", region, err, want, text)
 		}
 	}
 }

@@ -1,5 +1,7 @@
-// Package properties reads from a MultiLangDaemon's properties file what
-// concerns its AWS resources.
+// Package properties reads the settings of AWS resources in a properties file of the
+// MultiLangDaemon:
+//
+//	file, err := properties.Read("orders.properties")
 package properties
 
 import (
@@ -16,21 +18,22 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// File is what a properties file says; a field is empty when it says nothing.
+// File is the content of a properties file. A field is empty if the file does not set it.
 type File struct {
 	Application string
-	// Streams are those of streams, or the one of streamArn or streamName.
+	// Streams are the streams of the property streams, or the one of streamArn or
+	// streamName.
 	Streams          []kcl.Stream
 	Region           string
 	KinesisEndpoint  string
 	DynamoDBEndpoint string
-	// Position is where a stream without a position of its own starts: LATEST when
-	// the file says nothing, as in KCL.
+	// Position is where streams without their own position start. Defaults to LATEST, as
+	// in KCL.
 	Position kcl.Position
 }
 
-// Read reads the file. A file that gives tables names of their own is refused:
-// what is made here would not be what the daemon uses.
+// Read reads a properties file. It returns an error if the file changes the names of the
+// tables: kcl-infra would then create tables that the daemon does not use.
 func Read(path string) (*File, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -44,10 +47,10 @@ func Read(path string) (*File, error) {
 }
 
 func parse(text []byte) (*File, error) {
-	// java.util.Properties reads Latin 1 and knows no ${...}.
+	// java.util.Properties reads Latin 1 and does not expand ${...}.
 	loader := java.Loader{Encoding: java.ISO_8859_1, DisableExpansion: true}
-	// The daemon takes a byte order mark for a part of the first name, and
-	// kcl-bootstrap refuses that; here the name is what was meant.
+	// The daemon reads a byte order mark as part of the first name, which kcl-bootstrap
+	// refuses. Here it is ignored.
 	p, err := loader.LoadBytes(bytes.TrimPrefix(text, []byte("\uFEFF")))
 	if err != nil {
 		return nil, err
@@ -61,7 +64,7 @@ func parse(text []byte) (*File, error) {
 	}
 	for _, name := range []string{"kinesisClient.region", "dynamoDbClient.region"} {
 		if region := get(name); region != "" && region != f.Region {
-			return nil, fmt.Errorf("%s is %q beside %q: kcl-infra makes all in one region", name, region, f.Region)
+			return nil, fmt.Errorf("%s is %q, but another property sets %q: kcl-infra needs one region for all", name, region, f.Region)
 		}
 	}
 	if f.Streams, err = streams(p); err != nil {
@@ -77,35 +80,35 @@ func parse(text []byte) (*File, error) {
 			return nil, fmt.Errorf("stream %s or its consumer is not in region %s: KCL reads all streams in one region", s, f.Region)
 		}
 	}
-	for property, usual := range map[string]string{
+	for property, suffix := range map[string]string{
 		"tableName":                 "",
 		"coordinatorStateTableName": "-CoordinatorState",
 		"workerMetricsTableName":    "-WorkerMetricStats",
 		"coordinatorStateTableConfigBean.coordinatorStateTableName": "-CoordinatorState",
 		"workerMetricStatsTableConfigBean.workerMetricsTableName":   "-WorkerMetricStats",
 	} {
-		if name := get(property); name != "" && name != f.Application+usual {
-			return nil, fmt.Errorf("%s is %q: kcl-infra knows only the usual name %q", property, name, f.Application+usual)
+		if name := get(property); name != "" && name != f.Application+suffix {
+			return nil, fmt.Errorf("%s is %q: kcl-infra supports only the default name %q", property, name, f.Application+suffix)
 		}
 	}
 	f.Position, err = position(get("initialPositionInStream"), get("initialPositionInStreamExtended"))
 	return f, err
 }
 
-// streams reads the streams; streamArn has precedence over streamName, as in KCL.
+// streams returns the streams. streamArn overrides streamName, as in KCL.
 func streams(p *java.Properties) ([]kcl.Stream, error) {
-	const key = "streams" // of this project, not of Amazon's
+	const key = "streams" // a property of this project, not of Amazon's
 	value, several := p.Get(key)
 	for _, name := range []string{"streamArn", "streamName"} {
 		one := strings.TrimSpace(p.GetString(name, ""))
 		switch {
 		case one == "":
 		case several:
-			return nil, fmt.Errorf("%s is beside %s: remove one of them", key, name)
+			return nil, fmt.Errorf("%s and %s are both set: remove one of them", key, name)
 		default:
 			s, err := kcl.ParseStream(one)
 			if err == nil && (s.ARN != "") != (name == "streamArn") {
-				err = fmt.Errorf("%q: a name goes to streamName, an ARN to streamArn", one)
+				err = fmt.Errorf("%q: set streamName to a name, streamArn to an ARN", one)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
@@ -123,16 +126,16 @@ func streams(p *java.Properties) ([]kcl.Stream, error) {
 	return list, nil
 }
 
-// position reads the two properties that set the same thing. Which of them wins
-// in KCL is chance: it goes through them in the order of a hash table.
+// position returns the position that one of two properties sets. If both are set, KCL uses
+// either: it goes through its properties in the order of a hash table.
 func position(name, seconds string) (kcl.Position, error) {
 	switch {
 	case name != "" && seconds != "":
-		return kcl.Position{}, errors.New("initialPositionInStream and initialPositionInStreamExtended are both set: which of them KCL takes is chance")
+		return kcl.Position{}, errors.New("initialPositionInStream and initialPositionInStreamExtended are both set: KCL uses either of them at random")
 	case seconds != "":
 		n, err := strconv.ParseInt(seconds, 10, 64)
 		if err != nil || n <= 0 {
-			return kcl.Position{}, fmt.Errorf("initialPositionInStreamExtended %q is no number of seconds since the epoch", seconds)
+			return kcl.Position{}, fmt.Errorf("initialPositionInStreamExtended %q is not a number of seconds since 1970", seconds)
 		}
 		return kcl.ParsePosition(kcl.AtTimestamp, n)
 	case name != "":

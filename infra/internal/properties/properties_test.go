@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 	for _, tt := range tests {
 		got, err := parse([]byte(tt.in))
 		if err != nil || !reflect.DeepEqual(*got, tt.want) {
-			t.Errorf("%s: %+v, %v", tt.name, got, err)
+			t.Errorf("%s: got %+v, error %v, want %+v", tt.name, got, err, tt.want)
 		}
 	}
 }
@@ -68,10 +68,10 @@ func TestParseRefuses(t *testing.T) {
 		{"initialPositionInStreamExtended = yesterday", "yesterday"},
 		{"initialPositionInStream = LATEST\ninitialPositionInStreamExtended = 5", "both"},
 		{"streamArn = arn:aws:s3:::bucket", "streamArn"},
-		{"streamArn = orders", "an ARN to streamArn"},
-		{"streamName = arn:aws:kinesis:us-east-1:123456789012:stream/a", "a name goes to streamName"},
-		{"streams = a\nstreamName = a", "streams is beside streamName"},
-		{"streams = a\nstreamArn = arn:aws:kinesis:us-east-1:123456789012:stream/a", "streams is beside streamArn"},
+		{"streamArn = orders", "streamArn to an ARN"},
+		{"streamName = arn:aws:kinesis:us-east-1:123456789012:stream/a", "set streamName to a name"},
+		{"streams = a\nstreamName = a", "streams and streamName are both set"},
+		{"streams = a\nstreamArn = arn:aws:kinesis:us-east-1:123456789012:stream/a", "streams and streamArn are both set"},
 		{"streamName = a\nfanoutConfig.consumerArn = arn:aws:kinesis:us-east-1:123456789012:stream/b/consumer/c:1", "fanoutConfig.consumerArn: consumer"},
 		{"streams =", "streams: it names no stream"},
 		{"streams = a, b c", "streams: stream b:"},
@@ -81,10 +81,10 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if f, err := parse([]byte(tt.in)); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%q: %+v, %v", tt.in, f, err)
+			t.Errorf("%q: got %+v, error %v, want an error with %s", tt.in, f, err, tt.want)
 		}
 	}
 	if _, err := Read("no-such-file"); err == nil {
-		t.Error("a missing file is no error")
+		t.Error("missing file: no error, want one")
 	}
 }

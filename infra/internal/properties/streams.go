@@ -11,15 +11,15 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// wholeSeconds is the part of RFC 3339 that initialPosition takes.
+// wholeSeconds matches the times of RFC 3339 that initialPosition accepts.
 var wholeSeconds = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$`)
 
-// lastSecond is the end of the year 9999, which RFC 3339 ends with.
+// lastSecond is the end of the year 9999, the last one of RFC 3339.
 const lastSecond = 253402300799
 
-// parseStreams reads the value of the property streams: streams, separated by
-// commas, each a name or an ARN and then settings key=value, separated by white
-// space. Its error has all that is wrong in one line.
+// parseStreams parses the value of the property streams. Streams are separated by commas.
+// Each is a name or an ARN, followed by settings key=value, separated by white space. The
+// error lists everything that is wrong in one line.
 func parseStreams(value string) ([]kcl.Stream, error) {
 	if blank(value) {
 		return nil, errors.New("it names no stream")
@@ -39,10 +39,10 @@ func parseStreams(value string) ([]kcl.Stream, error) {
 			errs = append(errs, err.Error())
 			continue
 		case seen[words[0]]:
-			errs = append(errs, fmt.Sprintf("stream %s is there twice", words[0]))
+			errs = append(errs, fmt.Sprintf("stream %s is named twice", words[0]))
 		}
 		seen[words[0]] = true
-		for _, err := range settings(&s, words[1:]) {
+		for _, err := range applySettings(&s, words[1:]) {
 			errs = append(errs, fmt.Sprintf("stream %s: %v", s, err))
 		}
 		streams = append(streams, s)
@@ -53,17 +53,17 @@ func parseStreams(value string) ([]kcl.Stream, error) {
 	return streams, nil
 }
 
-// settings sets what the words say of a stream.
-func settings(s *kcl.Stream, words []string) (errs []error) {
+// applySettings applies the settings in words to a stream.
+func applySettings(s *kcl.Stream, words []string) (errs []error) {
 	seen := map[string]bool{}
 	for _, word := range words {
 		key, value, ok := strings.Cut(word, "=")
 		var err error
 		switch {
 		case !ok:
-			err = fmt.Errorf("%q is no setting key=value (a comma goes before the next stream)", word)
+			err = fmt.Errorf("%q is not a setting key=value (separate streams with commas)", word)
 		case seen[key]:
-			err = fmt.Errorf("%s is there twice", key)
+			err = fmt.Errorf("%s is set twice", key)
 		case key == "initialPosition":
 			s.Position, err = streamPosition(value)
 		case key == "consumerArn":
@@ -95,7 +95,7 @@ func streamPosition(value string) (kcl.Position, error) {
 	return kcl.Position{Kind: kcl.AtTimestamp, Time: time.Unix(seconds, 0)}, nil
 }
 
-// isSpace is Java's white space, as far as a properties file has it.
+// isSpace reports whether r is white space in a properties file.
 func isSpace(r rune) bool { return strings.ContainsRune(" \t\r\n\f", r) }
 
 func blank(s string) bool { return strings.TrimFunc(s, isSpace) == "" }

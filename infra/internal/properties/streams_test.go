@@ -46,7 +46,7 @@ func TestParseStreams(t *testing.T) {
 		{"arn:aws-us-gov:kinesis:us-gov-west-1:222222222222:stream/a", []kcl.Stream{{Name: "a", ARN: "arn:aws-us-gov:kinesis:us-gov-west-1:222222222222:stream/a"}}},
 	} {
 		if got, err := parseStreams(tt.in); err != nil || !reflect.DeepEqual(got, tt.want) {
-			t.Errorf("%q: %+v, %v", tt.in, got, err)
+			t.Errorf("%q: got %+v, error %v, want %+v", tt.in, got, err, tt.want)
 		}
 	}
 	for in, want := range map[string]string{
@@ -57,14 +57,14 @@ func TestParseStreams(t *testing.T) {
 		"orders, ,returns":        "stream 2 of the list is empty",
 		"or/ders":                 `"or/ders"`,
 		strings.Repeat("x", 129):  "1 to 128",
-		"orders,orders":           "stream orders is there twice",
-		payments + "," + payments: "is there twice",
+		"orders,orders":           "stream orders is named twice",
+		payments + "," + payments: "is named twice",
 		"arn:aws:kinesis:us-east-1:22222222222:stream/payments": "not the ARN of a stream",
 		"arn:aws:kinesis::222222222222:stream/payments":         "not the ARN of a stream",
 		"arn:aws:sns:us-east-1:222222222222:stream/payments":    "not the ARN of a stream",
 		reader:           "not the ARN of a stream",
-		"orders returns": `"returns" is no setting`,
-		"orders initialPosition=LATEST initialPosition=LATEST": "initialPosition is there twice",
+		"orders returns": `"returns" is not a setting`,
+		"orders initialPosition=LATEST initialPosition=LATEST": "initialPosition is set twice",
 		"orders shards=2":                                                       `"shards"`,
 		"orders InitialPosition=LATEST":                                         `"InitialPosition"`,
 		"orders initialPosition=":                                               "initialPosition",
@@ -89,18 +89,18 @@ func TestParseStreams(t *testing.T) {
 		payments + "s consumerArn=" + reader:                                              "of another stream",
 	} {
 		if got, err := parseStreams(in); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %+v, %v", in, got, err)
+			t.Errorf("%q: got %+v, error %v, want an error with %s", in, got, err, want)
 		}
 	}
-	all := `stream name "a/b" is none that AWS takes: 1 to 128 letters, digits, and _ . -, or an ARN; stream 2 of the list is empty; ` +
-		`stream c: "d" is no setting key=value (a comma goes before the next stream); stream c: setting "e" is neither initialPosition nor consumerArn`
+	all := `stream name "a/b" is not valid: use 1 to 128 letters, digits, and _ . -, or an ARN; stream 2 of the list is empty; ` +
+		`stream c: "d" is not a setting key=value (separate streams with commas); stream c: setting "e" is neither initialPosition nor consumerArn`
 	if _, err := parseStreams("a/b,,c d e=f"); err == nil || err.Error() != all {
-		t.Errorf("not all that is wrong: %v", err)
+		t.Errorf("got error %v, want %s", err, all)
 	}
 }
 
-// What is accepted are streams that AWS may have, each once, and written again it
-// says the same.
+// What is accepted are valid streams, each once. Formatted and parsed again they are the
+// same.
 func FuzzParseStreams(f *testing.F) {
 	f.Add("orders initialPosition=TRIM_HORIZON, " + payments + " initialPosition=2026-11-30T00:00:00Z consumerArn=" + reader)
 	f.Add("a initialPosition=0,b,,c")
@@ -108,7 +108,7 @@ func FuzzParseStreams(f *testing.F) {
 		streams, err := parseStreams(value)
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") {
-				t.Errorf("an error of several lines: %v", err)
+				t.Errorf("error %v, want one line", err)
 			}
 			return
 		}
@@ -116,7 +116,7 @@ func FuzzParseStreams(f *testing.F) {
 		for _, s := range streams {
 			named, err := kcl.ParseStream(s.String())
 			if err != nil || named.Name != s.Name || named.ARN != s.ARN || seen[s.String()] {
-				t.Errorf("stream %+v, %v", s, err)
+				t.Errorf("got %+v, error %v, for %+v, want the same, and each once", named, err, s)
 			}
 			seen[s.String()] = true
 			text := s.String()
@@ -133,7 +133,7 @@ func FuzzParseStreams(f *testing.F) {
 			again = append(again, text)
 		}
 		if second, err := parseStreams(strings.Join(again, ",")); err != nil || !reflect.DeepEqual(second, streams) {
-			t.Errorf("%q becomes %+v, then %+v, %v", value, streams, second, err)
+			t.Errorf("%q: got %+v, error %v, the second time, want %+v", value, second, err, streams)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,25 +18,40 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// KCL lists the shards three times, a second apart, before it gives up on a
-// stream whose shards do not cover all hash keys.
+// KCL lists the shards three times, a second apart, before it gives up on a stream whose
+// shards do not cover all hash keys.
 const (
 	listTries = 3
 	listPause = time.Second
 )
 
-// Made says of one resource whether Create made it.
-type Made struct {
-	Made bool
-	What string
+// DefaultShards is the default number of shards of a stream that is created.
+const DefaultShards = 2
+
+// CreateOptions are the optional settings of Create.
+type CreateOptions struct {
+	// Shards is the number of shards of a stream that is created. Defaults to DefaultShards.
+	Shards int
+	// Layout is the layout of the tables. Defaults to the layout that exists, else
+	// kcl.DefaultLayout.
+	Layout kcl.Layout
+	// SeedLeases writes the first leases of each stream at its Position.
+	SeedLeases bool
 }
 
-// Create makes what is not there of the streams and the tables, waits until all
-// is ready and, with seed, writes the first leases of each stream at its Position.
-// With NoLayout the tables are those of the layout that is there, or else of
-// DefaultLayout. What is there and differs is found before anything is made. It
-// returns what it made so far with an error too.
-func (a *App) Create(ctx context.Context, shards int, layout kcl.Layout, seed bool) ([]Made, error) {
+// CreateResult is a resource that Create found or created.
+type CreateResult struct {
+	Created  bool // false if it existed
+	Resource string
+}
+
+// Create creates the missing streams and tables, and waits until they are ready. If an
+// existing resource does not fit, it returns an error before it creates anything. A nil
+// opts means the defaults. Create returns its results so far with an error too.
+func (a *App) Create(ctx context.Context, opts *CreateOptions) ([]CreateResult, error) {
+	if opts == nil {
+		opts = &CreateOptions{}
+	}
 	f, err := a.find(ctx)
 	if err != nil {
 		return nil, err
@@ -44,19 +60,20 @@ func (a *App) Create(ctx context.Context, shards int, layout kcl.Layout, seed bo
 	if err != nil {
 		return nil, err
 	}
-	if layout, err = a.chooseLayout(layout, a.tables().Layout(f.tables, rows)); err != nil {
+	layout, err := a.chooseLayout(opts.Layout, a.tables().DetectLayout(f.tables, rows))
+	if err != nil {
 		return nil, err
 	}
-	tables := a.tables().In(layout)
+	tables := a.tables().InLayout(layout)
 	if err := a.checkBeforeCreate(f, tables); err != nil {
 		return nil, err
 	}
-	if seed {
+	if opts.SeedLeases {
 		if err := a.checkBeforeSeed(ctx, f, rows.Leases, layout); err != nil {
 			return nil, err
 		}
 	}
-	made, err := a.request(ctx, f, tables, shards)
+	made, err := a.requestMissing(ctx, f, tables, cmp.Or(opts.Shards, DefaultShards))
 	if err != nil {
 		return made, err
 	}
@@ -64,7 +81,7 @@ func (a *App) Create(ctx context.Context, shards int, layout kcl.Layout, seed bo
 	if err := a.poll(ctx, ready); err != nil {
 		return made, err
 	}
-	if !seed {
+	if !opts.SeedLeases {
 		return made, nil
 	}
 	if f, err = a.find(ctx); err != nil {
@@ -80,27 +97,27 @@ func (a *App) Create(ctx context.Context, shards int, layout kcl.Layout, seed bo
 	return made, nil
 }
 
-// chooseLayout takes the layout that was asked for if what is there can become it as
-// KCL's own versions do.
-func (a *App) chooseLayout(asked, there kcl.Layout) (kcl.Layout, error) {
+// chooseLayout returns the requested layout, or the default. It returns an error if the
+// existing layout cannot become the requested one as with KCL itself.
+func (a *App) chooseLayout(requested, existing kcl.Layout) (kcl.Layout, error) {
 	switch {
-	case asked == kcl.NoLayout && there == kcl.NoLayout:
+	case requested == kcl.NoLayout && existing == kcl.NoLayout:
 		return kcl.DefaultLayout, nil
-	case asked == kcl.NoLayout:
-		return there, nil
-	case there == kcl.NoLayout, there == kcl.KCL2, there == asked:
-		return asked, nil
+	case requested == kcl.NoLayout:
+		return existing, nil
+	case existing == kcl.NoLayout, existing == kcl.KCL2, existing == requested:
+		return requested, nil
 	}
-	return there, fmt.Errorf("application %s has layout %s, %s: nothing was made; leave --layout %s out, or choose another --application",
-		a.Application, there, there.About(), asked)
+	return existing, fmt.Errorf("application %s has layout %s, %s: nothing was created; remove --layout %s, or choose another --application",
+		a.Application, existing, existing.Description(), requested)
 }
 
 func (a *App) checkBeforeCreate(f found, tables []kcl.Table) error {
 	for _, s := range f.streams {
 		switch {
-		case s.is == nil && s.ARN != "":
-			return fmt.Errorf("stream %s is not there, and none is made by its ARN: make it in its own account, by its name", s)
-		case s.is != nil && s.is.StreamStatus == kinesistypes.StreamStatusDeleting:
+		case s.description == nil && s.ARN != "":
+			return fmt.Errorf("stream %s does not exist, and is not created because it is named by its ARN: create it in its own account, by its name", s)
+		case s.description != nil && s.description.StreamStatus == kinesistypes.StreamStatusDeleting:
 			return fmt.Errorf("stream %s is being deleted: wait until it is gone, then run again", s)
 		}
 	}
@@ -129,10 +146,10 @@ func (a *App) checkBeforeSeed(ctx context.Context, f found, leases []kcl.Item, l
 	for _, s := range f.streams {
 		var err error
 		switch {
-		case s.is != nil:
+		case s.description != nil:
 			_, err = a.planLeases(ctx, s, layout)
 		case len(a.Streams) == 1:
-			err = refused(&kcl.LeaseConflictError{Lease: kcl.KeyOf(leases[0]), Why: "is of a stream that is not there"})
+			err = seedRefused(&kcl.LeaseConflictError{Lease: kcl.KeyOf(leases[0]), Why: "is of a stream that does not exist"})
 		}
 		if err != nil {
 			return err
@@ -141,64 +158,65 @@ func (a *App) checkBeforeSeed(ctx context.Context, f found, leases []kcl.Item, l
 	return nil
 }
 
-// beginAnew is what to do where leases of the other form are in the way.
-const beginAnew = "choose another --application, which begins anew: at AT_TIMESTAMP, a time at which this one was still at work"
+// startOver is what to do if leases of the other form exist.
+const startOver = "choose another --application, which starts over: start it AT_TIMESTAMP, at a time when this one was still running"
 
-// checkForm refuses leases that KCL would not take for those of this many streams.
+// checkForm returns an error if the leases have the form for one stream and there are
+// several, or the other way round.
 func (a *App) checkForm(leases []kcl.Item) error {
 	several := len(a.Streams) > 1
 	for _, lease := range leases {
 		switch stream := kcl.StreamOf(lease); {
 		case several && stream == "":
-			return fmt.Errorf("no leases were seeded: lease %s is of an application of one stream, and KCL does not go on from it with several: %s", kcl.KeyOf(lease), beginAnew)
+			return fmt.Errorf("no leases were seeded: lease %s is of an application of one stream, which KCL cannot continue with several: %s", kcl.KeyOf(lease), startOver)
 		case !several && stream != "":
-			return fmt.Errorf("no leases were seeded: lease %s is of an application of several streams: name all of them, or %s", kcl.KeyOf(lease), beginAnew)
+			return fmt.Errorf("no leases were seeded: lease %s is of an application of several streams: name all of them, or %s", kcl.KeyOf(lease), startOver)
 		}
 	}
 	return nil
 }
 
-// request asks for all that is not there; it does not wait for it.
-func (a *App) request(ctx context.Context, f found, tables []kcl.Table, shards int) (made []Made, err error) {
+// requestMissing starts the creation of what does not exist. It does not wait for it.
+func (a *App) requestMissing(ctx context.Context, f found, tables []kcl.Table, shards int) (made []CreateResult, err error) {
 	for _, s := range f.streams {
-		if s.is != nil {
-			open := int(aws.ToInt32(s.is.OpenShardCount))
+		if s.description != nil {
+			open := int(aws.ToInt32(s.description.OpenShardCount))
 			what := fmt.Sprintf("stream %s with %d shards", s, open)
 			if open != shards && s.ARN == "" {
 				what += fmt.Sprintf(" (not %d: left as it is)", shards)
 			}
-			made = append(made, Made{false, what})
+			made = append(made, CreateResult{false, what})
 			continue
 		}
 		what := fmt.Sprintf("stream %s with %d shards", s, shards)
-		a.Progress("creating %s", what)
+		a.logf("creating %s", what)
 		_, err := a.Kinesis.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &s.Name, ShardCount: aws.Int32(int32(shards))})
 		if inUse := (*kinesistypes.ResourceInUseException)(nil); err != nil && !errors.As(err, &inUse) {
 			return made, a.kinesisError("create stream "+s.Name, err)
 		}
-		made = append(made, Made{err == nil, what})
+		made = append(made, CreateResult{err == nil, what})
 	}
-	of := make([]Made, len(tables))
+	results := make([]CreateResult, len(tables))
 	for i, t := range slices.Backward(tables) {
 		what := "table " + t.Name
 		if table := f.tables[t.Name]; table != nil {
 			if t.Index && kcl.IndexStatus(table) == "" {
 				what += " (without index " + kcl.OwnerIndex + ": KCL 3 adds it)"
 			}
-			of[i] = Made{false, what}
+			results[i] = CreateResult{false, what}
 			continue
 		}
-		a.Progress("creating %s", what)
+		a.logf("creating %s", what)
 		_, err := a.DynamoDB.CreateTable(ctx, t.CreateInput())
 		if inUse := (*ddb.ResourceInUseException)(nil); err != nil && !errors.As(err, &inUse) {
-			return append(made, of[i+1:]...), a.dynamoDBError("create table "+t.Name, err)
+			return append(made, results[i+1:]...), a.dynamoDBError("create table "+t.Name, err)
 		}
-		of[i] = Made{err == nil, what}
+		results[i] = CreateResult{err == nil, what}
 	}
-	return append(made, of...), nil
+	return append(made, results...), nil
 }
 
-// notReady names what is not ACTIVE yet.
+// notReady returns what is not ACTIVE yet, and "" if all is.
 func (a *App) notReady(ctx context.Context, tables []kcl.Table) (string, error) {
 	f, err := a.find(ctx)
 	if err != nil {
@@ -207,11 +225,11 @@ func (a *App) notReady(ctx context.Context, tables []kcl.Table) (string, error) 
 	var waits []string
 	for _, s := range f.streams {
 		switch {
-		case s.is == nil:
+		case s.description == nil:
 			waits = append(waits, "stream "+s.String())
-		case s.is.StreamStatus == kinesistypes.StreamStatusActive, s.is.StreamStatus == kinesistypes.StreamStatusUpdating:
+		case s.description.StreamStatus == kinesistypes.StreamStatusActive, s.description.StreamStatus == kinesistypes.StreamStatusUpdating:
 		default:
-			waits = append(waits, fmt.Sprintf("stream %s (%s)", s, s.is.StreamStatus))
+			waits = append(waits, fmt.Sprintf("stream %s (%s)", s, s.description.StreamStatus))
 		}
 	}
 	for _, t := range tables {
@@ -228,16 +246,16 @@ func (a *App) notReady(ctx context.Context, tables []kcl.Table) (string, error) 
 	return strings.Join(waits, ", "), nil
 }
 
-// seed writes the leases of a stream that are missing, each only if it is still
-// not there: a worker of KCL may be making its own at the same time.
-func (a *App) seed(ctx context.Context, s stream, layout kcl.Layout) ([]Made, error) {
+// seed writes the missing leases of a stream, each only if it still does not exist: a
+// worker of KCL may be creating its own at the same time.
+func (a *App) seed(ctx context.Context, s stream, layout kcl.Layout) ([]CreateResult, error) {
 	plan, err := a.planLeases(ctx, s, layout)
 	if err != nil {
 		return nil, err
 	}
-	var made []Made
-	if plan.atWork > 0 {
-		made = append(made, Made{false, fmt.Sprintf("%s of stream %s (at work: left as it is)", count(plan.atWork, "lease"), s)})
+	var made []CreateResult
+	if plan.begun > 0 {
+		made = append(made, CreateResult{false, fmt.Sprintf("%s of stream %s (already read: left as it is)", plural(plan.begun, "lease"), s)})
 	}
 	isMissing := map[string]bool{}
 	for _, lease := range plan.missing {
@@ -248,7 +266,7 @@ func (a *App) seed(ctx context.Context, s stream, layout kcl.Layout) ([]Made, er
 	for _, lease := range plan.all {
 		what := fmt.Sprintf("lease %s at %s", kcl.KeyOf(lease), s.Position)
 		if !isMissing[kcl.KeyOf(lease)] {
-			made = append(made, Made{false, what})
+			made = append(made, CreateResult{false, what})
 			continue
 		}
 		_, err := a.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{
@@ -260,38 +278,38 @@ func (a *App) seed(ctx context.Context, s stream, layout kcl.Layout) ([]Made, er
 		} else if err != nil {
 			return made, a.dynamoDBError(fmt.Sprintf("write lease %s (run again to write the rest)", kcl.KeyOf(lease)), err)
 		}
-		made = append(made, Made{err == nil, what})
+		made = append(made, CreateResult{err == nil, what})
 	}
-	if contested { // by whom, and are they what was asked for?
-		if plan, err = a.planLeases(ctx, s, layout); err == nil && plan.atWork > 0 {
-			err = fmt.Errorf("a worker began with stream %s at the same time: kcl-infra status shows where", s)
+	if contested { // are they as requested?
+		if plan, err = a.planLeases(ctx, s, layout); err == nil && plan.begun > 0 {
+			err = fmt.Errorf("a worker started to read stream %s at the same time: kcl-infra status shows its position", s)
 		}
 	}
 	return made, err
 }
 
-// leasePlan has the first leases of a stream and those that are not there, or how
-// many leases the stream has that its workers have begun with.
+// leasePlan has the first leases of a stream and which of them are missing. If workers
+// have begun to read the stream, it has only the number of its leases.
 type leasePlan struct {
 	all, missing []kcl.Item
-	atWork       int
+	begun        int
 }
 
-// planLeases compares the leases of a stream that are there with those that KCL's
-// first sync would make. When one of several streams is at work, the others get
-// theirs all the same: so a stream is added.
+// planLeases compares the existing leases of a stream with those that KCL would create in
+// an empty table. If workers have begun to read one of several streams, the others still
+// get their leases. So a stream can be added.
 func (a *App) planLeases(ctx context.Context, s stream, layout kcl.Layout) (plan leasePlan, err error) {
 	rows, err := a.rows(ctx)
 	if err != nil {
 		return plan, err
 	}
-	there := rows.Leases
-	if err := a.checkForm(there); err != nil {
+	existing := rows.Leases
+	if err := a.checkForm(existing); err != nil {
 		return plan, err
 	}
-	there = slices.DeleteFunc(there, func(lease kcl.Item) bool { return kcl.StreamOf(lease) != s.id })
-	if len(a.Streams) > 1 && kcl.AtWork(there) {
-		return leasePlan{atWork: len(there)}, nil
+	existing = slices.DeleteFunc(existing, func(lease kcl.Item) bool { return kcl.StreamOf(lease) != s.id })
+	if len(a.Streams) > 1 && kcl.EverOwned(existing) {
+		return leasePlan{begun: len(existing)}, nil
 	}
 	for try := 1; ; try++ {
 		shards, err := a.listShards(ctx, s.Stream, s.Position.ShardFilter())
@@ -310,13 +328,13 @@ func (a *App) planLeases(ctx context.Context, s stream, layout kcl.Layout) (plan
 		case <-time.After(listPause):
 		}
 	}
-	plan.missing, err = kcl.Missing(plan.all, there)
-	return plan, refused(err)
+	plan.missing, err = kcl.MissingLeases(plan.all, existing)
+	return plan, seedRefused(err)
 }
 
-func refused(err error) error {
+func seedRefused(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("no leases were seeded: %w; leave --seed-leases out, or delete the application's tables first", err)
+	return fmt.Errorf("no leases were seeded: %w; remove --seed-leases, or delete the application's tables first", err)
 }

@@ -17,18 +17,18 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/activity"
 )
 
-// watchEvery is the pause between two looks at the counters.
+// watchEvery is the pause between two reads of the counters.
 const watchEvery = time.Second
 
-// ErrRunning says that the application's workers are at work, or were within the
-// last minute.
+// ErrRunning is the error if the application's workers are running, or were within the last
+// minute.
 var ErrRunning = errors.New("the application is running or was a moment ago")
 
-// Deletion is what there is to delete.
+// Deletion is a plan of what to delete.
 type Deletion struct {
 	app       *App
-	tables    []string // those to delete
-	deleting  []string // those that are being deleted already
+	tables    []string // to delete
+	deleting  []string // being deleted already
 	consumers []consumer
 	streams   []stream
 	force     bool
@@ -39,16 +39,28 @@ type consumer struct {
 	arn    *string
 }
 
-// PlanDelete looks for what to delete: the tables of every layout, the fan-out consumers
-// that KCL registered and, when withStreams is set, the streams that are named by their
-// names. Unless forced it refuses a table that is not KCL's. If one of the tables cannot
-// be deleted now none is: an application on its way to one table has rows in all three.
-func (a *App) PlanDelete(ctx context.Context, withStreams, force bool) (*Deletion, error) {
+// DeleteOptions are the optional settings of PlanDelete.
+type DeleteOptions struct {
+	// Streams deletes the streams too, except those that are named by their ARN.
+	Streams bool
+	// Force also deletes tables that are not KCL's, the tables of an application that
+	// runs, and streams with other consumers.
+	Force bool
+}
+
+// PlanDelete finds what to delete: the tables of every layout, the fan-out consumers that
+// KCL registered, and the streams if opts says so. A nil opts means the defaults. If one
+// of the tables cannot be deleted now, none is, because an application that migrates to
+// one table has rows in all three.
+func (a *App) PlanDelete(ctx context.Context, opts *DeleteOptions) (*Deletion, error) {
+	if opts == nil {
+		opts = &DeleteOptions{}
+	}
 	f, err := a.find(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &Deletion{app: a, force: force}
+	d := &Deletion{app: a, force: opts.Force}
 	others := false
 	for _, t := range a.tables().All() {
 		table := f.tables[t.Name]
@@ -63,8 +75,8 @@ func (a *App) PlanDelete(ctx context.Context, withStreams, force bool) (*Deletio
 			return nil, fmt.Errorf("table %s is %s: nothing was deleted; wait until it is ACTIVE, then run again", t.Name, table.TableStatus)
 		}
 		if err := t.Check(table); err != nil {
-			if !force {
-				return nil, fmt.Errorf("%w; nothing was deleted, --force deletes it all the same", err)
+			if !opts.Force {
+				return nil, fmt.Errorf("%w: nothing was deleted; --force deletes it anyway", err)
 			}
 			others = true
 		}
@@ -78,14 +90,14 @@ func (a *App) PlanDelete(ctx context.Context, withStreams, force bool) (*Deletio
 		if err != nil {
 			return nil, err
 		}
-		about := a.about(a.tables().Layout(f.tables, rows), rows)
-		a.Progress("application %s has layout %s", a.Application, about.layout())
-		for _, m := range about.Migrations {
-			a.Progress("%s: its tables go together", m)
+		overview := a.overview(a.tables().DetectLayout(f.tables, rows), rows)
+		a.logf("application %s has layout %s", a.Application, overview.layout())
+		for _, m := range overview.Migrations {
+			a.logf("%s: its tables are deleted together", m)
 		}
 	}
 	for _, s := range f.streams {
-		if s.ConsumerARN == "" { // else KCL has registered none
+		if s.ConsumerARN == "" { // otherwise KCL registered none
 			c, err := a.consumer(ctx, s)
 			if err != nil {
 				return nil, err
@@ -95,9 +107,9 @@ func (a *App) PlanDelete(ctx context.Context, withStreams, force bool) (*Deletio
 			}
 		}
 		switch {
-		case !withStreams || s.is == nil:
+		case !opts.Streams || s.description == nil:
 		case s.ARN != "":
-			a.Progress("stream %s stays: one that is named by its ARN may be of another account", s)
+			a.logf("stream %s stays: it is named by its ARN and may belong to another account", s)
 		default:
 			d.streams = append(d.streams, s)
 		}
@@ -105,8 +117,8 @@ func (a *App) PlanDelete(ctx context.Context, withStreams, force bool) (*Deletio
 	return d, nil
 }
 
-// What lists what would be deleted; it is empty when there is nothing.
-func (d *Deletion) What() []string {
+// Items returns what would be deleted. It is empty if there is nothing to delete.
+func (d *Deletion) Items() []string {
 	var what []string
 	for _, name := range slices.Concat(d.tables, d.deleting) {
 		what = append(what, "table "+name)
@@ -120,9 +132,8 @@ func (d *Deletion) What() []string {
 	return what
 }
 
-// CheckIdle returns an error that wraps ErrRunning when the application runs, or
-// did within the last minute; see package activity for how it is told. It may
-// take a minute.
+// CheckIdle returns an error that wraps ErrRunning if the application runs, or ran within
+// the last minute. Package activity says how that is found out. It may take a minute.
 func (d *Deletion) CheckIdle(ctx context.Context) error {
 	if d.force || len(d.tables) == 0 {
 		return nil
@@ -134,10 +145,10 @@ func (d *Deletion) CheckIdle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if sign := first.Reported(time.Now()); sign != "" {
+	if sign := first.RecentReport(time.Now()); sign != "" {
 		return running(sign)
 	}
-	sign, err := d.app.watch(ctx, first, first.Watch(), watchOwners, d.app.snapshot)
+	sign, err := d.app.watch(ctx, first, first.WatchTime(), watchOwners, d.app.snapshot)
 	if sign != "" {
 		return running(sign)
 	}
@@ -146,13 +157,13 @@ func (d *Deletion) CheckIdle(ctx context.Context) error {
 
 const watchOwners = "leases or the leader lock have an owner: watching for %v whether they are renewed (--force skips this)"
 
-// watch looks again and again, for some time, and returns the sign of a worker that is
-// at work. why, with the time, is shown as progress.
-func (a *App) watch(ctx context.Context, first activity.Snapshot, watch time.Duration, why string, look func(context.Context) (activity.Snapshot, error)) (sign string, err error) {
+// watch takes snapshots for a time. It returns a description of a worker's write between
+// first and a later snapshot, and "" if there was none. It logs reason, with the time.
+func (a *App) watch(ctx context.Context, first activity.Snapshot, watch time.Duration, reason string, read func(context.Context) (activity.Snapshot, error)) (sign string, err error) {
 	if watch == 0 {
 		return "", nil
 	}
-	a.Progress(why, watch.Round(time.Second))
+	a.logf(reason, watch.Round(time.Second))
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for began := time.Now(); time.Since(began) < watch; {
@@ -161,7 +172,7 @@ func (a *App) watch(ctx context.Context, first activity.Snapshot, watch time.Dur
 			return "", ctx.Err()
 		case <-ticker.C:
 		}
-		now, err := look(ctx)
+		now, err := read(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -172,11 +183,11 @@ func (a *App) watch(ctx context.Context, first activity.Snapshot, watch time.Dur
 	return "", nil
 }
 
-// Do deletes, waits until all is gone, and then tells done what that was.
-func (d *Deletion) Do(ctx context.Context, done func(what string)) error {
+// Apply deletes the items, waits until they are gone, and then calls done with each.
+func (d *Deletion) Apply(ctx context.Context, done func(what string)) error {
 	a := d.app
 	for _, name := range d.tables {
-		a.Progress("deleting table %s", name)
+		a.logf("deleting table %s", name)
 		_, err := a.DynamoDB.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name})
 		if missing := (*ddb.ResourceNotFoundException)(nil); err != nil && !errors.As(err, &missing) {
 			return a.dynamoDBError("delete table "+name, err)
@@ -188,10 +199,10 @@ func (d *Deletion) Do(ctx context.Context, done func(what string)) error {
 		}
 	}
 	for _, s := range d.streams {
-		if s.is.StreamStatus == kinesistypes.StreamStatusDeleting {
+		if s.description.StreamStatus == kinesistypes.StreamStatusDeleting {
 			continue
 		}
-		a.Progress("deleting stream %s", s.Name)
+		a.logf("deleting stream %s", s.Name)
 		_, err := a.Kinesis.DeleteStream(ctx, &kinesis.DeleteStreamInput{
 			StreamName: &s.Name, EnforceConsumerDeletion: aws.Bool(d.force),
 		})
@@ -199,42 +210,43 @@ func (d *Deletion) Do(ctx context.Context, done func(what string)) error {
 			return a.kinesisError("delete stream "+s.Name, err)
 		}
 	}
-	if err := a.poll(ctx, d.left); err != nil {
+	if err := a.poll(ctx, d.remaining); err != nil {
 		return err
 	}
-	for _, what := range d.What() {
+	for _, what := range d.Items() {
 		done(what)
 	}
 	return nil
 }
 
-// deregister ends with the consumer gone: a stream that has one is not deleted.
+// deregister deregisters a consumer and waits until it is gone, because a stream with a
+// consumer is not deleted.
 func (d *Deletion) deregister(ctx context.Context, c consumer) error {
 	a := d.app
-	a.Progress("deregistering consumer %s of stream %s", a.Application, c.stream)
+	a.logf("deregistering consumer %s of stream %s", a.Application, c.stream)
 	_, err := a.Kinesis.DeregisterStreamConsumer(ctx, &kinesis.DeregisterStreamConsumerInput{ConsumerARN: c.arn})
 	if missing := (*kinesistypes.ResourceNotFoundException)(nil); err != nil && !errors.As(err, &missing) {
 		err = a.kinesisError("deregister consumer "+a.Application+" of stream "+c.stream.String(), err)
 		if c.stream.ARN != "" && denied(err) {
-			err = fmt.Errorf("%w; if the stream's owner registered it, write consumerArn=%s behind the stream in the property streams", err, *c.arn)
+			err = fmt.Errorf("%w; if the stream's owner registered it, write consumerArn=%s after the stream in the property streams", err, *c.arn)
 		}
 		return err
 	}
 	return a.poll(ctx, func(ctx context.Context) (string, error) {
-		is, err := a.describeStream(ctx, c.stream.Stream)
+		description, err := a.describeStream(ctx, c.stream.Stream)
 		if err != nil {
 			return "", err
 		}
-		left, err := a.consumer(ctx, stream{Stream: c.stream.Stream, is: is})
+		left, err := a.consumer(ctx, stream{Stream: c.stream.Stream, description: description})
 		if left == nil {
 			return "", err
 		}
-		return fmt.Sprintf("consumer %s to go (%s)", a.Application, left.ConsumerStatus), err
+		return fmt.Sprintf("consumer %s to be deleted (%s)", a.Application, left.ConsumerStatus), err
 	})
 }
 
-// left names what is not gone yet.
-func (d *Deletion) left(ctx context.Context) (string, error) {
+// remaining returns what is not deleted yet, and "" if all is.
+func (d *Deletion) remaining(ctx context.Context) (string, error) {
 	f, err := d.app.find(ctx)
 	if err != nil {
 		return "", err
@@ -246,12 +258,12 @@ func (d *Deletion) left(ctx context.Context) (string, error) {
 		}
 	}
 	for _, now := range f.streams {
-		if now.is != nil && slices.ContainsFunc(d.streams, func(s stream) bool { return s.String() == now.String() }) {
+		if now.description != nil && slices.ContainsFunc(d.streams, func(s stream) bool { return s.String() == now.String() }) {
 			left = append(left, "stream "+now.Name)
 		}
 	}
 	if len(left) == 0 {
 		return "", nil
 	}
-	return strings.Join(left, ", ") + " to go", nil
+	return strings.Join(left, ", ") + " to be deleted", nil
 }

@@ -3,6 +3,7 @@ package resources
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,8 +19,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// fanOut answers as AWS does for a stream with one fan-out consumer and no
-// table: no Kinesis that runs on this machine has consumers.
+// fanOut answers as AWS does for a stream with one fan-out consumer and no table.
 type fanOut struct {
 	mu       sync.Mutex
 	consumer string // its state
@@ -100,25 +100,25 @@ func appAt(t *testing.T, service http.Handler, streams ...kcl.Stream) *App {
 	return &App{
 		Kinesis:     kinesis.NewFromConfig(cfg),
 		DynamoDB:    dynamodb.NewFromConfig(cfg),
-		Application: "app", Streams: streams, Progress: t.Logf,
+		Application: "app", Streams: streams, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 }
 
-// The application's own consumer goes, and is gone before the stream goes: AWS
-// does not delete a stream that has one.
+// The application's own consumer is deleted before the stream: AWS does not delete a stream
+// that has a consumer.
 func TestDeleteOfAFanOutConsumer(t *testing.T) {
 	service := &fanOut{consumer: "ACTIVE", stream: true}
 	app := appAt(t, service, kcl.Stream{Name: "orders"})
-	plan, err := app.PlanDelete(t.Context(), true, false)
+	plan, err := app.PlanDelete(t.Context(), &DeleteOptions{Streams: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"consumer app of stream orders", "stream orders and its records"}
-	if !slices.Equal(plan.What(), want) {
-		t.Errorf("planned: %q, want %q", plan.What(), want)
+	if !slices.Equal(plan.Items(), want) {
+		t.Errorf("planned: %q, want %q", plan.Items(), want)
 	}
 	var done []string
-	if err := plan.Do(t.Context(), func(what string) { done = append(done, what) }); err != nil {
+	if err := plan.Apply(t.Context(), func(what string) { done = append(done, what) }); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(done, want) {
@@ -128,14 +128,14 @@ func TestDeleteOfAFanOutConsumer(t *testing.T) {
 		t.Errorf("called %q, want %q", service.calls, want)
 	}
 
-	plan, err = app.PlanDelete(t.Context(), true, false)
-	if err != nil || len(plan.What()) != 0 {
-		t.Errorf("the second time: %q, %v", plan.What(), err)
+	plan, err = app.PlanDelete(t.Context(), &DeleteOptions{Streams: true})
+	if err != nil || len(plan.Items()) != 0 {
+		t.Errorf("the second time: got %q, error %v, want nothing", plan.Items(), err)
 	}
 }
 
-// Of a stream that is named by its ARN the consumer goes, unless the stream's owner
-// has registered it; the stream stays.
+// The consumer of a stream that is named by its ARN is deleted, unless the stream's owner
+// registered it. The stream stays.
 func TestDeleteByARN(t *testing.T) {
 	for _, tt := range []struct {
 		name, consumerARN string
@@ -148,18 +148,18 @@ func TestDeleteByARN(t *testing.T) {
 		{"configured", consumerARN, true, nil, ""},
 	} {
 		service := &fanOut{consumer: "ACTIVE", stream: true, owned: tt.owned}
-		plan, err := appAt(t, service, kcl.Stream{Name: "orders", ARN: streamARN, ConsumerARN: tt.consumerARN}).PlanDelete(t.Context(), true, false)
+		plan, err := appAt(t, service, kcl.Stream{Name: "orders", ARN: streamARN, ConsumerARN: tt.consumerARN}).PlanDelete(t.Context(), &DeleteOptions{Streams: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = plan.Do(t.Context(), func(string) {})
+		err = plan.Apply(t.Context(), func(string) {})
 		if !slices.Equal(service.calls, tt.calls) || (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
-			t.Errorf("%s: called %q, %v", tt.name, service.calls, err)
+			t.Errorf("%s: called %q, error %v, want %q, error %q", tt.name, service.calls, err, tt.calls, tt.wantErr)
 		}
 	}
 }
 
-// Status looks at the consumer that is configured, not at one that KCL never registers.
+// Status describes the configured consumer, not one that KCL never registers.
 func TestStatusOfAConsumer(t *testing.T) {
 	const other = streamARN + "/consumer/other:1"
 	for _, tt := range []struct {
@@ -179,12 +179,12 @@ func TestStatusOfAConsumer(t *testing.T) {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
 		if got := c.Streams[0]; got.Consumer != tt.want || got.ConsumerName != tt.wantName {
-			t.Errorf("%s: %+v", tt.name, got)
+			t.Errorf("%s: got %+v, want consumer %s %s", tt.name, got, tt.wantName, tt.want)
 		}
 	}
 }
 
-// A stream that has no leases, as a misspelt one, is an error that says what is there.
+// A stream without leases, for example a misspelt one, is an error that says which exist.
 func TestLeaseDeletionOfNoStream(t *testing.T) {
 	for _, tt := range []struct{ name, rows, want string }{
 		{"no table", "", "are of: none"},
@@ -202,9 +202,9 @@ func TestLeaseDeletionOfNoStream(t *testing.T) {
 			}
 			fmt.Fprintf(w, `{"Items":[%s]}`, rows)
 		})
-		_, err := appAt(t, service).PlanLeaseDeletion(t.Context(), "bogus", false, true)
+		_, err := appAt(t, service).PlanLeaseDeletion(t.Context(), "bogus", &LeaseDeletionOptions{Force: true})
 		if err == nil || !strings.Contains(err.Error(), "no leases of stream bogus") || !strings.HasSuffix(err.Error(), tt.want) {
-			t.Errorf("%s: %v", tt.name, err)
+			t.Errorf("%s: error %v, want one that ends in %q", tt.name, err, tt.want)
 		}
 	}
 }

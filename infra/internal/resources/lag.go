@@ -3,7 +3,6 @@ package resources
 import (
 	"context"
 	"math/big"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -12,14 +11,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// readsAtOnce bounds the reads of positions: they are of as many shards, and each
-// shard has limits of its own.
-const readsAtOnce = 16
-
-// addLags reads one record at the checkpoint of each shard. A shard admits five reads
-// in a second and 2 MB, which its POLLING consumers use too: so each shard is read
-// once, one record, and a read that is refused is not tried again.
-func (a *App) addLags(ctx context.Context, streams []listed, shards []Shard) error {
+// addLags reads one record at the checkpoint of each shard. A shard allows five reads per
+// second and 2 MB, which its POLLING consumers use too. So it reads one record of each
+// shard, once, and does not retry a read that is refused.
+func (a *App) addLags(ctx context.Context, streams []streamShards, shards []Shard) error {
 	named := map[string]kcl.Stream{}
 	for _, s := range streams {
 		named[s.String()] = s.Stream
@@ -27,26 +22,17 @@ func (a *App) addLags(ctx context.Context, streams []listed, shards []Shard) err
 			named[s.id] = s.Stream
 		}
 	}
-	var group sync.WaitGroup
-	slots := make(chan struct{}, readsAtOnce)
-	for i := range shards {
+	return forEach(ctx, len(shards), func(ctx context.Context, i int) error {
 		s := &shards[i]
-		from, ok := startOf(*s)
-		if !ok || s.State == "gone" || s.Problem != "" {
-			continue
-		}
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
+		if from, ok := startOf(*s); ok && s.State != "gone" && s.Problem == "" {
 			a.addLag(ctx, named[s.Stream], s, from)
-		})
-	}
-	group.Wait()
-	return ctx.Err()
+		}
+		return nil
+	})
 }
 
-// startOf returns where KCL reads a shard from. It is false at a position that no
-// record has: LATEST, or a time that only the properties know.
+// startOf returns where KCL starts to read a shard. It returns false for a position
+// without a record: LATEST, or a time that only the properties have.
 func startOf(s Shard) (in kinesis.GetShardIteratorInput, ok bool) {
 	in.ShardId = aws.String(s.ShardID)
 	switch s.Checkpoint {
@@ -82,7 +68,7 @@ func (a *App) addLag(ctx context.Context, stream kcl.Stream, s *Shard, from kine
 		s.LagSeconds = aws.Float64(float64(*out.MillisBehindLatest) / 1000)
 	}
 	if len(out.Records) == 0 {
-		return // none was put yet, or the last has expired: then nothing is left to read
+		return // none was put yet, or all have expired: there is nothing left to read
 	}
 	if record := out.Records[0]; isAt(record, s.Checkpoint) {
 		s.Arrival = record.ApproximateArrivalTimestamp
@@ -91,7 +77,7 @@ func (a *App) addLag(ctx context.Context, stream kcl.Stream, s *Shard, from kine
 	s.Expired = true
 }
 
-// isAt tells whether a record is the one at a checkpoint.
+// isAt reports whether a record is the one at a checkpoint.
 func isAt(record kinesistypes.Record, checkpoint string) bool {
 	n, numbers := new(big.Int).SetString(checkpoint, 10)
 	return !numbers || n.String() == aws.ToString(record.SequenceNumber)

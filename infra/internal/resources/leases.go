@@ -17,44 +17,54 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// LeaseDeletion is the leases of one stream, which an application of several does
-// not read any more.
+// LeaseDeletion is a plan to delete the leases of a stream that an application with several
+// streams no longer reads.
 type LeaseDeletion struct {
 	app    *App
-	stream string // its identifier
+	stream string // identifier
 	leases []kcl.Item
 	force  bool
 }
 
-// PlanLeaseDeletion looks for the leases of a stream, which is named by its
-// identifier in them, its name or its ARN. Without such leases it is an error. With
-// reads it refuses one of App.Streams.
-func (a *App) PlanLeaseDeletion(ctx context.Context, stream string, reads, force bool) (*LeaseDeletion, error) {
+// LeaseDeletionOptions are the optional settings of PlanLeaseDeletion.
+type LeaseDeletionOptions struct {
+	// RefuseAppStreams refuses to delete the leases of one of App.Streams.
+	RefuseAppStreams bool
+	// Force also deletes leases that a worker renews or has changed.
+	Force bool
+}
+
+// PlanLeaseDeletion finds the leases of a stream, which is named by its identifier, its
+// name or its ARN. It returns an error if there are none. A nil opts means the defaults.
+func (a *App) PlanLeaseDeletion(ctx context.Context, stream string, opts *LeaseDeletionOptions) (*LeaseDeletion, error) {
+	if opts == nil {
+		opts = &LeaseDeletionOptions{}
+	}
 	rows, err := a.rows(ctx)
 	if err != nil {
 		return nil, err
 	}
-	of := map[string][]kcl.Item{}
-	has := map[string]bool{} // by identifier, or what stands for it
+	byStream := map[string][]kcl.Item{} // of streams that match
+	all := map[string]bool{}            // identifiers of all streams
 	for _, lease := range rows.Leases {
 		id := kcl.StreamOf(lease)
-		if id != "" && kcl.Names(stream, id) {
-			of[id] = append(of[id], lease)
+		if id != "" && kcl.MatchesIdentifier(stream, id) {
+			byStream[id] = append(byStream[id], lease)
 		}
-		has[cmp.Or(id, "an application of one stream")] = true
+		all[cmp.Or(id, "an application of one stream")] = true
 	}
-	d := &LeaseDeletion{app: a, force: force}
-	ids := slices.Sorted(maps.Keys(of))
+	d := &LeaseDeletion{app: a, force: opts.Force}
+	ids := slices.Sorted(maps.Keys(byStream))
 	switch len(ids) {
 	case 0:
-		there := cmp.Or(strings.Join(slices.Sorted(maps.Keys(has)), ", "), "none")
-		return nil, fmt.Errorf("application %s has no leases of stream %s, nothing was deleted; those that it has are of: %s", a.Application, stream, there)
+		existing := cmp.Or(strings.Join(slices.Sorted(maps.Keys(all)), ", "), "none")
+		return nil, fmt.Errorf("application %s has no leases of stream %s, nothing was deleted; its leases are of: %s", a.Application, stream, existing)
 	case 1:
-		d.stream, d.leases = ids[0], of[ids[0]]
+		d.stream, d.leases = ids[0], byStream[ids[0]]
 	default:
-		return nil, fmt.Errorf("%s may be each of %s: say which; nothing was deleted", stream, strings.Join(ids, ", "))
+		return nil, fmt.Errorf("%s matches %s: nothing was deleted; name one of them", stream, strings.Join(ids, ", "))
 	}
-	if !reads {
+	if !opts.RefuseAppStreams {
 		return d, nil
 	}
 	f, err := a.find(ctx)
@@ -62,18 +72,18 @@ func (a *App) PlanLeaseDeletion(ctx context.Context, stream string, reads, force
 		return nil, err
 	}
 	for _, s := range f.streams {
-		if s.is == nil {
+		if s.description == nil {
 			continue
 		}
-		if id, _ := kcl.Identifier(aws.ToString(s.is.StreamARN), aws.ToTime(s.is.StreamCreationTimestamp)); id == d.stream {
-			return nil, fmt.Errorf("%s is stream %s, which the application reads: nothing was deleted; take it out of the configuration first", d.stream, s)
+		if id, _ := kcl.Identifier(aws.ToString(s.description.StreamARN), aws.ToTime(s.description.StreamCreationTimestamp)); id == d.stream {
+			return nil, fmt.Errorf("%s is stream %s, which the application reads: nothing was deleted; remove it from the configuration first", d.stream, s)
 		}
 	}
 	return d, nil
 }
 
-// What lists the leases that would be deleted.
-func (d *LeaseDeletion) What() []string {
+// Items returns the leases that would be deleted.
+func (d *LeaseDeletion) Items() []string {
 	var what []string
 	for _, lease := range d.leases {
 		what = append(what, "lease "+kcl.KeyOf(lease))
@@ -81,26 +91,26 @@ func (d *LeaseDeletion) What() []string {
 	return what
 }
 
-// CheckIdle returns an error that wraps ErrRunning when a worker renews one of the
-// leases. The workers of the other streams may be at work. KCL deals out all leases
-// of a table, so this may be a worker that does not read the stream.
+// CheckIdle returns an error that wraps ErrRunning if a worker renews one of the leases.
+// Workers may read the other streams. KCL assigns all leases of a table, so a worker that
+// does not read the stream may renew its leases.
 func (d *LeaseDeletion) CheckIdle(ctx context.Context) error {
 	if d.force {
 		return nil
 	}
-	look := func(ctx context.Context) (activity.Snapshot, error) {
+	read := func(ctx context.Context) (activity.Snapshot, error) {
 		s, err := d.app.snapshot(ctx)
 		s.Leases = slices.DeleteFunc(s.Leases, func(lease kcl.Item) bool { return kcl.StreamOf(lease) != d.stream })
 		s.Leader = nil
 		return s, err
 	}
-	first, err := look(ctx)
+	first, err := read(ctx)
 	if err != nil {
 		return err
 	}
-	sign, err := d.app.watch(ctx, first, first.Watch(), watchOwners, func(ctx context.Context) (activity.Snapshot, error) {
-		s, err := look(ctx)
-		s.Workers = nil // what they report is not of this stream
+	sign, err := d.app.watch(ctx, first, first.WatchTime(), watchOwners, func(ctx context.Context) (activity.Snapshot, error) {
+		s, err := read(ctx)
+		s.Workers = nil // their reports are not about this stream
 		return s, err
 	})
 	if sign != "" {
@@ -109,11 +119,11 @@ func (d *LeaseDeletion) CheckIdle(ctx context.Context) error {
 	return err
 }
 
-// Do deletes the leases, each only if it is still of the stream and, unless forced,
-// as it was when it was planned. It tells done of each.
-func (d *LeaseDeletion) Do(ctx context.Context, done func(what string)) error {
+// Apply deletes the leases, and calls done with each. It deletes a lease only if it still
+// belongs to the stream and, without Force, has not changed.
+func (d *LeaseDeletion) Apply(ctx context.Context, done func(what string)) error {
 	table := d.app.tables().Leases.Name
-	for i, what := range d.What() {
+	for i, what := range d.Items() {
 		lease := d.leases[i]
 		in := &dynamodb.DeleteItemInput{
 			TableName:                 &table,

@@ -17,36 +17,37 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/rewind"
 )
 
-// readEvery keeps within the five calls a second that AWS takes for a shard; tests read
-// more often.
+// readEvery is the pause between two reads of a shard: AWS allows five per second. Tests
+// set it.
 var readEvery = 200 * time.Millisecond
 
 const (
-	// atOnce is how many shards are read at the same time.
-	atOnce = 16
-	// oldest is how far back records may be.
+	// maxConcurrentReads is how many shards are read at the same time.
+	maxConcurrentReads = 16
+	// oldest is the maximum age of a record.
 	oldest = 366 * 24 * time.Hour
-	// slack is for clocks and for what AWS rounds.
+	// slack allows for clocks that differ and for times that AWS rounds.
 	slack = 10 * time.Second
 )
 
-// shardReader reads a shard, within the limits of AWS.
+// shardReader reads a shard within AWS's limits.
 type shardReader struct {
 	app    *App
 	stream kcl.Stream
 	shard  kinesistypes.Shard
-	last   time.Time // a call
+	last   time.Time // of the last call
 }
 
-// read calls each with the records of each page from a position on, and how old the
-// place is that it has come to, until each returns false or nothing is left now.
-func (r *shardReader) read(ctx context.Context, from kinesis.GetShardIteratorInput, limit int32, each func(records []kinesistypes.Record, behind time.Duration) bool) error {
+// read calls page with the records of each page from a position on, and with how far the
+// page is behind the newest record in time. It returns when page returns false or nothing
+// is left to read.
+func (r *shardReader) read(ctx context.Context, from kinesis.GetShardIteratorInput, limit int32, page func(records []kinesistypes.Record, behind time.Duration) bool) error {
 	from.StreamName, from.StreamARN = nameOrARN(r.stream)
 	from.ShardId = r.shard.ShardId
-	did := fmt.Sprintf("read shard %s of stream %s", *r.shard.ShardId, r.stream)
+	action := fmt.Sprintf("read shard %s of stream %s", *r.shard.ShardId, r.stream)
 	at, err := r.app.Kinesis.GetShardIterator(ctx, &from)
 	if err != nil {
-		return r.app.kinesisError(did, err)
+		return r.app.kinesisError(action, err)
 	}
 	for iterator := at.ShardIterator; iterator != nil; {
 		select {
@@ -54,22 +55,22 @@ func (r *shardReader) read(ctx context.Context, from kinesis.GetShardIteratorInp
 			return ctx.Err()
 		case <-time.After(time.Until(r.last.Add(readEvery))):
 		}
-		page, err := r.app.Kinesis.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: iterator, StreamARN: from.StreamARN, Limit: &limit})
+		out, err := r.app.Kinesis.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: iterator, StreamARN: from.StreamARN, Limit: &limit})
 		r.last = time.Now()
 		if err != nil {
-			return r.app.kinesisError(did, err)
+			return r.app.kinesisError(action, err)
 		}
-		behind := time.Duration(aws.ToInt64(page.MillisBehindLatest)) * time.Millisecond
-		if !each(page.Records, behind) || len(page.Records) == 0 && behind == 0 {
+		behind := time.Duration(aws.ToInt64(out.MillisBehindLatest)) * time.Millisecond
+		if !page(out.Records, behind) || len(out.Records) == 0 && behind == 0 {
 			return nil
 		}
-		iterator = page.NextShardIterator
+		iterator = out.NextShardIterator
 	}
 	return nil
 }
 
-// first returns the first record from a position on, nil if there is none. It may
-// stop behind a time.
+// first returns the first record from a position on, and nil if there is none. It need not
+// look beyond the time until.
 func (r *shardReader) first(ctx context.Context, from kinesis.GetShardIteratorInput, until time.Time) (first *kinesistypes.Record, err error) {
 	err = r.read(ctx, from, 1, func(records []kinesistypes.Record, behind time.Duration) bool {
 		if len(records) > 0 {
@@ -92,8 +93,8 @@ func atSequence(sequence string) kinesis.GetShardIteratorInput {
 	return kinesis.GetShardIteratorInput{ShardIteratorType: kinesistypes.ShardIteratorTypeAtSequenceNumber, StartingSequenceNumber: &sequence}
 }
 
-// before returns the last record before one, nil when that is the first that is left.
-// With next nil it is the last of all. No other record has come since high.
+// before returns the last record before next, and nil if next is the first record that is
+// left. If next is nil, it returns the last record. No other record arrived after high.
 func (r *shardReader) before(ctx context.Context, next *kinesistypes.Record, high time.Time) (*kinesistypes.Record, error) {
 	earlier := func(record *kinesistypes.Record) bool {
 		return record != nil && (next == nil || sequence(record).Cmp(sequence(next)) < 0)
@@ -102,7 +103,7 @@ func (r *shardReader) before(ctx context.Context, next *kinesistypes.Record, hig
 	if err != nil || !earlier(low) {
 		return nil, err
 	}
-	// The record is between low and high. Most often it is not far from high.
+	// The record is between low and high, and usually close to high.
 	closer := func(at time.Time) error {
 		record, err := r.first(ctx, atTime(at), high)
 		if earlier(record) {
@@ -136,7 +137,7 @@ func (r *shardReader) before(ctx context.Context, next *kinesistypes.Record, hig
 			return nil, err
 		}
 		if high.Equal(until) && sequence(low).Cmp(sequence(known)) <= 0 {
-			break // a Kinesis that takes whole seconds alone comes no closer
+			break // a Kinesis that rounds times to seconds gets no closer
 		}
 	}
 	err = r.read(ctx, atSequence(*low.SequenceNumber), 10_000, func(records []kinesistypes.Record, behind time.Duration) bool {
@@ -151,12 +152,12 @@ func (r *shardReader) before(ctx context.Context, next *kinesistypes.Record, hig
 	return low, err
 }
 
-// has tells whether the shard has the record at a checkpoint, or may have had it.
+// has reports whether the shard has the record at a checkpoint, or may have had it.
 func (r *shardReader) has(ctx context.Context, checkpoint string) (bool, error) {
 	until := time.Now().Add(slack)
 	record, err := r.first(ctx, atSequence(checkpoint), until)
 	if none := (*kinesistypes.InvalidArgumentException)(nil); errors.As(err, &none) {
-		return false, nil // AWS knows by the number that it is of another shard
+		return false, nil // AWS sees from the number that it belongs to another shard
 	}
 	if err != nil || record != nil && isAt(*record, checkpoint) {
 		return err == nil, err
@@ -174,21 +175,21 @@ func sequence(record *kinesistypes.Record) *big.Int {
 	return n
 }
 
-// target returns where the records from a time on begin in a shard.
-func (a *App) target(ctx context.Context, s stream, shard kinesistypes.Shard, at time.Time) (rewind.Target, error) {
+// timeTarget returns the target in a shard for the records from a time on.
+func (a *App) timeTarget(ctx context.Context, s stream, shard kinesistypes.Shard, at time.Time) (rewind.Target, error) {
 	r := &shardReader{app: a, stream: s.Stream, shard: shard}
 	first, err := r.first(ctx, atTime(at), time.Now().Add(slack))
 	if err != nil {
 		return rewind.Target{}, err
 	}
 	if first == nil && shard.SequenceNumberRange != nil && shard.SequenceNumberRange.EndingSequenceNumber != nil {
-		return rewind.Target{Over: true}, nil
+		return rewind.Target{Exhausted: true}, nil
 	}
 	return r.target(ctx, first, at, at)
 }
 
-// target returns the place before the first record that is meant, nil for the end of the
-// shard. The records from at on are meant; no other record has come since high.
+// target returns the target before first, or the end of the shard if first is nil. at is
+// the time of the target. No other record arrived after high.
 func (r *shardReader) target(ctx context.Context, first *kinesistypes.Record, at, high time.Time) (rewind.Target, error) {
 	t := rewind.Target{At: rewind.Checkpoint{Sequence: kcl.TrimHorizon}, Time: at}
 	before, err := r.before(ctx, first, high)
@@ -201,18 +202,18 @@ func (r *shardReader) target(ctx context.Context, first *kinesistypes.Record, at
 	return t, err
 }
 
-// aggregated is what a record begins with that holds several of the Kinesis Producer
-// Library's.
+// aggregated is the beginning of a record in which the Kinesis Producer Library packed
+// several records.
 var aggregated = []byte{0xf3, 0x89, 0x9a, 0xc2}
 
-// targets looks for where the records from a time on begin in each shard.
-func (a *App) targets(ctx context.Context, s stream, shards []kinesistypes.Shard, at time.Time) (map[string]rewind.Target, error) {
+// timeTargets returns the target in each shard for the records from a time on.
+func (a *App) timeTargets(ctx context.Context, s stream, shards []kinesistypes.Shard, at time.Time) (map[string]rewind.Target, error) {
 	targets := map[string]rewind.Target{}
-	for next := rewind.Next(shards, targets); len(next) > 0; next = rewind.Next(shards, targets) {
-		a.Progress("looking for the records of %d shards of stream %s", len(next), s)
+	for next := rewind.NextShards(shards, targets); len(next) > 0; next = rewind.NextShards(shards, targets) {
+		a.logf("searching %d shards of stream %s for records", len(next), s)
 		found := make([]rewind.Target, len(next))
-		err := each(ctx, len(next), func(ctx context.Context, i int) (err error) {
-			found[i], err = a.target(ctx, s, next[i], at)
+		err := forEach(ctx, len(next), func(ctx context.Context, i int) (err error) {
+			found[i], err = a.timeTarget(ctx, s, next[i], at)
 			return err
 		})
 		if err != nil {
@@ -225,18 +226,19 @@ func (a *App) targets(ctx context.Context, s stream, shards []kinesistypes.Shard
 	return targets, nil
 }
 
-// each calls do for each number below n, for some at once, until one fails.
-func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+// forEach calls do for each number below n, with maxConcurrentReads calls at a time. It
+// returns the first error.
+func forEach(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wait sync.WaitGroup
-	free := make(chan struct{}, atOnce)
+	free := make(chan struct{}, maxConcurrentReads)
 	for i := range n {
 		wait.Go(func() {
 			free <- struct{}{}
 			defer func() { <-free }()
 			if err := do(ctx, i); err != nil {
-				cancel(err) // the first error stays
+				cancel(err) // keeps the first error
 			}
 		})
 	}
@@ -244,7 +246,7 @@ func each(ctx context.Context, n int, do func(ctx context.Context, i int) error)
 	return context.Cause(ctx)
 }
 
-// sequenceTarget returns the place of a record in a shard.
+// sequenceTarget returns the target in a shard for a record and those after it.
 func (a *App) sequenceTarget(ctx context.Context, s stream, shard kinesistypes.Shard, at string) (rewind.Target, error) {
 	r := &shardReader{app: a, stream: s.Stream, shard: shard}
 	first, err := r.first(ctx, atSequence(at), time.Now().Add(slack))
@@ -252,7 +254,7 @@ func (a *App) sequenceTarget(ctx context.Context, s stream, shard kinesistypes.S
 		return rewind.Target{}, err
 	}
 	if first == nil || *first.SequenceNumber != at {
-		return rewind.Target{}, fmt.Errorf("shard %s of stream %s has no record %s: it is older than what the stream keeps, or of another shard", *shard.ShardId, s, at)
+		return rewind.Target{}, fmt.Errorf("shard %s of stream %s has no record %s: it has expired, or belongs to another shard", *shard.ShardId, s, at)
 	}
 	arrival := *first.ApproximateArrivalTimestamp
 	return r.target(ctx, first, arrival, arrival.Add(time.Millisecond))

@@ -18,15 +18,15 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/rewind"
 )
 
-// sparseShard is a shard as AWS has them: where there are few records a page may be
-// empty, though others come.
+// sparseShard is a shard with few records. As at AWS, a page may be empty although there
+// are later records.
 type sparseShard struct {
 	times   []time.Time // of the records; the nth has the sequence number 100 + n
 	closed  bool
-	expired int  // the first so many
-	whole   bool // it takes whole seconds alone, and rounds down
+	expired int  // how many records have expired
+	whole   bool // rounds times down to whole seconds
 	now     time.Time
-	empty   time.Duration // how far an empty page goes
+	empty   time.Duration // how much time an empty page covers
 	calls   int
 }
 
@@ -96,7 +96,7 @@ func (s *sparseShard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"Records":[%s],"MillisBehindLatest":%d%s}`, strings.Join(records, ","), s.now.Sub(at).Milliseconds(), more)
 }
 
-// The target of a shard is found whatever the gaps between its records, with few calls.
+// The target of a shard is found with few calls, whatever the gaps between its records.
 func TestTarget(t *testing.T) {
 	defer func(every time.Duration) { readEvery = every }(readEvery)
 	readEvery = 0
@@ -139,7 +139,7 @@ func TestTarget(t *testing.T) {
 		for _, at := range ats {
 			at = at.Truncate(time.Millisecond)
 			next := slices.IndexFunc(shard.times, func(t time.Time) bool { return !t.Before(at) })
-			expected := rewind.Target{Over: true}
+			expected := rewind.Target{Exhausted: true}
 			if next >= 0 || !shard.closed {
 				if next < 0 {
 					next = len(shard.times)
@@ -147,7 +147,7 @@ func TestTarget(t *testing.T) {
 				expected = want(next, at)
 			}
 			shard.calls = 0
-			got, err := app.target(t.Context(), s, listed, at)
+			got, err := app.timeTarget(t.Context(), s, listed, at)
 			if err != nil || got != expected {
 				t.Fatalf("seed %d, from %v: %+v, %v, want %+v", seed, at, got, err, expected)
 			}
@@ -162,11 +162,11 @@ func TestTarget(t *testing.T) {
 	}
 	t.Logf("at most %d calls of GetRecords", most)
 	if most > 60 {
-		t.Errorf("%d calls of GetRecords for one shard", most)
+		t.Errorf("%d calls of GetRecords for one shard, want at most 60", most)
 	}
 }
 
-// A Kinesis that rounds times down to whole seconds gives the same record again and again.
+// A Kinesis that rounds times down to whole seconds returns the same record repeatedly.
 func TestTargetWithWholeSeconds(t *testing.T) {
 	defer func(every time.Duration) { readEvery = every }(readEvery)
 	readEvery = 0
@@ -175,6 +175,6 @@ func TestTargetWithWholeSeconds(t *testing.T) {
 	listed := kinesistypes.Shard{ShardId: aws.String("shardId-000000000000")}
 	got, err := appAt(t, shard).sequenceTarget(t.Context(), stream{Stream: kcl.Stream{Name: "orders"}}, listed, "101")
 	if err != nil || got.At != (rewind.Checkpoint{Sequence: "100", Sub: rewind.WholeRecord}) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("got %+v, error %v, want 100/2147483647", got, err)
 	}
 }

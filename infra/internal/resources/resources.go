@@ -1,5 +1,9 @@
-// Package resources makes, shows and removes what an application has at AWS: its
-// streams, the tables of KCL, its fan-out consumers.
+// Package resources creates, shows, repairs and deletes the AWS resources of an
+// application: its streams, the tables of KCL with their leases, and its fan-out
+// consumers.
+//
+//	app := &resources.App{Kinesis: k, DynamoDB: d, Application: "orders", Streams: streams}
+//	status, err := app.Status(ctx)
 package resources
 
 import (
@@ -7,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,36 +26,42 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// readyTimeout bounds each wait for something to be made or to be gone; AWS
-// takes half a minute or so.
+// readyTimeout bounds each wait for something to be created or deleted. AWS needs about
+// half a minute.
 const readyTimeout = 10 * time.Minute
 
-// App is an application and the streams that it reads: one, or several, which KCL
-// keeps leases of another form for.
+// App is an application and the streams that it reads. With several streams its leases
+// have another form than with one.
 type App struct {
 	Kinesis     *kinesis.Client
 	DynamoDB    *dynamodb.Client
 	Application string
 	Streams     []kcl.Stream
-	// Progress is told what is being waited for.
-	Progress func(format string, args ...any)
+	// Logger logs progress at Info. Nil means that nothing is logged.
+	Logger *slog.Logger
 }
 
-// KinesisName says where calls to Kinesis go.
+func (a *App) logf(format string, args ...any) {
+	if a.Logger != nil {
+		a.Logger.Info(kcl.Printable(fmt.Sprintf(format, args...)))
+	}
+}
+
+// KinesisName returns where calls to Kinesis go.
 func (a *App) KinesisName() string {
 	o := a.Kinesis.Options()
-	return connect.Where("kinesis", o.BaseEndpoint, o.Region)
+	return connect.Location("kinesis", o.BaseEndpoint, o.Region)
 }
 
-// DynamoDBName says where calls to DynamoDB go.
+// DynamoDBName returns where calls to DynamoDB go.
 func (a *App) DynamoDBName() string {
 	o := a.DynamoDB.Options()
-	return connect.Where("dynamodb", o.BaseEndpoint, o.Region)
+	return connect.Location("dynamodb", o.BaseEndpoint, o.Region)
 }
 
 func (a *App) tables() kcl.Tables { return kcl.TablesOf(a.Application) }
 
-// kinesisError and dynamoDBError say in one line what failed, on what.
+// kinesisError and dynamoDBError return an error of one line, and nil for nil.
 func (a *App) kinesisError(did string, err error) error {
 	if err == nil {
 		return nil
@@ -65,17 +76,18 @@ func (a *App) dynamoDBError(did string, err error) error {
 	return fmt.Errorf("%s: %w", did, connect.Explain(err, a.DynamoDBName()))
 }
 
-// stream is one of the application's streams, as it was found.
+// stream is one of the application's streams.
 type stream struct {
 	kcl.Stream
-	// is describes the stream, nil when it is not there.
-	is *kinesistypes.StreamDescriptionSummary
-	// id is the stream's identifier in the leases, empty in an application of a
-	// single stream.
+	// description is nil if the stream does not exist.
+	description *kinesistypes.StreamDescriptionSummary
+	// id is the stream's identifier in the leases, and empty in an application with
+	// one stream.
 	id string
 }
 
-// nameOrARN returns what a call names the stream by: its ARN where the user did.
+// nameOrARN returns the parameters that name the stream in a call: the ARN if the user
+// named it so.
 func nameOrARN(s kcl.Stream) (name, arn *string) {
 	if s.ARN != "" {
 		return nil, &s.ARN
@@ -83,15 +95,15 @@ func nameOrARN(s kcl.Stream) (name, arn *string) {
 	return &s.Name, nil
 }
 
-// found is what is there of an application's resources.
+// found are the existing resources of an application.
 type found struct {
 	streams []stream                         // one for each of App.Streams
-	tables  map[string]*ddb.TableDescription // by name; nil: not there
+	tables  map[string]*ddb.TableDescription // by name, nil if the table does not exist
 }
 
-// Reach calls each service that it is to use once, which has this long to answer, so that one that
-// nobody answers is known soon.
-func (a *App) Reach(ctx context.Context, answer time.Duration) error {
+// CheckReachable calls each service once, so that one that does not answer is known soon.
+// Each has the time answer.
+func (a *App) CheckReachable(ctx context.Context, answer time.Duration) error {
 	const attempts = 2
 	if len(a.Streams) > 0 {
 		first, cancel := context.WithTimeout(ctx, answer)
@@ -106,7 +118,7 @@ func (a *App) Reach(ctx context.Context, answer time.Duration) error {
 	return err
 }
 
-// find looks for the streams and the tables.
+// find describes the streams and the tables.
 func (a *App) find(ctx context.Context) (found, error) {
 	f := found{tables: map[string]*ddb.TableDescription{}}
 	byARN := map[string]kcl.Stream{}
@@ -115,7 +127,7 @@ func (a *App) find(ctx context.Context) (found, error) {
 		if err != nil {
 			return f, err
 		}
-		s := stream{Stream: named, is: is}
+		s := stream{Stream: named, description: is}
 		if is != nil && len(a.Streams) > 1 {
 			arn := aws.ToString(is.StreamARN)
 			if other, twice := byARN[arn]; twice {
@@ -145,7 +157,7 @@ func (a *App) describeStream(ctx context.Context, s kcl.Stream, options ...func(
 	}
 	err = a.kinesisError("describe stream "+s.String(), err)
 	if s.ARN != "" && denied(err) {
-		err = fmt.Errorf("%w; if it is of another account, its owner has to allow this: kcl-infra iam-policy --account NUMBER --resource-policies, with your own account, prints how", err)
+		err = fmt.Errorf("%w; if the stream belongs to another account, its owner must allow this: kcl-infra iam-policy --account NUMBER --resource-policies, with your own account, prints the policies", err)
 	}
 	if err != nil {
 		return nil, err
@@ -169,15 +181,16 @@ func (a *App) describeTable(ctx context.Context, name string, options ...func(*d
 	return out.Table, nil
 }
 
-// consumer returns the stream's fan-out consumer: the one that is configured, or else
-// that which KCL registers, under the application's name. It is nil without one, and
-// unless it is configured also where the owner of another account's stream tells nobody.
+// consumer returns the stream's fan-out consumer: the configured one, or else the one that
+// KCL registers under the application's name. It returns nil if there is none. It also
+// returns nil if no consumer is configured and the owner of another account's stream does
+// not allow the call.
 func (a *App) consumer(ctx context.Context, s stream) (*kinesistypes.ConsumerDescription, error) {
-	if s.is == nil || s.is.StreamARN == nil {
+	if s.description == nil || s.description.StreamARN == nil {
 		return nil, nil
 	}
 	name := cmp.Or(s.ConsumerARN, a.Application)
-	in := &kinesis.DescribeStreamConsumerInput{StreamARN: s.is.StreamARN, ConsumerName: &name}
+	in := &kinesis.DescribeStreamConsumerInput{StreamARN: s.description.StreamARN, ConsumerName: &name}
 	if s.ConsumerARN != "" {
 		in = &kinesis.DescribeStreamConsumerInput{ConsumerARN: &name}
 	}
@@ -194,7 +207,7 @@ func (a *App) consumer(ctx context.Context, s stream) (*kinesistypes.ConsumerDes
 	return out.ConsumerDescription, nil
 }
 
-// noSuchOperation is the answer of a local Kinesis without fan-out.
+// noSuchOperation reports whether err is the answer of a local Kinesis without fan-out.
 func noSuchOperation(err error) bool {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -220,11 +233,11 @@ func (a *App) listShards(ctx context.Context, s kcl.Stream, filter *kinesistypes
 		if aws.ToString(out.NextToken) == "" {
 			return shards, nil
 		}
-		in = &kinesis.ListShardsInput{NextToken: out.NextToken} // takes nothing else beside
+		in = &kinesis.ListShardsInput{NextToken: out.NextToken} // no other parameter is allowed with it
 	}
 }
 
-// scan reads a whole table; one that is not there, or not yet, has no rows.
+// scan returns all rows of a table, and none if the table does not exist.
 func (a *App) scan(ctx context.Context, table string) ([]kcl.Item, error) {
 	in := &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)}
 	var items []kcl.Item
@@ -242,7 +255,7 @@ func (a *App) scan(ctx context.Context, table string) ([]kcl.Item, error) {
 	return items, nil
 }
 
-// rows reads all tables.
+// rows returns the rows of all tables.
 func (a *App) rows(ctx context.Context) (kcl.Rows, error) {
 	var all []kcl.Item
 	for _, t := range a.tables().All() {
@@ -252,22 +265,21 @@ func (a *App) rows(ctx context.Context) (kcl.Rows, error) {
 		}
 		all = append(all, rows...)
 	}
-	return kcl.RowsOf(all), nil
+	return kcl.SortRows(all), nil
 }
 
-// snapshot reads what tells whether the application runs.
+// snapshot returns what package activity needs to find out whether the application runs.
 func (a *App) snapshot(ctx context.Context) (activity.Snapshot, error) {
 	rows, err := a.rows(ctx)
 	return snapshotOf(rows), err
 }
 
-// snapshotOf returns the rows that tell whether workers are running.
 func snapshotOf(rows kcl.Rows) activity.Snapshot {
 	return activity.Snapshot{Leases: rows.Leases, Workers: rows.Workers, Leader: rows.Leader}
 }
 
-// poll calls done, with growing pauses, until it returns "": what it still waits
-// for is shown as progress.
+// poll calls done, with growing pauses, until it returns "". Otherwise done returns what it
+// still waits for, which poll logs.
 func (a *App) poll(ctx context.Context, done func(context.Context) (waitsFor string, err error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("gave up after %v", readyTimeout))
 	defer cancel()
@@ -281,7 +293,7 @@ func (a *App) poll(ctx context.Context, done func(context.Context) (waitsFor str
 			return err
 		}
 		if pause >= time.Second {
-			a.Progress("waiting for %s, %.0f s so far", waitsFor, time.Since(began).Seconds())
+			a.logf("waiting for %s, %.0f s so far", waitsFor, time.Since(began).Seconds())
 		}
 		select {
 		case <-ctx.Done():

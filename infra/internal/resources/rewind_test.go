@@ -14,8 +14,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// leased is an application of one stream: shard 1 has the records of a sparseShard, from
-// the sequence number 100 on, shard 2 was split from one that the stream does not list.
+// leased is an application with one stream. Shard 1 has the records of a sparseShard, from
+// the sequence number 100 on. Shard 2 was split from a shard that the stream no longer has.
 type leased struct {
 	sparseShard
 	leases []kcl.Item
@@ -53,8 +53,7 @@ func (l *leased) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Leases of another stream, or of a former one of the name, are not taken for those of
-// this one.
+// Leases of another stream, or of an earlier one with the name, are refused.
 func TestRewindOfAnotherStream(t *testing.T) {
 	defer func(every time.Duration) { readEvery = every }(readEvery)
 	readEvery = 0
@@ -75,17 +74,17 @@ func TestRewindOfAnotherStream(t *testing.T) {
 		{"its record is there", 0, []kcl.Item{lease("1", "", "102")}, of(hourAgo, "1"), []string{"lease 1: 102 -> 100/2147483647"}},
 		{"its record has expired", 2, []kcl.Item{lease("1", "", "101")}, of(hourAgo, "1"), []string{"lease 1: 101 -> TRIM_HORIZON"}},
 		{"all have expired", 3, []kcl.Item{lease("1", "", "101")}, of(hourAgo, "1"), []string{"lease 1: 101 -> TRIM_HORIZON"}},
-		{"behind all records", 0, []kcl.Item{lease("1", "", "177")}, hourAgo, []string{"lease 1 is at 177, which stream orders does not have: nothing was changed", own}},
+		{"after all records", 0, []kcl.Item{lease("1", "", "177")}, hourAgo, []string{"lease 1 is at 177, which stream orders does not have: nothing was changed", own}},
 		{"between records", 0, []kcl.Item{lease("1", "", "103")}, RewindTo{Word: kcl.Latest}, []string{own, "rewind --to TRIM_HORIZON"}},
 		{"a shard of it", 0, []kcl.Item{lease("1", "", "103")}, of(hourAgo, "2"), []string{own}},
 		{"before the shard", 0, []kcl.Item{lease("1", "", "7")}, hourAgo, []string{"lease 1 is at 7", "before its first sequence number", own}},
 		{"of an open shard's end", 0, []kcl.Item{lease("1", "", "SHARD_END")}, hourAgo, []string{"lease 1 is at SHARD_END", own}},
-		{"made anew", 0, []kcl.Item{lease("1", "", "7")}, of(horizon, "1"), []string{"lease 1: 7 -> TRIM_HORIZON"}},
+		{"created again", 0, []kcl.Item{lease("1", "", "7")}, of(horizon, "1"), []string{"lease 1: 7 -> TRIM_HORIZON"}},
 		{"a shard that is not listed", 0, []kcl.Item{lease("1", "", "102"), lease("9", "", "7")}, hourAgo, []string{own, "rewind --to TRIM_HORIZON --shard 9"}},
 		{"such a shard to a time", 0, []kcl.Item{lease("9", "", "7")}, of(hourAgo, "9"), []string{"does not have shard 9", "rewind --to TRIM_HORIZON"}},
-		{"such a shard given up", 0, []kcl.Item{lease("9", "", "7")}, of(horizon, "9"), []string{"lease 9: 7 -> none"}},
-		{"such a parent given up", 0, []kcl.Item{lease("0", "", "7")}, of(horizon, "0"), []string{"lease 2: none -> TRIM_HORIZON", "lease 0: 7 -> SHARD_END"}},
-		{"a shard of no lease", 0, []kcl.Item{lease("1", "", "102")}, of(horizon, "9"), []string{"no stream lists a shard 9"}},
+		{"such a shard dropped", 0, []kcl.Item{lease("9", "", "7")}, of(horizon, "9"), []string{"lease 9: 7 -> none"}},
+		{"such a parent dropped", 0, []kcl.Item{lease("0", "", "7")}, of(horizon, "0"), []string{"lease 2: none -> TRIM_HORIZON", "lease 0: 7 -> SHARD_END"}},
+		{"a shard of no lease", 0, []kcl.Item{lease("1", "", "102")}, of(horizon, "9"), []string{"no stream has a shard 9"}},
 	} {
 		service := &leased{leases: tt.leases}
 		service.now, service.empty, service.expired = now, oldest, tt.expired

@@ -16,24 +16,24 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// Shard joins a shard with its lease. A shard without a lease has no checkpoint, a
-// lease without a shard is of one that is gone.
+// Shard is a shard with its lease. Without a lease it has no Checkpoint. A lease without a
+// shard has the State gone.
 type Shard struct {
-	// Stream is the name of the stream as in StreamStatus, or in an application of
-	// several streams its identifier.
+	// Stream is the name of the stream as in StreamStatus, or its identifier in an
+	// application with several streams.
 	Stream  string `json:"stream"`
 	ShardID string `json:"shardId"`
 	State   string `json:"state"` // open, closed, gone; empty in Others
-	// Parents and Children are IDs of shards, of those that ListShards knows.
+	// Parents and Children are the IDs of those shards that ListShards returns.
 	Parents  []string `json:"parents,omitempty"`
 	Children []string `json:"children,omitempty"`
 
 	Owner string `json:"owner,omitempty"`
-	// OwnerReported is when the owner wrote its metrics last, by its own clock.
+	// OwnerReported is the time of the owner's last report, by its own clock.
 	OwnerReported *time.Time `json:"ownerReported,omitempty"`
-	// RenewedWithin and NotRenewedFor bound the time since the owner renewed the lease,
-	// in seconds, from above and from below. A lease has a counter and no time, so only
-	// a LeaseWatch knows one of them, from its second look on.
+	// RenewedWithin and NotRenewedFor are upper and lower bounds of the time since the
+	// owner renewed the lease, in seconds. A lease has a counter and no time, so only a
+	// LeaseWatcher knows one of them, from its second read on.
 	RenewedWithin float64 `json:"renewedWithinSeconds,omitempty"`
 	NotRenewedFor float64 `json:"notRenewedForSeconds,omitempty"`
 	LeaseCounter  int64   `json:"leaseCounter"`
@@ -41,68 +41,68 @@ type Shard struct {
 
 	Checkpoint  string `json:"checkpoint,omitempty"`
 	SubSequence int64  `json:"subSequenceNumber"`
-	// Arrival is when the record at the checkpoint arrived in the stream, at
-	// TRIM_HORIZON the oldest one.
+	// Arrival is when the record at the checkpoint arrived in the stream. At
+	// TRIM_HORIZON it is the oldest record.
 	Arrival *time.Time `json:"arrival,omitempty"`
-	// LagSeconds is how far the checkpoint is behind the newest record, in time, as
-	// GetRecords says it. It is nil where no read was made or LagUnknown says why none
-	// succeeded.
+	// LagSeconds is how far the checkpoint is behind the newest record in time, as
+	// GetRecords returns it. It is nil if no record was read. If the read failed,
+	// LagUnknown is the error.
 	LagSeconds *float64 `json:"lagSeconds,omitempty"`
 	LagUnknown string   `json:"lagUnknown,omitempty"`
 
-	// Expired says that the stream does not have the record at the checkpoint any more,
-	// but later ones. There may have been others between them.
+	// Expired is whether the record at the checkpoint has expired while later ones have
+	// not. Records between them may have expired too.
 	Expired bool `json:"expired,omitempty"`
 
-	// BlockedBy says why nobody reads the shard now.
+	// BlockedBy lists why no worker reads the shard now.
 	BlockedBy []string `json:"blockedBy,omitempty"`
-	// OtherForm says of one of Others that its lease is of an application of several
-	// streams where one was named, or of one where several were.
+	// OtherForm is set in Others if the lease belongs to an application with several
+	// streams and one stream was named, or the other way round.
 	OtherForm bool `json:"otherForm,omitempty"`
-	// Problem says why the stream cannot have this checkpoint: it was probably
-	// deleted and made again, or the shard was not read before its records expired.
+	// Problem says why the stream cannot have this checkpoint. Probably the stream was
+	// deleted and created again, or the shard was not read before its records expired.
 	Problem string `json:"problem,omitempty"`
 }
 
-// ended tells whether the shard was read to its end.
+// ended reports whether the shard was read to its end.
 func (s Shard) ended() bool { return s.Checkpoint == kcl.ShardEnd }
 
-// listed is a stream with its shards as ListShards gives them.
-type listed struct {
+// streamShards is a stream with its shards as ListShards returns them.
+type streamShards struct {
 	stream
 	shards []kinesistypes.Shard
 }
 
-// shardKey tells shards of several streams apart; the stream is its identifier,
-// empty in an application of a single stream.
+// shardKey identifies a shard. stream is the stream's identifier, and empty in an
+// application with one stream.
 type shardKey struct{ stream, id string }
 
-// view is all that there is of an application.
-type view struct {
-	About
+// inventory is everything that exists of an application.
+type inventory struct {
+	Overview
 	found
 	rows   kcl.Rows
 	layout kcl.Layout
-	// streams has the streams with their shards.
-	streams []listed
-	joined
-	// notKCL is why a table is not KCL's: then the rows mean nothing, and are not read.
+	// streams are the streams with their shards.
+	streams []streamShards
+	shardTable
+	// notKCL is set if a table is not KCL's. Then rows are not read.
 	notKCL error
 }
 
-// view looks at everything, and changes nothing.
-func (a *App) view(ctx context.Context) (v view, err error) {
+// inventory reads everything, and changes nothing.
+func (a *App) inventory(ctx context.Context) (v inventory, err error) {
 	if v.found, err = a.find(ctx); err != nil {
 		return v, err
 	}
 	for _, s := range v.found.streams {
-		of := listed{stream: s}
-		if s.is != nil {
-			if of.shards, err = a.listShards(ctx, s.Stream, nil); err != nil {
+		with := streamShards{stream: s}
+		if s.description != nil {
+			if with.shards, err = a.listShards(ctx, s.Stream, nil); err != nil {
 				return v, err
 			}
 		}
-		v.streams = append(v.streams, of)
+		v.streams = append(v.streams, with)
 	}
 	for _, t := range a.tables().All() {
 		if table := v.tables[t.Name]; table != nil && v.notKCL == nil {
@@ -114,30 +114,31 @@ func (a *App) view(ctx context.Context) (v view, err error) {
 			return v, err
 		}
 	}
-	v.layout = a.tables().Layout(v.tables, v.rows)
-	v.About = a.about(v.layout, v.rows)
-	v.joined = join(v.streams, v.rows, v.layout, time.Now())
+	v.layout = a.tables().DetectLayout(v.tables, v.rows)
+	v.Overview = a.overview(v.layout, v.rows)
+	v.shardTable = joinShards(v.streams, v.rows, v.layout, time.Now())
 	return v, nil
 }
 
-func (a *App) about(layout kcl.Layout, rows kcl.Rows) About {
-	return About{a.Application, layout.String(), rows.Migrations(), rows.LeaderOf()}
+func (a *App) overview(layout kcl.Layout, rows kcl.Rows) Overview {
+	return Overview{a.Application, layout.String(), rows.Migrations(), rows.LeaderOf()}
 }
 
-// joined are the shards of an application.
-type joined struct {
-	// shards has a row for each shard of the streams and each of their leases, in the
-	// order of the streams and of the IDs; others one for each lease of other streams.
+// shardTable are the shards of an application.
+type shardTable struct {
+	// shards has a row for each shard of the streams and for each of their leases, in
+	// the order of the streams and of the IDs. others has a row for each lease of
+	// another stream.
 	shards, others []Shard
 }
 
-// join puts shards and leases together, and says what blocks a shard now.
-func join(streams []listed, rows kcl.Rows, layout kcl.Layout, now time.Time) (j joined) {
+// joinShards joins shards with their leases, and finds what blocks each shard now.
+func joinShards(streams []streamShards, rows kcl.Rows, layout kcl.Layout, now time.Time) (j shardTable) {
 	leases := map[shardKey]kcl.Item{}
 	for _, lease := range rows.Leases {
 		key := shardKey{kcl.StreamOf(lease), kcl.ShardOf(lease)}
 		leases[key] = lease
-		if !slices.ContainsFunc(streams, func(of listed) bool { return of.has(key.stream, len(streams)) }) {
+		if !slices.ContainsFunc(streams, func(of streamShards) bool { return of.has(key.stream, len(streams)) }) {
 			other := Shard{Stream: key.stream, ShardID: key.id, OtherForm: (key.stream == "") != (len(streams) == 1)}
 			j.others = append(j.others, withLease(other, lease))
 		}
@@ -173,19 +174,19 @@ func join(streams []listed, rows kcl.Rows, layout kcl.Layout, now time.Time) (j 
 			lease := leases[shardKey{of.id, id}]
 			if lease != nil {
 				row = withLease(row, lease)
-				if of.is != nil {
-					row.Problem = kcl.Stray(lease, shard)
+				if of.description != nil {
+					row.Problem = kcl.CheckpointProblem(lease, shard)
 				}
 			}
 			j.shards = append(j.shards, row)
 		}
 	}
-	block(j.shards, rows, layout, now)
+	findBlockers(j.shards, rows, layout, now)
 	return j
 }
 
-// has tells whether leases with this stream identifier are of the stream.
-func (l listed) has(identifier string, streams int) bool {
+// has reports whether leases with this stream identifier belong to the stream.
+func (l streamShards) has(identifier string, streams int) bool {
 	return l.id == identifier && (identifier != "" || streams == 1)
 }
 
@@ -210,15 +211,15 @@ func withLease(row Shard, lease kcl.Item) Shard {
 	return row
 }
 
-// block says of each shard that is to be read why nobody does.
-func block(shards []Shard, rows kcl.Rows, layout kcl.Layout, now time.Time) {
+// findBlockers sets BlockedBy of each shard that should be read.
+func findBlockers(shards []Shard, rows kcl.Rows, layout kcl.Layout, now time.Time) {
 	type key = shardKey
 	by := map[key]*Shard{}
 	for i := range shards {
 		by[key{shards[i].Stream, shards[i].ShardID}] = &shards[i]
 	}
-	// begun tells whether a shard or one after it has a lease: then one without a lease
-	// has been read, or is older than where the application began.
+	// begun has the shards that have a lease or a descendant with a lease. Such a shard
+	// without a lease was read, or is older than where the application started.
 	begun := map[key]bool{}
 	var hasBegun func(s *Shard) bool
 	hasBegun = func(s *Shard) bool {
@@ -236,10 +237,10 @@ func block(shards []Shard, rows kcl.Rows, layout kcl.Layout, now time.Time) {
 	silent := func(worker string) string {
 		at, ok := reported[worker]
 		switch {
-		case rows.AsKCL2(): // then not every worker reports
+		case rows.AssignsAsKCL2(): // then not all workers report
 		case !ok && len(reported) > 0:
 			return "has never reported"
-		case ok && now.Sub(at) >= activity.Recent:
+		case ok && now.Sub(at) >= activity.MaxReportAge:
 			return fmt.Sprintf("has not reported for %v", now.Sub(at).Round(time.Second))
 		}
 		return ""
@@ -261,7 +262,7 @@ func block(shards []Shard, rows kcl.Rows, layout kcl.Layout, now time.Time) {
 			}
 		}
 		switch {
-		case s.Checkpoint == "" && len(why) > 0: // the lease comes at the parent's end
+		case s.Checkpoint == "" && len(why) > 0: // the parent's end creates the lease
 		case s.Checkpoint == "":
 			why = append(why, "it has no lease")
 		case s.Owner == "":
@@ -276,12 +277,12 @@ func block(shards []Shard, rows kcl.Rows, layout kcl.Layout, now time.Time) {
 	}
 }
 
-// missingLeader says why nobody makes leases and deals them out, "" if somebody does.
-// Before KCL 3 no row says who does it.
+// missingLeader says why nobody creates and assigns leases, and returns "" if a leader does.
+// Before KCL 3 no row has the leader.
 func missingLeader(rows kcl.Rows, layout kcl.Layout, silent func(worker string) string) string {
 	leader := rows.LeaderOf()
 	switch {
-	case layout == kcl.KCL2, layout == kcl.NoLayout, rows.AsKCL2():
+	case layout == kcl.KCL2, layout == kcl.NoLayout, rows.AssignsAsKCL2():
 		return ""
 	case leader == "":
 		return "there is no leader"
@@ -291,7 +292,7 @@ func missingLeader(rows kcl.Rows, layout kcl.Layout, silent func(worker string) 
 	return ""
 }
 
-// note is what is to be said of a shard, in a line.
+// note returns what blocks a shard and what is unusual about it, in one line.
 func (s Shard) note() string {
 	notes := s.BlockedBy
 	if s.Problem != "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// row makes a row of texts, and of numbers where they are.
+// row returns a row with the attributes in name, value pairs, of strings and numbers.
 func row(pairs ...any) kcl.Item {
 	r := kcl.Item{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -104,8 +104,8 @@ func TestWhatBlocksAShard(t *testing.T) {
 			"it has no lease, there is no leader", "it has no lease, there is no leader", "it has no lease, there is no leader", "it has no lease, there is no leader",
 		}},
 	} {
-		streams := []listed{{stream: stream{Stream: kcl.Stream{Name: "s"}, is: &kinesistypes.StreamDescriptionSummary{}}, shards: shards}}
-		j := join(streams, kcl.RowsOf(tt.rows), tt.layout, now)
+		streams := []streamShards{{stream: stream{Stream: kcl.Stream{Name: "s"}, description: &kinesistypes.StreamDescriptionSummary{}}, shards: shards}}
+		j := joinShards(streams, kcl.SortRows(tt.rows), tt.layout, now)
 		var got []string
 		for _, s := range j.shards {
 			got = append(got, strings.Join(s.BlockedBy, ", "))
@@ -114,26 +114,26 @@ func TestWhatBlocksAShard(t *testing.T) {
 			t.Errorf("%s: %q\nwant %q", tt.name, got, tt.want)
 		}
 		if s := j.shards; !slices.Equal(s[0].Children, []string{"1", "2"}) || len(s[0].Parents) != 0 || !slices.Equal(s[3].Parents, []string{"1", "2"}) || s[0].State != "closed" || s[3].State != "open" {
-			t.Errorf("%s: %+v", tt.name, s)
+			t.Errorf("%s: got %+v, want the parents and children of each shard", tt.name, s)
 		}
 	}
 }
 
-// Leases without a shard are gone, those of streams that were not named are others; a
+// A lease without a shard is gone, and a lease of a stream that was not named is another. A
 // checkpoint that the stream cannot have is a problem.
 func TestLeasesWithoutAShard(t *testing.T) {
-	is := &kinesistypes.StreamDescriptionSummary{}
+	description := &kinesistypes.StreamDescriptionSummary{}
 	several := func(id, shard, checkpoint string) kcl.Item {
 		l := leaseOf(id, shard)
 		l[kcl.Checkpoint] = &ddb.AttributeValueMemberS{Value: checkpoint}
 		return l
 	}
-	one := []listed{{stream: stream{Stream: kcl.Stream{Name: "s"}, is: is}, shards: []kinesistypes.Shard{shard("1", "")}}}
-	two := []listed{
-		{stream: stream{Stream: kcl.Stream{Name: "orders"}, is: is, id: orders}, shards: []kinesistypes.Shard{shard("1", "")}},
+	one := []streamShards{{stream: stream{Stream: kcl.Stream{Name: "s"}, description: description}, shards: []kinesistypes.Shard{shard("1", "")}}}
+	two := []streamShards{
+		{stream: stream{Stream: kcl.Stream{Name: "orders"}, description: description, id: orders}, shards: []kinesistypes.Shard{shard("1", "")}},
 		{stream: stream{Stream: kcl.Stream{Name: "none"}}},
 	}
-	rows := kcl.RowsOf([]kcl.Item{lease("0", "", "150"), lease("1", "", "50"), several(orders, "1", "150"), several(former, "1", "150")})
+	rows := kcl.SortRows([]kcl.Item{lease("0", "", "150"), lease("1", "", "50"), several(orders, "1", "150"), several(former, "1", "150")})
 	text := func(shards []Shard) (all []string) {
 		for _, s := range shards {
 			all = append(all, strings.Join([]string{s.Stream, s.ShardID, s.State, s.Checkpoint, s.Problem}, " "))
@@ -142,7 +142,7 @@ func TestLeasesWithoutAShard(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name           string
-		streams        []listed
+		streams        []streamShards
 		shards, others []string
 	}{
 		{
@@ -155,9 +155,9 @@ func TestLeasesWithoutAShard(t *testing.T) {
 		},
 		{"several", two, []string{orders + " 1 open 150 "}, []string{" 0  150 ", " 1  50 ", former + " 1  150 "}},
 	} {
-		j := join(tt.streams, rows, kcl.KCL3, time.Now())
+		j := joinShards(tt.streams, rows, kcl.KCL3, time.Now())
 		if shards, others := text(j.shards), text(j.others); !slices.Equal(shards, tt.shards) || !slices.Equal(others, tt.others) {
-			t.Errorf("%s: %q\nothers %q", tt.name, shards, others)
+			t.Errorf("%s: got %q\nothers %q\nwant %q\nothers %q", tt.name, shards, others, tt.shards, tt.others)
 		}
 	}
 }
@@ -187,7 +187,7 @@ func (p *positions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.reads++; in.Limit != 1 {
-		p.Errorf("limit %d", in.Limit)
+		p.Errorf("limit %d, want 1", in.Limit)
 	}
 	if p.refuse != "" {
 		w.WriteHeader(http.StatusBadRequest)
@@ -221,7 +221,7 @@ func TestLag(t *testing.T) {
 		service.T = t
 		app := appAt(t, &service, kcl.Stream{Name: "s"})
 		shards := []Shard{{Stream: "s", ShardID: "0", State: "open", Checkpoint: tt.checkpoint}}
-		if err := app.addLags(t.Context(), []listed{{stream: stream{Stream: app.Streams[0]}}}, shards); err != nil {
+		if err := app.addLags(t.Context(), []streamShards{{stream: stream{Stream: app.Streams[0]}}}, shards); err != nil {
 			t.Fatal(err)
 		}
 		got := shards[0]
@@ -229,16 +229,16 @@ func TestLag(t *testing.T) {
 			(got.LagUnknown == "") == (tt.want.LagUnknown == "") && (got.LagSeconds == nil) == (tt.want.LagSeconds == nil) && (got.Arrival == nil) == (tt.want.Arrival == nil) &&
 			(got.Arrival == nil || got.Arrival.Equal(arrived)) && aws.ToFloat64(got.LagSeconds) == aws.ToFloat64(tt.want.LagSeconds)
 		if !same {
-			t.Errorf("%s: asked %q, read %d times: %+v", tt.name, service.asked, service.reads, got)
+			t.Errorf("%s: asked %q, read %d times: %+v\nwant %q, at most once: %+v", tt.name, service.asked, service.reads, got, tt.asked, tt.want)
 		}
 	}
 }
 
-// A renewal is known by its counter, between two looks.
+// A renewal is a change of the counter between two reads.
 func TestRenewals(t *testing.T) {
 	w := (&App{}).WatchLeases()
 	began := time.Unix(1_700_000_000, 0)
-	look := func(second int, counters ...int64) (shards []Shard) {
+	read := func(second int, counters ...int64) (shards []Shard) {
 		for i, n := range counters {
 			shards = append(shards, Shard{ShardID: fmt.Sprint(i), Owner: "w", Checkpoint: "1", LeaseCounter: n})
 		}
@@ -248,7 +248,7 @@ func TestRenewals(t *testing.T) {
 		w.before = before
 		for _, s := range shards[len(counters):] {
 			if s.RenewedWithin != 0 || s.NotRenewedFor != 0 {
-				t.Errorf("%+v", s)
+				t.Errorf("got %+v, want no renewal of a shard without an owner or at its end", s)
 			}
 		}
 		return shards
@@ -265,10 +265,10 @@ func TestRenewals(t *testing.T) {
 		{[2]int64{7, 5}, [2]float64{}, [2]float64{4, 14}, true},
 		{[2]int64{7, 6}, [2]float64{0, 6}, [2]float64{9}, false},
 	} {
-		shards := look(5*i, tt.counters[:]...)
+		shards := read(5*i, tt.counters[:]...)
 		for k := range tt.counters {
 			if s := shards[k]; s.RenewedWithin != tt.within[k] || s.NotRenewedFor != tt.not[k] || len(s.BlockedBy) > 0 != (tt.blocked && k == 1) {
-				t.Errorf("look %d, lease %d: %+v", i, k, s)
+				t.Errorf("read %d, lease %d: %+v, want %+v", i, k, s, tt)
 			}
 		}
 	}

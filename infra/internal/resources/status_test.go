@@ -28,9 +28,9 @@ func TestPrint(t *testing.T) {
 		want string
 	}{
 		{"nothing", Status{
-			About:   About{Application: "app"},
-			Streams: []StreamStatus{{Name: "s", Status: missing, Consumer: missing, ConsumerName: "app"}},
-			Tables:  []TableStatus{{Name: "app", Status: missing}},
+			Overview: Overview{Application: "app"},
+			Streams:  []StreamStatus{{Name: "s", Status: missing, Consumer: missing, ConsumerName: "app"}},
+			Tables:   []TableStatus{{Name: "app", Status: missing}},
 		}, `
 RESOURCE  NAME  STATUS
 stream    s     missing
@@ -38,8 +38,8 @@ table     app   missing
 consumer  app   missing
 `},
 		{"kcl2", Status{
-			About:   About{Application: "app", Layout: "kcl2"},
-			Streams: stream, Tables: []TableStatus{{Name: "app", Status: "ACTIVE", Index: missing}},
+			Overview: Overview{Application: "app", Layout: "kcl2"},
+			Streams:  stream, Tables: []TableStatus{{Name: "app", Status: "ACTIVE", Index: missing}},
 			Leases: LeaseCounts{Total: 2, Ended: 1},
 		}, `
 RESOURCE  NAME  STATUS
@@ -47,10 +47,10 @@ stream    s     ACTIVE  1 open shard
 table     app   ACTIVE  2 leases (1 ended)
 consumer  app   missing
 
-layout kcl2 (the lease table alone, as of KCL 2)
+layout kcl2 (only the lease table, as of KCL 2)
 `},
 		{"kcl3", Status{
-			About: About{Application: "app", Layout: "kcl3", Leader: "w", Migrations: []kcl.Migration{
+			Overview: Overview{Application: "app", Layout: "kcl3", Leader: "w", Migrations: []kcl.Migration{
 				{What: "from three tables to one", State: "PENDING", Since: now.UTC()},
 			}},
 			Streams: stream,
@@ -76,12 +76,12 @@ layout kcl3 (three tables, as of KCL 3.0 to 3.4)
 migration from three tables to one: PENDING since 2023-11-14T22:13:20Z
 1 shard not being read: kcl-infra leases says why
 
-These are not read. If the stream was deleted and made again, stop all workers, remove the
+These are not read. If the stream was deleted and created again, stop all workers, delete the
 old leases with kcl-infra delete --application app, and start again:
 shardId-0: it was read to its end, but is open
 `},
 		{"kcl3.5, several streams", Status{
-			About: About{Application: "app", Layout: "kcl3.5"},
+			Overview: Overview{Application: "app", Layout: "kcl3.5"},
 			Streams: []StreamStatus{
 				{Name: "orders", Status: "ACTIVE", OpenShards: 1, Identifier: orders, Consumer: "ACTIVE", ConsumerName: "app"},
 				{Name: paymentsARN, Status: missing, Consumer: missing, ConsumerName: paymentsARN + "/consumer/app:1"},
@@ -97,7 +97,7 @@ RESOURCE  NAME                                                                  
 stream    orders                                                                 ACTIVE  1 open shard
 stream    arn:aws:kinesis:us-east-1:222222222222:stream/payments                 missing
 table     app                                                                    ACTIVE  5 leases, index ACTIVE, leader none, 1 worker
-table     app-CoordinatorState                                                   ACTIVE  left of an earlier version; until it is deleted the role needs kcl3 too
+table     app-CoordinatorState                                                   ACTIVE  left over from an earlier version; until it is deleted, the role needs kcl3 too
 consumer  app                                                                    ACTIVE  of stream orders
 consumer  arn:aws:kinesis:us-east-1:222222222222:stream/payments/consumer/app:1  missing
 
@@ -107,9 +107,9 @@ w       1       1m30s ago
 layout kcl3.5 (one table for all, as of KCL 3.5)
 2 leases of streams that were not named: kcl-infra leases shows which
 1 lease of an application of one stream, and several were named
-KCL does not read leases of the other form: name the streams of that application, or choose another --application
+KCL does not read those leases: name the streams of that application, or choose another --application
 
-These are not read. If the stream was deleted and made again, stop all workers, remove the
+These are not read. If the stream was deleted and created again, stop all workers, delete the
 old leases with kcl-infra delete --application app --leases-of STREAM, and start again:
 222222222222:payments:1764460801:shardId-0: it is not there
 `},
@@ -119,23 +119,23 @@ old leases with kcl-infra delete --application app --leases-of STREAM, and start
 			t.Fatal(err)
 		}
 		if out.String() != tt.want[1:] {
-			t.Errorf("%s:\n%s", tt.name, out.String())
+			t.Errorf("%s: got\n%swant%s", tt.name, out.String(), tt.want)
 		}
 	}
 }
 
-// Rows are of whoever may write into the tables: what they say makes no line of its own,
-// and moves no terminal's cursor.
+// Anyone who can write to the tables determines the rows' values. They add no lines and do
+// not control a terminal.
 func TestPrintHostileRows(t *testing.T) {
 	const evil = "w\x1b[2J\n\rstream  s\u009b1A\u202e\tx"
 	status := Status{
-		About:   About{Application: "app", Layout: "kcl3", Leader: evil, Migrations: []kcl.Migration{{What: "from KCL 2 to 3", State: evil}}},
-		Streams: []StreamStatus{{Name: "s", Status: "ACTIVE", Consumer: missing, ConsumerName: "app"}},
-		Tables:  []TableStatus{{Name: "app", Status: "ACTIVE", Index: evil, Problem: evil}, {Name: "app-CoordinatorState", Status: "ACTIVE"}},
-		Workers: []WorkerStatus{{ID: evil}}, Problems: []string{evil + ": it is not there"},
+		Overview: Overview{Application: "app", Layout: "kcl3", Leader: evil, Migrations: []kcl.Migration{{What: "from KCL 2 to 3", State: evil}}},
+		Streams:  []StreamStatus{{Name: "s", Status: "ACTIVE", Consumer: missing, ConsumerName: "app"}},
+		Tables:   []TableStatus{{Name: "app", Status: "ACTIVE", Index: evil, Problem: evil}, {Name: "app-CoordinatorState", Status: "ACTIVE"}},
+		Workers:  []WorkerStatus{{ID: evil}}, Problems: []string{evil + ": it is not there"},
 	}
 	shard := Shard{Stream: evil, ShardID: evil, State: "gone", Owner: evil, Checkpoint: evil, BlockedBy: []string{"worker " + evil}}
-	leases := Leases{About: status.About, Shards: []Shard{shard, shard}, Others: []Shard{shard, {Stream: evil + "2", ShardID: evil, OtherForm: true}}}
+	leases := Leases{Overview: status.Overview, Shards: []Shard{shard, shard}, Others: []Shard{shard, {Stream: evil + "2", ShardID: evil, OtherForm: true}}}
 	for name, tt := range map[string]struct {
 		print func(w io.Writer) error
 		lines int
@@ -152,8 +152,8 @@ func TestPrintHostileRows(t *testing.T) {
 			t.Errorf("%s: %d lines, want %d:\n%q", name, len(lines), tt.lines, lines)
 		}
 		for _, line := range lines {
-			if kcl.Plain(line) != line {
-				t.Errorf("%s: %q", name, line)
+			if kcl.Printable(line) != line {
+				t.Errorf("%s: got %q, want no characters that control a terminal", name, line)
 			}
 		}
 	}
@@ -165,7 +165,7 @@ func TestPrintLeases(t *testing.T) {
 	lag := 192.4
 	l := Leases{
 		At: now,
-		About: About{Application: "app", Layout: "kcl3.5", Leader: "w", Migrations: []kcl.Migration{
+		Overview: Overview{Application: "app", Layout: "kcl3.5", Leader: "w", Migrations: []kcl.Migration{
 			{What: "from KCL 2 to 3", State: "2X", Since: now},
 		}},
 		Shards: []Shard{
@@ -199,56 +199,56 @@ Leases of an application of one stream, and several were named
 SHARD                 STATE  OWNER  REPORTED  RENEWED  LAG  ARRIVED  CHECKPOINT  PARENTS  CHILDREN  NOTE
 shardId-000000000001  -      -      -         -        -    -        LATEST      -        -         -
 
-KCL does not read leases of the other form: name the streams of that application, or choose another --application
+KCL does not read those leases: name the streams of that application, or choose another --application
 `
 	var out strings.Builder
 	if err := l.Print(&out); err != nil {
 		t.Fatal(err)
 	}
 	if out.String() != want {
-		t.Errorf("got\n%s", out.String())
+		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
 }
 
-// Leases of the other form are not called those of a stream that was not named: it may
+// Leases of the other form are not shown as those of a stream that was not named: it may
 // have been.
 func TestLeasesOfTheOtherForm(t *testing.T) {
 	for _, tt := range []struct {
-		streams       []listed
+		streams       []streamShards
 		others        []kcl.Item
 		status, table string
 	}{
 		{
-			[]listed{{stream: stream{Stream: kcl.Stream{Name: "orders"}}}},
+			[]streamShards{{stream: stream{Stream: kcl.Stream{Name: "orders"}}}},
 			[]kcl.Item{leaseOf(orders, "shardId-000000000000"), leaseOf(payments, "shardId-000000000000")},
 			"2 leases of an application of several streams, and one was named\n" + otherFormAdvice,
 			"Leases of an application of several streams, and one was named: " + orders + "\n",
 		},
 		{
-			[]listed{{stream: stream{Stream: kcl.Stream{Name: "orders"}, id: orders}}, {stream: stream{Stream: kcl.Stream{Name: "payments"}, id: payments}}},
+			[]streamShards{{stream: stream{Stream: kcl.Stream{Name: "orders"}, id: orders}}, {stream: stream{Stream: kcl.Stream{Name: "payments"}, id: payments}}},
 			[]kcl.Item{lease("shardId-000000000000", "", "LATEST")},
 			"1 lease of an application of one stream, and several were named\n" + otherFormAdvice,
 			"Leases of an application of one stream, and several were named\n",
 		},
 	} {
-		v := view{rows: kcl.RowsOf(tt.others)}
-		v.joined = join(tt.streams, v.rows, kcl.KCL3, time.Now())
+		v := inventory{rows: kcl.SortRows(tt.others)}
+		v.shardTable = joinShards(tt.streams, v.rows, kcl.KCL3, time.Now())
 		var status, table strings.Builder
 		s := Status{Streams: make([]StreamStatus, len(tt.streams)), Leases: countLeases(v)}
 		if err := s.Print(&status, time.Now()); err != nil || !strings.HasSuffix(status.String(), tt.status) {
-			t.Errorf("%v, status:\n%s", err, &status)
+			t.Errorf("error %v, status:\n%swant at its end\n%s", err, &status, tt.status)
 		}
 		l := Leases{Others: v.others}
 		if err := l.Print(&table); err != nil || !strings.Contains(table.String(), tt.table) || !strings.HasSuffix(table.String(), "\n\n"+otherFormAdvice) {
-			t.Errorf("%v, leases:\n%s", err, &table)
+			t.Errorf("error %v, leases:\n%swant\n%s", err, &table, tt.table)
 		}
 		if strings.Contains(status.String()+table.String(), "was not named") {
-			t.Errorf("it was named:\n%s%s", &status, &table)
+			t.Errorf("the stream was named, but got\n%s%s", &status, &table)
 		}
 	}
 }
 
-// leaseOf is one of an application of several streams.
+// leaseOf returns a lease of an application with several streams.
 func leaseOf(id, shard string) kcl.Item {
 	l := lease(id+":"+shard, "", "LATEST")
 	l[kcl.StreamID], l[kcl.ShardID] = &ddb.AttributeValueMemberS{Value: id}, &ddb.AttributeValueMemberS{Value: shard}

@@ -17,35 +17,36 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// lockDuration is KCL's own. Leases are watched as long, with a lock or without.
+// lockDuration is KCL's lease duration of the leader lock. Leases are watched for that long,
+// with or without a lock.
 const lockDuration = 2 * time.Minute
 
-// Unlock is what workers that are gone hold.
+// Unlock is a plan to release what dead workers hold.
 type Unlock struct {
 	app    *App
-	leader kcl.Item // nil: nobody holds the lock
-	leases []freeing
+	leader kcl.Item // the lock to delete, or nil
+	leases []heldLease
 }
 
-// freeing is a lease and the attributes that go.
-type freeing struct {
+// heldLease is a lease and the attributes to remove, which have its dead owners.
+type heldLease struct {
 	lease  kcl.Item
 	owners []string
 }
 
-// watchTime returns how long a worker may be at work without a sign of it: a worker
-// that reports late, or a KCL 2, may renew its leases less often than package activity
-// waits for where it can run again. It is 0 when nothing has an owner.
+// watchTime returns how long a worker may run without a sign. It is longer than that of
+// package activity, because a worker that reports late, or a worker of KCL 2, may renew
+// its leases less often. It is 0 if nothing has an owner.
 func watchTime(first activity.Snapshot) time.Duration {
-	watch := first.Watch()
+	watch := first.WatchTime()
 	if watch > 0 {
 		watch = max(watch, lockDuration, time.Duration(kcl.Int(first.Leader, kcl.LockDuration))*time.Millisecond)
 	}
 	return watch
 }
 
-// PlanUnlock watches the leader lock for its own lease duration, and the leases. It
-// returns an error that wraps ErrRunning as soon as the lock is renewed.
+// PlanUnlock watches the leader lock and the leases, for watchTime. It returns an error that
+// wraps ErrRunning as soon as the lock is renewed.
 func (a *App) PlanUnlock(ctx context.Context) (*Unlock, error) {
 	leases := a.tables().Leases.Name
 	table, err := a.describeTable(ctx, leases)
@@ -59,13 +60,13 @@ func (a *App) PlanUnlock(ctx context.Context) (*Unlock, error) {
 	first := snapshotOf(rows)
 	watch := watchTime(first)
 	if leader := rows.LeaderOf(); leader != "" {
-		a.Progress("worker %s holds the leader lock: watching for %v whether it renews it", leader, watch)
+		a.logf("worker %s holds the leader lock: watching for %v whether it renews it", leader, watch)
 	} else if watch > 0 {
-		a.Progress("nobody holds the leader lock: watching for %v whether leases are renewed", watch)
+		a.logf("nobody holds the leader lock: watching for %v whether leases are renewed", watch)
 	}
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	alive, began, told := map[string]bool{}, time.Now(), time.Now()
+	alive, began, logged := map[string]bool{}, time.Now(), time.Now()
 	for time.Since(began) < watch {
 		select {
 		case <-ctx.Done():
@@ -76,17 +77,17 @@ func (a *App) PlanUnlock(ctx context.Context) (*Unlock, error) {
 			return nil, err
 		}
 		now := snapshotOf(rows)
-		if is := rows.LeaderOf(); is != "" && kcl.Text(rows.Leader, kcl.LockVersion) != kcl.Text(first.Leader, kcl.LockVersion) {
-			return nil, fmt.Errorf("%w: worker %s is the leader, it renewed the lock just now; nothing was changed: the leader deals out the leases of workers that are gone itself", ErrRunning, is)
+		if leader := rows.LeaderOf(); leader != "" && kcl.Text(rows.Leader, kcl.LockVersion) != kcl.Text(first.Leader, kcl.LockVersion) {
+			return nil, fmt.Errorf("%w: worker %s is the leader and renewed the lock just now; nothing was changed: the leader reassigns the leases of dead workers itself", ErrRunning, leader)
 		}
-		maps.Copy(alive, activity.Alive(first, now))
-		if time.Since(told) >= 10*time.Second {
-			told = time.Now()
+		maps.Copy(alive, activity.ActiveWorkers(first, now))
+		if time.Since(logged) >= 10*time.Second {
+			logged = time.Now()
 			working := strings.Join(slices.Sorted(maps.Keys(alive)), ", ")
 			if working == "" {
 				working = "none"
 			}
-			a.Progress("watched %.0f of %.0f s; workers at work: %s", time.Since(began).Seconds(), watch.Seconds(), working)
+			a.logf("watched %.0f of %.0f s; workers running: %s", time.Since(began).Seconds(), watch.Seconds(), working)
 		}
 	}
 	u := &Unlock{app: a}
@@ -94,16 +95,16 @@ func (a *App) PlanUnlock(ctx context.Context) (*Unlock, error) {
 		u.leader = rows.Leader
 	}
 	for _, lease := range rows.Leases {
-		if owners := gone(lease, alive); len(owners) > 0 {
-			u.leases = append(u.leases, freeing{lease, owners})
+		if owners := deadOwners(lease, alive); len(owners) > 0 {
+			u.leases = append(u.leases, heldLease{lease, owners})
 		}
 	}
 	return u, nil
 }
 
-// gone returns which owners to take off a lease. One that is being handed over has two:
-// while the old one is at work it is left to them.
-func gone(lease kcl.Item, alive map[string]bool) (attributes []string) {
+// deadOwners returns the attributes of a lease that have dead owners. A lease that is being
+// handed over has two owners. While the old one is alive, it returns none.
+func deadOwners(lease kcl.Item, alive map[string]bool) (attributes []string) {
 	from := kcl.Text(lease, kcl.CheckpointOwner)
 	if alive[from] {
 		return nil
@@ -117,8 +118,8 @@ func gone(lease kcl.Item, alive map[string]bool) (attributes []string) {
 	return attributes
 }
 
-// What lists what would be released.
-func (u *Unlock) What() (what []string) {
+// Items returns what would be released.
+func (u *Unlock) Items() (what []string) {
 	for _, f := range u.leases {
 		what = append(what, f.String())
 	}
@@ -128,7 +129,7 @@ func (u *Unlock) What() (what []string) {
 	return what
 }
 
-func (f freeing) String() string {
+func (f heldLease) String() string {
 	var owners []string
 	for _, attribute := range f.owners {
 		owners = append(owners, kcl.Text(f.lease, attribute))
@@ -136,10 +137,10 @@ func (f freeing) String() string {
 	return fmt.Sprintf("lease %s of worker %s", kcl.KeyOf(f.lease), strings.Join(owners, " and "))
 }
 
-// Do takes the owners off the leases, as KCL itself evicts a lease, and deletes the
-// leader lock, as its owner does when it stops. Each only if it is as it was, and tells
-// done of each.
-func (u *Unlock) Do(ctx context.Context, done func(what string)) error {
+// Apply removes the owners of the leases, as KCL does to evict a lease, and deletes the
+// leader lock, as its owner does when it stops. It changes only what has not changed
+// since, and calls done with each item.
+func (u *Unlock) Apply(ctx context.Context, done func(what string)) error {
 	table := u.app.tables().Leases.Name
 	for _, f := range u.leases {
 		condition, names, values := unchanged(f.lease)
@@ -160,7 +161,7 @@ func (u *Unlock) Do(ctx context.Context, done func(what string)) error {
 		})
 		switch changed := (*ddb.ConditionalCheckFailedException)(nil); {
 		case errors.As(err, &changed):
-			u.app.Progress("%s has changed just now: left as it is", f)
+			u.app.logf("%s has just changed: not released", f)
 		case err != nil:
 			return u.app.dynamoDBError("free "+f.String()+" (run again for the rest)", err)
 		default:
@@ -173,7 +174,7 @@ func (u *Unlock) Do(ctx context.Context, done func(what string)) error {
 	t := u.app.tables().TableOf(u.leader)
 	_, err := u.app.DynamoDB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &t.Name, Key: kcl.Item{t.Key: u.leader[t.Key]},
-		// Deleted already, it was by this call, and the answer was lost.
+		// If it is deleted already, this call did it, and its answer was lost.
 		ConditionExpression:      aws.String("attribute_not_exists(#owner) OR #owner = :owner AND #version = :version"),
 		ExpressionAttributeNames: map[string]string{"#owner": kcl.LockOwner, "#version": kcl.LockVersion},
 		ExpressionAttributeValues: kcl.Item{

@@ -42,14 +42,13 @@ func TestTimeThatUnlockWatches(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
-		if least := max(tt.first.Watch(), tt.first.Quiet(now)); got > 0 && got < least {
-			t.Errorf("%s: %v, less than the %v after which a rewind takes workers for gone", name, got, least)
+		if least := max(tt.first.WatchTime(), tt.first.TimeUntilQuiet(now)); got > 0 && got < least {
+			t.Errorf("%s: %v, want at least the %v after which a rewind considers workers dead", name, got, least)
 		}
 	}
 }
 
-// A name that is mistyped, or a table of something else, is no application of which
-// nothing is left.
+// A misspelt name, or another kind of table, is an error.
 func TestUnlockWithoutALeaseTable(t *testing.T) {
 	for want, service := range map[string]http.Handler{
 		"application app has no lease table": &fanOut{},

@@ -15,56 +15,57 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// Leases is the state of each shard of an application. Its JSON form is the output of
-// kcl-infra leases --json.
+// Leases is the state of each shard of an application. kcl-infra leases --json prints it.
 type Leases struct {
-	// At is when the tables had been read.
+	// At is the time at which the tables had been read.
 	At time.Time `json:"at"`
-	About
-	// Shards has a row for each shard of the streams and each of their leases, Others
-	// one for each lease of other streams.
+	Overview
+	// Shards has a row for each shard of the streams and for each of their leases.
+	// Others has a row for each lease of another stream.
 	Shards []Shard `json:"shards"`
 	Others []Shard `json:"others,omitempty"`
 }
 
-// LeaseWatch looks at the leases of an application again and again: from the second
-// look on it knows which of them are renewed.
-type LeaseWatch struct {
+// LeaseWatcher reads the leases of an application repeatedly. From the second read on it
+// knows which of them are renewed.
+type LeaseWatcher struct {
 	app      *App
 	counters map[shardKey]counter
-	// before is when the last look began.
+	// before is when the last read began.
 	before time.Time
 }
 
-// counter is a lease's counter and when it was first seen.
+// counter is a lease's counter and when that value was first seen.
 type counter struct {
 	value int64
 	since time.Time
 }
 
-// WatchLeases begins a watch.
-func (a *App) WatchLeases() *LeaseWatch { return &LeaseWatch{app: a, counters: map[shardKey]counter{}} }
+// WatchLeases returns a LeaseWatcher.
+func (a *App) WatchLeases() *LeaseWatcher {
+	return &LeaseWatcher{app: a, counters: map[shardKey]counter{}}
+}
 
-// Look looks at everything once, and changes nothing.
-func (w *LeaseWatch) Look(ctx context.Context) (*Leases, error) {
+// Read reads everything once, and changes nothing.
+func (w *LeaseWatcher) Read(ctx context.Context) (*Leases, error) {
 	before := time.Now()
-	v, err := w.app.view(ctx)
+	v, err := w.app.inventory(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if v.notKCL != nil {
 		return nil, v.notKCL
 	}
-	l := &Leases{At: time.Now(), About: v.About, Shards: v.shards, Others: v.others}
+	l := &Leases{At: time.Now(), Overview: v.Overview, Shards: v.shards, Others: v.others}
 	w.addRenewals(l.Shards, before, l.At)
 	w.addRenewals(l.Others, before, l.At)
 	w.before = before
 	return l, w.app.addLags(ctx, v.streams, l.Shards)
 }
 
-// addRenewals compares the counters with those of the last look. Both looks took some
-// time, from before to after, in which the table was read.
-func (w *LeaseWatch) addRenewals(shards []Shard, before, after time.Time) {
+// addRenewals compares the counters with those of the last read. This read took from before
+// to after.
+func (w *LeaseWatcher) addRenewals(shards []Shard, before, after time.Time) {
 	for i := range shards {
 		s := &shards[i]
 		if s.Owner == "" || s.ended() {
@@ -87,15 +88,15 @@ func (w *LeaseWatch) addRenewals(shards []Shard, before, after time.Time) {
 	}
 }
 
-// Print writes the leases for people to read.
+// Print writes the leases as text.
 func (l *Leases) Print(w io.Writer) error {
 	leader := ""
 	if l.Leader != "" {
-		leader = ", leader " + kcl.Plain(l.Leader)
+		leader = ", leader " + kcl.Printable(l.Leader)
 	}
 	fmt.Fprintf(w, "%s  application %s, layout %s%s\n", l.At.UTC().Format(time.RFC3339), l.Application, l.layout(), leader)
 	for _, m := range l.Migrations {
-		fmt.Fprintln(w, kcl.Plain(m.String()))
+		fmt.Fprintln(w, kcl.Printable(m.String()))
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	several := len(l.Others) > 0
@@ -105,7 +106,7 @@ func (l *Leases) Print(w io.Writer) error {
 	rows := func(heading string, shards []Shard) {
 		fmt.Fprintln(table)
 		if heading != "" {
-			fmt.Fprintln(table, kcl.Plain(heading))
+			fmt.Fprintln(table, kcl.Printable(heading))
 		}
 		fmt.Fprintln(table, "SHARD\tSTATE\tOWNER\tREPORTED\tRENEWED\tLAG\tARRIVED\tCHECKPOINT\tPARENTS\tCHILDREN\tNOTE")
 		for _, s := range shards {
@@ -121,8 +122,11 @@ func (l *Leases) Print(w io.Writer) error {
 	}
 	for stream, shards := range byStream(l.Others) {
 		heading := "Of a stream that was not named: " + stream
-		if one := stream != ""; shards[0].OtherForm {
-			heading = strings.TrimSuffix("Leases "+otherForm(one)+": "+stream, ": ")
+		switch {
+		case shards[0].OtherForm && stream == "":
+			heading = "Leases " + otherForm(2)
+		case shards[0].OtherForm:
+			heading = "Leases " + otherForm(1) + ": " + stream
 		}
 		rows(heading, shards)
 	}
@@ -133,7 +137,7 @@ func (l *Leases) Print(w io.Writer) error {
 	return err
 }
 
-// byStream gives the streams one after the other with their shards.
+// byStream iterates over the streams with their shards.
 func byStream(shards []Shard) iter.Seq2[string, []Shard] {
 	return func(yield func(string, []Shard) bool) {
 		for len(shards) > 0 {
@@ -149,20 +153,20 @@ func byStream(shards []Shard) iter.Seq2[string, []Shard] {
 	}
 }
 
-// cells are a row of the table; - is what there is not, or nobody knows.
+// cells returns a row of the table. - means none or unknown.
 func (s Shard) cells(now time.Time) []string {
 	reported, renewed, lag, arrived := "", "", "", ""
 	if s.OwnerReported != nil {
-		reported = roughly(now.Sub(*s.OwnerReported)) + " ago"
+		reported = roundDuration(now.Sub(*s.OwnerReported)) + " ago"
 	}
 	switch {
 	case s.RenewedWithin > 0:
-		renewed = "<" + roughly(seconds(s.RenewedWithin))
+		renewed = "<" + roundDuration(seconds(s.RenewedWithin))
 	case s.NotRenewedFor > 0:
-		renewed = ">" + roughly(seconds(s.NotRenewedFor))
+		renewed = ">" + roundDuration(seconds(s.NotRenewedFor))
 	}
 	if s.LagSeconds != nil {
-		lag = roughly(seconds(*s.LagSeconds))
+		lag = roundDuration(seconds(*s.LagSeconds))
 	}
 	if s.Arrival != nil {
 		arrived = s.Arrival.UTC().Format(time.RFC3339)
@@ -176,26 +180,26 @@ func (s Shard) cells(now time.Time) []string {
 	}
 	cells := []string{
 		s.ShardID, s.State, s.Owner, reported, renewed, lag, arrived, checkpoint,
-		numbers(s.Parents), numbers(s.Children), s.note(),
+		shardNumbers(s.Parents), shardNumbers(s.Children), s.note(),
 	}
 	for i := range cells {
-		cells[i] = cmp.Or(kcl.Plain(cells[i]), "-")
+		cells[i] = cmp.Or(kcl.Printable(cells[i]), "-")
 	}
 	return cells
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// roughly is a duration in whole seconds, below one in milliseconds.
-func roughly(d time.Duration) string {
+// roundDuration returns a duration in whole seconds, or in milliseconds below a second.
+func roundDuration(d time.Duration) string {
 	if d < time.Second {
 		return d.Round(time.Millisecond).String()
 	}
 	return d.Round(time.Second).String()
 }
 
-// numbers are the numbers of shards, which their IDs end with.
-func numbers(ids []string) string {
+// shardNumbers returns the numbers at the end of shard IDs.
+func shardNumbers(ids []string) string {
 	var list []string
 	for _, id := range ids {
 		number := strings.TrimLeft(strings.TrimPrefix(id, "shardId-"), "0")

@@ -15,8 +15,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// Backup is what a file of JSON lines holds: the first line says what it is, each other
-// one is a change, with both rows in DynamoDB's JSON.
+// Backup is the content of a backup file, which has lines of JSON. The first line has the
+// exported fields but Changes. Each other line is a change, with both rows in DynamoDB's
+// JSON.
 type Backup struct {
 	Version     int       `json:"kclInfraBackup"`
 	Application string    `json:"application"`
@@ -32,8 +33,8 @@ type line struct {
 	After  json.RawMessage `json:"after"`
 }
 
-// Write writes the file, which must not be there yet. When it returns, the file
-// outlives a loss of power.
+// Write creates the file, which must not exist. When it returns nil, the file survives a
+// loss of power.
 func (b Backup) Write(name string) error {
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -43,7 +44,7 @@ func (b Backup) Write(name string) error {
 	if err == nil {
 		var folder *os.File
 		if folder, err = os.Open(filepath.Dir(name)); err == nil {
-			_ = folder.Sync() // Windows cannot, and keeps the name all the same
+			_ = folder.Sync() // fails on Windows, which keeps the name without it
 			folder.Close()
 		}
 	}
@@ -83,7 +84,7 @@ func (b Backup) encode(w io.Writer) error {
 	return nil
 }
 
-// ReadBackup reads a file that Write has written.
+// ReadBackup reads a file that Write wrote.
 func ReadBackup(name string) (Backup, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -120,7 +121,7 @@ func decode(r io.Reader) (b Backup, err error) {
 			return b, fmt.Errorf("line %d: %w", n, err)
 		}
 		if c.Before == nil && c.After == nil || c.Before != nil && c.After != nil && kcl.KeyOf(c.Before) != kcl.KeyOf(c.After) || c.Key() == "" {
-			return b, fmt.Errorf("line %d is of no lease", n)
+			return b, fmt.Errorf("line %d is not a change of a lease", n)
 		}
 		b.Changes = append(b.Changes, c)
 	}

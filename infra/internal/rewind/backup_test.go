@@ -24,7 +24,7 @@ func exampleBackup() Backup {
 	other := kcl.Item{kcl.LeaseKey: &ddb.AttributeValueMemberS{Value: "shardId-000000000001"}}
 	return Backup{
 		Application: "app", To: "TRIM_HORIZON", Time: time.Unix(1_764_460_800, 0).UTC(),
-		Changes: []Change{{lease, set(lease, Checkpoint{"1", 2})}, {nil, other}, {other, nil}},
+		Changes: []Change{{lease, withCheckpoint(lease, Checkpoint{"1", 2})}, {nil, other}, {other, nil}},
 	}
 }
 
@@ -36,7 +36,7 @@ func TestBackup(t *testing.T) {
 	}
 	got, err := ReadBackup(name)
 	if err != nil || got.Application != want.Application || got.To != want.To || !got.Time.Equal(want.Time) || len(got.Changes) != len(want.Changes) {
-		t.Fatalf("%+v, %v", got, err)
+		t.Fatalf("got %+v, error %v, want %+v", got, err, want)
 	}
 	for i, change := range want.Changes {
 		if !kcl.Equal(got.Changes[i].Before, change.Before) || !kcl.Equal(got.Changes[i].After, change.After) {
@@ -45,14 +45,14 @@ func TestBackup(t *testing.T) {
 	}
 	text, _ := os.ReadFile(name)
 	if err := want.Write(name); !os.IsExist(err) {
-		t.Errorf("over a file: %v", err)
+		t.Errorf("existing file: error %v, want one that it exists", err)
 	}
 	if now, _ := os.ReadFile(name); !bytes.Equal(now, text) {
-		t.Error("the file has changed")
+		t.Errorf("the file has changed to %s, want %s", now, text)
 	}
 }
 
-// What is read can be written and read again.
+// A backup that can be read can be written and read again.
 func FuzzDecode(f *testing.F) {
 	var text bytes.Buffer
 	if err := exampleBackup().encode(&text); err != nil {
@@ -74,7 +74,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		c, err := decode(&again)
 		if err != nil || len(c.Changes) != len(b.Changes) {
-			t.Fatalf("%v: %s", err, again.Bytes())
+			t.Fatalf("error %v, %d changes, want %d of %s", err, len(c.Changes), len(b.Changes), again.Bytes())
 		}
 		for i := range b.Changes {
 			if !kcl.Equal(b.Changes[i].Before, c.Changes[i].Before) || !kcl.Equal(b.Changes[i].After, c.Changes[i].After) {

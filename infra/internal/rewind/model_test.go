@@ -18,7 +18,7 @@ import (
 
 const hashes = 16 // keys of the model are 0 to 15, and their own hashes
 
-// A record is one that KCL hands out: of an aggregated record there are several.
+// A record is one that KCL delivers. An aggregated record of the stream has several.
 type record struct {
 	seq, sub int
 	whole    bool // the last of its aggregated record, or the only one
@@ -67,7 +67,7 @@ type world struct {
 	app
 }
 
-// The app of a world has rows, and consumers where it runs.
+// The app of a world has rows, and consumers while it runs.
 type app struct {
 	rows    map[string]kcl.Item
 	next    map[string]int // of a consumer: its next record
@@ -133,7 +133,7 @@ func (w *world) grow() {
 	}
 }
 
-// begin makes the first leases, now.
+// begin creates the first leases at the current time.
 func (w *world) begin() {
 	w.app = app{rows: map[string]kcl.Item{}, next: map[string]int{}, initial: kcl.Position{
 		Kind: []string{kcl.TrimHorizon, kcl.Latest, kcl.AtTimestamp}[w.IntN(3)], Time: at(w.now - w.IntN(w.now/2+1)),
@@ -157,10 +157,10 @@ func at(t int) time.Time { return time.Unix(int64(t), 0) }
 
 func (w *world) unread(id string) bool {
 	row := w.rows[id]
-	return row != nil && place(row).Sequence != kcl.ShardEnd
+	return row != nil && checkpointOf(row).Sequence != kcl.ShardEnd
 }
 
-// step has one consumer go on, and reports whether one could.
+// step makes one consumer continue, and reports whether one could.
 func (w *world) step() bool {
 	for _, i := range w.Perm(len(w.shards)) {
 		if s := w.shards[i]; w.unread(s.id) && w.consume(s) {
@@ -206,10 +206,10 @@ func (w *world) consume(s *shard) bool {
 	return true
 }
 
-// first is where a consumer begins by its checkpoint.
+// first returns the index of the record at which a consumer starts, from its checkpoint.
 func (w *world) first(s *shard) int {
-	c := place(w.rows[s.id])
-	behind := func(r record) bool {
+	c := checkpointOf(w.rows[s.id])
+	after := func(r record) bool {
 		n, ok := new(big.Int).SetString(c.Sequence, 10)
 		if !ok {
 			panic("a lease at " + c.Sequence)
@@ -225,9 +225,9 @@ func (w *world) first(s *shard) int {
 	case kcl.Latest:
 		return len(s.records)
 	case kcl.AtTimestamp:
-		behind = func(r record) bool { return !at(r.time).Before(w.initial.Time) }
+		after = func(r record) bool { return !at(r.time).Before(w.initial.Time) }
 	}
-	if i := slices.IndexFunc(s.records, behind); i >= 0 {
+	if i := slices.IndexFunc(s.records, after); i >= 0 {
 		return i
 	}
 	return len(s.records)
@@ -242,11 +242,11 @@ func (w *world) checkpoint(id, sequence string, sub int) {
 	w.rows[id] = row
 }
 
-// tidy is what LeaseCleanupManager does.
+// tidy does what LeaseCleanupManager does.
 func (w *world) tidy() {
 	for _, s := range w.shards {
 		row := w.rows[s.id]
-		if row == nil || place(row).Sequence != kcl.ShardEnd {
+		if row == nil || checkpointOf(row).Sequence != kcl.ShardEnd {
 			continue
 		}
 		if slices.ContainsFunc(s.parents, func(p *shard) bool { return w.rows[p.id] != nil }) {
@@ -254,7 +254,7 @@ func (w *world) tidy() {
 		}
 		begun := func(c *shard) bool {
 			row := w.rows[c.id]
-			return row != nil && place(row).Sequence != kcl.TrimHorizon && place(row).Sequence != kcl.AtTimestamp
+			return row != nil && checkpointOf(row).Sequence != kcl.TrimHorizon && checkpointOf(row).Sequence != kcl.AtTimestamp
 		}
 		if !slices.ContainsFunc(s.children, func(c *shard) bool { return !begun(c) }) {
 			delete(w.rows, s.id)
@@ -262,8 +262,8 @@ func (w *world) tidy() {
 	}
 }
 
-// audit is the shard sync of PeriodicShardSyncManager and HierarchicalShardSyncer,
-// where it finds a hole: it makes leases for open shards without one.
+// audit does what PeriodicShardSyncManager and HierarchicalShardSyncer do when they find a
+// hole: it creates leases for open shards without one.
 func (w *world) audit() {
 	covered := [hashes]bool{}
 	for _, s := range w.shards {
@@ -323,8 +323,8 @@ func (w *world) audit() {
 	}
 }
 
-// run has the application started on the world's rows and go on to the end of the
-// stream. It returns what it read.
+// run starts the application with the world's rows and runs it to the end of the stream. It
+// returns the records that it read.
 func (w *world) run() []record {
 	w.next, w.read = map[string]int{}, nil
 	for w.step() {
@@ -373,7 +373,7 @@ func (w *world) String() string {
 	for _, s := range w.shards {
 		row := "-"
 		if w.rows[s.id] != nil {
-			row = fmt.Sprint(place(w.rows[s.id]))
+			row = fmt.Sprint(checkpointOf(w.rows[s.id]))
 		}
 		fmt.Fprintf(&b, "%s of %v, hashes %d to %d, ends %d at time %d, lease %s:", s.id, parents(s.kinesis()), s.low, s.high-1, s.end, s.endTime, row)
 		for _, r := range s.records {

@@ -1,25 +1,26 @@
-// Package rewind plans which leases have to change so that KCL reads records again.
+// Package rewind plans which leases must change so that KCL reads records again:
 //
-// What a plan relies on, by KCL's source (3.1.3; 2.5.4 and 3.5.1 are alike here):
+//	changes, err := rewind.Plan(stream, targets)
 //
-//   - KCL reads at a lease's checkpoint (AT_SEQUENCE_NUMBER) and drops what is not behind
-//     it, by sequence number and then sub-sequence number. After an iterator has expired,
-//     or a subscription has failed, it goes on behind the checkpoint
-//     (AFTER_SEQUENCE_NUMBER). So the checkpoint before a record is that of the record
-//     before it in the shard, or TRIM_HORIZON when there is none. A number between two
-//     records will not do: AWS takes those of records alone.
-//   - A lease is not read while the lease of a parent is there that is not at SHARD_END. A
-//     parent without a lease does not hold it up.
-//   - At the end of a shard KCL makes the leases of its children, at TRIM_HORIZON, where
-//     they are not there. For the child of a merge it waits until both parents have a
-//     lease or neither has.
-//   - KCL deletes a lease at SHARD_END when its parents' are gone and all its children
-//     are being read. It makes leases for shards without one only where an open shard
-//     and all of its ancestors have none.
+// A plan relies on the following, from KCL's source (3.1.3; 2.5.4 and 3.5.1 do the same):
 //
-// So of a tree of shards the oldest that have something to be read again are set back
-// or made again, the leases of their descendants are deleted, and the finished partner of a
-// merge gets a lease at SHARD_END.
+//   - KCL reads from a lease's checkpoint (AT_SEQUENCE_NUMBER) and drops records up to it,
+//     by sequence number and sub-sequence number. After an expired iterator or a failed
+//     subscription it goes on after the checkpoint (AFTER_SEQUENCE_NUMBER). So the
+//     checkpoint before a record is the one of the record before it in the shard, or
+//     TRIM_HORIZON if there is none. A number between two records is not enough: AWS
+//     accepts only those of records.
+//   - KCL does not read a shard while the lease of a parent exists and is not at
+//     SHARD_END. A parent without a lease does not delay its children.
+//   - At the end of a shard KCL creates missing leases of its children, at TRIM_HORIZON.
+//     For the child of a merge it waits until both parents have a lease or neither has.
+//   - KCL deletes a lease at SHARD_END when its parents' leases are gone and all its
+//     children are being read. It creates leases for shards without one only if an open
+//     shard and all its ancestors have none.
+//
+// So in a tree of shards, the leases of the oldest shards with records to read again are
+// set back or created again, the leases of their descendants are deleted, and the
+// finished partner of a merge gets a lease at SHARD_END.
 package rewind
 
 import (
@@ -39,18 +40,18 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// WholeRecord is the sub-sequence number of a checkpoint behind all of an aggregated
-// record. A record cannot hold that many.
+// WholeRecord is the sub-sequence number of a checkpoint after a whole aggregated record.
+// No record has that many parts.
 const WholeRecord = math.MaxInt32
 
-// Checkpoint is a place in a shard: behind a record, or one of KCL's words.
+// Checkpoint is a checkpoint of KCL. Sequence is the sequence number of a record, or a
+// word such as kcl.TrimHorizon.
 type Checkpoint struct {
 	Sequence string
 	Sub      int64
 }
 
-// String returns the sequence number or word and, if that is not 0, the sub-sequence
-// number behind a slash.
+// String returns Sequence and, if Sub is not 0, a slash and Sub.
 func (c Checkpoint) String() string {
 	if c.Sub != 0 {
 		return fmt.Sprintf("%s/%d", c.Sequence, c.Sub)
@@ -58,31 +59,31 @@ func (c Checkpoint) String() string {
 	return c.Sequence
 }
 
-// Target is the place in a shard from which on records shall come again.
+// Target is the place in a shard from which records are to be read again.
 type Target struct {
-	// Over says that the shard is closed and has no record from there on.
-	Over bool
-	// At is the checkpoint before the first record from there on. With LATEST a closed
-	// shard is not read any more. Not set when Over.
+	// Exhausted is whether the shard is closed and has no record from the target on.
+	Exhausted bool
+	// At is the checkpoint before the first record to read again. With LATEST a closed
+	// shard is not read any more. Not set if Exhausted.
 	At Checkpoint
-	// Time is that of the target, zero for TRIM_HORIZON. It is compared with where a
-	// lease at AT_TIMESTAMP begins.
+	// Time is the time of the target, zero for TRIM_HORIZON. It is compared with the
+	// time at which a lease at AT_TIMESTAMP begins.
 	Time time.Time
 }
 
-// Stream is what there is of one stream.
+// Stream is a stream and its leases.
 type Stream struct {
-	// ID is the stream's identifier in an application of several.
+	// ID is the stream's identifier in an application with several streams.
 	ID     string
 	Layout kcl.Layout
-	// Shards are all that the stream lists, Leases those of the stream.
+	// Shards are all shards that ListShards returns, Leases the leases of the stream.
 	Shards []kinesis.Shard
 	Leases []kcl.Item
-	// Initial is where the application begins, if that is known: its Kind may be empty.
+	// Initial is where the application starts. Its Kind is empty if that is not known.
 	Initial kcl.Position
 }
 
-// Change is a row before and after; nil where it is not there.
+// Change is a lease before and after a change, nil if it does not exist.
 type Change struct{ Before, After kcl.Item }
 
 // Key returns the key of the lease.
@@ -93,27 +94,27 @@ func (c Change) Key() string {
 	return kcl.KeyOf(c.Before)
 }
 
-// String says what changes of the lease: its checkpoint, or that it is not there.
+// String returns the key of the lease and its checkpoints before and after.
 func (c Change) String() string {
-	say := func(row kcl.Item) string {
+	checkpoint := func(row kcl.Item) string {
 		if row == nil {
 			return "none"
 		}
-		return place(row).String()
+		return checkpointOf(row).String()
 	}
-	return fmt.Sprintf("lease %s: %s -> %s", c.Key(), say(c.Before), say(c.After))
+	return fmt.Sprintf("lease %s: %s -> %s", c.Key(), checkpoint(c.Before), checkpoint(c.After))
 }
 
-// Next returns the shards whose targets are needed next: a descendant of one that has
-// records to come again needs none.
-func Next(shards []kinesis.Shard, targets map[string]Target) (next []kinesis.Shard) {
+// NextShards returns the shards whose targets Plan needs next, after those that targets
+// has. A descendant of a shard with records to read again needs none.
+func NextShards(shards []kinesis.Shard, targets map[string]Target) (next []kinesis.Shard) {
 	listed := byID(shards)
 	for _, shard := range shards {
 		_, known := targets[*shard.ShardId]
 		over := true
 		for _, parent := range parents(shard) {
 			if _, there := listed[parent]; there {
-				over = over && targets[parent].Over
+				over = over && targets[parent].Exhausted
 			}
 		}
 		if !known && over {
@@ -123,8 +124,8 @@ func Next(shards []kinesis.Shard, targets map[string]Target) (next []kinesis.Sha
 	return next
 }
 
-// Everywhere returns the same target for all shards: TRIM_HORIZON or LATEST.
-func Everywhere(shards []kinesis.Shard, word string) map[string]Target {
+// SameTarget returns one target for all shards. word is TRIM_HORIZON or LATEST.
+func SameTarget(shards []kinesis.Shard, word string) map[string]Target {
 	targets := map[string]Target{}
 	for _, shard := range shards {
 		targets[*shard.ShardId] = Target{At: Checkpoint{Sequence: word}}
@@ -132,14 +133,14 @@ func Everywhere(shards []kinesis.Shard, word string) map[string]Target {
 	return targets
 }
 
-// Plan returns what has to change so that all records from the targets on, and none
-// before them, come again, those of each key in their order. A lease that has not come to
-// its target yet stays where it is: nothing is skipped, except with LATEST. A shard
-// without a target stays as it is, unless an ancestor is set back. LATEST is no target for
-// a shard that waits for an ancestor.
+// Plan returns the changes after which KCL reads all records from the targets on again,
+// and none before them, in order for each key. A lease that has not reached its target
+// yet does not change: nothing is skipped, except with LATEST. A shard without a target
+// does not change, unless an ancestor is set back. LATEST cannot be the target of a shard
+// that waits for an ancestor.
 //
-// The changes are in the order to make them. Planned again after some of them, the rest
-// is the same, and when the application has been started in between nothing is lost.
+// The changes are in the order to make them. If some have been made, planning again
+// returns the rest, and nothing is lost if the application ran in between.
 func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 	shards, listed := parentsFirst(s.Shards), byID(s.Shards)
 	before := map[string]kcl.Item{}
@@ -147,10 +148,10 @@ func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 		before[kcl.ShardOf(lease)] = lease
 	}
 	after := maps.Clone(before)
-	waits := map[string]string{} // for this ancestor to be read to its end
+	waits := map[string]string{} // the ancestor that must be read to its end first
 	for _, shard := range shards {
 		id := *shard.ShardId
-		ready := true // KCL may have made its lease already
+		ready := true // KCL may have created its lease already
 		for _, parent := range parents(shard) {
 			if _, there := listed[parent]; !there {
 				continue
@@ -159,7 +160,7 @@ func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 			switch {
 			case waits[parent] != "":
 				waits[id] = waits[parent]
-			case lease != nil && place(lease).Sequence != kcl.ShardEnd:
+			case lease != nil && checkpointOf(lease).Sequence != kcl.ShardEnd:
 				waits[id] = parent
 			}
 			ready = ready && lease != nil
@@ -167,11 +168,11 @@ func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 		target, wanted := targets[id]
 		switch {
 		case waits[id] != "" && wanted && target.At.Sequence == kcl.Latest:
-			return nil, fmt.Errorf("shard %s comes after its parent %s, which is not read to its end: let a worker read that first, or rewind all shards to %s, without --shard", id, waits[id], kcl.Latest)
-		case waits[id] != "" && before[id] != nil && !(ready && place(before[id]).Sequence == kcl.TrimHorizon):
+			return nil, fmt.Errorf("shard %s comes after its parent %s, which has not been read to its end: let a worker read that first, or rewind all shards to %s, without --shard", id, waits[id], kcl.Latest)
+		case waits[id] != "" && before[id] != nil && !(ready && checkpointOf(before[id]).Sequence == kcl.TrimHorizon):
 			delete(after, id)
 		case waits[id] == "" && wanted:
-			lease, err := s.move(shard, before[id], target)
+			lease, err := s.moveLease(shard, before[id], target)
 			if err != nil {
 				return nil, err
 			}
@@ -190,7 +191,7 @@ func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 			switch {
 			case after[parent] != nil || waits[parent] != "":
 			case !there:
-				return nil, fmt.Errorf("shard %s was merged with %s, which the stream does not list any more, and would never end: choose a later time", *shard.ShardId, parent)
+				return nil, fmt.Errorf("shard %s was merged with %s, which the stream no longer has, and would never end: choose a later time", *shard.ShardId, parent)
 			default:
 				after[parent] = kcl.NewLease(of, kcl.ShardEnd, s.ID, s.Layout)
 			}
@@ -210,10 +211,10 @@ func Plan(s Stream, targets map[string]Target) ([]Change, error) {
 	return append(set, deleted...), nil
 }
 
-// Forget returns what has to change to give up a lease whose shard the stream does not
-// list. Its children are read from the oldest on; what the shard had is lost already. The
-// changes are in the order to make them.
-func (s Stream) Forget(lease kcl.Item) (changes []Change) {
+// DropLease returns the changes that drop a lease whose shard the stream no longer has.
+// Its children are read from the oldest record on. The records of the shard are already
+// lost. The changes are in the order to make them.
+func (s Stream) DropLease(lease kcl.Item) (changes []Change) {
 	id, leased, parent := kcl.ShardOf(lease), map[string]bool{}, false
 	for _, other := range s.Leases {
 		leased[kcl.ShardOf(other)] = true
@@ -228,21 +229,22 @@ func (s Stream) Forget(lease kcl.Item) (changes []Change) {
 			changes = append(changes, Change{nil, kcl.NewLease(shard, kcl.TrimHorizon, s.ID, s.Layout)})
 		}
 	}
-	if parent { // the partner of a merge waits for a lease
-		return append(changes, Change{lease, set(lease, Checkpoint{Sequence: kcl.ShardEnd})})
+	if parent { // its partner in a merge waits for a lease
+		return append(changes, Change{lease, withCheckpoint(lease, Checkpoint{Sequence: kcl.ShardEnd})})
 	}
 	return append(changes, Change{lease, nil})
 }
 
-// move returns the lease of a shard that waits for no parent, nil for none.
-func (s Stream) move(shard kinesis.Shard, lease kcl.Item, to Target) (kcl.Item, error) {
+// moveLease returns the lease, moved to the target, of a shard that waits for no parent.
+// It returns nil for no lease.
+func (s Stream) moveLease(shard kinesis.Shard, lease kcl.Item, to Target) (kcl.Item, error) {
 	var at Checkpoint
 	if lease != nil {
-		at = place(lease)
+		at = checkpointOf(lease)
 	}
 	closed := shard.SequenceNumberRange != nil && shard.SequenceNumberRange.EndingSequenceNumber != nil
 	switch {
-	case to.Over:
+	case to.Exhausted:
 		return lease, nil
 	case to.At.Sequence == kcl.Latest && closed:
 		if at.Sequence != kcl.ShardEnd {
@@ -256,38 +258,38 @@ func (s Stream) move(shard kinesis.Shard, lease kcl.Item, to Target) (kcl.Item, 
 		lease[kcl.CheckpointSub] = number(to.At.Sub)
 		return lease, nil
 	case to.At.Sequence == kcl.Latest:
-		return set(lease, to.At), nil
+		return withCheckpoint(lease, to.At), nil
 	}
 	switch at.Sequence {
 	case kcl.TrimHorizon:
 		return lease, nil
 	case kcl.ShardEnd, kcl.Latest:
-		return set(lease, to.At), nil
+		return withCheckpoint(lease, to.At), nil
 	case kcl.AtTimestamp:
 		switch {
 		case to.At.Sequence == kcl.TrimHorizon:
-			return set(lease, to.At), nil
+			return withCheckpoint(lease, to.At), nil
 		case s.Initial.Kind != kcl.AtTimestamp:
-			return nil, fmt.Errorf("lease %s is at %s, and only the properties file says at which: give it with --properties", kcl.KeyOf(lease), kcl.AtTimestamp)
+			return nil, fmt.Errorf("lease %s is at %s, and only the properties file has the time: give it with --properties", kcl.KeyOf(lease), kcl.AtTimestamp)
 		case s.Initial.Time.After(to.Time):
-			return set(lease, to.At), nil
+			return withCheckpoint(lease, to.At), nil
 		}
 		return lease, nil
 	}
 	have, ok := new(big.Int).SetString(at.Sequence, 10)
 	if !ok {
-		return nil, fmt.Errorf("lease %s has the checkpoint %q, which is none of KCL's", kcl.KeyOf(lease), at.Sequence)
+		return nil, fmt.Errorf("lease %s has the checkpoint %q, which KCL does not know", kcl.KeyOf(lease), at.Sequence)
 	}
 	want, ok := new(big.Int).SetString(to.At.Sequence, 10)
 	if !ok || have.Cmp(want) > 0 {
-		return set(lease, to.At), nil
+		return withCheckpoint(lease, to.At), nil
 	}
 	return lease, nil
 }
 
-// set returns the lease at a checkpoint, owned by nobody. A worker that was stopped and
-// goes on finds another counter, and has lost it.
-func set(lease kcl.Item, at Checkpoint) kcl.Item {
+// withCheckpoint returns the lease at a checkpoint, owned by nobody. A suspended worker
+// that resumes finds another counter, so it has lost the lease.
+func withCheckpoint(lease kcl.Item, at Checkpoint) kcl.Item {
 	lease = maps.Clone(lease)
 	lease[kcl.Checkpoint] = &ddb.AttributeValueMemberS{Value: at.Sequence}
 	lease[kcl.CheckpointSub] = number(at.Sub)
@@ -299,7 +301,7 @@ func set(lease kcl.Item, at Checkpoint) kcl.Item {
 	return lease
 }
 
-func place(lease kcl.Item) Checkpoint {
+func checkpointOf(lease kcl.Item) Checkpoint {
 	return Checkpoint{kcl.Text(lease, kcl.Checkpoint), kcl.Int(lease, kcl.CheckpointSub)}
 }
 

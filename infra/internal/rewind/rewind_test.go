@@ -13,7 +13,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/infra/internal/kcl"
 )
 
-// goal is a target of the whole stream or of a shard, and the records from there on.
+// goal is a target in the whole stream or in a shard, and the records from there on.
 type goal struct {
 	what    string
 	targets map[string]Target
@@ -33,12 +33,12 @@ func (w *world) choose() goal {
 	all := func(record) bool { return true }
 	switch w.IntN(6) {
 	case 0:
-		g.what, g.targets = "TRIM_HORIZON", Everywhere(w.stream().Shards, kcl.TrimHorizon)
+		g.what, g.targets = "TRIM_HORIZON", SameTarget(w.stream().Shards, kcl.TrimHorizon)
 		for _, s := range w.shards {
 			take(s, all)
 		}
 	case 1:
-		g.what, g.targets = "LATEST", Everywhere(w.stream().Shards, kcl.Latest)
+		g.what, g.targets = "LATEST", SameTarget(w.stream().Shards, kcl.Latest)
 	case 2:
 		var with []*shard
 		for _, s := range w.shards {
@@ -72,7 +72,7 @@ func (w *world) choose() goal {
 			byID[s.id] = s
 			take(s, from)
 		}
-		for next := Next(w.stream().Shards, g.targets); len(next) > 0; next = Next(w.stream().Shards, g.targets) {
+		for next := NextShards(w.stream().Shards, g.targets); len(next) > 0; next = NextShards(w.stream().Shards, g.targets) {
 			for _, s := range next {
 				g.targets[*s.ShardId] = byID[*s.ShardId].target(from, func() int { return t })
 			}
@@ -81,12 +81,12 @@ func (w *world) choose() goal {
 	return g
 }
 
-// target is where the records that are meant begin in a shard.
+// target returns the target for the records for which from returns true.
 func (s *shard) target(from func(record) bool, when func() int) Target {
 	i := slices.IndexFunc(s.records, from)
 	if i < 0 {
 		if s.end != 0 {
-			return Target{Over: true}
+			return Target{Exhausted: true}
 		}
 		i = len(s.records)
 	}
@@ -100,8 +100,8 @@ func (s *shard) target(from func(record) bool, when func() int) Target {
 	return t
 }
 
-// history is a world in which an application has read for some time. The oldest
-// records may have been trimmed since.
+// history returns a world in which an application has read for some time. The oldest records
+// may have been trimmed since.
 func history(seed uint64) *world {
 	w := newWorld(seed)
 	steps, speed := w.IntN(40), 1+w.IntN(4)
@@ -131,7 +131,7 @@ func history(seed uint64) *world {
 	return w
 }
 
-// trim takes away what is older than a time, unless an unread shard is.
+// trim removes what is older than a time, unless a shard that is not read to its end is.
 func (w *world) trim(before int) {
 	old := func(s *shard) bool { return s.end != 0 && s.endTime < before }
 	if slices.ContainsFunc(w.shards, func(s *shard) bool { return old(s) && w.unread(s.id) }) {
@@ -160,7 +160,7 @@ func TestPlan(t *testing.T) {
 		for _, c := range changes {
 			switch {
 			case c.Before == nil:
-				changed["made"]++
+				changed["created"]++
 			case c.After == nil:
 				changed["deleted"]++
 			default:
@@ -170,7 +170,7 @@ func TestPlan(t *testing.T) {
 		want := maps.Clone(g.records)
 		if g.what != "LATEST" {
 			for _, r := range w.fork().run() {
-				want[r] = true // was to come anyhow
+				want[r] = true // not read yet
 			}
 		}
 		whole := w.fork()
@@ -252,7 +252,7 @@ func TestPlan(t *testing.T) {
 	}
 	t.Log(changed)
 	if len(changed) != 3 {
-		t.Errorf("changes are all of one kind: %v", changed)
+		t.Errorf("changes %v, want some that create, set and delete leases", changed)
 	}
 }
 
@@ -274,7 +274,7 @@ func TestPlanOfOneLease(t *testing.T) {
 		{Checkpoint{"9", 0}, Target{At: Checkpoint{"110", 0}, Time: at(50)}, kcl.Position{}, "9"},
 		{Checkpoint{"", 0}, Target{At: Checkpoint{"110", 0}, Time: at(50)}, kcl.Position{}, `checkpoint ""`},
 	} {
-		lease := set(kcl.NewLease(s.kinesis(), "", "", kcl.KCL35), tt.lease)
+		lease := withCheckpoint(kcl.NewLease(s.kinesis(), "", "", kcl.KCL35), tt.lease)
 		lease[kcl.PendingCheckpoint], lease[kcl.LeaseOwner] = lease[kcl.LeaseKey], lease[kcl.LeaseKey]
 		changes, err := Plan(Stream{Shards: []kinesis.Shard{s.kinesis()}, Leases: []kcl.Item{lease}, Initial: tt.initial}, map[string]Target{s.id: tt.to})
 		got := fmt.Sprint(tt.lease)
@@ -283,9 +283,9 @@ func TestPlanOfOneLease(t *testing.T) {
 			got = err.Error()
 		case len(changes) > 0:
 			after := changes[0].After
-			got = fmt.Sprint(place(after))
+			got = fmt.Sprint(checkpointOf(after))
 			if kcl.Text(after, kcl.EntityType) != "LEASE" || after[kcl.PendingCheckpoint] != nil || after[kcl.LeaseOwner] != nil || kcl.Int(after, kcl.LeaseCounter) != 2 {
-				t.Errorf("%v: %v", tt.lease, after)
+				t.Errorf("%v: got %v, want a lease of KCL 3.5 without owner and pending checkpoint, and the counter 2", tt.lease, after)
 			}
 		}
 		if !strings.Contains(got, tt.want) {
@@ -294,8 +294,8 @@ func TestPlanOfOneLease(t *testing.T) {
 	}
 }
 
-// What a shard has cannot be passed over before its parent is read: KCL makes its lease then,
-// and begins with the oldest.
+// The records of a shard cannot be skipped before its parent is read: KCL creates its lease
+// then, at the oldest record.
 func TestLatestOfAChild(t *testing.T) {
 	parent := &shard{id: "shardId-000000000000", high: hashes, start: 100, end: 200}
 	child := &shard{id: "shardId-000000000001", high: hashes / 2, start: 201, end: 300, parents: []*shard{parent}}
@@ -315,14 +315,14 @@ func TestLatestOfAChild(t *testing.T) {
 				s.Leases = append(s.Leases, kcl.NewLease(s.Shards[i], at, "", kcl.KCL3))
 			}
 		}
-		changes, err := Plan(s, Everywhere(s.Shards[2:], kcl.Latest))
+		changes, err := Plan(s, SameTarget(s.Shards[2:], kcl.Latest))
 		switch {
 		case tt.want != "":
-			if err == nil || !strings.Contains(err.Error(), "parent "+tt.want+", which is not read to its end") {
-				t.Errorf("%v: %v, %v", tt, changes, err)
+			if err == nil || !strings.Contains(err.Error(), "parent "+tt.want+", which has not been read to its end") {
+				t.Errorf("%v: changes %v, error %v, want one about parent %s", tt, changes, err, tt.want)
 			}
-		case err != nil || len(changes) != 1 || changes[0].Key() != grandchild.id || place(changes[0].After).Sequence != kcl.Latest:
-			t.Errorf("%v: %v, %v", tt, changes, err)
+		case err != nil || len(changes) != 1 || changes[0].Key() != grandchild.id || checkpointOf(changes[0].After).Sequence != kcl.Latest:
+			t.Errorf("%v: changes %v, error %v, want %s at LATEST", tt, changes, err, grandchild.id)
 		}
 	}
 }

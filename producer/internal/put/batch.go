@@ -11,12 +11,13 @@ import (
 	"github.com/seed96110120/kinesis-client-go/producer/internal/record"
 )
 
-// linger is how long a batch that is not full waits for the next record: long
-// enough to fill batches from a file, short enough to watch single lines go by.
+// linger is how long a batch that is not full waits for the next record. It is long
+// enough to fill batches from a file, and short enough to put single lines without a
+// visible delay.
 const linger = 10 * time.Millisecond
 
-// Batches cuts a source into batches for Put.
-type Batches struct {
+// Batcher reads a source and cuts it into batches for Putter.Put.
+type Batcher struct {
 	items  <-chan item
 	carry  *record.Record
 	err    error
@@ -28,15 +29,23 @@ type item struct {
 	err    error
 }
 
-// NewBatches reads src in a goroutine of its own, at most perSecond records a
-// second; 0 is as fast as they come. Stop ends the goroutine unless it waits in
-// src itself.
-func NewBatches(ctx context.Context, src record.Source, perSecond float64) *Batches {
+// BatcherOptions are the optional settings of a Batcher.
+type BatcherOptions struct {
+	// RecordsPerSecond limits how fast the source is read. Defaults to no limit.
+	RecordsPerSecond float64
+}
+
+// NewBatcher returns a Batcher that reads src in a goroutine. Stop ends the goroutine,
+// unless src.Next blocks. A nil opts means the defaults.
+func NewBatcher(ctx context.Context, src record.Source, opts *BatcherOptions) *Batcher {
+	if opts == nil {
+		opts = &BatcherOptions{}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	items := make(chan item)
 	go func() {
 		defer close(items)
-		pace := newPace(perSecond)
+		pace := newPace(opts.RecordsPerSecond)
 		for {
 			r, err := src.Next()
 			if err == nil && pace.Wait(ctx) != nil {
@@ -52,11 +61,11 @@ func NewBatches(ctx context.Context, src record.Source, perSecond float64) *Batc
 			}
 		}
 	}()
-	return &Batches{items: items, cancel: cancel}
+	return &Batcher{items: items, cancel: cancel}
 }
 
-// newPace lets what is missed while a call is under way be made up for, up to a
-// quarter of a second, but does not begin with such a burst.
+// newPace returns a limiter. It makes up for up to a quarter of a second that was lost
+// during a call, but does not begin with such a burst.
 func newPace(perSecond float64) *rate.Limiter {
 	if perSecond == 0 {
 		return rate.NewLimiter(rate.Inf, 0)
@@ -67,13 +76,12 @@ func newPace(perSecond float64) *rate.Limiter {
 	return pace
 }
 
-// Stop ends the reading of the source.
-func (b *Batches) Stop() { b.cancel() }
+// Stop ends reading from the source.
+func (b *Batcher) Stop() { b.cancel() }
 
-// Next returns the next batch, never an empty one. After the last it returns the
-// source's error, io.EOF at its end; what was read before an error is given
-// first.
-func (b *Batches) Next(ctx context.Context) ([]record.Record, error) {
+// Next returns the next batch, which is never empty. After the last batch it returns
+// the source's error, which is io.EOF at the end. It must not be called concurrently.
+func (b *Batcher) Next(ctx context.Context) ([]record.Record, error) {
 	if b.err != nil {
 		return nil, b.err
 	}

@@ -1,15 +1,18 @@
-// Package put puts records into a stream by PutRecords.
+// Package put puts records into a stream with PutRecords:
 //
-// Calls follow one another, and a call's failed records are put again, in their
-// order, before the next call begins. So batches never overtake each other.
-// Inside one call Kinesis promises no order: it may refuse a record of a
-// partition key and take a later one of the same key, which then has the lower
-// sequence number.
+//	batcher := put.NewBatcher(ctx, source, nil)
+//	putter := put.NewPutter(client, "orders", nil)
+//	batch, err := batcher.Next(ctx)
+//	results, err := putter.Put(ctx, batch)
+//
+// One call follows another. Records that a call failed to put are put again, in their
+// order, before the next call. So batches never overtake each other. Within a call
+// Kinesis promises no order: it may refuse a record and accept a later one with the same
+// partition key, which then has the lower sequence number.
 package put
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -21,18 +24,18 @@ import (
 	"github.com/seed96110120/kinesis-client-go/producer/internal/record"
 )
 
-// What one call of PutRecords takes: records, and bytes of partition keys and data.
+// Limits of one call of PutRecords: records, and bytes of partition keys and data.
 const (
 	MaxRecords = 500
 	MaxBytes   = 10 << 20
 )
 
 const (
-	// maxFutile is the number of calls in a row that put nothing after which
-	// Put gives up: half a minute or so of backing off.
-	maxFutile = 10
-	// maxAttempts is the number of times that the SDK sends a call which is
-	// refused as a whole, throttled for example, with pauses of its own.
+	// maxCallsWithoutProgress is after how many calls in a row that put nothing Put
+	// gives up. It has then waited for about half a minute.
+	maxCallsWithoutProgress = 10
+	// maxAttempts is how often the SDK sends a call that is refused as a whole, for
+	// example because it is throttled. The SDK pauses between the attempts.
 	maxAttempts = 10
 	minPause    = 100 * time.Millisecond
 	maxPause    = 5 * time.Second
@@ -50,48 +53,60 @@ type Result struct {
 	PartitionKey   string `json:"partitionKey"`
 }
 
-// Done tells whether the record was put.
-func (r Result) Done() bool { return r.SequenceNumber != "" }
+// WasPut reports whether the record was put.
+func (r Result) WasPut() bool { return r.SequenceNumber != "" }
 
-// RefusedError says that Kinesis went on refusing records.
+// RefusedError is the error of Put if Kinesis kept refusing records.
 type RefusedError struct {
-	// Records is the number of records refused, Calls that of the calls in a
-	// row that put none of them.
+	// Records is how many records were refused. Calls is how many calls in a row put
+	// none of them.
 	Records, Calls int
-	// Code and Message are Kinesis's for the last record refused.
+	// Code and Message are Kinesis's, for the last record that was refused.
 	Code, Message string
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%d records refused %d times in a row, at last with %s: %s", e.Records, e.Calls, e.Code, e.Message)
+	return fmt.Sprintf("%d records refused %d times in a row, last with %s: %s", e.Records, e.Calls, e.Code, e.Message)
 }
 
-// Putter puts records into one stream. Its methods are not to be called
-// concurrently: that would lose the order of the records.
+// Putter puts records into one stream. Its methods must not be called concurrently: that
+// would lose the order of the records.
 type Putter struct {
 	api    API
 	stream string
-	// Retried is called with the number of records that a call refused and
-	// Kinesis's code for the last of them, before they are put again.
-	Retried func(records int, code string)
+	opts   PutterOptions
 }
 
-// NewPutter returns a Putter for the named stream.
-func NewPutter(api API, stream string) *Putter {
-	return &Putter{api: api, stream: stream, Retried: func(int, string) {}}
+// PutterOptions are the optional settings of a Putter.
+type PutterOptions struct {
+	// OnRetry is called before records are put again, with the number of records that
+	// a call refused and Kinesis's code for the last of them. Defaults to no call.
+	OnRetry func(records int, code string)
 }
 
-// Put puts a batch, of MaxRecords and MaxBytes at most, and puts again what
-// Kinesis refused, with growing pauses. It returns one Result for each record
-// in its place, with an error too: those that are Done have been put. When a
-// call got no answer its other records may or may not have been put.
+// NewPutter returns a Putter for the named stream. A nil opts means the defaults.
+func NewPutter(api API, stream string, opts *PutterOptions) *Putter {
+	p := &Putter{api: api, stream: stream}
+	if opts != nil {
+		p.opts = *opts
+	}
+	if p.opts.OnRetry == nil {
+		p.opts.OnRetry = func(int, string) {}
+	}
+	return p
+}
+
+// Put puts a batch of at most MaxRecords and MaxBytes. It puts refused records again,
+// with growing pauses. It returns one Result for each record, at the record's index, even
+// with an error. If a call got no answer, the records whose Result is not WasPut may or
+// may not have been put.
 func (p *Putter) Put(ctx context.Context, batch []record.Record) ([]Result, error) {
 	results := make([]Result, len(batch))
 	waiting := make([]int, len(batch))
 	for i := range batch {
 		waiting[i] = i
 	}
-	for futile := 0; len(waiting) > 0; {
+	for withoutProgress := 0; len(waiting) > 0; {
 		out, err := p.call(ctx, batch, waiting)
 		if err != nil {
 			return results, err
@@ -114,22 +129,22 @@ func (p *Putter) Put(ctx context.Context, batch []record.Record) ([]Result, erro
 			return results, nil
 		}
 		if len(refused) == len(waiting) {
-			futile++
+			withoutProgress++
 		} else {
-			futile = 0
+			withoutProgress = 0
 		}
-		if futile >= maxFutile {
+		if withoutProgress >= maxCallsWithoutProgress {
 			return results, &RefusedError{
-				Records: len(refused), Calls: futile,
+				Records: len(refused), Calls: withoutProgress,
 				Code: aws.ToString(last.ErrorCode), Message: aws.ToString(last.ErrorMessage),
 			}
 		}
-		p.Retried(len(refused), aws.ToString(last.ErrorCode))
+		p.opts.OnRetry(len(refused), aws.ToString(last.ErrorCode))
 		waiting = refused
 		select {
 		case <-ctx.Done():
 			return results, ctx.Err()
-		case <-time.After(pause(futile)):
+		case <-time.After(pause(withoutProgress)):
 		}
 	}
 	return results, nil
@@ -151,14 +166,15 @@ func (p *Putter) call(ctx context.Context, batch []record.Record, which []int) (
 		return nil, err
 	}
 	if len(out.Records) != len(which) {
-		return nil, errors.New("PutRecords answered for another number of records than it was sent")
+		return nil, fmt.Errorf("PutRecords returned %d results for %d records", len(out.Records), len(which))
 	}
 	return out, nil
 }
 
-// pause is a random time between half and all of a limit that doubles with each
-// call that put nothing: workers that were refused together come back apart.
-func pause(futile int) time.Duration {
-	limit := min(minPause<<futile, maxPause)
+// pause returns a random time between half of a limit and the limit, which doubles with
+// each call that put nothing. So producers that were refused together do not come back
+// together.
+func pause(withoutProgress int) time.Duration {
+	limit := min(minPause<<withoutProgress, maxPause)
 	return limit/2 + rand.N(limit/2+1)
 }

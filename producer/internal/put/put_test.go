@@ -18,13 +18,13 @@ import (
 	"github.com/seed96110120/kinesis-client-go/producer/internal/record"
 )
 
-// fakeKinesis takes the records that take lets it and numbers them.
+// fakeKinesis accepts the records for which accept returns true, and numbers them.
 type fakeKinesis struct {
-	t     *testing.T
-	take  func(call int, data string) bool
-	err   error
-	calls int
-	taken []string
+	t        *testing.T
+	accept   func(call int, data string) bool
+	err      error
+	calls    int
+	accepted []string
 }
 
 func (k *fakeKinesis) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
@@ -37,15 +37,15 @@ func (k *fakeKinesis) PutRecords(ctx context.Context, in *kinesis.PutRecordsInpu
 	}
 	out := &kinesis.PutRecordsOutput{}
 	for _, r := range in.Records {
-		if !k.take(k.calls, string(r.Data)) {
+		if !k.accept(k.calls, string(r.Data)) {
 			out.Records = append(out.Records, types.PutRecordsResultEntry{
 				ErrorCode: aws.String("ProvisionedThroughputExceededException"), ErrorMessage: aws.String("rate exceeded"),
 			})
 			continue
 		}
-		k.taken = append(k.taken, string(r.Data))
+		k.accepted = append(k.accepted, string(r.Data))
 		out.Records = append(out.Records, types.PutRecordsResultEntry{
-			ShardId: aws.String("shardId-0"), SequenceNumber: aws.String(strconv.Itoa(len(k.taken))),
+			ShardId: aws.String("shardId-0"), SequenceNumber: aws.String(strconv.Itoa(len(k.accepted))),
 		})
 	}
 	return out, nil
@@ -60,27 +60,26 @@ func batchOf(n int) (batch []record.Record) {
 
 func TestPutRetriesOnlyWhatWasRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &fakeKinesis{t: t, take: func(call int, data string) bool {
+		k := &fakeKinesis{t: t, accept: func(call int, data string) bool {
 			n, _ := strconv.Atoi(data)
 			return n%3 < call // calls 1, 2, 3 take a third each
 		}}
-		p := NewPutter(k, "s")
 		var retried []int
-		p.Retried = func(n int, code string) { retried = append(retried, n) }
+		p := NewPutter(k, "s", &PutterOptions{OnRetry: func(n int, code string) { retried = append(retried, n) }})
 		began := time.Now()
 		results, err := p.Put(t.Context(), batchOf(9))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := fmt.Sprint(k.taken), "[0 3 6 1 4 7 2 5 8]"; got != want {
-			t.Errorf("taken in the order %s, want %s", got, want)
+		if got, want := fmt.Sprint(k.accepted), "[0 3 6 1 4 7 2 5 8]"; got != want {
+			t.Errorf("accepted in the order %s, want %s", got, want)
 		}
 		if fmt.Sprint(retried) != "[6 3]" {
-			t.Errorf("retried %v", retried)
+			t.Errorf("retried %v, want [6 3]", retried)
 		}
 		for i, r := range results {
-			if !r.Done() || r.PartitionKey != fmt.Sprint("k", i) || k.taken[atoi(r.SequenceNumber)-1] != fmt.Sprint(i) {
-				t.Errorf("result %d is %+v", i, r)
+			if !r.WasPut() || r.PartitionKey != fmt.Sprint("k", i) || k.accepted[atoi(r.SequenceNumber)-1] != fmt.Sprint(i) {
+				t.Errorf("result %d is %+v, want record %[1]d", i, r)
 			}
 		}
 		if time.Since(began) < minPause {
@@ -93,38 +92,38 @@ func atoi(s string) int { n, _ := strconv.Atoi(s); return n }
 
 func TestPutGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &fakeKinesis{t: t, take: func(_ int, data string) bool { return data == "1" }}
+		k := &fakeKinesis{t: t, accept: func(_ int, data string) bool { return data == "1" }}
 		began := time.Now()
-		results, err := NewPutter(k, "s").Put(t.Context(), batchOf(3))
+		results, err := NewPutter(k, "s", nil).Put(t.Context(), batchOf(3))
 		var refused *RefusedError
 		if !errors.As(err, &refused) || refused.Records != 2 || refused.Code != "ProvisionedThroughputExceededException" {
-			t.Fatalf("error %v", err)
+			t.Fatalf("error %v, want 2 records refused for their throughput", err)
 		}
-		if results[0].Done() || !results[1].Done() || results[2].Done() {
-			t.Errorf("results %+v", results)
+		if results[0].WasPut() || !results[1].WasPut() || results[2].WasPut() {
+			t.Errorf("results %+v, want only the second to be put", results)
 		}
-		if k.calls != 1+maxFutile {
-			t.Errorf("%d calls", k.calls)
+		if k.calls != 1+maxCallsWithoutProgress {
+			t.Errorf("%d calls, want %d", k.calls, 1+maxCallsWithoutProgress)
 		}
 		if waited := time.Since(began); waited < 10*time.Second || waited > time.Minute {
-			t.Errorf("gave up after %v", waited)
+			t.Errorf("gave up after %v, want 10 s to a minute", waited)
 		}
 	})
 }
 
-// A hot shard takes a few records a call: as long as it goes on, so does Put.
+// A hot shard accepts a few records per call. Put goes on as long as there is progress.
 func TestPutGoesOnWhileThereIsProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		call, left := 0, 0
 		k := &fakeKinesis{t: t}
-		k.take = func(c int, _ string) bool {
+		k.accept = func(c int, _ string) bool {
 			if c != call {
 				call, left = c, 1
 			}
 			left--
 			return left >= 0
 		}
-		if _, err := NewPutter(k, "s").Put(t.Context(), batchOf(5*maxFutile)); err != nil {
+		if _, err := NewPutter(k, "s", nil).Put(t.Context(), batchOf(5*maxCallsWithoutProgress)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -133,9 +132,9 @@ func TestPutGoesOnWhileThereIsProgress(t *testing.T) {
 func TestPutEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		k := &fakeKinesis{t: t, take: func(int, string) bool { cancel(); return false }}
-		if _, err := NewPutter(k, "s").Put(ctx, batchOf(2)); !errors.Is(err, context.Canceled) || k.calls != 1 {
-			t.Errorf("%v after %d calls", err, k.calls)
+		k := &fakeKinesis{t: t, accept: func(int, string) bool { cancel(); return false }}
+		if _, err := NewPutter(k, "s", nil).Put(ctx, batchOf(2)); !errors.Is(err, context.Canceled) || k.calls != 1 {
+			t.Errorf("error %v after %d calls, want %v after 1", err, k.calls, context.Canceled)
 		}
 	})
 }
@@ -143,38 +142,38 @@ func TestPutEndsWithItsContext(t *testing.T) {
 func TestPutPassesErrorsOn(t *testing.T) {
 	want := &types.ResourceNotFoundException{}
 	k := &fakeKinesis{t: t, err: want}
-	if _, err := NewPutter(k, "s").Put(t.Context(), batchOf(2)); !errors.Is(err, want) {
-		t.Errorf("error %v", err)
+	if _, err := NewPutter(k, "s", nil).Put(t.Context(), batchOf(2)); !errors.Is(err, want) {
+		t.Errorf("error %v, want %v", err, want)
 	}
 }
 
-// Whatever Kinesis refuses in whichever call: every record is taken exactly
-// once, and batches do not overtake each other.
+// Whatever Kinesis refuses, it accepts every record exactly once, and batches do not
+// overtake each other.
 func TestPutProperty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for seed := range uint64(50) {
 			random := rand.New(rand.NewPCG(seed, 1))
-			k := &fakeKinesis{t: t, take: func(int, string) bool { return random.IntN(3) > 0 }}
-			p := NewPutter(k, "s")
+			k := &fakeKinesis{t: t, accept: func(int, string) bool { return random.IntN(3) > 0 }}
+			p := NewPutter(k, "s", nil)
 			for range 3 {
-				before := len(k.taken)
+				before := len(k.accepted)
 				batch := batchOf(1 + random.IntN(20))
 				if _, err := p.Put(t.Context(), batch); err != nil {
 					t.Fatal(err)
 				}
 				seen := map[string]bool{}
-				for _, data := range k.taken[before:] {
+				for _, data := range k.accepted[before:] {
 					seen[data] = true
 				}
-				if len(k.taken)-before != len(batch) || len(seen) != len(batch) {
-					t.Fatalf("seed %d: %d records taken of %d", seed, len(k.taken)-before, len(batch))
+				if len(k.accepted)-before != len(batch) || len(seen) != len(batch) {
+					t.Fatalf("seed %d: %d records accepted, want %d", seed, len(k.accepted)-before, len(batch))
 				}
 			}
 		}
 	})
 }
 
-// slice is a Source of given records.
+// slice is a Source of the given records. Each takes some time.
 type slice struct {
 	records []record.Record
 	err     error
@@ -191,7 +190,7 @@ func (s *slice) Next() (record.Record, error) {
 	return r, nil
 }
 
-func sizes(t *testing.T, b *Batches) (sizes []int, err error) {
+func sizes(t *testing.T, b *Batcher) (sizes []int, err error) {
 	t.Helper()
 	defer b.Stop()
 	for {
@@ -223,7 +222,7 @@ func TestBatches(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got, err := sizes(t, NewBatches(t.Context(), tt.source, tt.rate))
+				got, err := sizes(t, NewBatcher(t.Context(), tt.source, &BatcherOptions{RecordsPerSecond: tt.rate}))
 				if fmt.Sprint(got) != tt.want || !errors.Is(err, tt.wantErr) {
 					t.Errorf("batches of %v then %v, want %s then %v", got, err, tt.want, tt.wantErr)
 				}
@@ -237,7 +236,7 @@ func TestBatchesKeepTheRate(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := int(4*perSecond) + 1
 			began := time.Now()
-			b := NewBatches(t.Context(), &slice{records: batchOf(n), err: io.EOF}, perSecond)
+			b := NewBatcher(t.Context(), &slice{records: batchOf(n), err: io.EOF}, &BatcherOptions{RecordsPerSecond: perSecond})
 			defer b.Stop()
 			for {
 				if _, err := b.Next(t.Context()); err != nil {
@@ -255,14 +254,14 @@ func TestBatchesKeepTheRate(t *testing.T) {
 func TestBatchesStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		b := NewBatches(ctx, &slice{records: batchOf(10), err: io.EOF, every: time.Second}, 0)
+		b := NewBatcher(ctx, &slice{records: batchOf(10), err: io.EOF, every: time.Second}, nil)
 		if _, err := b.Next(ctx); err != nil {
 			t.Fatal(err)
 		}
 		cancel()
 		if _, err := b.Next(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v", err)
+			t.Errorf("error %v, want %v", err, context.Canceled)
 		}
-		time.Sleep(2 * time.Second) // the source's own, in the bubble's time
-	}) // the bubble fails when the goroutine stays
+		time.Sleep(2 * time.Second) // until the source's Next returns
+	}) // fails if the goroutine is still there
 }

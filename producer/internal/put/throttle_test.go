@@ -14,8 +14,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/producer/internal/record"
 )
 
-// A stream that is throttled refuses whole calls, more often in a row than the
-// SDK tries by itself.
+// A throttled stream refuses whole calls, more often in a row than the SDK retries by
+// default.
 func TestPutOutlastsThrottling(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,8 +35,8 @@ func TestPutOutlastsThrottling(t *testing.T) {
 			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil }) // the SDK's are seconds
 		}),
 	})
-	results, err := NewPutter(client, "stream").Put(context.Background(), []record.Record{{PartitionKey: "k", Data: []byte("x")}})
-	if err != nil || !results[0].Done() || calls != 4 {
-		t.Errorf("%v, %v after %d calls", results, err, calls)
+	results, err := NewPutter(client, "stream", nil).Put(context.Background(), []record.Record{{PartitionKey: "k", Data: []byte("x")}})
+	if err != nil || !results[0].WasPut() || calls != 4 {
+		t.Errorf("%v, error %v after %d calls, want a record put after 4", results, err, calls)
 	}
 }

@@ -7,19 +7,18 @@ import (
 	"strconv"
 )
 
-// Lines makes a record of each line that it reads.
+// Lines makes a record of each line of its input.
 type Lines struct {
 	r     *bufio.Reader
 	limit int
 	line  int
 }
 
-// NewLines reads lines from r. The data of a record are the bytes of its line
-// without the newline at its end (a carriage return stays), an empty line is an
-// empty record, and bytes after the last newline are a line too. The partition
-// key is the number of the line, from 1, so that lines spread over the shards.
-// A line that makes a record of more than limit bytes ends the input with a
-// *TooLongError, before the rest of it is read.
+// NewLines returns a Source of the lines of r. The data of a record are the bytes of its
+// line without the newline. A carriage return stays, an empty line is an empty record,
+// and bytes after the last newline are a line too. The partition key is the line number,
+// from 1, so that lines spread over the shards. If a line makes a record of more than
+// limit bytes, Next returns a *TooLongError before it reads the rest of the line.
 func NewLines(r io.Reader, limit int) *Lines {
 	return &Lines{r: bufio.NewReaderSize(r, 64<<10), limit: limit}
 }
@@ -27,7 +26,7 @@ func NewLines(r io.Reader, limit int) *Lines {
 // Next implements Source.
 func (l *Lines) Next() (Record, error) {
 	key := strconv.Itoa(l.line + 1)
-	// Data must not be nil: the SDK takes that for a missing field.
+	// Data must not be nil, which the SDK considers a missing field.
 	data := []byte{}
 	for {
 		part, err := l.r.ReadSlice('\n')

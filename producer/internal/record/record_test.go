@@ -48,7 +48,7 @@ func TestLines(t *testing.T) {
 			for i, r := range records {
 				got = append(got, string(r.Data))
 				if want := strconv.Itoa(i + 1); r.PartitionKey != want {
-					t.Errorf("record %d has partition key %s", i, r.PartitionKey)
+					t.Errorf("record %d has partition key %s, want %s", i, r.PartitionKey, want)
 				}
 				if r.Data == nil {
 					t.Errorf("record %d has nil data", i)
@@ -77,7 +77,7 @@ func TestLinesLimit(t *testing.T) {
 	}
 }
 
-// endless is a line without an end, which must not be read for ever.
+// endless is a line without an end.
 type endless struct{ read int }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -93,10 +93,10 @@ func TestLinesStopReadingAtTheLimit(t *testing.T) {
 	_, err := NewLines(in, 1<<20).Next()
 	var long *TooLongError
 	if !errors.As(err, &long) {
-		t.Fatalf("error %v", err)
+		t.Fatalf("error %v, want a *TooLongError", err)
 	}
 	if in.read > 2<<20 {
-		t.Errorf("read %d bytes", in.read)
+		t.Errorf("read %d bytes, want at most %d", in.read, 2<<20)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestLinesReadError(t *testing.T) {
 	in := io.MultiReader(strings.NewReader("a\nhalf"), iotest.ErrReader(want))
 	records, err := all(t, NewLines(in, 100))
 	if !errors.Is(err, want) || len(records) != 1 {
-		t.Errorf("%d records and %v: a line cut by an error is no record", len(records), err)
+		t.Errorf("%d records and error %v, want 1 and %v: a line cut by an error is no record", len(records), err, want)
 	}
 }
 
@@ -116,7 +116,7 @@ func FuzzLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		records, err := all(t, NewLines(bytes.NewReader(in), 1<<20))
 		if err != io.EOF {
-			t.Fatal(err)
+			t.Fatalf("error %v, want %v", err, io.EOF)
 		}
 		var lines [][]byte
 		for _, r := range records {
@@ -131,9 +131,9 @@ func FuzzLines(f *testing.F) {
 
 func TestSensors(t *testing.T) {
 	for _, size := range []int{0, MinSensorSize, 1000} {
-		records, err := all(t, NewSensors(200, size, rand.New(rand.NewPCG(1, 2))))
+		records, err := all(t, NewSensors(200, &SensorOptions{Size: size, Random: rand.New(rand.NewPCG(1, 2))}))
 		if err != io.EOF || len(records) != 200 {
-			t.Fatalf("%d records, %v", len(records), err)
+			t.Fatalf("%d records, error %v, want 200 and %v", len(records), err, io.EOF)
 		}
 		for _, r := range records {
 			var reading struct {
@@ -145,7 +145,7 @@ func TestSensors(t *testing.T) {
 				t.Fatalf("%s: %v", r.Data, err)
 			}
 			if reading.Time == nil || reading.Reading == nil || reading.Sensor != r.PartitionKey || !strings.HasPrefix(r.PartitionKey, "sensor-") {
-				t.Errorf("record %s with key %s", r.Data, r.PartitionKey)
+				t.Errorf("record %s with key %s, want time, reading and the key as sensor", r.Data, r.PartitionKey)
 			}
 			if size > 0 && len(r.Data) != size {
 				t.Errorf("%d bytes, want %d", len(r.Data), size)

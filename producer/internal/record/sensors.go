@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// MinSensorSize is the least size, in bytes of data, that sensor records can be
+// MinSensorSize is the smallest size in bytes that the data of sensor records can be
 // padded to.
 const MinSensorSize = 96
 
-// Sensors makes readings of sensors, as the sample producers of the other KCL
-// languages do: {"time":<ms since the epoch>,"sensor":"sensor-<n>","reading":<n>}
-// with the sensor as partition key.
+// Sensors makes readings of sensors, as the sample producers of the other KCL languages
+// do: {"time":<ms since 1970>,"sensor":"sensor-<n>","reading":<n>}. The partition key is
+// the sensor.
 type Sensors struct {
 	left   int
 	size   int
@@ -22,10 +22,25 @@ type Sensors struct {
 	now    func() time.Time
 }
 
-// NewSensors makes n records. Their data have size bytes each, by a field
-// "padding", which must be at least MinSensorSize; 0 leaves the padding out.
-func NewSensors(n, size int, random *rand.Rand) *Sensors {
-	return &Sensors{left: n, size: size, random: random, now: time.Now}
+// SensorOptions are the optional settings of Sensors.
+type SensorOptions struct {
+	// Size is the size of each record's data in bytes, at least MinSensorSize. A field
+	// "padding" fills it up. Defaults to the size of the reading.
+	Size int
+	// Random makes the sensors and their readings. Defaults to a random seed.
+	Random *rand.Rand
+}
+
+// NewSensors returns a Source of n records. A nil opts means the defaults.
+func NewSensors(n int, opts *SensorOptions) *Sensors {
+	s := &Sensors{left: n, now: time.Now}
+	if opts != nil {
+		s.size, s.random = opts.Size, opts.Random
+	}
+	if s.random == nil {
+		s.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	return s
 }
 
 // Next implements Source.

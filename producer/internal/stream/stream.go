@@ -1,4 +1,5 @@
-// Package stream makes sure that the stream to put records into is there.
+// Package stream describes the stream to put records into, creates it, and waits until
+// it accepts records.
 package stream
 
 import (
@@ -13,16 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
 
-// DefaultMaxRecordSize is what a stream takes, in bytes of partition key and
-// data, unless it was set to take more.
+// DefaultMaxRecordSize is the maximum size of a record in bytes, partition key and data,
+// unless the stream is configured to allow more.
 const DefaultMaxRecordSize = 1 << 20
 
-// activeTimeout bounds the wait for ACTIVE; AWS takes about half a minute.
+// activeTimeout bounds the wait for ACTIVE. AWS needs about half a minute.
 const activeTimeout = 5 * time.Minute
 
 var validName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
 
-// ValidName tells whether AWS takes name as the name of a stream.
+// ValidName reports whether name can be the name of a stream.
 func ValidName(name string) bool { return validName.MatchString(name) }
 
 // API is the part of *kinesis.Client that this package calls.
@@ -31,22 +32,22 @@ type API interface {
 	CreateStream(context.Context, *kinesis.CreateStreamInput, ...func(*kinesis.Options)) (*kinesis.CreateStreamOutput, error)
 }
 
-// State is what is known of a stream.
+// State is the state of a stream.
 type State struct {
 	Exists bool
 	Status types.StreamStatus
 	// Shards is the number of open shards.
 	Shards int
-	// MaxRecordSize is what the stream takes in bytes, partition key and data.
+	// MaxRecordSize is the maximum size of a record in bytes, partition key and data.
 	MaxRecordSize int
 }
 
-// Ready tells whether the stream takes records.
+// Ready reports whether the stream accepts records.
 func (s State) Ready() bool {
 	return s.Status == types.StreamStatusActive || s.Status == types.StreamStatusUpdating
 }
 
-// Describe returns the state of the stream; one that is not there is no error.
+// Describe returns the state of a stream. It is no error if the stream does not exist.
 func Describe(ctx context.Context, api API, name string, options ...func(*kinesis.Options)) (State, error) {
 	out, err := api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &name}, options...)
 	if notFound(err) {
@@ -57,7 +58,7 @@ func Describe(ctx context.Context, api API, name string, options ...func(*kinesi
 	}
 	d := out.StreamDescriptionSummary
 	if d == nil {
-		return State{}, fmt.Errorf("the answer to DescribeStreamSummary has no description of stream %s", name)
+		return State{}, fmt.Errorf("DescribeStreamSummary returned no description of stream %s", name)
 	}
 	s := State{
 		Exists:        true,
@@ -71,8 +72,7 @@ func Describe(ctx context.Context, api API, name string, options ...func(*kinesi
 	return s, nil
 }
 
-// Create makes the stream. That somebody else makes it at the same time is no
-// error.
+// Create creates a stream. It is no error if someone else creates it at the same time.
 func Create(ctx context.Context, api API, name string, shards int) error {
 	_, err := api.CreateStream(ctx, &kinesis.CreateStreamInput{
 		StreamName: &name,
@@ -85,9 +85,9 @@ func Create(ctx context.Context, api API, name string, shards int) error {
 	return err
 }
 
-// Await polls until the stream takes records. progress is called at each poll
-// that finds that it does not.
-func Await(ctx context.Context, api API, name string, progress func(State)) (State, error) {
+// WaitActive waits until the stream accepts records. It polls, and calls progress at each
+// poll at which the stream does not.
+func WaitActive(ctx context.Context, api API, name string, progress func(State)) (State, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, activeTimeout,
 		fmt.Errorf("stream %s did not become ACTIVE within %v", name, activeTimeout))
 	defer cancel()

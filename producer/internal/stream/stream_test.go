@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
 
-// fakeKinesis answers DescribeStreamSummary with one status after another, the
-// last for ever; "" is a stream that is not there.
+// fakeKinesis answers DescribeStreamSummary with one status after another, and then keeps
+// the last. The status "" means that the stream does not exist.
 type fakeKinesis struct {
 	statuses  []types.StreamStatus
 	maxKiB    *int32
@@ -41,11 +41,11 @@ func (k *fakeKinesis) CreateStream(context.Context, *kinesis.CreateStreamInput, 
 func TestDescribe(t *testing.T) {
 	s, err := Describe(t.Context(), &fakeKinesis{statuses: []types.StreamStatus{""}}, "s")
 	if err != nil || s.Exists || s.MaxRecordSize != DefaultMaxRecordSize {
-		t.Errorf("missing stream: %+v, %v", s, err)
+		t.Errorf("missing stream: %+v, error %v", s, err)
 	}
 	s, err = Describe(t.Context(), &fakeKinesis{statuses: []types.StreamStatus{"ACTIVE"}, maxKiB: aws.Int32(10240)}, "s")
 	if err != nil || !s.Exists || s.Shards != 3 || s.MaxRecordSize != 10<<20 {
-		t.Errorf("stream: %+v, %v", s, err)
+		t.Errorf("stream: %+v, error %v, want 3 shards and records of 10 MiB", s, err)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestCreateByAnotherIsNoError(t *testing.T) {
 		t.Error(err)
 	}
 	if err := Create(t.Context(), &fakeKinesis{createErr: &types.LimitExceededException{}}, "s", 1); err == nil {
-		t.Error("a limit is an error")
+		t.Error("no error at the limit of streams, want one")
 	}
 }
 
@@ -74,15 +74,15 @@ func TestAwait(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			polls := 0
 			began := time.Now()
-			_, err := Await(t.Context(), &fakeKinesis{statuses: tt.statuses}, "s", func(State) { polls++ })
+			_, err := WaitActive(t.Context(), &fakeKinesis{statuses: tt.statuses}, "s", func(State) { polls++ })
 			if (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
-				t.Errorf("%v: error %v", tt.statuses, err)
+				t.Errorf("%v: error %v, want %q", tt.statuses, err, tt.wantErr)
 			}
 			if tt.polls >= 0 && polls != tt.polls {
-				t.Errorf("%v: %d polls reported", tt.statuses, polls)
+				t.Errorf("%v: %d polls reported, want %d", tt.statuses, polls, tt.polls)
 			}
 			if time.Since(began) > activeTimeout {
-				t.Errorf("%v: waited %v", tt.statuses, time.Since(began))
+				t.Errorf("%v: waited %v, want at most %v", tt.statuses, time.Since(began), activeTimeout)
 			}
 		})
 	}
@@ -91,9 +91,9 @@ func TestAwait(t *testing.T) {
 func TestAwaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := Await(ctx, &fakeKinesis{statuses: []types.StreamStatus{"CREATING"}}, "s", func(State) { cancel() })
+		_, err := WaitActive(ctx, &fakeKinesis{statuses: []types.StreamStatus{"CREATING"}}, "s", func(State) { cancel() })
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v", err)
+			t.Errorf("error %v, want %v", err, context.Canceled)
 		}
 	})
 }
@@ -104,7 +104,7 @@ func TestValidName(t *testing.T) {
 		"": false, "a b": false, "a/b": false, "größe": false, strings.Repeat("x", 129): false, "a\n": false,
 	} {
 		if ValidName(name) != want {
-			t.Errorf("%q: %v", name, !want)
+			t.Errorf("ValidName(%q) is %v, want %v", name, !want, want)
 		}
 	}
 }
