@@ -32,36 +32,36 @@ const (
 	mostArchives  = 3 // of 75 MB each
 	mostEntryJars = 8 // of 70 KB each
 
-	// What making one takes of memory. It was 430 MB at most, of which the heap is
-	// the part that has a limit.
+	// The memory that making an archive needs. It was at most 430 MB, of which only the heap
+	// has a limit.
 	archiveMemory = 1 << 30
 	archiveHeap   = "-Xmx128m"
 )
 
 // These are variables for tests.
 var (
-	archiveDelay = 30 * time.Second // from a good run's sign to the making
-	archiveTime  = 5 * time.Minute  // that the making may take
+	archiveDelay = 30 * time.Second // from Entry.Ready until an archive is made
+	archiveTime  = 5 * time.Minute  // the limit for making it
 )
 
-// An archive is a file with classes in the form that Java has them in memory, so that
-// a start need not read them from the jars and verify them: a class-data archive
-// (AppCDS). Java looks whether it was made by the same build and of the same class
-// path, by the jars' names, sizes and times, and leaves it out if not. But it trusts
-// what is in it: a file that was cut short crashes Java 17. So a file's name has the
-// hash of its content, and only one that has it is given to Java.
+// An archive is a class-data archive (AppCDS): a file with classes in the form that they
+// have in Java's memory, so that a start need not read them from the jars and verify them.
+// Java ignores an archive of another build or another class path, which it compares by the
+// names, sizes and times of the jars. But it trusts the content: a file that was cut short
+// crashes Java 17. So the name of the file contains the hash of its content, and Java only
+// gets a file whose hash is right.
 type archive struct {
 	dir       string
 	java      string
-	options   []string // that change what must be in it
+	options   []string // those that change the content
 	classPath []string
-	classes   []byte // what is to be in it: gzipped, a class in a line
-	key       string // of all that it depends on
-	file      string // empty if there is none
+	classes   []byte // the classes for it, a line each, gzipped
+	key       string // the hash of everything that it depends on
+	file      string // its path, or empty if there is none
 }
 
-// openArchive looks for the archive of a run, and keeps its entry's jar beside it: for
-// Java a jar elsewhere is another one. The error says why there cannot be one.
+// openArchive looks for the archive of a run, and keeps the entry's jar beside it: for Java a
+// jar with another path is another jar. The error says why there can be no archive.
 func (c Command) openArchive(environ []string) (*archive, error) {
 	options, err := archiveOptions(c.JavaOptions, environ)
 	if err != nil {
@@ -90,13 +90,13 @@ func (c Command) openArchive(environ []string) (*archive, error) {
 	return a, nil
 }
 
-// archiveOptions returns those of Java's options that change what must be in an
-// archive. Its error is that they name another one, or none.
+// archiveOptions returns those options of Java that change the content of an archive. It is
+// an error if they name another archive, or none.
 func archiveOptions(options, environ []string) (kept []string, err error) {
 	for _, option := range namedOptions(environ, options) {
 		switch {
 		case ownArchive().MatchString(option), ofAll().MatchString(option):
-			return nil, fmt.Errorf("the option %s says which archive Java takes, or may", option)
+			return nil, fmt.Errorf("the option %s may name an archive", option)
 		case archived().MatchString(option):
 			kept = append(kept, option)
 		}
@@ -110,19 +110,19 @@ var (
 	archived = compiled(`^-XX:([+-](Use(Compressed.*|Compact.*|ZGC|ShenandoahGC)|ZGenerational|UnlockExperimentalVMOptions)|ObjectAlignmentInBytes=.*)$`)
 )
 
-// isJavaVariable tells whether Java takes options from a variable.
+// isJavaVariable reports whether Java reads options from a variable.
 func isJavaVariable(name string) bool {
 	return name == "JAVA_TOOL_OPTIONS" || name == "JDK_JAVA_OPTIONS" || name == "_JAVA_OPTIONS"
 }
 
-// keep returns the path of a copy of the entry's jar that stays where it is.
+// keep returns the path of a permanent copy of the entry's jar.
 func (a *archive) keep(jar string) (string, error) {
 	content, err := os.ReadFile(jar)
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(a.dir, fmt.Sprintf("entry-%x.jar", sha256.Sum256(content)))
-	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && trusted(path, info, false) == nil {
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && checkOwner(path, info, false) == nil {
 		if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, content) {
 			return path, nil
 		}
@@ -141,8 +141,8 @@ func (a *archive) keep(jar string) (string, error) {
 // part returns the name of a file that is being written.
 func (a *archive) part() string { return filepath.Join(a.dir, partPrefix+rand.Text()+partSuffix) }
 
-// makeKey returns the hash of what the archive depends on: Java's build, by its files,
-// and the jars. That a jar is the one that the lock names, by its hash, Fetch has seen.
+// makeKey returns the hash of everything that the archive depends on: the files of Java's
+// build, and the jars. Fetch has already checked the hashes of the jars.
 func (a *archive) makeKey() (string, error) {
 	java, err := filepath.EvalSymlinks(a.java)
 	if err != nil {
@@ -160,14 +160,14 @@ func (a *archive) makeKey() (string, error) {
 		}
 	}
 	if library == "" {
-		return "", fmt.Errorf("%s is no part of a Java installation", java)
+		return "", fmt.Errorf("%s is not part of a Java installation", java)
 	}
 	for _, file := range append([]string{library, filepath.Join(home, "lib", "modules")}, a.classPath...) {
 		info, err := os.Stat(file)
 		if err != nil {
 			return "", err
 		}
-		// Java looks at the seconds, and a container's image has no more of them.
+		// Java compares seconds, and the image of a container has no fractions.
 		fmt.Fprintf(hash, "%q %d %d\n", file, info.Size(), info.ModTime().Unix())
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:16]), nil
@@ -182,19 +182,19 @@ func isFile(path string) bool {
 func (a *archive) find() string {
 	for _, file := range a.files(a.key+"-", archiveSuffix) {
 		info, err := os.Lstat(file)
-		if err != nil || !info.Mode().IsRegular() || trusted(file, info, false) != nil {
+		if err != nil || !info.Mode().IsRegular() || checkOwner(file, info, false) != nil {
 			continue
 		}
 		if name, err := a.name(file); err == nil && name == file {
 			now := time.Now()
-			os.Chtimes(file, now, now) // the one that is used least is removed first
+			os.Chtimes(file, now, now) // the least recently used one is removed first
 			return file
 		}
 	}
 	return ""
 }
 
-// name returns the name that an archive with the content of file has.
+// name returns the path of an archive with the content of file.
 func (a *archive) name(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -208,7 +208,7 @@ func (a *archive) name(file string) (string, error) {
 	return filepath.Join(a.dir, fmt.Sprintf("%s-%x%s", a.key, hash.Sum(nil), archiveSuffix)), nil
 }
 
-// javaOptions returns those that have Java take the archive.
+// javaOptions returns the options with which Java uses the archive.
 func (a *archive) javaOptions() []string {
 	if a.file == "" {
 		return nil
@@ -216,13 +216,13 @@ func (a *archive) javaOptions() []string {
 	return []string{"-XX:SharedArchiveFile=" + a.file}
 }
 
-// around runs Java, and makes the archive meanwhile if there is none. One with which
-// Java was ended by a signal before the run was good is removed.
-func (a *archive) around(ctx context.Context, good <-chan struct{}, log *slog.Logger, run func(context.Context) error) error {
+// around runs Java, and meanwhile makes the archive if there is none. It removes an archive
+// with which a signal ended Java before it was ready.
+func (a *archive) around(ctx context.Context, ready <-chan struct{}, log *slog.Logger, run func(context.Context) error) error {
 	if a.file == "" {
 		making, end := context.WithCancel(ctx)
 		var made sync.WaitGroup
-		made.Go(func() { a.makeLater(making, good, log) })
+		made.Go(func() { a.makeLater(making, ready, log) })
 		defer made.Wait()
 		defer end()
 		return run(ctx)
@@ -231,20 +231,21 @@ func (a *archive) around(ctx context.Context, good <-chan struct{}, log *slog.Lo
 	var exit *ExitError
 	if errors.As(err, &exit) && exit.Code >= 128 && !exit.Killed && !exit.Stopping {
 		select {
-		case <-good:
+		case <-ready:
 		default:
-			log.Warn("Java crashed at its start; the class-data archive that it had is removed", "file", a.file)
+			log.Warn("Java crashed while it started; removed its class-data archive", "file", a.file)
 			os.Remove(a.file)
 		}
 	}
 	return err
 }
 
-// errArchiving is the error of the second one to make an archive.
-var errArchiving = errors.New("another process makes one")
+// errArchiving says that the archive is already being made.
+var errArchiving = errors.New("another process is making one")
 
-// MakeArchive makes the class-data archive of the Entry in CacheDir, unless there is a
-// good one; what Entry.Good says of it holds. When ctx ends it leaves nothing.
+// MakeArchive makes the class-data archive of the Entry in CacheDir unless there is a good
+// one. It needs the time and the memory that Entry.Ready documents. When ctx ends it leaves
+// nothing.
 func (c Command) MakeArchive(ctx context.Context) error {
 	a, err := c.openArchive(os.Environ())
 	if err == nil && a.file == "" {
@@ -256,10 +257,10 @@ func (c Command) MakeArchive(ctx context.Context) error {
 	return nil
 }
 
-// makeLater makes the archive after a good run's sign, unless ctx ends before.
-func (a *archive) makeLater(ctx context.Context, good <-chan struct{}, log *slog.Logger) {
+// makeLater makes the archive some time after ready is closed, unless ctx ends before.
+func (a *archive) makeLater(ctx context.Context, ready <-chan struct{}, log *slog.Logger) {
 	select {
-	case <-good:
+	case <-ready:
 	case <-ctx.Done():
 		return
 	}
@@ -280,8 +281,7 @@ func (a *archive) makeLater(ctx context.Context, good <-chan struct{}, log *slog
 	log.Debug("made a class-data archive, with which Java starts faster", "file", a.file, "time", time.Since(begun).Round(time.Millisecond))
 }
 
-// make makes the archive, with as little as possible of the machine, and no two at a
-// time.
+// make makes the archive, using as little of the machine as possible, and one at a time.
 func (a *archive) make(ctx context.Context) error {
 	lock := flock.New(filepath.Join(a.dir, ".lock"))
 	if locked, err := lock.TryLock(); err != nil {
@@ -293,7 +293,7 @@ func (a *archive) make(ctx context.Context) error {
 	if a.file = a.find(); a.file != "" {
 		return nil // another process has made it meanwhile
 	}
-	// What is broken, or left by a killed process.
+	// Remove files that are broken or that a killed process left.
 	for _, file := range append(a.files(a.key+"-", ""), a.files(partPrefix, partSuffix)...) {
 		os.RemoveAll(file)
 	}
@@ -312,7 +312,7 @@ func (a *archive) make(ctx context.Context) error {
 	if err := a.run(ctx, dump); err != nil {
 		return err
 	}
-	// Java shall refuse it now, if ever.
+	// If Java refuses it, then now.
 	if err := a.run(ctx, slices.Concat([]string{archiveHeap}, a.options, []string{"-Xshare:on"}, arguments, []string{"-version"})); err != nil {
 		return err
 	}
@@ -332,7 +332,7 @@ func (a *archive) make(ctx context.Context) error {
 	return nil
 }
 
-// collector has G1 make the archive, which one processor alone would not choose.
+// collector makes Java use G1 for the archive, which it does not choose with one processor.
 func (a *archive) collector() []string {
 	for _, option := range a.options {
 		if strings.HasPrefix(option, "-XX:+Use") && strings.HasSuffix(option, "GC") {
@@ -342,7 +342,7 @@ func (a *archive) collector() []string {
 	return []string{"-XX:+UseG1GC"}
 }
 
-// writeList writes the names of the classes that are to be in the archive.
+// writeList writes the names of the classes for the archive.
 func (a *archive) writeList(path string) error {
 	r, err := gzip.NewReader(bytes.NewReader(a.classes))
 	if err != nil {
@@ -355,8 +355,8 @@ func (a *archive) writeList(path string) error {
 	return os.WriteFile(path, list, 0o600)
 }
 
-// run runs Java to its end, which is that of ctx or of this process at the latest,
-// behind everything else that the machine does. It gets none of the user's options.
+// run runs Java with the lowest priority until it ends, and kills it when ctx or this process
+// ends. It gets none of the user's options.
 func (a *archive) run(ctx context.Context, args []string) error {
 	cmd := exec.Command(a.java, args...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
@@ -387,7 +387,7 @@ func (a *archive) run(ctx context.Context, args []string) error {
 
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrPermission) { // Java 17 writes one that is read-only
+	if errors.Is(err, fs.ErrPermission) { // Java 17 writes a read-only one
 		err = os.Chmod(path, 0o644)
 		if err == nil {
 			f, err = os.OpenFile(path, os.O_RDWR, 0)
@@ -400,7 +400,7 @@ func syncFile(path string) error {
 	return errors.Join(err, f.Close())
 }
 
-// files returns the paths of the folder's files with such names.
+// files returns the paths of the files in the folder with such names.
 func (a *archive) files(prefix, suffix string) (paths []string) {
 	entries, _ := os.ReadDir(a.dir)
 	for _, entry := range entries {
@@ -411,8 +411,8 @@ func (a *archive) files(prefix, suffix string) (paths []string) {
 	return paths
 }
 
-// prune removes the oldest files with a suffix beyond a number. A Java that runs
-// keeps what it has; on Windows the file stays until then.
+// prune keeps the newest files with a suffix, and removes the others. A Java that runs keeps
+// its open file; on Windows the file stays until then.
 func (a *archive) prune(suffix string, most int) {
 	files := a.files("", suffix)
 	age := make(map[string]time.Time)

@@ -34,7 +34,6 @@ func newArchiving(t *testing.T, dump, look, run string) *archiving {
 	a.write(t, "release", `JAVA_VERSION="17.0.1"`, 0o644)
 	a.write(t, "jars/a.jar", "a jar", 0o644)
 	a.write(t, "entry.jar", "the entry", 0o644)
-	a.write(t, "p.properties", "applicationName = a\n", 0o644)
 	a.write(t, "bin/java", `#!/bin/sh
 cd `+a.home+`
 echo "$*" >>log
@@ -59,11 +58,11 @@ esac
 	good := make(chan struct{})
 	close(good)
 	a.command = Command{
-		Java: a.path("bin/java"), Jars: []string{a.path("jars/a.jar")}, Properties: a.path("p.properties"),
+		Java: a.path("bin/java"), Jars: []string{a.path("jars/a.jar")}, Properties: &Properties{},
 		CacheDir: filepath.Join(a.home, "cache"),
 		Entry: &Entry{
 			Class: "Main", Jar: a.path("entry.jar"), Dir: a.home, Args: func(string) []string { return nil },
-			Classes: list.Bytes(), Good: good,
+			Classes: list.Bytes(), Ready: good,
 		},
 	}
 	archiveDelay = 0
@@ -137,7 +136,7 @@ func TestArchive(t *testing.T) {
 		}
 		defer stdin.Close()
 		ran := make(chan error, 1)
-		go func() { ran <- a.command.Run(t.Context(), RunOptions{Stdin: stdin, Output: newTranscript()}) }()
+		go func() { ran <- a.command.Run(t.Context(), &RunOptions{Stdin: stdin, Output: newTranscript()}) }()
 		for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("no archive was made")
@@ -146,7 +145,7 @@ func TestArchive(t *testing.T) {
 		end.Close()
 		var exit *ExitError
 		if err := <-ran; !errors.As(err, &exit) || exit.Code != 3 {
-			t.Fatal(err)
+			t.Fatalf("error %v, want status 3", err)
 		}
 		return a.read(t, "log")
 	}
@@ -234,8 +233,8 @@ func TestNoArchive(t *testing.T) {
 		"another file":    {func(*archiving) {}, "JAVA_TOOL_OPTIONS='-XX:VMOptionsFile=f'", "-XX:VMOptionsFile=f"},
 		"Java 25's":       {func(a *archiving) { a.command.JavaOptions = []string{"-XX:AOTCache=mine"} }, "", "-XX:AOTCache=mine"},
 		"no folder":       {func(a *archiving) { os.WriteFile(a.command.CacheDir, nil, 0o644) }, "", "not a directory"},
-		"others write":    {func(a *archiving) { os.Mkdir(a.command.CacheDir, 0); os.Chmod(a.command.CacheDir, 0o777) }, "", "may be written to by everybody"},
-		"no installation": {func(a *archiving) { os.Remove(a.path("lib/server/libjvm.so")) }, "", "is no part of a Java installation"},
+		"others write":    {func(a *archiving) { os.Mkdir(a.command.CacheDir, 0); os.Chmod(a.command.CacheDir, 0o777) }, "", "is writable by everybody"},
+		"no installation": {func(a *archiving) { os.Remove(a.path("lib/server/libjvm.so")) }, "", "is not part of a Java installation"},
 		"no jar":          {func(a *archiving) { os.Remove(a.path("jars/a.jar")) }, "", "a.jar"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,9 +244,9 @@ func TestNoArchive(t *testing.T) {
 				t.Errorf("%v, want %s", err, tt.want)
 			}
 			var exit *ExitError
-			err := a.command.Run(t.Context(), RunOptions{Env: append(os.Environ(), tt.env), Output: newTranscript()})
+			err := a.command.Run(t.Context(), &RunOptions{Env: append(os.Environ(), tt.env), Output: newTranscript()})
 			if !errors.As(err, &exit) || exit.Code != 3 {
-				t.Fatal(err)
+				t.Fatalf("error %v, want status 3", err)
 			}
 			if log := a.read(t, "log"); strings.Count(log, "\n") != 1 || !strings.Contains(log, "-cp "+a.path("entry.jar")+":") {
 				t.Errorf("the run was\n%s", log)
@@ -295,7 +294,7 @@ func TestArchiveIsNotMade(t *testing.T) {
 		}
 		// Meanwhile no other process makes one.
 		if err := a.open(t).make(t.Context()); !errors.Is(err, errArchiving) {
-			t.Error(err)
+			t.Errorf("error %v, want that another process is making one", err)
 		}
 		cancel()
 		if err := <-made; !errors.Is(err, context.Canceled) || len(a.kept(t)) != 0 {
@@ -335,13 +334,13 @@ func TestArchivesStayFew(t *testing.T) {
 // An archive with which Java does not come up is taken once.
 func TestArchiveThatCrashes(t *testing.T) {
 	a := newArchiving(t, makes, accepts, `case $file in "") exit 3; esac; kill -SEGV $$`)
-	a.command.Entry.Good = make(chan struct{})
+	a.command.Entry.Ready = make(chan struct{})
 	if err := a.open(t).make(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []int{128 + 11, 3} {
 		var exit *ExitError
-		if err := a.command.Run(t.Context(), RunOptions{Output: newTranscript()}); !errors.As(err, &exit) || exit.Code != want {
+		if err := a.command.Run(t.Context(), &RunOptions{Output: newTranscript()}); !errors.As(err, &exit) || exit.Code != want {
 			t.Errorf("%v, want status %d", err, want)
 		}
 	}

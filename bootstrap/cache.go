@@ -21,21 +21,20 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// A cache is the folder that the files are kept in. All names are those of
-// Coordinate.Path. An os.Root keeps a symbolic link in the folder from leading
-// anything out of it.
+// A cache is the folder in which the files are kept. All names are those of Coordinate.Path.
+// Because of os.Root no symbolic link in the folder leads out of it.
 type cache struct {
 	dir  string
 	root *os.Root
-	seen sync.Map // the folders in it that trustWay has looked at
+	seen sync.Map // the folders in it that checkPath has checked
 }
 
-// openCache opens the folder, and makes it when write is true; otherwise it returns nil
-// for one that is not there. One in which others could replace files is an error.
+// openCache opens the folder. If it does not exist, openCache creates it if write is true,
+// and else returns nil. A folder in which others could replace files is an error.
 func openCache(dir string, write bool) (*cache, error) {
 	if write {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("cannot make the folder for the jars: %w; %s", err, nameFolder())
+			return nil, fmt.Errorf("cannot create the folder for the jars: %w; %s", err, nameFolder())
 		}
 	}
 	root, err := os.OpenRoot(dir)
@@ -52,18 +51,18 @@ func openCache(dir string, write bool) (*cache, error) {
 	return &cache{dir: dir, root: root}, nil
 }
 
-// trustWay tells whether nobody else can replace a file in the cache, as checkFolder
-// does for the cache itself.
-func (c *cache) trustWay(name string) error {
+// checkPath returns an error if others can replace a file in the cache, as checkFolder does
+// for the cache itself.
+func (c *cache) checkPath(name string) error {
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		if _, seen := c.seen.Load(dir); seen {
-			return nil // and with it those above
+			return nil // and those above it
 		}
 		info, err := c.root.Stat(dir)
 		if err != nil {
 			return err
 		}
-		if err := trusted(filepath.Join(c.dir, filepath.FromSlash(dir)), info, true); err != nil {
+		if err := checkOwner(filepath.Join(c.dir, filepath.FromSlash(dir)), info, true); err != nil {
 			return err
 		}
 	}
@@ -75,12 +74,12 @@ func (c *cache) trustWay(name string) error {
 
 func (c *cache) close() { c.root.Close() }
 
-// lock keeps other processes from writing to the folder until unlock is called.
+// lock prevents other processes from writing to the folder until unlock is called.
 func (c *cache) lock(ctx context.Context, log *slog.Logger) (unlock func(), err error) {
 	lock := c.flock()
 	locked, err := lock.TryLock()
 	if err == nil && !locked {
-		log.Info("waiting for another process that fills the cache", "folder", c.dir)
+		log.Info("waiting for another process that is filling the cache", "folder", c.dir)
 		_, err = lock.TryLockContext(ctx, 50*time.Millisecond)
 	}
 	if ctx.Err() != nil {
@@ -93,7 +92,7 @@ func (c *cache) lock(ctx context.Context, log *slog.Logger) (unlock func(), err 
 	return func() { lock.Close() }, nil
 }
 
-// tryLock returns nil when another process, or the disk, is in the way.
+// tryLock is lock without waiting. It returns nil if the folder cannot be locked now.
 func (c *cache) tryLock() (unlock func()) {
 	lock := c.flock()
 	if locked, err := lock.TryLock(); err != nil || !locked {
@@ -113,10 +112,10 @@ func cannotWrite(err error) error {
 	return fmt.Errorf("cannot write to the folder for the jars: %w; %s", err, nameFolder())
 }
 
-// nameFolder says what to do where the folder for the jars cannot be had. A user of
-// a service or a container often has no home, or one that is not its own.
+// nameFolder says what to do if the folder for the jars cannot be used. The user of a service
+// or a container often has no home, or one of somebody else.
 func nameFolder() string {
-	variable := "XDG_CACHE_HOME" // as os.UserCacheDir has it
+	variable := "XDG_CACHE_HOME" // the variables of os.UserCacheDir
 	switch runtime.GOOS {
 	case "windows":
 		variable = "LocalAppData"
@@ -126,34 +125,34 @@ func nameFolder() string {
 	return "name another one with --jar-path (in Go FetchOptions.CacheDir), or set " + variable
 }
 
-// verify tells whether the cache has the artifact, byte for byte.
+// verify returns nil if the cache has the artifact, byte for byte.
 func (c *cache) verify(ctx context.Context, a Artifact) error {
-	// Before it is opened: opening a named pipe would wait for a writer. A
-	// link is none of ours: what it points at may change.
+	// Before it is opened: opening a named pipe would wait for a writer. A link is not
+	// accepted, because what it points at may change.
 	info, err := c.root.Lstat(a.Path())
 	if err != nil {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: it is no regular file", ErrNotVerified)
+		return fmt.Errorf("%w: it is not a regular file", ErrNotVerified)
 	}
-	if err := c.trustWay(a.Path()); err != nil {
+	if err := c.checkPath(a.Path()); err != nil {
 		return err
 	}
-	if err := trusted(filepath.Join(c.dir, filepath.FromSlash(a.Path())), info, false); err != nil {
+	if err := checkOwner(filepath.Join(c.dir, filepath.FromSlash(a.Path())), info, false); err != nil {
 		return err
 	}
 	return c.verifyContent(ctx, a.Path(), info, a.Size, a.SHA256)
 }
 
-// isMissing tells whether the error of a file in the cache says that there is none, as it
-// does where a link leads out of the cache. All others of the system's are not mended by
-// fetching it: no permission, a broken disk, too many open files.
+// isMissing reports whether the error of a file in the cache says that it does not exist, as
+// also if a link leads out of the cache. Fetching it helps against no other error of the
+// system: no permission, a broken disk, too many open files.
 func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || !errors.As(err, new(syscall.Errno))
 }
 
-// verifyContent tells whether a regular file has this content.
+// verifyContent returns nil if a regular file has this content.
 func (c *cache) verifyContent(ctx context.Context, name string, info fs.FileInfo, size int64, sum [sha256.Size]byte) error {
 	if info.Size() != size {
 		return fmt.Errorf("%w: it has %d bytes, not %d", ErrNotVerified, info.Size(), size)
@@ -173,16 +172,15 @@ func (c *cache) verifyContent(ctx context.Context, name string, info fs.FileInfo
 	return nil
 }
 
-// Files that are being written have names with this start and end.
+// The names of files that are being written have this prefix and suffix.
 const (
 	partPrefix = ".kcl-bootstrap-"
 	partSuffix = ".part"
 )
 
-// clear removes a broken file, so that it is not taken for a good one by
-// anything else, and what a killed process has left beside it. The caller has
-// the cache's lock, so nothing of that is still being written. keep says that the
-// file itself is good.
+// clear removes a broken file, so that nothing else uses it, and what a killed process left
+// beside it. The caller has the cache's lock, so nobody is still writing that. keep says that
+// the file itself is good.
 func (c *cache) clear(a Artifact, keep bool) error {
 	name := a.Path()
 	dir, err := c.root.Open(path.Dir(name))

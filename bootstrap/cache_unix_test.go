@@ -14,10 +14,13 @@ import (
 
 // A link in place of a file is replaced by the file; what it pointed at stays
 // as it is, good or bad.
+//
+// Guarantee: Nothing is written outside the cache, whatever coordinates and symbolic
+// links say.
 func TestFetchLinkForAFile(t *testing.T) {
 	repo := newRepository(t, 2, nil)
 	dir, outside := t.TempDir(), t.TempDir()
-	options := FetchOptions{Repository: repo.url(), CacheDir: dir}
+	options := &FetchOptions{Repository: repo.url(), CacheDir: dir}
 	got, err := Fetch(t.Context(), repo.lock, options)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +50,7 @@ func TestFetchLinkForAFile(t *testing.T) {
 
 	options.Offline = true
 	if _, err := Fetch(t.Context(), repo.lock, options); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "2 of the 2") {
-		t.Errorf("offline: %v", err)
+		t.Errorf("offline: error %v, want ErrOffline for 2 of the 2", err)
 	}
 	options.Offline = false
 	if got, err = Fetch(t.Context(), repo.lock, options); err != nil || got.Downloaded != 2 {
@@ -67,6 +70,9 @@ func TestFetchLinkForAFile(t *testing.T) {
 }
 
 // A link to a folder elsewhere leads nothing out of the cache.
+//
+// Guarantee: Nothing is written outside the cache, whatever coordinates and symbolic
+// links say.
 func TestFetchLinkOutOfTheCache(t *testing.T) {
 	repo := newRepository(t, 1, nil)
 	for name, outside := range map[string]string{"absolute": t.TempDir(), "relative": "../outside"} {
@@ -83,7 +89,7 @@ func TestFetchLinkOutOfTheCache(t *testing.T) {
 		if err := os.Symlink(outside, filepath.Join(dir, "org")); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Fetch(t.Context(), repo.lock, FetchOptions{Repository: repo.url(), CacheDir: dir})
+		_, err := Fetch(t.Context(), repo.lock, &FetchOptions{Repository: repo.url(), CacheDir: dir})
 		if err == nil || !strings.Contains(err.Error(), "cannot write to the folder for the jars") || !strings.Contains(err.Error(), "path escapes") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -103,7 +109,7 @@ func TestFetchReadOnlyFolder(t *testing.T) {
 	if os.Geteuid() == 0 {
 		readOnly = smallDisk(t, dir)
 	}
-	options := FetchOptions{Repository: repo.url(), CacheDir: dir}
+	options := &FetchOptions{Repository: repo.url(), CacheDir: dir}
 	two := &Lock{Name: "test", Artifacts: repo.lock.Artifacts[:2]}
 	if _, err := Fetch(t.Context(), two, options); err != nil {
 		t.Fatal(err)
@@ -115,7 +121,7 @@ func TestFetchReadOnlyFolder(t *testing.T) {
 	_, err := Fetch(t.Context(), repo.lock, options)
 	if err == nil || !strings.Contains(err.Error(), "cannot write to the folder for the jars") ||
 		!errors.Is(err, os.ErrPermission) && !errors.Is(err, syscall.EROFS) {
-		t.Errorf("with a file missing: %v", err)
+		t.Errorf("with a file missing: error %v, want that writing is not permitted", err)
 	}
 	if n := repo.count(); n > 3 {
 		t.Errorf("%d requests for 2 files", n)
@@ -149,7 +155,7 @@ func TestFetchDiskFull(t *testing.T) {
 	if err := os.WriteFile(ballast, bytes.Repeat([]byte("x"), 140_000), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	options := FetchOptions{Repository: repo.url(), CacheDir: dir}
+	options := &FetchOptions{Repository: repo.url(), CacheDir: dir}
 	_, err := Fetch(t.Context(), repo.lock, options)
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "cannot write to the folder for the jars") {
 		t.Errorf("%v, want one of a full disk", err)

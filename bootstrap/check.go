@@ -17,50 +17,58 @@ func compiled(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
-// Check looks for what would make the daemon fail at its start, do nothing
-// without end, or do silently otherwise than the properties say. keys are those
-// of the daemon, such as DaemonKeys; nil when they are not known. The error is a
-// *ConfigError with all of these:
+// Check looks for everything that would make the daemon fail at its start, do nothing
+// forever, or silently do something else than the properties say. lock is the lock of the
+// daemon's jars; nil means DaemonLock(). Check knows the properties of that daemon only:
+// if Lock.Name is not "MultiLangDaemon 3.1.3" it checks less. The error is a
+// [*ConfigError] with all of these:
 //
-//   - executableName is missing, or its first word (the daemon parts it at
-//     spaces, without quoting) is no executable file: in PATH, or, where it
-//     has a slash, from the working directory on;
-//   - applicationName, AwsCredentialsProvider (which KCL looks up without
-//     case; kinesisCredentialsProvider.class also does), or all of streamName,
-//     streamArn and streams are missing, or have a form that AWS refuses, such as a
-//     space at the end of the line;
-//   - streams is not as [ParseStreams] has it, or beside what says the same;
-//   - no region is named: not by regionName (a streamArn does not count), nor
-//     by anything else that the AWS SDK looks at (see the README);
-//   - an endpoint is not a URL of http or https;
-//   - a property that the daemon does not know, also of a client or a provider,
-//     with the name that was probably meant; only a warning if keys is nil;
-//   - a value that is not of the property's type, for which the daemon would
-//     take 0 or false without a word, or die;
-//   - a value that KCL or AWS refuses later: names of tables, consumers and
-//     workers, numbers out of range, a start in the future or in milliseconds,
-//     what is not a region, an ARN of another region or stream;
-//   - an ARN in the place of a name, and the reverse; an AWS profile of aws login,
-//     where nothing else can give credentials;
-//   - a credentials provider that this daemon does not have, unless its name has
-//     a package: then it may be on a class path of one's own, and is a warning.
+//   - executableName is missing, or its first word (the daemon splits it at spaces,
+//     without quoting) is not an executable file: in PATH, or, if it contains a slash,
+//     relative to the working directory;
+//   - applicationName, AwsCredentialsProvider (whose name is not case-sensitive;
+//     kinesisCredentialsProvider.class will do too), or all of streamName, streamArn and
+//     streams are missing, or have a form that AWS refuses, such as a space at the end of
+//     the line;
+//   - streams is not as [ParseStreams] reads it, or another property says the same;
+//   - no region is named: not by regionName (a streamArn does not count), nor by anything
+//     else that the AWS SDK reads (see the README);
+//   - an endpoint is not an http or https URL;
+//   - a property that the daemon does not know, also of a client or a provider, with the
+//     name that was probably meant; only a warning for another daemon;
+//   - a value that is not of the property's type, which the daemon would silently read as
+//     0 or false, or fail of;
+//   - a value that KCL or AWS refuses later: names of tables, consumers and workers,
+//     numbers out of range, a start in the future or in milliseconds, something that is
+//     not a region, an ARN of another region or stream;
+//   - an ARN instead of a name, and the reverse; an AWS profile that uses aws login if
+//     nothing else can provide credentials;
+//   - a credentials provider that this daemon does not have. If its name has a package it
+//     may be in ClassPath: then this is a warning.
 //
-// The warnings are about properties that are read but make no difference, in
-// general or in this retrieval mode, that are there twice or beside another that
-// means the same, a 0 that the daemon takes for unset, and settings that are
-// legal but seldom meant: no shutdownGraceMillis or one too short, metrics to
-// CloudWatch beside endpoints of one's own, no initialPositionInStream, a
-// retrieval mode that follows from other properties, quotes and spaces in
-// executableName, spaces at the end of a value.
+// The warnings are about properties that are ignored, in general or in this retrieval
+// mode, that are set twice or together with another of the same meaning, about a 0 that
+// the daemon reads as unset, and about settings that are legal but seldom meant: no
+// shutdownGraceMillis or one too short, metrics to CloudWatch although other endpoints
+// are set, no initialPositionInStream, a retrieval mode that follows from other
+// properties, quotes and spaces in executableName, spaces at the end of a value.
 //
-// Both are in the order of the file's lines. Check depends on the environment,
-// and may be called concurrently. What it says of streams and streamArn holds for
-// package engine; see CheckStock for Amazon's own main class.
-func (p *Properties) Check(keys *Keys) (warnings []Finding, err error) {
+// Warnings and errors are in the order of the file's lines. Check depends on the
+// environment, and may be called concurrently. What it says of streams and streamArn is
+// true of package engine; see [Properties.CheckStock] for Amazon's own main class.
+func (p *Properties) Check(lock *Lock) (warnings []Finding, err error) {
+	if lock != nil && lock.Name != daemonName {
+		return p.check(nil)
+	}
+	return p.check(daemonKeys())
+}
+
+// check is Check for a daemon with these keys, or nil if they are unknown.
+func (p *Properties) check(keys *knownKeys) (warnings []Finding, err error) {
 	c := &checker{Properties: p, keys: keys, inOrder: p.sorted()}
 	c.required()
 	c.names()
-	c.twins()
+	c.synonyms()
 	if keys != nil {
 		c.types()
 		c.limits()
@@ -81,15 +89,15 @@ func (p *Properties) Check(keys *Keys) (warnings []Finding, err error) {
 	return c.warnings, err
 }
 
-// A checker gathers what one Check finds.
+// A checker collects what one Check finds.
 type checker struct {
 	*Properties
-	keys             *Keys
+	keys             *knownKeys
 	inOrder          []string // the properties' names
 	errors, warnings []Finding
 }
 
-// error and warn note a finding about a property, which need not be there.
+// error and warn add a finding about a property, which need not be set.
 func (c *checker) error(name, text, suggestion string) {
 	c.errors = append(c.errors, c.finding(name, text, suggestion))
 }
@@ -115,7 +123,7 @@ func (p *Properties) sorted() []string {
 	})
 }
 
-// required looks for what the daemon cannot do without.
+// required looks for properties that the daemon requires.
 func (c *checker) required() {
 	if !c.has("executableName") {
 		c.error("executableName", "it is missing", "set it to the command that processes records")
@@ -123,7 +131,7 @@ func (c *checker) required() {
 		c.executable(c.value("executableName"))
 	}
 	if name := c.value("applicationName"); !c.has("applicationName") {
-		c.error("applicationName", "it is missing", "set it to the name of this application, which its lease table gets too")
+		c.error("applicationName", "it is missing", "set it to the name of this application and its lease table")
 	} else if !tableName().MatchString(name) && !c.has("tableName") {
 		c.error("applicationName", strconv.Quote(name)+" cannot name a DynamoDB table", "use 3 to 255 of a-z A-Z 0-9 _ . -")
 	}
@@ -162,7 +170,7 @@ func (c *checker) required() {
 	}
 }
 
-// allEndpoints has that of CloudWatch too, which the daemon can do without.
+// allEndpoints includes the endpoint of CloudWatch, without which the daemon works too.
 func (c *checker) allEndpoints() []endpoint {
 	all := c.endpoints()
 	const cloudWatch = "cloudWatchClient.endpointOverride"
@@ -172,8 +180,8 @@ func (c *checker) allEndpoints() []endpoint {
 	return all
 }
 
-// executable checks the command as the daemon will part it: its first word is
-// looked for as Java will.
+// executable checks the command as the daemon will split it, and looks for its first word
+// as Java will.
 func (c *checker) executable(command string) {
 	name, _, _ := strings.Cut(command, " ")
 	if err := lookExecutable(name); err != nil {
@@ -181,33 +189,33 @@ func (c *checker) executable(command string) {
 		info, statErr := os.Stat(whole)
 		switch {
 		case strings.Contains(whole, " ") && statErr == nil && !info.IsDir():
-			c.error("executableName", fmt.Sprintf("the daemon parts it at spaces, so it cannot start %q", command),
-				"put its folder on PATH, or make a link whose path has none")
+			c.error("executableName", fmt.Sprintf("the daemon splits it at spaces, so it cannot start %q", command),
+				"put its folder on PATH, or use a link whose path has no space")
 			return
 		case runtime.GOOS == "windows" || strings.Contains(name, "/"):
 			c.error("executableName", fmt.Sprintf("%q cannot be executed: %v", name, err),
-				"a path starts at the working directory; or make it absolute")
+				"a relative path starts at the working directory; or make it absolute")
 		default:
 			c.error("executableName", fmt.Sprintf("%q cannot be executed: %v", name, err),
 				"name the file with its path, for example ./"+name)
 		}
 	}
 	if strings.ContainsAny(command, "\"'") || strings.Contains(command, `\ `) {
-		c.warn("executableName", "the daemon parts it at every space and hands quotes and backslashes on",
-			"it knows no quoting: give the command no argument with a space")
+		c.warn("executableName", "the daemon splits it at every space and passes quotes and backslashes on",
+			"there is no quoting: give the command no argument with a space")
 	}
 }
 
-// names looks for properties that the daemon does not know, that it knows but
-// does not heed, and that are there twice.
+// names looks for properties that the daemon does not know, that it ignores, and that are
+// set twice.
 func (c *checker) names() {
 	for _, r := range c.repeated {
-		if c.values[r.name].line == 0 { // neither holds
+		if c.values[r.name].line == 0 { // neither is used
 			continue
 		}
 		c.warnings = append(c.warnings, Finding{
 			File: c.given, Line: r.line, Warning: true, Key: r.name,
-			Text: fmt.Sprintf("it is set again in line %d, which holds", r.heldByLine), Suggestion: "remove one",
+			Text: fmt.Sprintf("it is set again in line %d, which is used", r.overriddenBy), Suggestion: "remove one",
 		})
 	}
 	for _, name := range c.inOrder {
@@ -216,13 +224,13 @@ func (c *checker) names() {
 			continue
 		}
 		if c.keys == nil {
-			if _, ok := DaemonKeys().lookup(name); !ok && name != streamsProperty {
-				c.warn(name, "it is not a property of MultiLangDaemon "+DaemonVersion, "look whether this daemon has it")
+			if _, ok := daemonKeys().lookup(name); !ok && name != streamsProperty {
+				c.warn(name, "it is not a property of "+daemonName, "check that this daemon has it")
 			}
 			continue
 		}
 		if key, ok := c.keys.lookup(name); name == streamsProperty {
-			// A finding of its own.
+			// Another check finds it.
 		} else if !ok {
 			suggestion := "remove it, or comment it out"
 			if meant := c.keys.meant(name); meant != "" {
@@ -233,32 +241,32 @@ func (c *checker) names() {
 			}
 			c.error(name, "the daemon knows no such property", suggestion)
 		} else if key.ignored {
-			c.warn(name, "it makes no difference to this daemon", "remove it")
+			c.warn(name, "this daemon ignores it", "remove it")
 		}
 	}
 }
 
-// byteOrderMark is what editors put before UTF-8, as the daemon reads it.
+// byteOrderMark is what some editors write before UTF-8, as the daemon reads it.
 const byteOrderMark = "\u00ef\u00bb\u00bf"
 
-// mark says what a byte order mark makes of the file's first line. Without more on
-// it, or with a comment, nothing that matters.
+// mark reports what a byte order mark does to the file's first line. It is harmless if the
+// line is otherwise empty, or a comment.
 func (c *checker) mark(name, rest string) {
-	f := c.finding(name, "the file begins with a byte order mark, which the daemon takes for a part of the name",
+	f := c.finding(name, "the file begins with a byte order mark, which the daemon reads as part of the name",
 		"save the file as UTF-8 without one")
 	f.Key = rest
 	if rest == "" || strings.ContainsAny(rest[:1], "#!") {
 		f.Key, f.Warning = "", true
-		f.Text = "the file begins with a byte order mark, which makes a property of its first line"
+		f.Text = "the file begins with a byte order mark, which turns its first line into a property"
 		c.warnings = append(c.warnings, f)
 		return
 	}
 	c.errors = append(c.errors, f)
 }
 
-// twins are pairs of properties of which the daemon uses one, whichever Java's
-// hash table has last.
-var twins = [][2]string{
+// synonyms are pairs of properties of which the daemon uses one: the one that comes last in
+// Java's hash table.
+var synonyms = [][2]string{
 	{"initialPositionInStream", "initialPositionInStreamExtended"},
 	{"workerId", "workerIdentifier"},
 	{"kinesisEndpoint", "kinesisClient.endpointOverride"},
@@ -268,8 +276,8 @@ var twins = [][2]string{
 	{"regionName", "cloudWatchClient.region"},
 }
 
-func (c *checker) twins() {
-	pairs := slices.Clone(twins)
+func (c *checker) synonyms() {
+	pairs := slices.Clone(synonyms)
 	for _, name := range c.inOrder {
 		// Those of retrieval, tables and so on have a short name too.
 		if group, short, ok := strings.Cut(name, "."); ok && strings.Contains(group, "onfig") && c.has(short) {
@@ -283,13 +291,13 @@ func (c *checker) twins() {
 	}
 }
 
-// looked are texts in which a space is a finding of its own.
-var looked = []string{
+// spaceChecked are properties for which other checks find a space.
+var spaceChecked = []string{
 	"applicationName", "streamName", "streamArn", "executableName",
 	"regionName", "kinesisClient.region", "dynamoDbClient.region", "cloudWatchClient.region",
 }
 
-// types compares the values with what the daemon reads them as.
+// types compares the values with their types.
 func (c *checker) types() {
 	for _, name := range c.inOrder {
 		key, ok := c.keys.lookup(name)
@@ -303,26 +311,25 @@ func (c *checker) types() {
 		}
 		switch {
 		case key.zeroIgnored && key.typ.isZero(value):
-			holds := "its default"
+			used := "its default"
 			if key.zeroDefault != "" {
-				holds += ", " + key.zeroDefault + ","
+				used += ", " + key.zeroDefault
 			}
-			c.warn(name, fmt.Sprintf("the daemon takes %s for unset: %s holds", javaTrim(value), holds), "")
-		case key.typ.name == "string" && strings.TrimRight(value, " \t") != value && !slices.Contains(looked, name) && forms[name].takes == nil:
+			c.warn(name, fmt.Sprintf("the daemon reads %s as unset and uses %s", javaTrim(value), used), "")
+		case key.typ.name == "string" && strings.TrimRight(value, " \t") != value && !slices.Contains(spaceChecked, name) && forms[name].takes == nil:
 			c.warn(name, "the space at the end of the line is part of the value", "remove it")
 		}
 	}
 }
 
-// mode returns the retrieval mode that the daemon will use, "" if it refuses what
-// the file says.
+// mode returns the retrieval mode that the daemon will use, or "" if it refuses the
+// properties.
 func (c *checker) mode() string {
 	mode, _ := c.chosenMode()
 	return mode
 }
 
-// chosenMode returns also the property that has chosen it, where retrievalMode
-// names none.
+// chosenMode also returns the property that chooses the mode if retrievalMode names none.
 func (c *checker) chosenMode() (mode, by string) {
 	mode, ok := c.Get("retrievalMode")
 	if key, known := c.keys.lookup("retrievalMode"); ok && (!known || key.typ.wrong(mode) != "") {
@@ -339,61 +346,61 @@ func (c *checker) chosenMode() (mode, by string) {
 	return fanoutMode, ""
 }
 
-// modes looks for what the retrieval mode makes of the properties.
+// modes looks for properties that choose the retrieval mode, and that it ignores.
 func (c *checker) modes() {
 	mode, by := c.chosenMode()
 	if mode == "" {
-		return // a finding of its own
+		return // another check finds it
 	}
 	if by != "" {
-		c.warn(by, fmt.Sprintf("as retrievalMode names neither, it makes the daemon use %s, not %s", mode, fanoutMode),
-			"set retrievalMode to what you mean")
+		c.warn(by, fmt.Sprintf("retrievalMode names no mode, so it makes the daemon use %s, not %s", mode, fanoutMode),
+			"set retrievalMode to the one that you mean")
 	}
 	for _, name := range c.inOrder {
 		if key, ok := c.keys.lookup(name); ok && key.only != "" && key.only != mode {
-			c.warn(name, "it makes no difference in retrieval mode "+mode, "remove it, or set retrievalMode to "+key.only)
+			c.warn(name, "it is ignored in retrieval mode "+mode, "remove it, or set retrievalMode to "+key.only)
 		}
 	}
 	for _, s := range c.several() {
 		if s.ConsumerARN != "" && mode != fanoutMode {
-			c.warn(streamsProperty, s.Stream+": consumerArn makes no difference in retrieval mode "+mode, "remove it, or set retrievalMode to "+fanoutMode)
+			c.warn(streamsProperty, s.Stream+": consumerArn is ignored in retrieval mode "+mode, "remove it, or set retrievalMode to "+fanoutMode)
 		}
 	}
 }
 
-// The retrieval mode where none is named, and what it is by itself.
+// The retrieval mode if none is named, and the mode that this means.
 const (
 	defaultMode = "DEFAULT"
 	fanoutMode  = "FANOUT"
 )
 
-// defaultFailover is KCL's failoverTimeMillis where none is set.
+// defaultFailover is KCL's default for failoverTimeMillis.
 const defaultFailover = 10_000
 
-// advise looks for what is legal but seldom meant.
+// advise looks for settings that are legal but seldom meant.
 func (c *checker) advise() {
 	if strings.EqualFold(c.value("initialPositionInStream"), "AT_TIMESTAMP") {
 		c.error("initialPositionInStream", "the daemon refuses AT_TIMESTAMP here", "set initialPositionInStreamExtended to the seconds since 1970 instead")
 	} else if !c.has("initialPositionInStream") && !c.has("initialPositionInStreamExtended") && !c.ownPositions() {
-		c.warn("initialPositionInStream", "it is not set: a new application starts at LATEST and does not read what is in the stream", "TRIM_HORIZON reads all")
+		c.warn("initialPositionInStream", "it is not set: a new application starts at LATEST and skips what is in the stream", "TRIM_HORIZON reads all")
 	}
 
 	failover := c.number("failoverTimeMillis", defaultFailover)
 	switch grace := c.number("shutdownGraceMillis", 0); {
-	case grace < 0 || failover < 0: // a finding of its own
+	case grace < 0 || failover < 0: // another check finds it
 	case grace == 0:
 		state := "it is not set"
 		if c.has("shutdownGraceMillis") {
 			state = "it is 0"
 		}
-		c.warn("shutdownGraceMillis", state+": Amazon's MultiLangDaemon then stops without shutdownRequested, so no last checkpoint; kcl-bootstrap --execute gives 10 s without --stock",
+		c.warn("shutdownGraceMillis", state+": Amazon's MultiLangDaemon then stops without shutdownRequested, so without a last checkpoint; kcl-bootstrap --execute without --stock allows 10 s",
 			fmt.Sprintf("%d is enough for most", 2*failover))
 	case grace < failover:
 		c.warn("shutdownGraceMillis", fmt.Sprintf("%d is shorter than failoverTimeMillis, %d, which a stop of Amazon's MultiLangDaemon can take", grace, failover),
-			"raise it, or records since the last checkpoint come again")
+			"raise it, or records since the last checkpoint are delivered again")
 	}
 
-	// With an endpoint of one's own AWS is not where the daemon reads from.
+	// With another endpoint the daemon does not read from AWS.
 	if level, ok := c.Get("metricsLevel"); len(c.endpoints()) > 0 && !strings.EqualFold(level, "NONE") && !c.has("cloudWatchClient.endpointOverride") {
 		if !ok {
 			level = "DETAILED unless set"
@@ -402,8 +409,8 @@ func (c *checker) advise() {
 	}
 }
 
-// number returns a whole number of the properties, otherwise if it is not set
-// or 0, and -1 if it is none.
+// number returns a property that is a whole number, otherwise if it is not set or 0, and
+// -1 if it is not a number.
 func (c *checker) number(name string, otherwise int64) int64 {
 	if !c.has(name) {
 		return otherwise
@@ -418,8 +425,8 @@ func (c *checker) number(name string, otherwise int64) int64 {
 	return n
 }
 
-// hasRegion tells whether all of the daemon's clients get a region from the
-// file. A streamArn gives none.
+// hasRegion reports whether the properties name a region for all of the daemon's clients.
+// A streamArn does not.
 func (p *Properties) hasRegion() bool {
 	return p.has("regionName") ||
 		p.has("kinesisClient.region") && p.has("dynamoDbClient.region") && p.has("cloudWatchClient.region")

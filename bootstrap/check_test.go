@@ -30,8 +30,8 @@ shutdownGraceMillis = 10000
 }
 
 // findings are the lines of a check, without the file.
-func findings(p *Properties, keys *Keys) []string {
-	warnings, err := p.Check(keys)
+func findings(p *Properties, keys *knownKeys) []string {
+	warnings, err := p.check(keys)
 	var config *ConfigError
 	if errors.As(err, &config) {
 		warnings = append(warnings, config.Findings...)
@@ -75,7 +75,7 @@ func TestCheckFindings(t *testing.T) {
 		},
 		{
 			"a client's object", "dynamoDbClient.httpClient = x",
-			[]string{`8: error: dynamoDbClient.httpClient: the daemon can make nothing of a text here`},
+			[]string{`8: error: dynamoDbClient.httpClient: it is a Java object, which no text can set`},
 		},
 		{"a client's object's own", "kinesisClient.overrideConfiguration.apiCallTimeout = PT5S", nil},
 		{
@@ -95,7 +95,7 @@ func TestCheckFindings(t *testing.T) {
 		},
 		{
 			"a number that is parsed as it is", "maxActiveThreads = 5 ",
-			[]string{`8: error: maxActiveThreads: "5 " is not a whole number up to 2147483647, for there is a space beside it`},
+			[]string{`8: error: maxActiveThreads: "5 " is not a whole number up to 2147483647, because of a space at its start or end`},
 		},
 		{"a number that may be below 0", "maxActiveThreads = -1", nil},
 		{"no boolean", "validate = 1\nignoreUnexpectedChildShards = maybe", []string{
@@ -104,7 +104,7 @@ func TestCheckFindings(t *testing.T) {
 		}},
 		{
 			"a space after a boolean", "ignoreUnexpectedChildShards = true ",
-			[]string{`8: error: ignoreUnexpectedChildShards: "true " is neither true nor false, for there is a space beside it`},
+			[]string{`8: error: ignoreUnexpectedChildShards: "true " is neither true nor false, because of a space at its start or end`},
 		},
 		{"enum", "retrievalMode = fanout", nil},
 		{"no such value", "retrievalMode = PUSH\nmaxRecords = 10", []string{`8: error: retrievalMode: "PUSH" is not one of FANOUT, POLLING, DEFAULT`}},
@@ -131,38 +131,38 @@ func TestCheckFindings(t *testing.T) {
 		{"no tags", "coordinatorStateTags = team", []string{"8: error: coordinatorStateTags: it is not a list of NAME=VALUE,NAME=VALUE"}},
 		{"no tag's value", "coordinatorStateTags = a=", []string{"8: error: coordinatorStateTags: it is not a list of NAME=VALUE,NAME=VALUE"}},
 		{"tags and what Java drops", "coordinatorStateTags = a=b=\nworkerMetricsTags = a=b, c = d,", nil},
-		{"an object", "shardPrioritization = x", []string{"8: error: shardPrioritization: the daemon can make nothing of a text here"}},
+		{"an object", "shardPrioritization = x", []string{"8: error: shardPrioritization: it is a Java object, which no text can set"}},
 		{
 			"no difference", "cleanupLeasesUponShardCompletion = false",
-			[]string{"8: warning: cleanupLeasesUponShardCompletion: it makes no difference to this daemon; remove it"},
+			[]string{"8: warning: cleanupLeasesUponShardCompletion: this daemon ignores it; remove it"},
 		},
 		{"zero", "retrievalMode = POLLING\nidleTimeBetweenReadsInMillis = 0\nmaxLeasesToStealAtOneTime = 0", []string{
-			"10: warning: maxLeasesToStealAtOneTime: the daemon takes 0 for unset: its default, 1, holds",
-			"9: warning: idleTimeBetweenReadsInMillis: the daemon takes 0 for unset: its default holds",
+			"10: warning: maxLeasesToStealAtOneTime: the daemon reads 0 as unset and uses its default, 1",
+			"9: warning: idleTimeBetweenReadsInMillis: the daemon reads 0 as unset and uses its default",
 		}},
 		{
 			"polling's under fan-out", "retrievalMode = FANOUT\nmaxRecords = 100",
-			[]string{"9: warning: maxRecords: it makes no difference in retrieval mode FANOUT; remove it, or set retrievalMode to POLLING"},
+			[]string{"9: warning: maxRecords: it is ignored in retrieval mode FANOUT; remove it, or set retrievalMode to POLLING"},
 		},
 		{
 			"fan-out's under polling", "retrievalMode = polling\nfanoutConfig.consumerName = c",
-			[]string{"9: warning: fanoutConfig.consumerName: it makes no difference in retrieval mode POLLING; remove it, or set retrievalMode to FANOUT"},
+			[]string{"9: warning: fanoutConfig.consumerName: it is ignored in retrieval mode POLLING; remove it, or set retrievalMode to FANOUT"},
 		},
 		{"what chooses polling", "maxRecords = 100\nfanoutConfig.consumerName = c", []string{
-			"8: warning: maxRecords: as retrievalMode names neither, it makes the daemon use POLLING, not FANOUT; set retrievalMode to what you mean",
-			"9: warning: fanoutConfig.consumerName: it makes no difference in retrieval mode POLLING; remove it, or set retrievalMode to FANOUT",
+			"8: warning: maxRecords: retrievalMode names no mode, so it makes the daemon use POLLING, not FANOUT; set retrievalMode to the one that you mean",
+			"9: warning: fanoutConfig.consumerName: it is ignored in retrieval mode POLLING; remove it, or set retrievalMode to FANOUT",
 		}},
 		{
 			"a 0 that chooses", "retrievalMode = default\nretryGetRecordsInSeconds = 0",
-			[]string{"9: warning: retryGetRecordsInSeconds: as retrievalMode names neither, it makes the daemon use POLLING, not FANOUT; set retrievalMode to what you mean"},
+			[]string{"9: warning: retryGetRecordsInSeconds: retrievalMode names no mode, so it makes the daemon use POLLING, not FANOUT; set retrievalMode to the one that you mean"},
 		},
 		{
 			"a 0 that does not", "millisBehindLatestThresholdForReducedTps = 0",
-			[]string{"8: warning: millisBehindLatestThresholdForReducedTps: it makes no difference in retrieval mode FANOUT; remove it, or set retrievalMode to POLLING"},
+			[]string{"8: warning: millisBehindLatestThresholdForReducedTps: it is ignored in retrieval mode FANOUT; remove it, or set retrievalMode to POLLING"},
 		},
 		{"twice", "streamName = a\nstreamName = orders", []string{
-			"3: warning: streamName: it is set again in line 9, which holds; remove one",
-			"8: warning: streamName: it is set again in line 9, which holds; remove one",
+			"3: warning: streamName: it is set again in line 9, which is used; remove one",
+			"8: warning: streamName: it is set again in line 9, which is used; remove one",
 		}},
 		{
 			"a space at the end", "processingLanguage = go ",
@@ -183,27 +183,27 @@ func TestCheckFindings(t *testing.T) {
 		},
 		{
 			"grace too short", "failoverTimeMillis = 20000",
-			[]string{"7: warning: shutdownGraceMillis: 10000 is shorter than failoverTimeMillis, 20000, which a stop of Amazon's MultiLangDaemon can take; raise it, or records since the last checkpoint come again"},
+			[]string{"7: warning: shutdownGraceMillis: 10000 is shorter than failoverTimeMillis, 20000, which a stop of Amazon's MultiLangDaemon can take; raise it, or records since the last checkpoint are delivered again"},
 		},
 		{
 			"no grace", "-shutdownGraceMillis",
-			[]string{"warning: shutdownGraceMillis: it is not set: Amazon's MultiLangDaemon then stops without shutdownRequested, so no last checkpoint; kcl-bootstrap --execute gives 10 s without --stock; 20000 is enough for most"},
+			[]string{"warning: shutdownGraceMillis: it is not set: Amazon's MultiLangDaemon then stops without shutdownRequested, so without a last checkpoint; kcl-bootstrap --execute without --stock allows 10 s; 20000 is enough for most"},
 		},
 		{
 			"a grace of 0", "-shutdownGraceMillis\nshutdownGraceMillis = 0",
-			[]string{"8: warning: shutdownGraceMillis: it is 0: Amazon's MultiLangDaemon then stops without shutdownRequested, so no last checkpoint; kcl-bootstrap --execute gives 10 s without --stock; 20000 is enough for most"},
+			[]string{"8: warning: shutdownGraceMillis: it is 0: Amazon's MultiLangDaemon then stops without shutdownRequested, so without a last checkpoint; kcl-bootstrap --execute without --stock allows 10 s; 20000 is enough for most"},
 		},
 		{
 			"no position", "-initialPositionInStream",
-			[]string{"warning: initialPositionInStream: it is not set: a new application starts at LATEST and does not read what is in the stream; TRIM_HORIZON reads all"},
+			[]string{"warning: initialPositionInStream: it is not set: a new application starts at LATEST and skips what is in the stream; TRIM_HORIZON reads all"},
 		},
 		{
 			"quotes", "-executableName\nexecutableName = " + base[len("executableName = "):strings.IndexByte(base, '\n')] + " --name 'a b'",
-			[]string{"8: warning: executableName: the daemon parts it at every space and hands quotes and backslashes on; it knows no quoting: give the command no argument with a space"},
+			[]string{"8: warning: executableName: the daemon splits it at every space and passes quotes and backslashes on; there is no quoting: give the command no argument with a space"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := findings(readProperties(t, withChange(base, tt.lines)), DaemonKeys())
+			got := findings(readProperties(t, withChange(base, tt.lines)), daemonKeys())
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
@@ -222,7 +222,7 @@ func TestCheckLimits(t *testing.T) {
 	}{
 		{
 			"a start in milliseconds", "-initialPositionInStream\ninitialPositionInStreamExtended = 1700000000000",
-			[]string{"8: error: initialPositionInStreamExtended: 1700000000000 is in milliseconds, but the daemon takes it for seconds since 1970: write 1700000000"},
+			[]string{"8: error: initialPositionInStreamExtended: 1700000000000 is in milliseconds, but the daemon reads it as seconds since 1970: write 1700000000"},
 		},
 		{
 			"a start to come", fmt.Sprintf("-initialPositionInStream\ninitialPositionInStreamExtended = %d", now+1000),
@@ -234,11 +234,11 @@ func TestCheckLimits(t *testing.T) {
 		{"a table by its long name", "workerMetricStatsTableConfigBean.workerMetricsTableName = x", []string{`8: error: workerMetricStatsTableConfigBean.workerMetricsTableName: "x" cannot name a DynamoDB table; use 3 to 255 of a-z A-Z 0-9 _ . -`}},
 		{"a consumer", "fanoutConfig.consumerName = a b", []string{`8: error: fanoutConfig.consumerName: "a b" cannot name a consumer; use 1 to 128 of a-z A-Z 0-9 _ . -`}},
 		{"a consumer of the application's name", "-applicationName\napplicationName = " + long, []string{
-			"8: error: applicationName: it has 129 characters, and names the stream's consumer too; use 128 at most, or set fanoutConfig.consumerName",
+			"8: error: applicationName: it has 129 characters, too many for the name of the stream's consumer; use at most 128, or set fanoutConfig.consumerName",
 		}},
 		{"no consumer of the application's name", "retrievalMode = POLLING\n-applicationName\napplicationName = " + long, nil},
 		{"the application's other tables", "retrievalMode = POLLING\n-applicationName\napplicationName = " + long + long[:109], []string{
-			"9: error: applicationName: it has 238 characters, and names NAME-WorkerMetricStats, a table, too; use 237 at most",
+			"9: error: applicationName: it has 238 characters, too many for the table NAME-WorkerMetricStats; use at most 237",
 		}},
 		{"a consumer's ARN", "fanoutConfig.consumerArn = arn:aws:kinesis:us-east-1:123456789012:stream/orders", []string{
 			`8: error: fanoutConfig.consumerArn: "arn:aws:kinesis:us-east-1:123456789012:stream/orders" is not the ARN of a consumer; its form is arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:SECONDS`,
@@ -255,18 +255,18 @@ func TestCheckLimits(t *testing.T) {
 		{"a region without its last hyphen", "-regionName\nregionName = us-east1", []string{`8: error: regionName: "us-east1" is not a region; did you mean us-east-1?`}},
 		{"a region in capitals", "-regionName\nregionName = US-EAST-1", []string{`8: error: regionName: "US-EAST-1" is not a region; did you mean us-east-1?`}},
 		{"an availability zone", "-regionName\nregionName = us-east-1a", []string{`8: error: regionName: "us-east-1a" is not a region; did you mean us-east-1?`}},
-		{"a region with a space", "-regionName\nregionName = us-east-1 ", []string{`8: error: regionName: "us-east-1 " is not a region, for there is a space beside it; did you mean us-east-1?`}},
+		{"a region with a space", "-regionName\nregionName = us-east-1 ", []string{`8: error: regionName: "us-east-1 " is not a region, because of a space at its start or end; did you mean us-east-1?`}},
 		{"a region that may be new", "-regionName\nregionName = us-esat-1", []string{`8: warning: regionName: "us-esat-1" is not a region that this daemon's AWS SDK knows; did you mean us-east-1?`}},
 		{"a region that is played", "-regionName\nregionName = local\nmetricsLevel = NONE\nkinesisEndpoint = http://127.0.0.1:1", nil},
 		{"CloudWatch elsewhere", "cloudWatchClient.region = eu-west-1", []string{"8: warning: cloudWatchClient.region: it sets the same as regionName, and one of them silently overrides the other; remove one"}},
 		{"CloudWatch's endpoint", "cloudWatchClient.endpointOverride = x", []string{"8: error: cloudWatchClient.endpointOverride: it is not a URL of the form http://HOST:PORT; correct it, or remove it for AWS"}},
-		{"more than a call gives", "retrievalMode = POLLING\nmaxRecords = 10001", []string{"9: error: maxRecords: 10001 is too many: GetRecords gives no more; the most is 10000"}},
+		{"more than a call gives", "retrievalMode = POLLING\nmaxRecords = 10001", []string{"9: error: maxRecords: 10001 is too large: GetRecords returns no more; the maximum is 10000"}},
 		{"a timer of 0", "leaseAssignmentIntervalMillis = 50\nmaxLeaseRenewalThreads = 1", []string{
-			"8: error: leaseAssignmentIntervalMillis: 50 is too few: KCL makes an interval of 0 of it, and ends; the least is 52",
-			"9: error: maxLeaseRenewalThreads: 1 is too few: KCL ends without a second thread; the least is 2",
+			"8: error: leaseAssignmentIntervalMillis: 50 is too small: KCL derives an interval of 0 from it, and ends; the minimum is 52",
+			"9: error: maxLeaseRenewalThreads: 1 is too small: KCL ends without a second thread; the minimum is 2",
 		}},
 		{"AWS's own tags", "coordinatorStateTags = aws:a=b", []string{
-			"8: error: coordinatorStateTags: AWS takes no tag whose name is longer than 128, or begins with aws:, or whose value is longer than 256",
+			"8: error: coordinatorStateTags: AWS refuses a tag whose name is longer than 128 or begins with aws:, or whose value is longer than 256",
 		}},
 		{"what a client has not", "kinesisClient.overrideConfiguration.apiCalTimeout = PT5S", []string{
 			"8: error: kinesisClient.overrideConfiguration.apiCalTimeout: the daemon knows no such property; did you mean kinesisClient.overrideConfiguration.apiCallTimeout?",
@@ -276,11 +276,11 @@ func TestCheckLimits(t *testing.T) {
 		}},
 		{"what a provider has not", "-AwsCredentialsProvider\nkinesisCredentialsProvider.class = ProfileCredentialsProvider\nkinesisCredentialsProvider.profilName = dev", []string{
 			"9: error: kinesisCredentialsProvider.profilName: the daemon's software.amazon.awssdk.auth.credentials.ProfileCredentialsProvider has no such property; did you mean kinesisCredentialsProvider.profileName?",
-			"9: warning: kinesisCredentialsProvider.profilName: Java's hash table may give it to the daemon before kinesisCredentialsProvider.class, which it then dies of; name the provider in AwsCredentialsProvider, with its arguments each after a |, such as ProfileCredentialsProvider|NAME",
+			"9: warning: kinesisCredentialsProvider.profilName: Java's hash table may give it to the daemon before kinesisCredentialsProvider.class, and it then fails; name the provider in AwsCredentialsProvider, with its arguments each after a |, such as ProfileCredentialsProvider|NAME",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := findings(readProperties(t, withChange(base, tt.lines)), DaemonKeys())
+			got := findings(readProperties(t, withChange(base, tt.lines)), daemonKeys())
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
@@ -292,7 +292,7 @@ func TestCheckLimits(t *testing.T) {
 func TestCheckRegionOfEnvironment(t *testing.T) {
 	base := minimal(t)
 	t.Setenv("AWS_REGION", "us-east1")
-	got := findings(readProperties(t, withChange(base, "-regionName")), DaemonKeys())
+	got := findings(readProperties(t, withChange(base, "-regionName")), daemonKeys())
 	if want := []string{`error: regionName: AWS_REGION, "us-east1", is not a region; did you mean us-east-1?`}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -306,11 +306,11 @@ func TestCheckByteOrderMark(t *testing.T) {
 		text string
 		want []string
 	}{
-		{mark + "# a comment\n" + base, []string{"1: warning: the file begins with a byte order mark, which makes a property of its first line; save the file as UTF-8 without one"}},
-		{mark + "\n" + base, []string{"1: warning: the file begins with a byte order mark, which makes a property of its first line; save the file as UTF-8 without one"}},
-		{mark + "retrievalMode = POLLING\n" + base, []string{"1: error: retrievalMode: the file begins with a byte order mark, which the daemon takes for a part of the name; save the file as UTF-8 without one"}},
+		{mark + "# a comment\n" + base, []string{"1: warning: the file begins with a byte order mark, which turns its first line into a property; save the file as UTF-8 without one"}},
+		{mark + "\n" + base, []string{"1: warning: the file begins with a byte order mark, which turns its first line into a property; save the file as UTF-8 without one"}},
+		{mark + "retrievalMode = POLLING\n" + base, []string{"1: error: retrievalMode: the file begins with a byte order mark, which the daemon reads as part of the name; save the file as UTF-8 without one"}},
 	} {
-		for _, keys := range []*Keys{DaemonKeys(), nil} {
+		for _, keys := range []*knownKeys{daemonKeys(), nil} {
 			if got := findings(readProperties(t, tt.text), keys); !slices.Equal(got, tt.want) {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
@@ -362,7 +362,7 @@ mfa_serial = m
 source_profile = keys
 `
 	const (
-		ofLogin = `error: AwsCredentialsProvider: the AWS profile "login" is of aws login, which the daemon's AWS SDK does not know; use another profile, with credential_process = aws configure export-credentials --format process --profile login`
+		ofLogin = `error: AwsCredentialsProvider: the AWS profile "login" uses aws login, which the daemon's AWS SDK does not know; use another profile, with credential_process = aws configure export-credentials --format process --profile login`
 		ofCode  = `warning: AwsCredentialsProvider: the AWS profile "code" has mfa_serial, and the daemon cannot ask for a code; use another profile`
 		none    = `warning: AwsCredentialsProvider: there is no AWS profile "gone" here; aws configure list-profiles`
 	)
@@ -426,13 +426,15 @@ source_profile = keys
 		if len(tt.env) > 0 {
 			t.Setenv(tt.env[0], tt.env[1])
 		}
-		got := strings.Join(findings(readProperties(t, base+"AwsCredentialsProvider = "+tt.provider+"\n"), DaemonKeys()), "\n")
+		got := strings.Join(findings(readProperties(t, base+"AwsCredentialsProvider = "+tt.provider+"\n"), daemonKeys()), "\n")
 		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
 			t.Errorf("%s, %q: %s\nwant %s", tt.provider, tt.env, got, tt.want)
 		}
 	}
 }
 
+// Guarantee: No finding repeats what may be a secret: the value of an unknown
+// property, an endpoint, or the arguments of a credentials provider.
 func TestCheckProviders(t *testing.T) {
 	base := withChange(minimal(t), "-AwsCredentialsProvider")
 	const usual = "; DefaultCredentialsProvider is the usual one"
@@ -446,15 +448,15 @@ func TestCheckProviders(t *testing.T) {
 		{"AwsCredentialsProvider = StsAssumeRoleCredentialsProvider|arn|session|endpointRegion=us-east-1", nil},
 		{
 			"AwsCredentialsProvider = StsAssumeRoleCredentialsProvider|s3cr3t",
-			[]string{"8: error: AwsCredentialsProvider: StsAssumeRoleCredentialsProvider takes 2 arguments at least, not 1; write them after it, each after a |"},
+			[]string{"8: error: AwsCredentialsProvider: StsAssumeRoleCredentialsProvider takes at least 2 arguments, not 1; write them after it, each after a |"},
 		},
 		{
 			"AwsCredentialsProvider = DefaultCredentialsProvider|s3cr3t",
-			[]string{"8: error: AwsCredentialsProvider: DefaultCredentialsProvider takes 0 arguments at most, and with 1 the daemon makes it without any; remove what is too much"},
+			[]string{"8: error: AwsCredentialsProvider: DefaultCredentialsProvider takes at most 0 arguments, and with 1 the daemon creates it without any; remove the others"},
 		},
 		{
 			"AwsCredentialsProvider = EnvironmentVariableCredentialsProvider,ProfileCredentialsProvider|dev|s3cr3t",
-			[]string{"8: error: AwsCredentialsProvider: ProfileCredentialsProvider takes 1 arguments at most, and with 2 the daemon makes it without any; remove what is too much"},
+			[]string{"8: error: AwsCredentialsProvider: ProfileCredentialsProvider takes at most 1 arguments, and with 2 the daemon creates it without any; remove the others"},
 		},
 		{
 			"AwsCredentialsProvider = DefaultCredentialsProviderX|s3cr3t",
@@ -466,11 +468,11 @@ func TestCheckProviders(t *testing.T) {
 		},
 		{
 			"AwsCredentialsProvider = com.amazonaws.auth.DefaultAWSCredentialsProviderChain",
-			[]string{"8: error: AwsCredentialsProvider: com.amazonaws.auth.DefaultAWSCredentialsProviderChain is of the AWS SDK for Java 1, which this daemon does not use; did you mean DefaultCredentialsProvider?"},
+			[]string{"8: error: AwsCredentialsProvider: com.amazonaws.auth.DefaultAWSCredentialsProviderChain belongs to the AWS SDK for Java 1, which this daemon does not use; did you mean DefaultCredentialsProvider?"},
 		},
 		{
 			"AwsCredentialsProvider = com.example.Vault|s3cr3t",
-			[]string{"8: warning: AwsCredentialsProvider: com.example.Vault is not among the daemon's classes; it must be on a class path of your own"},
+			[]string{"8: warning: AwsCredentialsProvider: com.example.Vault is not among the daemon's classes; its jar must be added to the class path"},
 		},
 		{
 			"AwsCredentialsProvider = s3c/r3t+",
@@ -487,19 +489,19 @@ func TestCheckProviders(t *testing.T) {
 		},
 		{
 			"AwsCredentialsProvider = DefaultCredentialsProvider\nawsCredentialsProvider = DefaultCredentialsProvider",
-			[]string{"9: error: awsCredentialsProvider: the daemon takes it and AwsCredentialsProvider for one property, and refuses to set it again; remove one"},
+			[]string{"9: error: awsCredentialsProvider: the daemon reads it and AwsCredentialsProvider as one property, and refuses to set that twice; remove one"},
 		},
 		{"kinesisCredentialsProvider.class = software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider", nil},
 		{
 			"AwsCredentialsProvider = DefaultCredentialsProvider\nkinesisCredentialsProvider.class = DefaultCredentialsProvider",
-			[]string{"9: error: kinesisCredentialsProvider.class: the daemon takes only one of it and AwsCredentialsProvider; remove one"},
+			[]string{"9: error: kinesisCredentialsProvider.class: the daemon takes only one of this and AwsCredentialsProvider; remove one"},
 		},
 		{
 			"AwsCredentialsProvider = DefaultCredentialsProvider\ndynamoDBCredentialsProvider.profileName = dev",
 			[]string{"9: error: dynamoDBCredentialsProvider.profileName: the daemon refuses it without dynamoDBCredentialsProvider.class; set that to the class of the provider"},
 		},
 	} {
-		got := findings(readProperties(t, withChange(base, tt.lines)), DaemonKeys())
+		got := findings(readProperties(t, withChange(base, tt.lines)), daemonKeys())
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got\n%s\nwant\n%s", tt.lines, strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 		}
@@ -513,9 +515,9 @@ func TestCheckExecutableWithSpace(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := executable(t, dir, "consumer")
-	got := findings(readProperties(t, withChange(minimal(t), "-executableName\nexecutableName = "+file)), DaemonKeys())
-	want := []string{"8: error: executableName: the daemon parts it at spaces, so it cannot start " + strconv.Quote(file) +
-		"; put its folder on PATH, or make a link whose path has none"}
+	got := findings(readProperties(t, withChange(minimal(t), "-executableName\nexecutableName = "+file)), daemonKeys())
+	want := []string{"8: error: executableName: the daemon splits it at spaces, so it cannot start " + strconv.Quote(file) +
+		"; put its folder on PATH, or use a link whose path has no space"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -524,7 +526,7 @@ func TestCheckExecutableWithSpace(t *testing.T) {
 func TestCheckUnknownDaemon(t *testing.T) {
 	base := minimal(t)
 	got := findings(readProperties(t, base+"newIn4 = 1\nmaxRecords = many\n"), nil)
-	if want := []string{"8: warning: newIn4: it is not a property of MultiLangDaemon 3.1.3; look whether this daemon has it"}; !slices.Equal(got, want) {
+	if want := []string{"8: warning: newIn4: it is not a property of MultiLangDaemon 3.1.3; check that this daemon has it"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }
@@ -536,15 +538,18 @@ func TestCheckOverrides(t *testing.T) {
 	if got, _ := p.Get("retrievalMode"); got != "POLLING" {
 		t.Errorf("%q", got)
 	}
-	got := findings(p, DaemonKeys())
-	if want := []string{"set apart from the file: error: colour: the daemon knows no such property; remove it, or comment it out"}; !slices.Equal(got, want) {
+	got := findings(p, daemonKeys())
+	if want := []string{"override: error: colour: the daemon knows no such property; remove it, or comment it out"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
 
 // A value of an unknown property may be a secret that missed its name.
+//
+// Guarantee: No finding repeats what may be a secret: the value of an unknown
+// property, an endpoint, or the arguments of a credentials provider.
 func TestCheckHidesUnknownValues(t *testing.T) {
-	for _, line := range findings(readProperties(t, minimal(t)+"awsSecretKey = s3cr3t\nkinesisClient.x = s3cr3t\ndynamoDBEndpoint = user:s3cr3t@host\n"), DaemonKeys()) {
+	for _, line := range findings(readProperties(t, minimal(t)+"awsSecretKey = s3cr3t\nkinesisClient.x = s3cr3t\ndynamoDBEndpoint = user:s3cr3t@host\n"), daemonKeys()) {
 		if strings.Contains(line, "s3cr3t") {
 			t.Error(line)
 		}
@@ -566,11 +571,11 @@ func TestParseKeys(t *testing.T) {
 		"a int strange":                      "line 1: unknown word strange",
 		"a int zero-ignored=5\nb":            "line 2: a name",
 	} {
-		if _, err := ParseKeys("test", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseKeys("test", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
-	if _, ok := DaemonKeys().lookup("leaseAssignmentIntervalMillis"); !ok {
+	if _, ok := daemonKeys().lookup("leaseAssignmentIntervalMillis"); !ok {
 		t.Error("a property that every user needs is not known")
 	}
 }
@@ -591,12 +596,15 @@ func TestEditDistance(t *testing.T) {
 
 // Whatever a file says, and is set beside it, each finding is a line, and what passes
 // has streams of one form.
+//
+// Guarantee: A finding is one line that controls no terminal, whatever the file
+// contains.
 func FuzzCheck(f *testing.F) {
 	f.Add("applicationName = a\\u001b[2J\nstreamName = ../../etc\nregionName = \\u202e", "workerId", "w\n1")
 	f.Add("streams = a\\nb, arn:aws:kinesis:us-east-1:1:stream/\\u0000", "executableName", "x\x00y")
 	f.Add("applicationName = "+strings.Repeat("a", 300)+"\nkinesisEndpoint = http://[::1%25\nfailoverTimeMillis = "+strings.Repeat("9", 99), "dynamoDBEndpoint", "\xff")
 	f.Add("shutdownGraceMillis = 1e9\ninitialPositionInStreamExtended = -1\nAwsCredentialsProvider = a|b\\r", "a\rb", "")
-	keys, file := DaemonKeys(), filepath.Join(f.TempDir(), "f")
+	keys, file := daemonKeys(), filepath.Join(f.TempDir(), "f")
 	f.Fuzz(func(t *testing.T, text, name, value string) {
 		if len(text)+len(name)+len(value) > 500 {
 			t.Skip() // it takes long, and says nothing else
@@ -608,14 +616,14 @@ func FuzzCheck(f *testing.F) {
 		var warnings []Finding
 		if err == nil {
 			p.Set(name, value)
-			warnings, err = p.Check(keys)
+			warnings, err = p.check(keys)
 		}
 		var wrong *ConfigError
 		switch {
 		case errors.As(err, &wrong):
 			warnings = append(warnings, wrong.Findings...)
 		case err != nil:
-			t.Errorf("%v", err)
+			t.Errorf("error %v, want a *ConfigError", err)
 		}
 		for _, finding := range warnings {
 			if text := finding.String(); text == "" || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
@@ -628,7 +636,7 @@ func FuzzCheck(f *testing.F) {
 func FuzzParseKeys(f *testing.F) {
 	f.Add([]byte("a int zero-ignored=5\nb.* any\nc enum:A,B ignored\nd int only=X chooses=any\nprovider:E class arguments=2\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if keys, err := ParseKeys("fuzz", text); (keys == nil) == (err == nil) {
+		if keys, err := parseKeys("fuzz", text); (keys == nil) == (err == nil) {
 			t.Errorf("%v, %v", keys, err)
 		}
 	})

@@ -15,128 +15,141 @@ import (
 	"unicode/utf16"
 )
 
-// A Command is what it takes to start the daemon. Java, Jars and Properties are
-// required.
+// A Command describes how to start the daemon. Java, Jars and Properties are required.
 type Command struct {
 	// Java is the path of the java command, as FindJava returns it.
 	Java string
 	// Jars are the daemon's files, as Fetch returns them.
 	Jars []string
-	// Properties is the path of the properties file.
-	Properties string
+	// Properties are the daemon's properties. It gets the file that they were read from,
+	// or, if Set has set properties, a copy of that file with them at its end. So it does
+	// with a Claim, and, with an Entry, if there is the property streams: the Entry gets
+	// streams as FormatStreams writes it, and as streamName, which the daemon's classes
+	// require, the name of the first stream.
+	Properties *Properties
 
-	// JavaOptions are options of Java's own, such as -Xmx256m. They, and those in
-	// JAVA_TOOL_OPTIONS and JDK_JAVA_OPTIONS, take the place of those that suit the
-	// memory and the processors: see the README.
+	// JavaOptions are options of Java itself, such as -Xmx256m. They, and those in
+	// JAVA_TOOL_OPTIONS and JDK_JAVA_OPTIONS, replace options that suit the memory and
+	// the processors: see the README.
 	JavaOptions []string
-	// ClassPath are further jars and folders, for example with a credentials
-	// provider of the user's, at the end of the class path.
+	// ClassPath lists further jars and folders for the end of the class path, for
+	// example one with a credentials provider of the user's.
 	ClassPath []string
-	// LogConfiguration is the path of a logback.xml for the daemon. If empty,
-	// Run gives it one of this package's, at RunOptions.LogLevel.
+	// LogConfiguration is the path of a logback.xml for the daemon. If it is empty, Run
+	// uses one of this package, at RunOptions.LogLevel.
 	LogConfiguration string
 
-	// Overrides are properties that take the place of those in the file. Run
-	// gives the daemon a copy of the file that has them; Args cannot. An Entry gets
-	// two more with the property streams: its streams as FormatStreams writes them,
-	// and as streamName, on which the daemon's classes insist, the first one's name.
-	Overrides map[string]string
-	// Worker, if not nil, is the worker ID that the daemon gets, and whose lock
-	// it inherits; see ClaimWorker. Args cannot do it.
-	Worker *Worker
+	// Claim, if not nil, is the claim of the daemon's worker ID. The daemon inherits its
+	// lock. See ClaimWorkerID.
+	Claim *WorkerIDClaim
 
-	// CacheDir is the folder that Fetch keeps the jars in. An Entry's class-data
-	// archives are kept there too: Java starts in half the time with one. Empty means
-	// none. They are left out where others may write to the folder, and where
-	// JavaOptions or Java's variables name an archive.
+	// CacheDir is the folder in which Fetch keeps the jars. The class-data archives of
+	// an Entry, with which Java starts in half the time, are kept there too. Defaults to
+	// "", no archives. None are used if others may write to the folder, or if JavaOptions
+	// or Java's variables name an archive.
 	CacheDir string
 
-	// Entry, if not nil, is started in the place of the daemon. Then
-	// LogConfiguration has no effect.
+	// Entry, if not nil, is started instead of the daemon. LogConfiguration then has no
+	// effect.
 	Entry *Entry
 }
 
-// An Entry is a main class that runs KCL in the place of the daemon's; package
-// engine has one. It is not stopped by signals: on Windows it does not hear
-// Ctrl-C, and on Linux it is killed when this process ends in any way.
+// An Entry is a main class that runs KCL instead of the daemon's main class; package
+// engine has one. Signals do not stop it: on Windows it does not see Ctrl-C, and on Linux
+// it is killed when this process ends in any way.
 type Entry struct {
 	// Class is the name of the main class.
 	Class string
-	// Jar has it, and comes first in the class path.
+	// Jar is the jar that contains it. It is the first of the class path.
 	Jar string
-	// Dir is a folder for the run's files; the caller removes it.
+	// Dir is a folder for the files of the run. The caller removes it.
 	Dir string
 	// Args returns the arguments for the path of the properties file.
 	Args func(properties string) []string
 
-	// Classes are those to put into an archive, as Java's option SharedClassListFile
-	// wants them, gzipped.
+	// Classes lists the classes for an archive, in the format of Java's option
+	// SharedClassListFile, gzipped.
 	Classes []byte
-	// Good, if not nil, is closed when the run is good. If there is no archive, one is
-	// made in the background 30 s later, with the lowest priority, in 10 s of a
-	// processor and half a GB of memory, or later by another run where there is not
-	// twice as much.
-	Good <-chan struct{}
+	// Ready, if not nil, is closed when the start has succeeded. If there is no archive,
+	// one is then made in the background after 30 s, with the lowest priority. That takes
+	// 10 s of one processor and half a GB of memory. If there is less than twice as much
+	// memory, a later run makes it.
+	Ready <-chan struct{}
 }
 
-// Args returns the command with its arguments, to be shown or for
-// exec.Command: all paths are absolute, so that it works from any folder,
-// except that the daemon starts executableName from its working directory.
-// Without a LogConfiguration the daemon logs in its own way, to its standard
-// output.
+// Args returns the command and its arguments, to be printed or for exec.Command. All
+// paths are absolute, so it works in any folder, except that the daemon starts
+// executableName from its working directory. Without a LogConfiguration the daemon logs
+// in its own way, to its standard output. It is an error if the daemon needs a copy of
+// the properties file, see Command.Properties: only Run writes one.
 //
-// The class path has the jars, sorted, then the folder of the properties file,
-// where a credentials provider's classes may lie, and then ClassPath; nothing
-// else. The daemon looks for a resource with the properties file's name before
-// it looks for a file: an absolute path is no resource's name but that file's
-// own.
+// The class path has the jars, sorted, then the folder of the properties file, which may
+// contain the classes of a credentials provider, then ClassPath, and nothing else.
 //
-// The region of the properties is set for all of Java's clients where none is named
-// elsewhere: the one that assumes a role is made without it.
+// The region of the properties is also set for all other clients in Java unless another
+// one is set elsewhere: the client that assumes a role has no region without it.
 //
-// The encodings are set because Java otherwise takes the locale's, before 18
-// for all and later for its output, and writes '?' for what that lacks.
+// The encodings are set because Java otherwise uses that of the locale, before version 18
+// for everything and later for its output, and writes '?' for characters that it lacks.
 func (c Command) Args() ([]string, error) {
-	if len(c.overrides()) > 0 {
-		return nil, errors.New("overrides, a claimed worker ID, and an entry with the property streams need Run")
+	if err := c.validate(); err != nil {
+		return nil, err
 	}
-	return c.args(c.Properties, c.LogConfiguration, os.Environ())
+	p := c.daemonProperties()
+	if p.needCopy() {
+		return nil, errors.New("bootstrap: the daemon needs a copy of the properties file, which only Run writes: properties were set or have no file, a worker ID is claimed, or an Entry needs the property streams")
+	}
+	return c.args(p, p.file, c.LogConfiguration, os.Environ())
 }
 
-// args returns the command with these files in the place of its own.
-func (c Command) args(propertiesFile, logConfiguration string, env []string) ([]string, error) {
-	if c.Java == "" || len(c.Jars) == 0 || c.Properties == "" {
-		return nil, errors.New("the command needs Java, the jars and the properties file")
+func (c Command) validate() error {
+	var errs []error
+	for _, f := range []struct {
+		missing   bool
+		name, use string
+	}{
+		{c.Java == "", "Java", "FindJava"}, {len(c.Jars) == 0, "Jars", "Fetch"}, {c.Properties == nil, "Properties", "ReadProperties"},
+	} {
+		if f.missing {
+			errs = append(errs, fmt.Errorf("bootstrap: Command.%s: it is required; %s returns it", f.name, f.use))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// args returns the command for these properties, which the daemon reads in a file.
+func (c Command) args(p *Properties, file, logConfiguration string, env []string) ([]string, error) {
+	if _, err := p.CheckStock(); err != nil && c.Entry == nil {
+		return nil, err
 	}
 	classPath := slices.Sorted(slices.Values(c.Jars))
 	if c.Entry != nil {
 		classPath = slices.Insert(classPath, 0, c.Entry.Jar)
 	}
-	classPath = append(classPath, filepath.Dir(c.Properties))
+	if p.file != "" {
+		classPath = append(classPath, filepath.Dir(p.file))
+	}
 	classPath = append(classPath, c.ClassPath...)
 	for i, entry := range classPath {
 		abs, err := filepath.Abs(entry)
 		if err != nil {
 			return nil, fmt.Errorf("class path: %w", err)
 		}
-		// Java has no way to quote it, and takes a last * for all jars.
+		// Java cannot quote it, and a * at the end means all jars of a folder.
 		if strings.ContainsRune(abs, filepath.ListSeparator) || strings.HasSuffix(abs, "*") {
-			return nil, fmt.Errorf("%s cannot be in a Java class path: its name has a %q or ends in *; use another folder",
+			return nil, fmt.Errorf("%s cannot be in a Java class path: its name contains %q or ends in *; use another folder",
 				abs, filepath.ListSeparator)
 		}
 		classPath[i] = abs
 	}
-	properties, err := filepath.Abs(propertiesFile)
+	// The daemon looks for a resource of this name before it looks for a file. No
+	// resource has an absolute path as its name.
+	properties, err := filepath.Abs(file)
 	if err != nil {
-		return nil, fmt.Errorf("properties file %s: %w", propertiesFile, err)
+		return nil, fmt.Errorf("properties file %s: %w", file, err)
 	}
 	args := []string{c.Java, "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8"}
-	if p, err := c.effective(); err == nil { // Java says what is wrong with the file
-		if _, err := p.CheckStock(); err != nil && c.Entry == nil {
-			return nil, err
-		}
-		args = append(args, p.regionOption()...)
-	}
+	args = append(args, p.regionOption()...)
 	args = append(args, defaultJavaOptions(availableMemory(), runtime.GOMAXPROCS(0), namedOptions(env, c.JavaOptions))...)
 	args = append(args, c.JavaOptions...)
 	args = append(args, "-cp", strings.Join(classPath, string(filepath.ListSeparator)))
@@ -154,17 +167,13 @@ func (c Command) args(propertiesFile, logConfiguration string, env []string) ([]
 	return args, nil
 }
 
-// write writes the files that a run needs into a folder of its own, and
+// write writes the files that a run with these properties needs into its folder, and
 // returns the command with its arguments.
-func (c Command) write(dir string, level slog.Level, env []string) ([]string, error) {
-	properties, log := c.Properties, c.LogConfiguration
-	if overrides := c.overrides(); len(overrides) > 0 {
-		text, err := os.ReadFile(c.Properties)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the properties file: %w", err)
-		}
-		properties = filepath.Join(dir, "overridden.properties")
-		if err := os.WriteFile(properties, appendProperties(text, overrides), 0o600); err != nil {
+func (c Command) write(p *Properties, dir string, level slog.Level, env []string) ([]string, error) {
+	file, log := p.file, c.LogConfiguration
+	if p.needCopy() {
+		file = filepath.Join(dir, "run.properties")
+		if err := os.WriteFile(file, appendProperties(p.text, p.overrides()), 0o600); err != nil {
 			return nil, fmt.Errorf("cannot write this run's properties: %w", err)
 		}
 	}
@@ -174,22 +183,26 @@ func (c Command) write(dir string, level slog.Level, env []string) ([]string, er
 			return nil, fmt.Errorf("cannot write this run's log configuration: %w", err)
 		}
 	}
-	return c.args(properties, log, env)
+	return c.args(p, file, log, env)
 }
 
-// overrides returns them with that of Worker, and for an Entry with those that stand
-// for streams.
-func (c Command) overrides() map[string]string {
-	all := make(map[string]string)
-	maps.Copy(all, c.Overrides)
-	if c.Worker != nil {
-		all["workerId"] = c.Worker.ID
+// daemonProperties returns the properties that the daemon gets.
+func (c Command) daemonProperties() *Properties {
+	p := *c.Properties
+	p.values = maps.Clone(p.values)
+	if c.Claim != nil {
+		p.Set("workerId", c.Claim.ID)
 	}
-	if p, err := c.effective(); c.Entry != nil && err == nil {
-		maps.Copy(all, p.entryStreams())
+	if c.Entry != nil {
+		for name, value := range p.entryStreams() {
+			p.Set(name, value)
+		}
 	}
-	return all
+	return &p
 }
+
+// needCopy reports whether the file of the properties, if any, is not all of them.
+func (p *Properties) needCopy() bool { return p.file == "" || len(p.overrides()) > 0 }
 
 // appendProperties returns the text of a properties file with further
 // properties: the last of a name counts. The empty line ends a last line that
@@ -218,31 +231,9 @@ func escapeProperty(text string) string {
 	return b.String()
 }
 
-// effective returns the properties that the daemon gets, but for the worker ID.
-func (c Command) effective() (*Properties, error) {
-	properties, err := ReadProperties(c.Properties)
-	if err != nil {
-		return nil, err
-	}
-	for name, value := range c.Overrides {
-		properties.Set(name, value)
-	}
-	return properties, nil
-}
-
 // shutdownGrace returns how long the daemon gives itself to stop.
 func (p *Properties) shutdownGrace() time.Duration {
 	// One that is no number is for Check to tell.
 	millis, _ := strconv.ParseInt(javaTrim(p.value("shutdownGraceMillis")), 10, 64)
 	return max(0, time.Duration(millis)*time.Millisecond)
-}
-
-// Quote returns the command as one line to paste into a shell: a POSIX shell,
-// or on Windows cmd.exe (which takes no line of more than 8191 characters).
-func Quote(args []string) string {
-	quoted := make([]string, len(args))
-	for i, arg := range args {
-		quoted[i] = quote(arg)
-	}
-	return strings.Join(quoted, " ")
 }

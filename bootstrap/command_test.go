@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -17,7 +16,7 @@ func TestCommandArgs(t *testing.T) {
 	args, err := Command{
 		Java:             "/java",
 		Jars:             []string{jar("b.jar"), jar("a.jar")},
-		Properties:       filepath.Join("conf", "s.properties"),
+		Properties:       &Properties{file: filepath.Join(dir, "conf", "s.properties")},
 		LogConfiguration: "logback.xml",
 	}.Args()
 	if err != nil {
@@ -34,11 +33,15 @@ func TestCommandArgs(t *testing.T) {
 	if !slices.Equal(args, want) {
 		t.Errorf("got  %q\nwant %q", args, want)
 	}
+	if _, err := (Command{}).Args(); err == nil || strings.Count(err.Error(), "bootstrap: Command.") != 3 {
+		t.Errorf("error %v, want one for each of three fields", err)
+	}
 	for _, bad := range []Command{
-		{},
-		{Java: "/java", Properties: "p"},
-		{Java: "/java", Properties: "p", Jars: []string{"/a" + sep + "b/c.jar"}},
-		{Java: "/java", Properties: "/all/*/p", Jars: []string{"/a.jar"}},
+		{Java: "/java", Properties: &Properties{file: "/p"}},
+		{Java: "/java", Jars: []string{"/a.jar"}},
+		{Java: "/java", Jars: []string{"/a.jar"}, Properties: &Properties{}},
+		{Java: "/java", Properties: &Properties{file: "/p"}, Jars: []string{"/a" + sep + "b/c.jar"}},
+		{Java: "/java", Properties: &Properties{file: "/all/*/p"}, Jars: []string{"/a.jar"}},
 	} {
 		if args, err := bad.Args(); err == nil {
 			t.Errorf("%+v: %q, want an error", bad, args)
@@ -73,11 +76,7 @@ func TestCommandRegion(t *testing.T) {
 			if tt.variable != "" {
 				t.Setenv(tt.variable, tt.value)
 			}
-			file := filepath.Join(t.TempDir(), "p.properties")
-			if err := os.WriteFile(file, []byte(tt.properties), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			args, err := Command{Java: "/java", Jars: []string{"/a.jar"}, Properties: file, JavaOptions: []string{"-Xmx1g"}}.Args()
+			args, err := Command{Java: "/java", Jars: []string{"/a.jar"}, Properties: readProperties(t, tt.properties), JavaOptions: []string{"-Xmx1g"}}.Args()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +98,7 @@ func TestCommandEntryArgs(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	args, err := Command{
-		Java: "/java", Jars: []string{in("a.jar")}, Properties: in("p"), LogConfiguration: in("l"), JavaOptions: []string{"-Xmx1g"},
+		Java: "/java", Jars: []string{in("a.jar")}, Properties: &Properties{file: in("p")}, LogConfiguration: in("l"), JavaOptions: []string{"-Xmx1g"},
 		Entry: &Entry{Class: "example.Main", Jar: in("z.jar"), Args: func(properties string) []string { return []string{"first", properties} }},
 	}.Args()
 	if err != nil {
@@ -109,27 +108,5 @@ func TestCommandEntryArgs(t *testing.T) {
 	want := []string{"-Xmx1g", "-cp", in("z.jar") + sep + in("a.jar") + sep + dir, "example.Main", "first", in("p")}
 	if got := args[slices.Index(args, "-Xmx1g"):]; !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
-	}
-}
-
-// What Quote prints must come out of a shell as it went in.
-func TestQuote(t *testing.T) {
-	if got := Quote([]string{"/usr/bin/java", "-Dx=1", "a:b", ""}); runtime.GOOS != "windows" && got != "/usr/bin/java -Dx=1 a:b ''" {
-		t.Errorf("more quotes than needed: %s", got)
-	}
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		if runtime.GOOS != "windows" {
-			t.Fatal(err)
-		}
-		t.Skip("no POSIX shell on this system")
-	}
-	args := []string{"plain", "", "two words", "it's", `"quoted"`, `back\slash`, "$HOME `id` $(id)", "*", "~", "#x", "a;b&c|d<e>f", "new\nline", "naïve", "!x", "{a,b}"}
-	out, err := exec.Command(sh, "-c", "printf '%s\\0' "+Quote(args)).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"); !slices.Equal(got, args) {
-		t.Errorf("got  %q\nwant %q", got, args)
 	}
 }

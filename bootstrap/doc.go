@@ -1,94 +1,75 @@
-// Package bootstrap fetches Amazon's MultiLangDaemon, the part of the Kinesis
-// Client Library (KCL) that runs record processors written in any language,
-// and runs it. The command kcl-bootstrap is a cover of it and of package engine,
-// below this one, which runs KCL without the daemon's main class.
+// Package bootstrap fetches and runs Amazon's MultiLangDaemon, the part of the Kinesis
+// Client Library (KCL) that runs record processors written in any language. Without the
+// error handling:
 //
-// The steps, each a function that can be used alone:
+//	properties, err := bootstrap.ReadProperties("sample.properties")
+//	warnings, err := properties.Check(nil)
+//	java, err := bootstrap.FindOrFetchJava(ctx, "", 17, nil)
+//	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), nil)
+//	command := bootstrap.Command{Java: java, Jars: jars.Files, Properties: properties}
+//	err = command.Run(ctx, nil)
 //
-//   - ReadProperties and Properties.Check find what is wrong with the daemon's
-//     properties file before anything is started; Properties.CheckEndpoints
-//     looks whether somebody answers at the endpoints that it names.
-//     Properties.Streams says which streams it names; ParseStreams and FormatStreams
-//     read and write the property for several.
-//   - FindJava finds the java command, and JavaVersion tells which it is. FetchJava
-//     brings one into the cache, where there is none.
-//   - Fetch brings the files of a Lock from a Maven repository into a cache and
-//     verifies each of them, at each call. DaemonLock is the daemon's own lock,
-//     DaemonFullLock that with the Glue Schema Registry; ParseLock reads one for
+// The command kcl-bootstrap is built on this package, and on its package engine, which
+// runs KCL without the daemon's main class.
+//
+// Each step is a function that can be used alone:
+//
+//   - [ReadProperties] and [Properties.Check] find the mistakes in the daemon's
+//     properties before anything is started. [Properties.CheckEndpoints] finds the
+//     endpoints at which nobody answers. [Properties.Streams] returns the streams that
+//     the properties name.
+//   - [FindOrFetchJava] finds the java command, or brings a Java into the cache.
+//   - [Fetch] brings the files of a [Lock] from a Maven repository into a cache, and
+//     verifies each of them at every call. [DaemonLock] is the daemon's own lock,
+//     [DaemonFullLock] the one with the Glue Schema Registry. [ParseLock] reads a lock of
 //     anything else that is published as jars.
-//   - Command makes the daemon's command line; its Run runs it in a process
-//     group of its own, and stops it gracefully. With an Entry it runs another main
-//     class, as package engine does.
-//   - RestartPolicy brings a daemon back that ended by itself, and ClaimWorker
-//     gives it the same worker ID each time, and no other daemon meanwhile.
+//   - [Command] builds the daemon's command line. [Command.Run] runs it in its own process
+//     group, and stops it gracefully. With an [Entry] it runs another main class.
+//   - [RestartPolicy] restarts a daemon that ended by itself. [ClaimWorkerID] gives it the
+//     same worker ID each time, and no other daemon at the same time.
 //
-// What all these guarantee, and the tests that prove it:
+// The package has no signal handlers and no global state, and prints nothing. All its
+// errors are one line each.
 //
-//   - A properties file is read as java.util.Properties does (TestParseAsJava).
-//   - Properties.Check refuses what the daemon's own classes throw an exception
-//     for or silently do not take over, and warns of what makes no difference to
-//     them (TestCheckIsTheDaemons, in tools/cmd/knownkeys).
-//   - What FormatStreams writes is what ParseStreams reads, and nothing else becomes
-//     a stream by being written (TestParseStreams, FuzzParseStreams,
-//     TestFormatStreamsHidesNothing). Amazon's own main class, which knows one stream
-//     by its name, is not started with the property streams (TestStock).
-//   - DaemonKeys are what these classes have (TestKeysAreTheDaemons, there too).
-//   - Behind a proxy Java goes as Go does, as far as it can (TestNoProxyIsGos,
-//     TestJavaProxy; TestJavaTakesTheWayOfGo in tools/e2e, with the AWS SDK).
-//   - No finding repeats what may be a secret: the value of an unknown property,
-//     an endpoint, or a provider's arguments (TestCheckHidesUnknownValues,
-//     TestCheckProviders).
-//   - A finding is one line that no terminal obeys, whatever the file says (FuzzCheck).
-//   - Fetch returns only files that have the lock's size and SHA-256 at that
-//     moment, whatever the repository sends, and leaves no other under a file's
-//     name (TestFetchFaults, TestFetchRepairsTheCache, TestFetchBroken).
-//   - A download that is killed at any moment is repaired by the next one, and
-//     of two at once one waits for the other (TestFetchKilled,
-//     TestFetchTwoProcesses).
-//   - Nothing is written outside the cache, whatever coordinates and symbolic
-//     links say (TestParseLockErrors, TestFetchLinkForAFile,
-//     TestFetchLinkOutOfTheCache).
-//   - FetchJava returns only a folder in which each file has at that moment the hash
-//     that follows from its lock, and in which no other file is but a file manager's,
-//     whatever the index sends and whatever has become of the folder (TestFetchJavaFaults,
-//     TestFetchJavaBadWheels, TestFetchJavaRepairs, TestFetchJavaLinksAndModes); also
-//     after a kill, and with two at once (TestFetchJavaKilled,
-//     TestFetchJavaTwoProcesses).
-//   - A cache in which others can replace files is refused (TestTrust,
-//     TestTrustLinkBelowLink, TestTrustInTheCache, TestFetchJavaTrust).
-//   - Credentials go to the repository's scheme, host and port alone, and into
-//     no error (TestFetchRedirectedCredentials, TestFetchErrorsHaveNoCredentials,
-//     TestFetchJavaCredentials).
-//   - The class path of the jars is exactly the lock's, sorted
-//     (TestStrayFilesAreNotOnTheClassPath).
-//   - The daemon gets one SIGTERM when ctx ends, and nothing outside its process
-//     group is signalled (TestRunStops; end to end TestPipelineSurvivesAKill).
-//   - nil means that the daemon ended as Java does of a SIGTERM (TestRunKnowsTheEnd).
-//   - No process of the group is left when Run returns, however it ended
-//     (TestRunOrphanIsKilled), or the error is ErrSurvivors.
-//   - A RestartPolicy starts nothing before that (TestRestart), and not without
-//     end (TestRestartLimit).
-//   - No two daemons have the worker ID of a claim at once, also when the
-//     process that claimed it is killed (TestClaimOutlivesItsProcess,
-//     TestKilledBootstrapLeavesOneDaemon), and the next one has it again
-//     (TestClaimWorker, TestRestartTakesItsLeasesOver).
+// # Guarantees
+//
+//   - A properties file is read as java.util.Properties reads it.
+//   - Check refuses what the daemon's own classes throw an exception for or silently
+//     ignore, and warns of what makes no difference to them.
+//   - The properties that Check knows are those that the daemon's classes have.
+//   - ParseStreams reads what FormatStreams writes, and writing turns nothing else into a
+//     stream.
+//   - Amazon's own main class, which knows one stream by its name, is not started with the
+//     property streams.
+//   - Behind a proxy Java takes the same way as Go, as far as it can.
+//   - No finding repeats what may be a secret: the value of an unknown property, an
+//     endpoint, or the arguments of a credentials provider.
+//   - A finding is one line that controls no terminal, whatever the file contains.
+//   - Fetch returns only files that have the lock's size and SHA-256 at that moment,
+//     whatever the repository sends, and leaves no other file under the name of one of
+//     them.
+//   - A download that is killed at any moment is repaired by the next one.
+//   - Of two downloads into one cache one waits for the other.
+//   - Nothing is written outside the cache, whatever coordinates and symbolic links say.
+//   - FetchJava returns only a folder in which each file has at that moment the hash that
+//     follows from its lock, and which has no other files except a file manager's,
+//     whatever the index sends and whatever has happened to the folder.
+//   - FetchJava repairs what a process left that was killed at any moment, and two
+//     processes may call it at once.
+//   - A cache in which other users can replace files is refused.
+//   - Credentials are sent only to the scheme, host and port that they are for, and are in
+//     no error.
+//   - The class path has exactly the jars of the lock, sorted.
+//   - The daemon gets one SIGTERM when ctx ends.
+//   - Nothing outside the daemon's process group is signalled.
+//   - Run returns nil only if the daemon ended as Java does after a SIGTERM.
+//   - No process of the group is left when Run returns, however it ended, or the error is
+//     ErrSurvivors.
+//   - A RestartPolicy starts nothing before all processes of the last run have gone.
+//   - A RestartPolicy gives up after its limit of restarts within an hour.
+//   - No two daemons have the worker ID of a claim at once, even if the process that
+//     claimed it is killed.
+//   - The next claim gets the worker ID of the last one again.
 //   - The daemon's log shows no record's data and no property's value, and a record
-//     processor's standard error once (TestLogConfiguration).
-//
-// What kcl-bootstrap --execute guarantees of the children:
-//
-//   - Each gets what Java writes, and Java its messages, byte for byte, of any
-//     length; what else it prints is shown and does no harm (TestConversation,
-//     TestLargeMessage, TestNoise, FuzzToJava; end to end TestClients with Amazon's
-//     clients for Node.js and Python, TestPollutionDoesNoHarm, TestDaemonLog).
-//   - One that fails in any way is replaced alone, after it and all processes of its
-//     group have gone, ever more seldom (TestFailures, TestWaits, TestTimeLimit;
-//     end to end TestClients, TestKilledChildWritesOnce).
-//   - A shard has one child at a time (TestOneChildForAShard).
-//   - A stop lets each end its conversation, whatever reaches the terminal's group
-//     (TestCtrlC, TestSIGTERMToEachProcess), and leaves no process (TestDoesNotLeave,
-//     TestKillsChildren).
-//
-// The package touches no signal handlers and no global state. Its errors are
-// one line each. It logs to the *slog.Logger it is given, and prints nothing.
+//     processor's standard error once.
 package bootstrap

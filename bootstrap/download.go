@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// limits are what a download waits for and how often it is tried.
+// limits are the time-outs and the number of attempts of a download.
 type limits struct {
 	connect time.Duration // to open a connection
 	tls     time.Duration // for the handshake on it
-	header  time.Duration // for the answer's header
+	header  time.Duration // for the header of the answer
 	stall   time.Duration // for the next bytes of the body
 	tries   int
-	backoff time.Duration // before the second try; doubled before each later one
+	backoff time.Duration // before the second attempt; doubled before each later one
 }
 
 var defaultLimits = limits{
@@ -39,7 +39,7 @@ var defaultLimits = limits{
 // A dialer opens a connection.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// A client gets what a source has.
+// A client gets files from a source.
 type client struct {
 	http   *http.Client
 	source *source
@@ -58,15 +58,15 @@ func (f *fetcher) newClient(s *source) *client {
 		TLSHandshakeTimeout:   l.tls,
 		ResponseHeaderTimeout: l.header,
 		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   workers,
-		// The file's own bytes are wanted.
+		MaxIdleConnsPerHost:   maxDownloads,
+		// The lock has the hash of the uncompressed file.
 		DisableCompression: true,
 	}}}}
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// A download gets one file.
+// A download downloads one file into the cache.
 type download struct {
 	*client
 	artifact Artifact
@@ -75,7 +75,7 @@ type download struct {
 	progress *progressCounter
 }
 
-var errStalled = errors.New("the download stood still")
+var errStalled = errors.New("the download stalled")
 
 // retryable marks an error after which the same request may succeed.
 type retryable struct{ error }
@@ -88,7 +88,7 @@ type diskError struct{ err error }
 func (e *diskError) Error() string { return e.err.Error() }
 func (e *diskError) Unwrap() error { return e.err }
 
-// retry calls do until it succeeds or there is no hope. what names it in the log.
+// retry calls do until it succeeds or another attempt is useless. what names it in the log.
 func (c *client) retry(ctx context.Context, what string, do func(context.Context) error) error {
 	for try := 1; ; try++ {
 		err := do(ctx)
@@ -99,7 +99,7 @@ func (c *client) retry(ctx context.Context, what string, do func(context.Context
 		if try == c.limits.tries {
 			return fmt.Errorf("%w (tried %d times)", err, try)
 		}
-		// Half fixed, half random: the workers must not return in step.
+		// Half fixed, half random, so that the downloads do not retry at the same time.
 		wait := c.limits.backoff << (try - 1)
 		wait = wait/2 + rand.N(wait/2+1)
 		c.log.Debug("trying again", "artifact", what, "try", try+1, "after", wait, "error", err)
@@ -111,8 +111,8 @@ func (c *client) retry(ctx context.Context, what string, do func(context.Context
 	}
 }
 
-// get asks for u, of a media type, and calls use with the answer if its status is good. The body of
-// it fails with errStalled when it stands still.
+// get requests u, with a media type, and calls use with the answer if its status is good. Its
+// body fails with errStalled when it makes no progress.
 func (c *client) get(ctx context.Context, u *url.URL, accept string, use func(resp *http.Response, body io.Reader) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -138,23 +138,23 @@ func (c *client) get(ctx context.Context, u *url.URL, accept string, use func(re
 	return use(resp, body)
 }
 
-// isWebPage tells what a server says of its answer, which may be wrong.
+// isWebPage reports whether the server says that its answer is a web page.
 func isWebPage(resp *http.Response) bool {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	return kind == "text/html"
 }
 
-// run tries until the file is there or there is no hope.
+// run downloads the file, with all attempts.
 func (d *download) run(ctx context.Context) error {
 	return d.retry(ctx, d.artifact.String(), func(ctx context.Context) error { return d.get(ctx, d.url, "*/*", d.save) })
 }
 
-// save verifies what an answer brings, and puts it into the cache.
+// save verifies the body of an answer, and puts it into the cache.
 func (d *download) save(resp *http.Response, body io.Reader) (err error) {
-	hint := fmt.Sprintf("is this %s a true copy of %s?", d.source.kind.name(), d.source.kind.of)
+	hint := fmt.Sprintf("is this %s a correct mirror of %s?", d.source.kind.name(), d.source.kind.of)
 	webPage := isWebPage(resp)
 	if webPage {
-		hint = fmt.Sprintf("it is a web page: does a proxy or a log-in page stand before the %s?", d.source.kind.name())
+		hint = fmt.Sprintf("it is a web page: is there a proxy or a log-in page in front of the %s?", d.source.kind.name())
 	}
 	if n := resp.ContentLength; n >= 0 && n != d.artifact.Size {
 		return fmt.Errorf("%w: it has %d bytes, not %d; %s", ErrNotVerified, n, d.artifact.Size, hint)
@@ -178,7 +178,7 @@ func (d *download) save(resp *http.Response, body io.Reader) (err error) {
 		d.progress.add(0, int64(len(p)))
 		return len(p), nil
 	})
-	// One byte more than the size tells a file that is too long.
+	// Read one byte more than the size, to detect a file that is too long.
 	n, err := io.Copy(io.MultiWriter(count, diskWriter{part}, hash), io.LimitReader(body, d.artifact.Size+1))
 	var onDisk *diskError
 	switch {
@@ -205,8 +205,8 @@ func (d *download) save(resp *http.Response, body io.Reader) (err error) {
 	return nil
 }
 
-// requestError makes the text of a failed request short, and says whether it
-// is worth another try.
+// requestError shortens the error of a failed request, and marks one after which another
+// attempt may succeed.
 func requestError(err error, kind sourceKind) error {
 	// url.Error repeats method and URL, which the caller names anyway.
 	var reason *url.Error
@@ -215,18 +215,18 @@ func requestError(err error, kind sourceKind) error {
 	}
 	var untrusted *tls.CertificateVerificationError
 	if errors.As(err, &untrusted) {
-		return fmt.Errorf("%w; where a proxy opens TLS, add its certificate to the system's", err)
+		return fmt.Errorf("%w; if a proxy intercepts TLS, add its certificate to the system's", err)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "proxyconnect" {
-		return retryable{fmt.Errorf("%w; is the proxy that HTTPS_PROXY or HTTP_PROXY names the right one?", err)}
+		return retryable{fmt.Errorf("%w; do HTTPS_PROXY and HTTP_PROXY name the right proxy?", err)}
 	}
 	if op == nil || op.Op != "dial" {
 		return retryable{err}
 	}
 	err = fmt.Errorf("%w; is the network up, or is a proxy (HTTPS_PROXY) or another %s (%s) needed?", err, kind.what, kind.flag)
 	if op.Timeout() {
-		return err // it took its time already
+		return err // it has already waited long enough
 	}
 	return retryable{err}
 }
@@ -238,7 +238,7 @@ func checkStatus(resp *http.Response, kind sourceKind) error {
 	case code == http.StatusNotFound, code == http.StatusGone:
 		return fmt.Errorf("%s; does this %s mirror %s?", status, kind.name(), kind.of)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
-		return fmt.Errorf("%s; the %s or a proxy wants other credentials", status, kind.name())
+		return fmt.Errorf("%s; the %s or a proxy requires other credentials", status, kind.name())
 	case code >= 500, code == http.StatusRequestTimeout, code == http.StatusTooManyRequests:
 		return retryable{errors.New(status)}
 	default:
@@ -247,8 +247,8 @@ func checkStatus(resp *http.Response, kind sourceKind) error {
 	return nil
 }
 
-// A stallReader sets its timer anew with each read that brings something. Its
-// context ends of errStalled when the timer has run down.
+// A stallReader resets its timer with each read that returns data. When the timer expires,
+// its context ends with errStalled.
 type stallReader struct {
 	ctx     context.Context
 	r       io.Reader
@@ -267,7 +267,7 @@ func (s *stallReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A writerFunc is a function as a writer.
+// A writerFunc is a function that is an io.Writer.
 type writerFunc func(p []byte) (int, error)
 
 func (w writerFunc) Write(p []byte) (int, error) { return w(p) }

@@ -18,8 +18,7 @@ import (
 // endpointTimeout is how long CheckEndpoints waits for a connection.
 const endpointTimeout = 5 * time.Second
 
-// endpointProperties are those that the daemon hands to the clients without
-// which it cannot work.
+// endpointProperties are the endpoints of the clients without which the daemon cannot work.
 var endpointProperties = []string{
 	"kinesisEndpoint",
 	"kinesisClient.endpointOverride",
@@ -48,9 +47,9 @@ func (e endpoint) url() (*url.URL, error) {
 	return u, nil
 }
 
-// asked returns the URLs that the daemon's clients will ask, as far as they are
-// known before: those of the properties and of AWS's own variables, and AWS's.
-func (p *Properties) asked(env []string) []*url.URL {
+// usedURLs returns the URLs that the daemon's clients will use, as far as they are known in
+// advance: those of the properties, of AWS's variables, and of AWS.
+func (p *Properties) usedURLs(env []string) []*url.URL {
 	var all []*url.URL
 	add := func(value string) bool {
 		u, err := endpoint{value: value}.url()
@@ -84,25 +83,25 @@ func (p *Properties) asked(env []string) []*url.URL {
 	return all
 }
 
-// CheckEndpoints opens, and closes again, a connection to each endpoint that
-// the properties name (kinesisEndpoint, dynamoDBEndpoint), because the daemon
-// itself goes on for minutes when nobody answers. It takes the way that Java will
-// take in this process's environment, with these options of Java's: where that is
-// through a proxy, the proxy is asked for the connection; for AWS's own endpoints
-// it must be there and take the credentials. CheckEndpoints waits 5 s at most. The
-// error is a *ConfigError, one about the proxy, or the cause that ctx ended with.
+// CheckEndpoints opens and closes a connection to each endpoint in the properties
+// (kinesisEndpoint, dynamoDBEndpoint), because the daemon itself goes on for minutes if
+// nobody answers. It connects as Java will in the environment of this process and with these
+// options of Java: if that is through a proxy, it asks the proxy for the connection. For the
+// endpoints of AWS it only checks that the proxy answers and accepts the credentials.
+// CheckEndpoints waits at most 5 s. The error is a [*ConfigError], an error about the proxy,
+// or the cause of ctx.
 func (p *Properties) CheckEndpoints(ctx context.Context, javaOptions ...string) error {
-	endpoints, asked := p.endpoints(), p.asked(os.Environ())
-	way := newJavaProxy(os.Environ(), javaOptions, asked)
+	endpoints, urls := p.endpoints(), p.usedURLs(os.Environ())
+	route := newJavaProxy(os.Environ(), javaOptions, urls)
 	failed := make([]error, len(endpoints))
 	var proxyErr error
 	var wg sync.WaitGroup
 	for i, e := range endpoints {
-		wg.Go(func() { failed[i] = e.reach(ctx, way) })
+		wg.Go(func() { failed[i] = e.reach(ctx, route) })
 	}
-	through := slices.IndexFunc(asked, func(u *url.URL) bool { return !way.goesDirect(u) })
+	through := slices.IndexFunc(urls, func(u *url.URL) bool { return !route.goesDirect(u) })
 	if len(endpoints) == 0 && through >= 0 {
-		wg.Go(func() { proxyErr = way.connect(ctx, asked[through]) })
+		wg.Go(func() { proxyErr = route.connect(ctx, urls[through]) })
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
@@ -110,10 +109,10 @@ func (p *Properties) CheckEndpoints(ctx context.Context, javaOptions ...string) 
 	}
 	var refused *proxyRefusal
 	if errors.As(proxyErr, &refused) && refused.code != http.StatusProxyAuthRequired {
-		proxyErr = nil // it may be there for other names of AWS
+		proxyErr = nil // it may allow other names of AWS
 	}
 	if proxyErr != nil {
-		return fmt.Errorf("%w; correct %s, or name the hosts that need no proxy in NO_PROXY", proxyErr, way.from)
+		return fmt.Errorf("%w; correct %s, or name the hosts that need no proxy in NO_PROXY", proxyErr, route.from)
 	}
 	var findings []Finding
 	for i, err := range failed {
@@ -132,13 +131,13 @@ func (p *Properties) CheckEndpoints(ctx context.Context, javaOptions ...string) 
 }
 
 // reach opens a connection to the endpoint as Java will.
-func (e endpoint) reach(ctx context.Context, way *javaProxy) error {
+func (e endpoint) reach(ctx context.Context, route *javaProxy) error {
 	u, err := e.url()
 	if err != nil {
 		return err
 	}
-	if !way.goesDirect(u) {
-		return way.connect(ctx, u)
+	if !route.goesDirect(u) {
+		return route.connect(ctx, u)
 	}
 	conn, err := dial(ctx, u)
 	if err != nil {

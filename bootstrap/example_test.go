@@ -31,26 +31,23 @@ func runDaemon(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	warnings, err := properties.Check(bootstrap.DaemonKeys())
+	warnings, err := properties.Check(nil)
 	for _, warning := range warnings {
 		log.Print(warning)
 	}
 	if err != nil {
 		return err
 	}
-	java, err := bootstrap.FindJava("")
-	if bootstrap.CanFetchJava(err) {
-		java, err = bootstrap.FetchJava(ctx, bootstrap.DefaultJavaLock(), bootstrap.FetchOptions{})
-	}
+	java, err := bootstrap.FindOrFetchJava(ctx, "", 17, nil)
 	if err != nil {
 		return err
 	}
-	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), nil)
 	if err != nil {
 		return err
 	}
-	command := bootstrap.Command{Java: java, Jars: jars.Files, Properties: properties.File}
-	return command.Run(ctx, bootstrap.RunOptions{})
+	command := bootstrap.Command{Java: java, Jars: jars.Files, Properties: properties}
+	return command.Run(ctx, nil)
 }
 
 func ExampleParseLock() {
@@ -82,7 +79,7 @@ func ExampleFetch() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	options := bootstrap.FetchOptions{CacheDir: dir, Repository: repository.URL}
+	options := &bootstrap.FetchOptions{CacheDir: dir, Repository: repository.URL}
 
 	lock, err := bootstrap.ParseLock("example", fmt.Appendf(nil, "org.example:library:1.0 %x 9", sha256.Sum256([]byte("a library"))))
 	if err != nil {
@@ -112,47 +109,10 @@ func ExampleDaemonLock() {
 }
 
 func ExampleDefaultRepository() {
-	os.Setenv(bootstrap.RepositoryEnv, "https://maven.example.com/central")
-	defer os.Unsetenv(bootstrap.RepositoryEnv)
+	os.Setenv("KCL_MAVEN_REPO", "https://maven.example.com/central")
+	defer os.Unsetenv("KCL_MAVEN_REPO")
 	fmt.Println(bootstrap.DefaultRepository())
 	// Output: https://maven.example.com/central
-}
-
-func ExampleDefaultCacheDir() {
-	dir, err := bootstrap.DefaultCacheDir()
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(filepath.Base(filepath.Dir(dir)), filepath.Base(dir))
-	// Output: kcl-bootstrap maven
-}
-
-// The properties of another version of the daemon: one that is not among them is
-// a slip.
-func ExampleParseKeys() {
-	keys, err := bootstrap.ParseKeys("MultiLangDaemon 9.9.9", []byte("applicationName string\n"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	file, err := os.CreateTemp("", "*.properties")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.Remove(file.Name())
-	fmt.Fprintln(file, "application = orders")
-	file.Close()
-
-	properties, err := bootstrap.ReadProperties(file.Name())
-	if err != nil {
-		log.Fatal(err)
-	}
-	_, err = properties.Check(keys)
-	var config *bootstrap.ConfigError
-	if errors.As(err, &config) {
-		finding := config.Findings[len(config.Findings)-1]
-		fmt.Printf("%d %s: %s\n", finding.Line, finding.Key, finding.Text)
-	}
-	// Output: 1 application: the daemon knows no such property
 }
 
 func ExampleProperties_Check() {
@@ -172,7 +132,7 @@ func ExampleProperties_Check() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = properties.Check(bootstrap.DaemonKeys())
+	_, err = properties.Check(nil)
 	var config *bootstrap.ConfigError
 	if errors.As(err, &config) {
 		for _, finding := range config.Findings {
@@ -193,9 +153,9 @@ func ExampleExitError() {
 	if errors.As(err, &exit) {
 		fmt.Println("stopped:", err)
 	}
-	fmt.Println("given up:", errors.Is(err, bootstrap.ErrNotAsked))
+	fmt.Println("given up:", errors.Is(err, bootstrap.ErrUnexpectedExit))
 	// Output:
-	// stopped: it ended though nobody had asked it to (status 0): Unable to initialize after 20 attempts. Shutting down.
+	// stopped: it ended without being asked to (status 0): Unable to initialize after 20 attempts. Shutting down.
 	// given up: true
 }
 
@@ -203,14 +163,14 @@ func ExampleExitError() {
 func ExampleRestartPolicy() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	worker, err := bootstrap.ClaimWorker(ctx, "/var/lib/orders", "orders", nil)
+	claim, err := bootstrap.ClaimWorkerID(ctx, "/var/lib/orders", "orders", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer worker.Close()
-	command := bootstrap.Command{Worker: worker /* and as above */}
+	defer claim.Close()
+	command := bootstrap.Command{Claim: claim /* and as above */}
 	err = bootstrap.RestartPolicy{}.Run(ctx, func(ctx context.Context) error {
-		return command.Run(ctx, bootstrap.RunOptions{})
+		return command.Run(ctx, nil)
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -12,18 +12,18 @@ import (
 )
 
 // The ID is the same at each start, and another worker's beside it is not.
-func ExampleClaimWorker() {
+func ExampleClaimWorkerID() {
 	dir, err := os.MkdirTemp("", "") // in earnest a folder that stays
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	claim := func() *bootstrap.Worker {
-		worker, err := bootstrap.ClaimWorker(context.Background(), dir, "orders", nil)
+	claim := func() *bootstrap.WorkerIDClaim {
+		claim, err := bootstrap.ClaimWorkerID(context.Background(), dir, "orders", nil)
 		if err != nil {
 			log.Fatal(err)
 		}
-		return worker
+		return claim
 	}
 	first := claim()
 	second := claim()
@@ -33,9 +33,4 @@ func ExampleClaimWorker() {
 	defer again.Close()
 	fmt.Println(again.ID == first.ID, again.ID == second.ID)
 	// Output: true false
-}
-
-func ExampleQuote() {
-	fmt.Println(bootstrap.Quote([]string{"java", "-cp", "/my jars/a.jar", "it's"}))
-	// Output: java -cp '/my jars/a.jar' 'it'\''s'
 }

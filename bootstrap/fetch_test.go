@@ -119,7 +119,7 @@ func (r *repository) count() (n int) {
 }
 
 // impatient returns a fetcher that waits so long for a server.
-func impatient(options FetchOptions, patience time.Duration) *fetcher {
+func impatient(options *FetchOptions, patience time.Duration) *fetcher {
 	f := newFetcher(options)
 	f.limits = limits{
 		connect: 5 * time.Second,
@@ -150,7 +150,7 @@ func files(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// has tells whether a cache has the artifact.
+// has reports whether a cache has the artifact.
 func has(t *testing.T, dir string, a Artifact) error {
 	t.Helper()
 	c, err := openCache(dir, false)
@@ -165,7 +165,7 @@ func TestFetch(t *testing.T) {
 	repo := newRepository(t, 20, nil)
 	dir := filepath.Join(t.TempDir(), "new", "cache [x]")
 	var seen []Progress
-	options := FetchOptions{Repository: repo.url() + "/", CacheDir: dir, Progress: func(p Progress) { seen = append(seen, p) }}
+	options := &FetchOptions{Repository: repo.url() + "/", CacheDir: dir, Progress: func(p Progress) { seen = append(seen, p) }}
 
 	got, err := Fetch(t.Context(), repo.lock, options)
 	if err != nil {
@@ -198,14 +198,17 @@ func TestFetch(t *testing.T) {
 	}
 	options.Offline = true
 	if _, err = Fetch(t.Context(), repo.lock, options); err != nil {
-		t.Errorf("offline: %v", err)
+		t.Errorf("offline: error %v, want ErrOffline for 3 of the 5", err)
 	}
 }
 
+// Guarantee: Fetch returns only files that have the lock's size and SHA-256 at that
+// moment, whatever the repository sends, and leaves no other file under the name of
+// one of them.
 func TestFetchRepairsTheCache(t *testing.T) {
 	repo := newRepository(t, 5, nil)
 	dir := t.TempDir()
-	options := FetchOptions{Repository: repo.url(), CacheDir: dir}
+	options := &FetchOptions{Repository: repo.url(), CacheDir: dir}
 	got, err := Fetch(t.Context(), repo.lock, options)
 	if err != nil {
 		t.Fatal(err)
@@ -231,11 +234,11 @@ func TestFetchRepairsTheCache(t *testing.T) {
 
 	options.Offline = true
 	if _, err := Fetch(t.Context(), repo.lock, options); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "3 of the 5") {
-		t.Errorf("offline: %v", err)
+		t.Errorf("offline: error %v, want ErrOffline for 3 of the 5", err)
 	}
 	options.Offline = false
 	var log bytes.Buffer
-	options.Log = slog.New(slog.NewTextHandler(&log, nil))
+	options.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	got, err = Fetch(t.Context(), repo.lock, options)
 	if err != nil || got.Downloaded != 3 {
 		t.Fatalf("%+v, %v, want 3 downloads", got, err)
@@ -256,6 +259,9 @@ func TestFetchRepairsTheCache(t *testing.T) {
 	}
 }
 
+// Guarantee: Fetch returns only files that have the lock's size and SHA-256 at that
+// moment, whatever the repository sends, and leaves no other file under the name of
+// one of them.
 func TestFetchFaults(t *testing.T) {
 	status := func(code int) answer {
 		return func(w http.ResponseWriter, _ *http.Request, _ int, _ []byte) bool {
@@ -304,8 +310,8 @@ func TestFetchFaults(t *testing.T) {
 		is     error
 	}{
 		{"404", status(404), 1, "status 404 Not Found; does this repository (--repo) mirror", nil},
-		{"401", status(401), 1, "status 401 Unauthorized; the repository (--repo) or a proxy wants other credentials", nil},
-		{"403", status(403), 1, "status 403 Forbidden; the repository (--repo) or a proxy wants other credentials", nil},
+		{"401", status(401), 1, "status 401 Unauthorized; the repository (--repo) or a proxy requires other credentials", nil},
+		{"403", status(403), 1, "status 403 Forbidden; the repository (--repo) or a proxy requires other credentials", nil},
 		{"400", status(400), 1, "status 400", nil},
 		{"500 twice", firstTries(2, status(500)), 3, "", nil},
 		{"503 without end", status(503), 3, "status 503 Service Unavailable (tried 3 times)", nil},
@@ -345,7 +351,7 @@ func TestFetchFaults(t *testing.T) {
 		}), 2, "", nil},
 		{"hang once", firstTries(1, hang), 2, "", nil},
 		{"hang", hang, 3, "timeout awaiting response headers (tried 3 times)", nil},
-		{"hang in the body", hangInBody, 3, "stood still for 5s after 100 of 20000 bytes", nil},
+		{"hang in the body", hangInBody, 3, "stalled for 5s after 100 of 20000 bytes", nil},
 		{"hang in the body once", firstTries(1, hangInBody), 2, "", nil},
 	}
 	for _, tt := range tests {
@@ -359,7 +365,7 @@ func TestFetchFaults(t *testing.T) {
 			dir := t.TempDir()
 			var last Progress
 			url := strings.Replace(repo.url(), "://", "://user:secret@", 1)
-			f := impatient(FetchOptions{Repository: url, CacheDir: dir, Progress: func(p Progress) { last = p }}, 5*time.Second)
+			f := impatient(&FetchOptions{Repository: url, CacheDir: dir, Progress: func(p Progress) { last = p }}, 5*time.Second)
 			if network != nil {
 				f.dial = network.dial
 			}
@@ -424,7 +430,7 @@ func TestFetchRemovesWhatItCannotReplace(t *testing.T) {
 	if err := os.WriteFile(file, []byte("broken"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Fetch(t.Context(), repo.lock, FetchOptions{Repository: repo.url(), CacheDir: dir}); err == nil {
+	if _, err := Fetch(t.Context(), repo.lock, &FetchOptions{Repository: repo.url(), CacheDir: dir}); err == nil {
 		t.Error("no error")
 	}
 	if names := files(t, dir); names != nil {
@@ -445,7 +451,7 @@ func TestFetchTwoAtOnce(t *testing.T) {
 	fetch := func(i int) {
 		wg.Go(func() {
 			var err error
-			results[i], err = Fetch(t.Context(), repo.lock, FetchOptions{Repository: repo.url(), CacheDir: dir})
+			results[i], err = Fetch(t.Context(), repo.lock, &FetchOptions{Repository: repo.url(), CacheDir: dir})
 			if err != nil {
 				t.Error(err)
 			}
@@ -477,7 +483,7 @@ func TestFetchCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("ctrl-c")
 	go func() { <-begun; cancel(why) }()
-	_, err := Fetch(ctx, repo.lock, FetchOptions{Repository: repo.url(), CacheDir: dir})
+	_, err := Fetch(ctx, repo.lock, &FetchOptions{Repository: repo.url(), CacheDir: dir})
 	if err != why {
 		t.Errorf("%v, want the cause", err)
 	}
@@ -514,9 +520,9 @@ func TestFetchCannotWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, filepath.Join(file, "below"), inTheWay} {
-		_, err := Fetch(t.Context(), repo.lock, FetchOptions{Repository: repo.url(), CacheDir: dir})
+		_, err := Fetch(t.Context(), repo.lock, &FetchOptions{Repository: repo.url(), CacheDir: dir})
 		if err == nil || !strings.Contains(err.Error(), "the folder for the jars") {
-			t.Errorf("cache %s: %v", dir, err)
+			t.Errorf("cache %s: error %v, want one about the folder for the jars", dir, err)
 		}
 	}
 	if n := repo.count(); n > 1 {
@@ -533,7 +539,7 @@ func TestFetchRepositoryURL(t *testing.T) {
 		"https://user:secret@example.com/?x": "not of the form",
 		"https://user:sec ret@example.com":   "not a URL",
 	} {
-		_, err := Fetch(t.Context(), lock, FetchOptions{Repository: repository, CacheDir: t.TempDir()})
+		_, err := Fetch(t.Context(), lock, &FetchOptions{Repository: repository, CacheDir: t.TempDir()})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sec") && !strings.Contains(err.Error(), "userinfo") {
 			t.Errorf("%s: %v, want %q and no password", repository, err, want)
 		}
@@ -541,23 +547,23 @@ func TestFetchRepositoryURL(t *testing.T) {
 	// A port that was just free: nobody answers.
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	_, err := impatient(FetchOptions{Repository: closed.URL, CacheDir: t.TempDir()}, time.Second).fetch(t.Context(), lock)
+	_, err := impatient(&FetchOptions{Repository: closed.URL, CacheDir: t.TempDir()}, time.Second).fetch(t.Context(), lock)
 	if err == nil || !strings.Contains(err.Error(), "refused") && !strings.Contains(err.Error(), "--repo") {
 		t.Errorf("%v, want a hint", err)
 	}
 }
 
 func TestDefaultRepository(t *testing.T) {
-	t.Setenv(RepositoryEnv, "")
-	t.Setenv(RepositoryEnvKCL, "")
+	t.Setenv(repositoryEnv, "")
+	t.Setenv(repositoryEnvKCL, "")
 	if got := DefaultRepository(); !strings.HasPrefix(got, "https://") || !strings.HasSuffix(got, ".org/maven2") {
 		t.Errorf("%s is not Maven Central", got)
 	}
-	t.Setenv(RepositoryEnvKCL, "https://b.example/")
+	t.Setenv(repositoryEnvKCL, "https://b.example/")
 	if got := DefaultRepository(); got != "https://b.example/" {
 		t.Error(got)
 	}
-	t.Setenv(RepositoryEnv, "https://a.example/")
+	t.Setenv(repositoryEnv, "https://a.example/")
 	if got := DefaultRepository(); got != "https://a.example/" {
 		t.Error(got)
 	}

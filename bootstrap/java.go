@@ -14,49 +14,50 @@ import (
 	"time"
 )
 
-// ErrNoJava is the error of FindJava when there is none.
-var ErrNoJava = errors.New("no Java")
+var (
+	// ErrNoJava says that there is no Java, and, of FetchJava, that none can be fetched.
+	ErrNoJava = errors.New("no Java")
 
-// ErrOldJava is the error of FindJavaOf when Java is too old.
-var ErrOldJava = errors.New("too old a Java")
+	// ErrOldJava says that the Java found is too old.
+	ErrOldJava = errors.New("Java is too old")
+)
 
-// A replaceableError is of a search for Java that nobody has said the place for.
-type replaceableError struct{ error }
-
-func (e replaceableError) Unwrap() error { return e.error }
-
-// CanFetchJava reports whether an error of FindJava or FindJavaOf is one that
-// FetchJava mends: neither a path nor JAVA_HOME was given, and PATH has no Java that
-// will do.
-func CanFetchJava(err error) bool { return errors.As(err, new(replaceableError)) }
-
-// FindJavaOf returns what FindJava does, if it is of this version or a later one.
-func FindJavaOf(path string, least int) (string, error) {
-	java, err := FindJava(path)
-	if err != nil {
-		return "", err
+// FindOrFetchJava returns the java command that FindJava finds. If it finds none and
+// neither path nor JAVA_HOME names one, FindOrFetchJava fetches Java 25 as FetchJava does.
+func FindOrFetchJava(ctx context.Context, path string, minVersion int, opts *FetchOptions) (string, error) {
+	java, err := FindJava(path, minVersion)
+	if err == nil || path != "" || os.Getenv("JAVA_HOME") != "" {
+		return java, err
 	}
-	version, err := JavaVersion(java)
-	if err == nil && version < least {
-		err = fmt.Errorf("%w: %s is version %d, and %d or later is needed; %s",
-			ErrOldJava, java, version, least, remedy(path, fmt.Sprintf("install Java %d or later", least)))
-	}
-	if err != nil && path == "" && os.Getenv("JAVA_HOME") == "" {
-		err = replaceableError{err}
-	}
-	if err != nil {
-		return "", err
+	if java, err = FetchJava(ctx, nil, opts); err != nil {
+		return "", fmt.Errorf("%w: JAVA_HOME is not set and PATH has no Java %d or later; %w", ErrNoJava, minVersion, err)
 	}
 	return java, nil
 }
 
-// FindJava returns the absolute path of the java command: at path, which may
-// be the command itself or the folder of a Java installation (with bin/java in
-// it); if path is empty, in the folder that JAVA_HOME names; if that is not set,
-// in PATH. A path or a JAVA_HOME that is wrong is an error, not passed over. So is
-// what PATH has as java and does not tell a version: macOS has such a command for
-// those who have no Java.
-func FindJava(path string) (string, error) {
+// FindJava returns the absolute path of a java command of minVersion, such as 17, or
+// later. It looks at path, which is the command itself or the folder of a Java
+// installation (which contains bin/java); if path is empty, in the folder that JAVA_HOME
+// names; if that is not set, in PATH. The error wraps ErrNoJava or ErrOldJava. A wrong
+// path or JAVA_HOME is an error, and so is a java command in PATH that prints no version:
+// macOS has one where no Java is installed.
+func FindJava(path string, minVersion int) (string, error) {
+	java, err := locateJava(path)
+	if err != nil {
+		return "", err
+	}
+	do := remedy(path, fmt.Sprintf("install Java %d or later", max(minVersion, 17)))
+	switch version, err := javaVersion(java); {
+	case err != nil:
+		return "", fmt.Errorf("%w: %w; %s", ErrNoJava, err, do)
+	case version < minVersion:
+		return "", fmt.Errorf("%w: %s is version %d, and %d or later is needed; %s", ErrOldJava, java, version, minVersion, do)
+	}
+	return java, nil
+}
+
+// locateJava finds a java command of any version.
+func locateJava(path string) (string, error) {
 	do := remedy(path, "install Java 17 or later")
 	name := "java"
 	if runtime.GOOS == "windows" {
@@ -82,19 +83,12 @@ func FindJava(path string) (string, error) {
 		return find("JAVA_HOME: ", filepath.Join(home, "bin", name))
 	}
 	if err := lookExecutable(name); err != nil {
-		return "", replaceableError{fmt.Errorf("%w: JAVA_HOME is not set and PATH has no %s; %s", ErrNoJava, name, do)}
+		return "", fmt.Errorf("%w: JAVA_HOME is not set and PATH has no %s; %s", ErrNoJava, name, do)
 	}
-	java, err := find("PATH: ", name)
-	if err != nil {
-		return "", err
-	}
-	if _, err := JavaVersion(java); err != nil {
-		return "", replaceableError{fmt.Errorf("%w: PATH: %w; %s", ErrNoJava, err, do)}
-	}
-	return java, nil
+	return find("PATH: ", name)
 }
 
-// remedy says what to do about a Java that FindJava has been looking for.
+// remedy says what to do if FindJava does not find Java.
 func remedy(path, install string) string {
 	switch {
 	case path != "":
@@ -105,9 +99,9 @@ func remedy(path, install string) string {
 	return install + ", or set JAVA_HOME"
 }
 
-// JavaVersion returns the version of a java command, such as 8 or 17. It reads
-// the file release of the installation, or else what java -version prints.
-func JavaVersion(java string) (int, error) {
+// javaVersion returns the version of a java command, such as 8 or 17, from the file release
+// of the installation, or else from what java -version prints.
+func javaVersion(java string) (int, error) {
 	// The command is often a link into the installation.
 	if path, err := filepath.EvalSymlinks(java); err == nil {
 		text, _ := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(path)), "release"))
@@ -121,11 +115,11 @@ func JavaVersion(java string) (int, error) {
 	cmd.WaitDelay = time.Second // a process that it has left may hold the pipe
 	text, err := cmd.CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("cannot tell the version of %s: -version: %w", java, err)
+		return 0, fmt.Errorf("cannot determine the version of %s: -version: %w", java, err)
 	}
 	version, ok := parseJavaVersion(printedVersion, text)
 	if !ok {
-		return 0, fmt.Errorf("cannot tell the version of %s: -version printed none; is it Java?", java)
+		return 0, fmt.Errorf("cannot determine the version of %s: -version printed none; is it Java?", java)
 	}
 	return version, nil
 }
@@ -145,11 +139,11 @@ func parseJavaVersion(pattern *regexp.Regexp, text []byte) (version int, ok bool
 	return version, err == nil
 }
 
-// lookExecutable tells whether the system would find and execute a command
-// with this name. The error is short: the caller names the command.
+// lookExecutable returns nil if the system would find and execute a command of this name. The
+// error is short: the caller names the command.
 func lookExecutable(name string) error {
 	_, err := exec.LookPath(name)
-	// A match in the working directory is one for Java too.
+	// Java accepts a match in the working directory too.
 	if err == nil || errors.Is(err, exec.ErrDot) {
 		return nil
 	}

@@ -42,7 +42,7 @@ func TestFindJava(t *testing.T) {
 		{"JAVA_HOME is wrong", "", empty, bin, "", "no such file; correct JAVA_HOME, or unset it, and one is fetched"},
 		{"PATH", "", "", bin, java, ""},
 		{"nowhere", "", "", empty, "", "JAVA_HOME is not set and PATH has no java; install Java 17 or later, or set JAVA_HOME"},
-		{"no Java in PATH", "", "", stub, "", "PATH: cannot tell the version of " + stub},
+		{"no Java in PATH", "", "", stub, "", "no Java: cannot determine the version of " + stub},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.name == "flag: a name in PATH" {
@@ -53,19 +53,25 @@ func TestFindJava(t *testing.T) {
 			}
 			t.Setenv("JAVA_HOME", tt.home)
 			t.Setenv("PATH", tt.search)
-			got, err := FindJava(tt.path)
+			got, err := FindJava(tt.path, 0)
 			if got != tt.want || (err == nil) != (tt.err == "") {
 				t.Fatalf("%q, %v, want %q", got, err, tt.want)
 			}
 			if err != nil && (!errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), tt.err) || strings.Contains(err.Error(), "--java")) {
 				t.Errorf("%v, want %q", err, tt.err)
 			}
-			// One that nobody has said the place for can be fetched.
-			if can := CanFetchJava(err); can != (err != nil && tt.path == "" && tt.home == "") {
-				t.Errorf("%v: can be fetched: %v", err, can)
+			if got := fetchesJava(t, tt.path, 0); got != (err != nil && tt.path == "" && tt.home == "") {
+				t.Errorf("%v: fetches one: %t", err, got)
 			}
 		})
 	}
+}
+
+// fetchesJava reports whether FindOrFetchJava tries to fetch one.
+func fetchesJava(t *testing.T, path string, minVersion int) bool {
+	t.Helper()
+	_, err := FindOrFetchJava(t.Context(), path, minVersion, &FetchOptions{Offline: true, CacheDir: t.TempDir()})
+	return errors.Is(err, ErrOffline) || errors.Is(err, errNoRuntime)
 }
 
 func release(t *testing.T, home, version string) {
@@ -75,8 +81,8 @@ func release(t *testing.T, home, version string) {
 	}
 }
 
-// One that is too old is replaced where nobody has named it.
-func TestFindJavaOf(t *testing.T) {
+// A Java that is too old is replaced unless the user has named it.
+func TestFindOldJava(t *testing.T) {
 	home := t.TempDir()
 	bin := filepath.Join(home, "bin")
 	if err := os.Mkdir(bin, 0o755); err != nil {
@@ -86,20 +92,23 @@ func TestFindJavaOf(t *testing.T) {
 	release(t, home, "11.0.1")
 	for _, tt := range []struct {
 		path, home, search string
-		can                bool
+		fetches            bool
 		want               string
 	}{
-		{home, "", "", false, "needed; name another java command or Java installation"},
-		{"", home, "", false, "needed; correct JAVA_HOME, or unset it, and one is fetched"},
-		{"", "", bin, true, "needed; install Java 17 or later, or set JAVA_HOME"},
+		{home, "", "", false, " is version 11, and 17 or later is needed; name another java command or Java installation"},
+		{"", home, "", false, " is version 11, and 17 or later is needed; correct JAVA_HOME, or unset it, and one is fetched"},
+		{"", "", bin, true, " is version 11, and 17 or later is needed; install Java 17 or later, or set JAVA_HOME"},
 	} {
 		t.Setenv("JAVA_HOME", tt.home)
 		t.Setenv("PATH", tt.search)
-		_, err := FindJavaOf(tt.path, 17)
-		if !errors.Is(err, ErrOldJava) || CanFetchJava(err) != tt.can || !strings.HasSuffix(err.Error(), tt.want) {
-			t.Errorf("%+v: %v, can be fetched: %v", tt, err, CanFetchJava(err))
+		_, err := FindJava(tt.path, 17)
+		if !errors.Is(err, ErrOldJava) || !strings.HasSuffix(err.Error(), tt.want) {
+			t.Errorf("%+v: error %v, want ErrOldJava and %q", tt, err, tt.want)
 		}
-		if _, err := FindJavaOf(tt.path, 11); err != nil {
+		if got := fetchesJava(t, tt.path, 17); got != tt.fetches {
+			t.Errorf("%+v: fetches one: %t", tt, got)
+		}
+		if _, err := FindJava(tt.path, 11); err != nil {
 			t.Errorf("%+v: %v", tt, err)
 		}
 	}
@@ -147,7 +156,7 @@ func TestJavaVersion(t *testing.T) {
 				}
 				java = link
 			}
-			got, err := JavaVersion(java)
+			got, err := javaVersion(java)
 			if got != tt.want || (err == nil) != (tt.want != 0) {
 				t.Fatalf("%d, %v, want %d", got, err, tt.want)
 			}

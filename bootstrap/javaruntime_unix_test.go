@@ -16,6 +16,8 @@ import (
 
 // Java loads what lies in its folder: nobody else may write there, not even where a
 // sticky folder would keep what is there.
+//
+// Guarantee: A cache in which other users can replace files is refused.
 func TestFetchJavaTrust(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	folder := newIndex(t, madeUp(), nil).folder()
@@ -23,7 +25,7 @@ func TestFetchJavaTrust(t *testing.T) {
 		"java": 0o777, folder: 0o777, folder + "/lib": 0o777 | os.ModeSticky, folder + "/lib/modules": 0o666,
 	} {
 		x := newIndex(t, madeUp(), nil)
-		options := FetchOptions{CacheDir: t.TempDir()}
+		options := &FetchOptions{CacheDir: t.TempDir()}
 		if _, err := x.fetchJava(t, options); err != nil {
 			t.Fatal(err)
 		}
@@ -32,13 +34,17 @@ func TestFetchJavaTrust(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := x.fetchJava(t, options)
-		if !errors.As(err, new(*untrustedError)) || !strings.Contains(err.Error(), file+" may be written to by everybody") {
-			t.Errorf("%s: %v", name, err)
+		if !errors.As(err, new(*untrustedError)) || !strings.Contains(err.Error(), file+" is writable by everybody") {
+			t.Errorf("%s: error %v, want that it is writable by everybody", name, err)
 		}
 	}
 }
 
 // Neither links nor what cannot be executed are what was unpacked.
+//
+// Guarantee: FetchJava returns only a folder in which each file has at that moment
+// the hash that follows from its lock, and which has no other files except a file
+// manager's, whatever the index sends and whatever has happened to the folder.
 func TestFetchJavaLinksAndModes(t *testing.T) {
 	for name, spoil := range map[string]func(folder string) error{
 		"not executable": func(folder string) error { return os.Chmod(filepath.Join(folder, "bin", "java"), 0o644) },
@@ -58,7 +64,7 @@ func TestFetchJavaLinksAndModes(t *testing.T) {
 		},
 	} {
 		x := newIndex(t, madeUp(), nil)
-		options := FetchOptions{CacheDir: t.TempDir()}
+		options := &FetchOptions{CacheDir: t.TempDir()}
 		java, err := x.fetchJava(t, options)
 		if err != nil {
 			t.Fatal(err)
@@ -68,7 +74,7 @@ func TestFetchJavaLinksAndModes(t *testing.T) {
 		}
 		options.Offline = true
 		if _, err := x.fetchJava(t, options); !errors.Is(err, ErrOffline) {
-			t.Errorf("%s: offline: %v", name, err)
+			t.Errorf("%s: offline: error %v, want ErrOffline", name, err)
 		}
 		options.Offline = false
 		if _, err := x.fetchJava(t, options); err != nil {
@@ -102,7 +108,7 @@ func TestFetchJavaDiskFull(t *testing.T) {
 			if err := os.WriteFile(ballast, bytes.Repeat([]byte("x"), tt.ballast), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			options := FetchOptions{CacheDir: dir}
+			options := &FetchOptions{CacheDir: dir}
 			_, err := x.fetchJava(t, options)
 			if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "cannot write to the folder for the jars") || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v, want one of a full disk", err)

@@ -15,44 +15,45 @@ import (
 	"time"
 )
 
-// Keys are the properties that one version of the daemon reads, and what it
-// makes of them. They are not changed once made, and may be shared.
-type Keys struct {
+// knownKeys are the properties that one version of the daemon reads, with their types
+// and effects.
+type knownKeys struct {
 	known map[string]knownKey
-	// providers are the classes of credentials providers that the daemon can
-	// make, by each name.
+	// providers are the credentials providers that the daemon can create, by each name of
+	// the class.
 	providers map[string]knownProvider
-	// builders are, by the class's full name, the properties that a provider is
-	// built with when CLIENTCredentialsProvider.class names it.
+	// builders are the properties of a provider that CLIENTCredentialsProvider.class
+	// names, by the full name of the class.
 	builders map[string][]string
 	regions  []string // sorted
 }
 
-// A knownProvider is how many arguments a provider needs at least, and how many it
-// takes at most; with more the daemon makes it without any. -1 is no limit.
+// A knownProvider has the minimum and maximum number of a provider's arguments; with more the
+// daemon creates it without any. -1 means no limit.
 type knownProvider struct{ least, most int }
 
-// A knownKey is a property's type, and what it does not do.
+// A knownKey is the type of a property, and when it is ignored.
 type knownKey struct {
 	typ keyType
-	// ignored: setting it makes no difference.
+	// ignored: it is always ignored.
 	ignored bool
-	// zeroIgnored: 0 or false is taken for unset. zeroDefault is the value that
-	// holds then, empty where it follows from others.
+	// zeroIgnored: 0 or false means unset. zeroDefault is the value that is used then, or
+	// empty if it depends on others.
 	zeroIgnored bool
 	zeroDefault string
-	// only is the one retrieval mode in which it makes a difference, if any.
+	// only is the one retrieval mode in which it is not ignored, if there is one.
 	only string
-	// chooses: set while no retrieval mode is named, it chooses that mode, with
-	// choosesAny also with 0.
+	// chooses: it chooses that mode if no retrieval mode is named; choosesAny: even with
+	// the value 0.
 	chooses, choosesAny bool
 }
 
 //go:embed locks/multilang-daemon-3.1.3.keys
 var daemonKeysText []byte
 
-var daemonKeys = sync.OnceValue(func() *Keys {
-	keys, err := ParseKeys("MultiLangDaemon "+DaemonVersion, daemonKeysText)
+// daemonKeys returns the keys of MultiLangDaemon 3.1.3, made from the classes of DaemonLock.
+var daemonKeys = sync.OnceValue(func() *knownKeys {
+	keys, err := parseKeys(daemonName, daemonKeysText)
 	if err != nil {
 		// Part of the binary, and parsed by a test: it cannot happen.
 		panic(err)
@@ -60,34 +61,28 @@ var daemonKeys = sync.OnceValue(func() *Keys {
 	return keys
 })
 
-// DaemonKeys returns the keys of MultiLangDaemon 3.1.3, which were made from
-// the classes that DaemonLock locks. It is the same value at each call.
-func DaemonKeys() *Keys { return daemonKeys() }
-
-// ParseKeys reads the keys of a daemon. Each line has the property's name and
-// its type, parted by spaces:
+// parseKeys reads the keys of a daemon. Each line has the name of a property and its
+// type, separated by spaces:
 //
-//   - string, strings (parted by commas), boolean, int (32 bits), long (64),
+//   - string, strings (separated by commas), boolean, int (32 bits), long (64),
 //     parsed-int (32 bits, and no space beside it), double, duration (ISO 8601),
 //     seconds (since 1970), tags (NAME=VALUE,...), enum:A,B,... in capital
 //     letters, providers (of credentials: CLASS|ARGUMENT...,...), object (no text
 //     can stand for it), any;
-//   - then possibly "ignored": setting it makes no difference;
-//   - "only=MODE": it makes a difference in this retrieval mode only;
-//   - "chooses=nonzero" or "chooses=any": set (not to 0, or to anything) while no
-//     mode is named, it makes the daemon run in that mode;
-//   - "zero-ignored" or "zero-ignored=D": 0 or false is taken for unset, when D
-//     holds.
+//   - then possibly "ignored": it is ignored;
+//   - "only=MODE": it is ignored in other retrieval modes;
+//   - "chooses=nonzero" or "chooses=any": if no mode is named, and it is set (not to 0, or
+//     to anything), the daemon uses that mode;
+//   - "zero-ignored" or "zero-ignored=D": 0 or false means unset, and D is used.
 //
-// A name that ends in .* stands for all that begin so, once the property is set
-// that ends in .class in its place. A line "provider:CLASS class" names a
-// credentials provider that the daemon can make, with "arguments=N" if it takes at
-// least N, "most=N" if it takes at most N, and "takes=A,B,..." with the properties of
-// its builder. A line "regions A,B,..." names the regions that the daemon's AWS SDK
-// knows. Empty lines and lines that start with # are passed over. The error names the
-// daemon and the line.
-func ParseKeys(name string, text []byte) (*Keys, error) {
-	keys := &Keys{known: make(map[string]knownKey), providers: make(map[string]knownProvider), builders: make(map[string][]string)}
+// A name that ends in .* stands for all names with this prefix, if the property that ends in
+// .class instead is set. A line "provider:CLASS class" names a credentials provider that the
+// daemon can create, with "arguments=N" if it takes at least N, "most=N" if it takes at most
+// N, and "takes=A,B,..." for the properties of its builder. A line "regions A,B,..." names the
+// regions that the daemon's AWS SDK knows. Empty lines and lines that start with # are
+// ignored. The error names the daemon and the line.
+func parseKeys(name string, text []byte) (*knownKeys, error) {
+	keys := &knownKeys{known: make(map[string]knownKey), providers: make(map[string]knownProvider), builders: make(map[string][]string)}
 	for i, line := range strings.Split(string(text), "\n") {
 		fields := strings.Fields(line)
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
@@ -100,7 +95,7 @@ func ParseKeys(name string, text []byte) (*Keys, error) {
 	return keys, nil
 }
 
-func (k *Keys) parseLine(fields []string) error {
+func (k *knownKeys) parseLine(fields []string) error {
 	if len(fields) < 2 {
 		return errors.New("a name and a type are needed")
 	}
@@ -140,7 +135,7 @@ func (k *Keys) parseLine(fields []string) error {
 	return nil
 }
 
-func (k *Keys) parseProvider(name, typ string, words []string) error {
+func (k *knownKeys) parseProvider(name, typ string, words []string) error {
 	if _, ok := k.providers[name]; ok {
 		return errors.New(name + " is named twice")
 	}
@@ -171,7 +166,7 @@ func (k *Keys) parseProvider(name, typ string, words []string) error {
 }
 
 // lookup finds a property by its name, as the daemon does.
-func (k *Keys) lookup(name string) (knownKey, bool) {
+func (k *knownKeys) lookup(name string) (knownKey, bool) {
 	if key, ok := k.known[normalName(name)]; ok {
 		return key, true
 	}
@@ -181,9 +176,8 @@ func (k *Keys) lookup(name string) (knownKey, bool) {
 	return knownKey{}, false
 }
 
-// group returns what a property belongs to that is known by its beginning only,
-// and "" for another.
-func (k *Keys) group(name string) string {
+// group returns the prefix of a property that is known only by its prefix, else "".
+func (k *knownKeys) group(name string) string {
 	if _, ok := k.known[normalName(name)]; ok {
 		return ""
 	}
@@ -195,10 +189,10 @@ func (k *Keys) group(name string) string {
 	return ""
 }
 
-// credentialsPrefix is the one part of a name that KCL reads in any case.
+// credentialsPrefix is the one part of a name that is not case-sensitive.
 const credentialsPrefix = "awsCredentialsProvider"
 
-// normalName is the name by which the daemon knows a property.
+// normalName returns the name by which the daemon knows a property.
 func normalName(name string) string {
 	if n := len(credentialsPrefix); len(name) >= n && strings.EqualFold(name[:n], credentialsPrefix) {
 		return credentialsPrefix + name[n:]
@@ -206,12 +200,12 @@ func normalName(name string) string {
 	return name
 }
 
-// meant returns the known name that an unknown one is most like, or "".
-func (k *Keys) meant(name string) string {
+// meant returns the known name that is most similar to an unknown one, or "".
+func (k *knownKeys) meant(name string) string {
 	return nearest(name, slices.Values(append(slices.Collect(maps.Keys(k.known)), streamsProperty)))
 }
 
-// nearest returns the candidate that a name is most like, or "".
+// nearest returns the candidate that is most similar to a name, or "".
 func nearest(name string, candidates iter.Seq[string]) string {
 	best, distance := "", max(2, len(name)/4)+1
 	for candidate := range candidates {
@@ -226,8 +220,8 @@ func nearest(name string, candidates iter.Seq[string]) string {
 	return best
 }
 
-// editDistance is the number of characters to insert, delete, replace or swap
-// with the next, that lead from a to b.
+// editDistance returns how many characters must be inserted, deleted, replaced or swapped
+// with the next one to turn a into b.
 func editDistance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
@@ -250,7 +244,7 @@ func editDistance(a, b string) int {
 	return last[len(b)]
 }
 
-// A keyType is what the daemon reads a value as.
+// A keyType is the type of a value.
 type keyType struct {
 	name   string
 	values []string // of an enum
@@ -267,20 +261,19 @@ func parseKeyType(text string) (keyType, bool) {
 	return keyType{}, false
 }
 
-// javaTrim is what Java's trim leaves of a value: other spaces than those of
-// ASCII stay, all control characters go.
+// javaTrim trims a value as Java's trim does: ASCII spaces and all control characters.
 func javaTrim(value string) string {
 	return strings.TrimFunc(value, func(r rune) bool { return r <= ' ' })
 }
 
-// What Java's own parsers take.
+// What Java's parsers accept.
 var (
 	javaDouble   = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[fFdD]?$`)
 	javaDuration = regexp.MustCompile(`(?i)^\+?P(\+?[0-9]+D)?(T(\+?[0-9]+H)?(\+?[0-9]+M)?(\+?[0-9]+([.,][0-9]{0,9})?S)?)?$`)
 )
 
-// wrong says what is wrong with a value, "" if nothing. The daemon would
-// silently put 0 or false in its place, or die of it.
+// wrong says what is wrong with a value, or "". The daemon would silently read a wrong one as
+// 0 or false, or fail.
 func (t keyType) wrong(value string) string {
 	trimmed := javaTrim(value)
 	switch t.name {
@@ -323,7 +316,7 @@ func (t keyType) wrong(value string) string {
 		case err != nil || n < 0:
 			return withSpace(value, fmt.Sprintf("%q is not a number of seconds since 1970", value))
 		case n > now && n/1000 >= year2000 && n/1000 <= now:
-			return fmt.Sprintf("%d is in milliseconds, but the daemon takes it for seconds since 1970: write %d", n, n/1000)
+			return fmt.Sprintf("%d is in milliseconds, but the daemon reads it as seconds since 1970: write %d", n, n/1000)
 		case n > now:
 			return fmt.Sprintf("%d is in the future: AWS refuses that, and the daemon reads nothing", n)
 		}
@@ -336,27 +329,27 @@ func (t keyType) wrong(value string) string {
 			case len(parts) != 2 || javaTrim(parts[0]) == "":
 				return "it is not a list of NAME=VALUE,NAME=VALUE"
 			case len(parts[0]) > 128 || len(parts[1]) > 256 || strings.HasPrefix(strings.ToLower(parts[0]), "aws:"):
-				return "AWS takes no tag whose name is longer than 128, or begins with aws:, or whose value is longer than 256"
+				return "AWS refuses a tag whose name is longer than 128 or begins with aws:, or whose value is longer than 256"
 			}
 		}
 	case "object":
-		return "the daemon can make nothing of a text here"
+		return "it is a Java object, which no text can set"
 	}
 	return ""
 }
 
-// year2000 is before the first stream, in seconds since 1970.
+// year2000 is in seconds since 1970. All streams are younger.
 const year2000 = 946_684_800
 
-// withSpace adds the reason that the eye does not see.
+// withSpace adds an invisible reason: a space.
 func withSpace(value, text string) string {
 	if strings.TrimSpace(value) != value {
-		return text + ", for there is a space beside it"
+		return text + ", because of a space at its start or end"
 	}
 	return text
 }
 
-// parseBoolean takes what the daemon takes.
+// parseBoolean accepts what the daemon accepts.
 func parseBoolean(value string) (b, ok bool) {
 	switch strings.ToLower(value) {
 	case "true", "yes", "y", "on", "1":
@@ -367,7 +360,7 @@ func parseBoolean(value string) (b, ok bool) {
 	return false, false
 }
 
-// isZero tells whether a value is the 0 or false of its type.
+// isZero reports whether a value is the 0 or false of its type.
 func (t keyType) isZero(value string) bool {
 	switch t.name {
 	case "int", "long", "double":

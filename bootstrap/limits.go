@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// What DynamoDB and Kinesis take. The expressions are compiled when they are
-// wanted: counts take half a megabyte.
+// What DynamoDB and Kinesis accept. The expressions are compiled when they are used:
+// repetition counts take half a megabyte.
 var (
 	tableName   = compiled(`^[a-zA-Z0-9_.-]{3,255}$`)
 	streamName  = compiled(`^[a-zA-Z0-9_.-]{1,128}$`) // and a consumer's
@@ -27,7 +27,7 @@ const (
 	workerForm   = "cannot name a worker; give it a name, or remove it for a random one"
 )
 
-// forms are of what the daemon takes as any text, and AWS does not.
+// forms are the forms of properties for which the daemon accepts any text, but AWS does not.
 var forms = map[string]struct {
 	takes func() *regexp.Regexp
 	text  string
@@ -43,30 +43,30 @@ var forms = map[string]struct {
 	"workerIdentifier":                                          {workerName, workerForm},
 }
 
-// ranges are of numbers with which the daemon's classes begin, and fail later, or
-// AWS refuses the calls; 0 for most is a default.
+// ranges are the ranges of numbers outside which the daemon's classes start but fail later,
+// or AWS refuses the calls. 0 is the default for most.
 var ranges = map[string]struct {
 	least, most int64
 	why         string
 }{
-	"maxRecords":               {0, 10_000, "GetRecords gives no more"},
-	"pollingConfig.maxRecords": {0, 10_000, "GetRecords gives no more"},
-	// A third of it, less 25, is the interval of a timer.
-	"failoverTimeMillis": {78, 1 << 40, "KCL makes an interval of 0 of it, and ends"},
-	// So is a half of it, less 25.
-	"leaseAssignmentIntervalMillis": {52, 1 << 40, "KCL makes an interval of 0 of it, and ends"},
-	// A pool has 2 threads at least.
+	"maxRecords":               {0, 10_000, "GetRecords returns no more"},
+	"pollingConfig.maxRecords": {0, 10_000, "GetRecords returns no more"},
+	// A third of it minus 25 is the interval of a timer.
+	"failoverTimeMillis": {78, 1 << 40, "KCL derives an interval of 0 from it, and ends"},
+	// So is half of it minus 25.
+	"leaseAssignmentIntervalMillis": {52, 1 << 40, "KCL derives an interval of 0 from it, and ends"},
+	// A pool has at least 2 threads.
 	"maxLeaseRenewalThreads":                {2, 1 << 31, "KCL ends without a second thread"},
 	"maxGetRecordsThreadPool":               {1, 1 << 31, "KCL reads no shard without a thread"},
 	"pollingConfig.maxGetRecordsThreadPool": {1, 1 << 31, "KCL reads no shard without a thread"},
 	"timeoutInSeconds":                      {1, 1 << 31, "no message is answered in less"},
 }
 
-// limits looks for what AWS, or KCL at work, refuses.
+// limits looks for values that AWS refuses, or KCL while it works.
 func (c *checker) limits() {
 	for _, name := range c.inOrder {
 		value := c.value(name)
-		// An ARN in a name's place, and the reverse, are findings of their own.
+		// Other checks find an ARN instead of a name, and the reverse.
 		reversed := value != "" && strings.HasSuffix(name, "Arn") != strings.HasPrefix(value, "arn:")
 		if f, ok := forms[name]; ok && !reversed && !f.takes().MatchString(value) {
 			text, suggestion, _ := strings.Cut(f.text, "; ")
@@ -76,31 +76,31 @@ func (c *checker) limits() {
 		n, err := strconv.ParseInt(javaTrim(value), 10, 64)
 		key, _ := c.keys.lookup(name)
 		switch {
-		case !ok || err != nil || n < 0 || n == 0 && key.zeroIgnored: // a finding of its own
+		case !ok || err != nil || n < 0 || n == 0 && key.zeroIgnored: // another check finds it
 		case n < r.least:
-			c.error(name, fmt.Sprintf("%d is too few: %s", n, r.why), fmt.Sprintf("the least is %d", r.least))
+			c.error(name, fmt.Sprintf("%d is too small: %s", n, r.why), fmt.Sprintf("the minimum is %d", r.least))
 		case n > r.most:
-			c.error(name, fmt.Sprintf("%d is too many: %s", n, r.why), fmt.Sprintf("the most is %d", r.most))
+			c.error(name, fmt.Sprintf("%d is too large: %s", n, r.why), fmt.Sprintf("the maximum is %d", r.most))
 		}
 	}
 }
 
-// derived looks for the names that follow from the application's.
+// derived checks the names that are derived from the application's.
 func (c *checker) derived() {
 	const longest = 255 - len("-WorkerMetricStats")
 	name := c.value("applicationName")
 	own := func(names ...string) bool { return slices.ContainsFunc(names, c.has) }
 	if len(name) > longest && !(own("coordinatorStateTableName", "coordinatorStateTableConfigBean.coordinatorStateTableName") &&
 		own("workerMetricsTableName", "workerMetricStatsTableConfigBean.workerMetricsTableName")) {
-		c.error("applicationName", fmt.Sprintf("it has %d characters, and names NAME-WorkerMetricStats, a table, too", len(name)), fmt.Sprintf("use %d at most", longest))
+		c.error("applicationName", fmt.Sprintf("it has %d characters, too many for the table NAME-WorkerMetricStats", len(name)), fmt.Sprintf("use at most %d", longest))
 	}
 	if len(name) > 128 && c.mode() == fanoutMode && !own("fanoutConfig.consumerName", "fanoutConfig.consumerArn") {
-		c.error("applicationName", fmt.Sprintf("it has %d characters, and names the stream's consumer too", len(name)), "use 128 at most, or set fanoutConfig.consumerName")
+		c.error("applicationName", fmt.Sprintf("it has %d characters, too many for the name of the stream's consumer", len(name)), "use at most 128, or set fanoutConfig.consumerName")
 	}
 }
 
-// regions looks for regions that do not exist, or not where the stream is. With
-// endpoints of one's own nobody looks at them, but KCL at those of ARNs.
+// regions looks for regions that do not exist, or that are not the stream's. With other
+// endpoints only the regions in ARNs matter: KCL compares them.
 func (c *checker) regions() {
 	here := cmp.Or(c.value("regionName"), c.value("kinesisClient.region"))
 	fromEnvironment := os.Getenv("AWS_REGION")
@@ -151,15 +151,15 @@ func (c *checker) region(name, value, prefix string) {
 }
 
 // meantRegion returns the region that a text is most like, or "".
-func (k *Keys) meantRegion(value string) string {
+func (k *knownKeys) meantRegion(value string) string {
 	value = strings.ToLower(strings.TrimSpace(value))
 	if zone := strings.TrimRight(value, "abcdef"); slices.Contains(k.regions, zone) {
-		return zone // of an availability zone
+		return zone // the value is an availability zone
 	}
 	return nearest(value, slices.Values(k.regions))
 }
 
-// oneStream looks for two names of which one silently holds.
+// oneStream looks for two streams of which one is silently used.
 func (c *checker) oneStream() {
 	s := Stream{Stream: c.value("streamName")}
 	if m := streamARN().FindStringSubmatch(c.value("streamArn")); m != nil {
@@ -171,15 +171,15 @@ func (c *checker) oneStream() {
 	const property = "fanoutConfig.consumerArn"
 	arn := c.value(property)
 	if s.ofConsumer(arn) == "" {
-		return // a finding of limits
+		return // limits finds it
 	}
 	several := c.several()
 	switch {
 	case len(several) > 1:
-		c.error(property, "it is a consumer of one stream, and there are several", "set consumerArn beside each stream, in streams")
+		c.error(property, "it is a consumer of one stream, and there are several", "set consumerArn for each stream in streams")
 		return
 	case len(several) == 1 && several[0].ConsumerARN != "":
-		c.error(property, "it is beside the consumerArn in streams", "remove one")
+		c.error(property, "streams has a consumerArn too", "remove one")
 		return
 	case len(several) == 1:
 		s = several[0]
@@ -189,7 +189,7 @@ func (c *checker) oneStream() {
 	}
 }
 
-// nested looks for properties of what the daemon builds, that it refuses.
+// nested looks for properties that the builders of clients and providers refuse.
 func (c *checker) nested() {
 	for _, name := range c.inOrder {
 		group := c.keys.group(name)
@@ -206,7 +206,7 @@ func (c *checker) nested() {
 		switch {
 		case short == "class":
 		case !c.has(group + ".class"):
-			if !isProvider { // a finding of providers
+			if !isProvider { // else providers finds it
 				c.error(name, "the daemon refuses it without "+group+".class", "remove it")
 			}
 		case isProvider && known && !slices.Contains(takes, strings.SplitN(short, ".", 2)[0]):

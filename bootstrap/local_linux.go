@@ -2,8 +2,8 @@ package bootstrap
 
 import "golang.org/x/sys/unix"
 
-// localDisks are the file systems of this host's own disks and memory. One
-// that is not known may be shared with other hosts.
+// localDisks are the file systems of local disks and memory. Others may be shared with other
+// hosts.
 var localDisks = map[uint32]bool{
 	unix.BTRFS_SUPER_MAGIC:     true,
 	unix.EXT4_SUPER_MAGIC:      true, // and ext2, ext3

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// utf8Locale returns an environment (nil: this process's) in which characters
-// are UTF-8, and all else is as it was. Java on Linux takes the names of files
-// from the locale, and loses what that lacks; no option changes it.
+// utf8Locale returns an environment (nil: that of this process) whose locale uses UTF-8, and
+// which is otherwise unchanged. Java on Linux uses the locale's encoding for the names of
+// files, and loses the characters that it lacks; no option changes that.
 func utf8Locale(env []string) []string {
 	if runtime.GOOS != "linux" {
 		return env
@@ -31,8 +31,8 @@ func utf8Locale(env []string) []string {
 	if name := strings.ToLower(strings.ReplaceAll(locale, "-", "")); strings.Contains(name, "utf8") {
 		return env
 	}
-	// Later entries take the place of earlier ones. LC_ALL would outdo
-	// LC_CTYPE; LANG stands for the rest of it.
+	// Later entries replace earlier ones. LC_ALL would override LC_CTYPE; LANG keeps the
+	// rest of it.
 	env = append(env[:len(env):len(env)], "LC_CTYPE=C.UTF-8")
 	if all := values["LC_ALL"]; all != "" {
 		env = append(env, "LC_ALL=", "LANG="+all)

@@ -43,19 +43,19 @@ func (c Coordinate) Path() string {
 	return path.Join(strings.ReplaceAll(c.Group, ".", "/"), c.Artifact, c.Version, name+"."+c.Extension)
 }
 
-// An Artifact is one file of a Lock: where it is and what it must be.
+// An Artifact is one file of a Lock: its place in a repository and what it must contain.
 type Artifact struct {
 	Coordinate
-	SHA256 [32]byte // of the file's content
+	SHA256 [32]byte // of the content
 	Size   int64    // bytes, more than 0
 }
 
-// A Lock is a list of files with their hashes: all that Fetch trusts.
-// It is not changed by this package once made, and may be shared.
+// A Lock is a list of files with their sizes and hashes, as in a lock file: it is all that
+// Fetch trusts. This package does not change it, so it may be shared.
 type Lock struct {
-	// Name says what the files are for, in messages: "MultiLangDaemon 3.1.3".
+	// Name names the files in messages, for example "MultiLangDaemon 3.1.3".
 	Name string
-	// Artifacts in the order of the lock's lines; at least one.
+	// Artifacts are the files in the order of the lock's lines, at least one.
 	Artifacts []Artifact
 }
 
@@ -68,22 +68,22 @@ func (l *Lock) Size() int64 {
 	return n
 }
 
-// maxArtifactSize keeps a slip in a lock from filling a disk; the largest
-// jar known to be used with KCL has 80 MB.
+// maxArtifactSize prevents that a typing error in a lock fills a disk. The largest jar that
+// is known to be used with KCL has 80 MB.
 const maxArtifactSize = 4 << 30
 
-// ParseLock reads a lock. Each line has three fields, parted by white space:
+// ParseLock reads a lock. Each line has three fields, separated by white space:
 //
 //	coordinate sha256 size
 //
 // The coordinate is group:artifact:version for a jar, or
 // group:artifact:extension[:classifier]:version; the hash is 64 lower-case
-// hexadecimal digits; the size is in bytes. Empty lines, and what follows a
-// # at the start of a line or after white space, are passed over.
+// hexadecimal digits; the size is in bytes. Empty lines are ignored, and so is everything
+// after a # at the start of a line or after white space.
 //
-// A coordinate cannot lead out of the folder that the files are put into: its
-// parts have letters, digits and ._+- only, and no two dots in a row. A file
-// named twice is an error. The error names the lock and the line.
+// A coordinate cannot lead out of the folder into which the files are put: its parts have
+// only letters, digits and ._+-, and no two dots in a row. A file that is named twice is an
+// error. The error names the lock and the line.
 func ParseLock(name string, text []byte) (*Lock, error) {
 	lock := &Lock{Name: name}
 	seen := make(map[string]int)
@@ -108,7 +108,7 @@ func ParseLock(name string, text []byte) (*Lock, error) {
 	return lock, nil
 }
 
-// lockLines calls take with the fields of each line that has some; there must be one.
+// lockLines calls take with the fields of each line that has fields. There must be one.
 func lockLines(name string, text []byte, take func(line int, fields []string) error) error {
 	empty := true
 	for i, line := range strings.Split(string(text), "\n") {
@@ -184,8 +184,8 @@ func parseCoordinate(text string) (Coordinate, error) {
 	return c, nil
 }
 
-// checkCoordinatePart lets through only what is a plain file name on every
-// system, and for a group a path of plain folder names.
+// checkCoordinatePart accepts only a part that is a plain file name on every system, and for
+// a group a path of plain folder names.
 func checkCoordinatePart(p string) error {
 	if p == "" {
 		return errors.New("a part is empty")

@@ -33,6 +33,8 @@ func TestParseLock(t *testing.T) {
 	}
 }
 
+// Guarantee: Nothing is written outside the cache, whatever coordinates and symbolic
+// links say.
 func TestParseLockErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"empty", "# nothing\n", "names no file"},

@@ -5,15 +5,14 @@ import (
 	"log/slog"
 )
 
-// logConfiguration is the logback.xml of a daemon that is not given another
-// one: a line for each event, whatever line ends its text has.
+// logConfiguration is the default logback.xml of the daemon: one line for each event, even if
+// its text has several.
 //
-// Four loggers are quieter than the rest: MessageWriter, LineReaderTask and
-// MultiLangProtocol tell of each message in several lines (which costs more
-// than half of the throughput of small batches, and one of them would show a
-// record's data), and KinesisClientLibConfigurator of each property's value,
-// which may be a secret. DrainChildSTDERRTask is off: it copies each line of a
-// record processor's standard error to the daemon's, and logs it besides.
+// Four loggers are quieter than the rest: MessageWriter, LineReaderTask and MultiLangProtocol
+// log several lines for each message (which costs more than half of the throughput of small
+// batches, and one of them would show a record's data), and KinesisClientLibConfigurator logs
+// the value of each property, which may be a secret. DrainChildSTDERRTask is off: it copies
+// each line of a record processor's standard error to the daemon's, and logs it too.
 const logConfiguration = `<?xml version="1.0" encoding="UTF-8"?>
 <configuration>
   <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender">
@@ -35,8 +34,8 @@ const logConfiguration = `<?xml version="1.0" encoding="UTF-8"?>
 </configuration>
 `
 
-// logConfigurationFor returns it for a level. DEBUG concerns KCL alone: at DEBUG
-// the HTTP client would log credentials.
+// logConfigurationFor returns logConfiguration for a level. DEBUG applies only to KCL: at
+// DEBUG the HTTP client would log credentials.
 func logConfigurationFor(level slog.Level) []byte {
 	kcl, root := "ERROR", "ERROR"
 	switch {

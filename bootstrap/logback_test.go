@@ -7,6 +7,9 @@ import (
 )
 
 // The configuration quietens five loggers, and nothing else.
+//
+// Guarantee: The daemon's log shows no record's data and no property's value, and a
+// record processor's standard error once.
 func TestLogConfiguration(t *testing.T) {
 	type logger struct {
 		Name  string `xml:"name,attr"`

@@ -45,16 +45,13 @@ var roles = map[string]func(){
 		os.Exit(3)
 	},
 	"fetches": func() {
-		_, err := Fetch(context.Background(), DaemonLock(), FetchOptions{Repository: "http://127.0.0.1:1"})
+		_, err := Fetch(context.Background(), DaemonLock(), &FetchOptions{Repository: "http://127.0.0.1:1"})
 		fmt.Println(err)
 	},
 	// A start of the daemon with as many jars.
 	"files": func() {
 		n, _ := strconv.Atoi(os.Args[1])
-		if err := os.WriteFile("p.properties", nil, 0o600); err != nil {
-			panic(err)
-		}
-		fmt.Println(Command{Java: os.Args[0], Jars: make([]string, n), Properties: "p.properties"}.Run(context.Background(), RunOptions{Env: role("exit")}))
+		fmt.Println(Command{Java: os.Args[0], Jars: make([]string, n), Properties: &Properties{}}.Run(context.Background(), &RunOptions{Env: role("exit")}))
 	},
 	// What Go makes of the proxies of the environment, for each argument.
 	"proxies": func() {
@@ -118,16 +115,16 @@ var roles = map[string]func(){
 	"supervisor": supervise,
 	// A process that claims a worker ID and runs a command that does not stop.
 	"claims": func() {
-		worker, err := ClaimWorker(context.Background(), os.Args[1], "app", nil)
+		claim, err := ClaimWorkerID(context.Background(), os.Args[1], "app", nil)
 		if err != nil {
 			panic(err)
 		}
 		command := process{
-			args: []string{os.Args[0]}, worker: worker,
-			options: RunOptions{
+			args: []string{os.Args[0]}, claim: claim,
+			options: (&RunOptions{
 				Env: role("unstoppable"), Output: os.Stdout,
 				Started: func(pid int) { fmt.Println("noted", pid) },
-			},
+			}).withDefaults(),
 		}
 		panic(command.run(context.Background()))
 	},

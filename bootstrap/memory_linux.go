@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// freeMemory returns how much memory can be had without taking it from others: the
-// machine's, or what its container leaves.
+// freeMemory returns how much memory is free: that of the machine, or what the limit of the
+// container leaves.
 func freeMemory() (bytes int64, known bool) {
 	free, known := meminfo()
 	for _, files := range [][2]string{

@@ -12,14 +12,13 @@ import (
 	"time"
 )
 
-// A profile has the settings of one of the AWS profiles, from both files that they
-// are in.
+// A profile has the settings of an AWS profile, from both files of profiles.
 type profile map[string]string
 
-// profileName is the name of the profile that holds where none is named.
+// profileName returns the name of the default profile.
 func profileName() string { return cmp.Or(os.Getenv("AWS_PROFILE"), "default") }
 
-// readProfile returns nil if there is no such profile.
+// readProfile reads a profile. It returns nil if there is none of this name.
 func readProfile(name string) profile {
 	home, _ := os.UserHomeDir()
 	var all profile
@@ -54,9 +53,9 @@ func readProfile(name string) profile {
 	return all
 }
 
-// profileOf looks at the profile that a credentials provider takes, when no other
-// provider may take its place. A test of tools/e2e has the daemon's classes take a
-// profile of each kind. What they cannot take is here.
+// profileOf checks the profile that a credentials provider uses, unless another provider may
+// be used instead. It reports what the daemon's classes cannot use; a test in tools/e2e has
+// them use a profile of each kind.
 func (c *checker) profileOf(property, class, arguments string) {
 	name, isDefault := profileName(), false
 	switch class[strings.LastIndexByte(class, '.')+1:] {
@@ -84,9 +83,9 @@ func (c *checker) profileOf(property, class, arguments string) {
 		p := readProfile(name)
 		switch {
 		case p == nil && (!isDefault || os.Getenv("AWS_PROFILE") != ""):
-			c.warn(property, fmt.Sprintf("there is no AWS profile %q here", name), "aws configure list-profiles shows those that there are")
+			c.warn(property, fmt.Sprintf("there is no AWS profile %q here", name), "aws configure list-profiles lists them")
 		case p["login_session"] != "":
-			c.error(property, fmt.Sprintf("the AWS profile %q is of aws login, which the daemon's AWS SDK does not know", name),
+			c.error(property, fmt.Sprintf("the AWS profile %q uses aws login, which the daemon's AWS SDK does not know", name),
 				"use another profile, with credential_process = aws configure export-credentials --format process --profile "+name)
 		case p["role_arn"] != "" && p["mfa_serial"] != "":
 			c.warn(property, fmt.Sprintf("the AWS profile %q has mfa_serial, and the daemon cannot ask for a code", name),
@@ -98,8 +97,8 @@ func (c *checker) profileOf(property, class, arguments string) {
 	}
 }
 
-// loggedIn reports whether the AWS CLI has left a token of SSO that can be used or
-// renewed, where the daemon's AWS SDK looks for it.
+// loggedIn reports whether there is an SSO token of the AWS CLI that can be used or renewed,
+// where the daemon's AWS SDK looks for it.
 func (p profile) loggedIn() bool {
 	home, _ := os.UserHomeDir()
 	key := sha1.Sum([]byte(cmp.Or(p["sso_session"], p["sso_start_url"])))
@@ -112,7 +111,7 @@ func (p profile) loggedIn() bool {
 		RefreshToken string
 	}
 	if json.Unmarshal(text, &token) != nil {
-		return true // for the daemon to judge
+		return true // the daemon decides
 	}
 	// The older form, without a session, is not renewed.
 	return time.Now().Before(token.ExpiresAt) || p["sso_session"] != "" && token.RefreshToken != ""

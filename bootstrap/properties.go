@@ -12,58 +12,60 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lines"
 )
 
-// Properties is the content of the daemon's properties file. Set aside, it is
-// not changed once read, and may be shared.
+// Properties are the daemon's properties: those of a file that [ReadProperties] has
+// read, with those that Set has set in their place. The zero Properties are those of an
+// empty file. They may be used concurrently while nobody calls Set.
 type Properties struct {
-	// File is the absolute path of the file.
-	File   string
-	given  string // the path as it was given, for messages
+	file   string // its absolute path; empty if there is none
+	given  string // its path as given, for messages
+	text   []byte // its content
 	values map[string]setting
-	// repeated are the settings that a later one of the file undid.
+	// repeated are the settings that a later line of the file overrides.
 	repeated []repetition
 }
 
-// A setting is a value and where it stands: no line if Set has set it.
+// A setting is a value and its line in the file: 0 if Set has set it.
 type setting struct {
 	value string
 	line  int
 }
 
-// A repetition is a setting that does not hold, and the one that does.
+// A repetition is a setting that a later line of the file overrides.
 type repetition struct {
-	name             string
-	line, heldByLine int
+	name               string
+	line, overriddenBy int
 }
 
-// A Finding is one thing that a check has found in a properties file.
+// A Finding is a mistake in the properties, or what is probably one.
 type Finding struct {
-	// File is the path as it was given, or empty for a property that
-	// Properties.Set has set.
+	// File is the path of the file as it was given. It is empty if Properties.Set has set
+	// the property, or if there is no file.
 	File string
-	// Line is where the property starts, from 1; 0 if it is not in the file.
+	// Line is the line at which the property starts, from 1, or 0 if it is not in the file.
 	Line int
-	// Warning is false for what the daemon would fail of, or silently do
-	// otherwise than it says there; true for what is probably not meant.
+	// Warning is false if the daemon would fail or silently do something else than the
+	// property says, and true if the property is probably not meant so.
 	Warning bool
-	// Key is the property, as it is written in the file; empty if the file is no
-	// file of properties.
+	// Key is the name of the property as it is written, or empty if the file is not a
+	// properties file.
 	Key string
-	// Text says what it is, without the Key. It repeats no value that may be a
+	// Text describes the mistake, without the Key. It repeats no value that may be a
 	// secret.
 	Text string
-	// Suggestion says what to do; empty if the Text leaves no question.
+	// Suggestion says what to do. It is empty if that follows from the Text.
 	Suggestion string
 }
 
-// String returns one line: FILE:LINE: error: KEY: TEXT; SUGGESTION, or warning.
-// What is not in the file has no LINE.
+// String returns one line: FILE:LINE: error: KEY: TEXT; SUGGESTION, with "warning" for a
+// warning, without LINE for a property that is not in the file, and with "override" for
+// an empty File.
 func (f Finding) String() string {
 	where := f.File
 	switch {
 	case f.Line > 0:
 		where = fmt.Sprintf("%s:%d", f.File, f.Line)
 	case where == "":
-		where = "set apart from the file"
+		where = "override"
 	}
 	kind := "error"
 	if f.Warning {
@@ -79,8 +81,7 @@ func (f Finding) String() string {
 	return lines.Plain(where + ": " + kind + ": " + text)
 }
 
-// A ConfigError lists everything that is wrong with a properties file, at least
-// one thing.
+// A ConfigError lists all mistakes in the properties: at least one.
 type ConfigError struct {
 	// Findings are errors, not warnings, in the order of the checks.
 	Findings []Finding
@@ -95,8 +96,8 @@ func (e *ConfigError) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// ReadProperties reads a properties file as java.util.Properties does. The
-// error is a *ConfigError when the file is there but is none.
+// ReadProperties reads a properties file as java.util.Properties does. The error is a
+// [*ConfigError] if the file exists but is not a properties file.
 func ReadProperties(file string) (*Properties, error) {
 	abs, err := filepath.Abs(file)
 	if err != nil {
@@ -122,7 +123,7 @@ func ReadProperties(file string) (*Properties, error) {
 		errors.As(err, &malformed)
 		return nil, &ConfigError{[]Finding{{File: file, Line: malformed.Line, Text: malformed.Text, Suggestion: `write \\ for a backslash`}}}
 	}
-	p := &Properties{File: abs, given: file, values: make(map[string]setting, len(list))}
+	p := &Properties{file: abs, given: file, text: text, values: make(map[string]setting, len(list))}
 	for _, property := range list {
 		p.values[property.Key] = setting{property.Value, property.Line}
 	}
@@ -134,17 +135,33 @@ func ReadProperties(file string) (*Properties, error) {
 	return p, nil
 }
 
-// Get returns the value of a property; the daemon looks names up with their
-// case. The exception is AwsCredentialsProvider, for which see Check.
+// Get returns the value of a property. Names are case-sensitive, as for the daemon; the
+// one exception is AwsCredentialsProvider, see Check.
 func (p *Properties) Get(name string) (value string, ok bool) {
 	s, ok := p.values[name]
 	return s.value, ok
 }
 
-// Set puts a value in the place of the file's, for checks and for Get; see
-// Command.Overrides for the daemon. It must not be called while another
-// goroutine uses p.
-func (p *Properties) Set(name, value string) { p.values[name] = setting{value: value} }
+// Set sets a property, instead of the value that the file may have. The file itself is
+// not changed: [Command.Run] gives the daemon a copy. Set must not be called while another
+// goroutine uses p, or while a Command with it runs.
+func (p *Properties) Set(name, value string) {
+	if p.values == nil {
+		p.values = make(map[string]setting)
+	}
+	p.values[name] = setting{value: value}
+}
+
+// overrides returns the properties that Set has set.
+func (p *Properties) overrides() map[string]string {
+	all := make(map[string]string)
+	for name, s := range p.values {
+		if s.line == 0 {
+			all[name] = s.value
+		}
+	}
+	return all
+}
 
 func (p *Properties) value(name string) string { return p.values[name].value }
 

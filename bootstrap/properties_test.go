@@ -56,10 +56,10 @@ func TestReadPropertiesErrors(t *testing.T) {
 	dir := t.TempDir()
 	_, err := ReadProperties(filepath.Join(dir, "none.properties"))
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "does not exist") {
-		t.Errorf("no file: %v", err)
+		t.Errorf("no file: error %v, want %v", err, fs.ErrNotExist)
 	}
 	if _, err := ReadProperties(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("a folder: %v", err)
+		t.Errorf("a folder: error %v, want that it is not a regular file", err)
 	}
 	bad := filepath.Join(dir, "bad.properties")
 	if err := os.WriteFile(bad, []byte("a=1\nb=\\u12\n"), 0o644); err != nil {
@@ -68,7 +68,7 @@ func TestReadPropertiesErrors(t *testing.T) {
 	_, err = ReadProperties(bad)
 	var config *ConfigError
 	if !errors.As(err, &config) || config.Findings[0].File != bad || config.Findings[0].Line != 2 {
-		t.Errorf("malformed: %v", err)
+		t.Errorf("malformed: error %v, want a finding in line 2", err)
 	}
 }
 
@@ -160,7 +160,7 @@ func TestCheck(t *testing.T) {
 			for k, v := range properties {
 				lines += k + " = " + v + "\n"
 			}
-			_, err := readProperties(t, lines+text.String()).Check(DaemonKeys())
+			_, err := readProperties(t, lines+text.String()).Check(nil)
 			var problems []string
 			var config *ConfigError
 			if errors.As(err, &config) {
@@ -276,7 +276,7 @@ func TestNoFindingsIsNil(t *testing.T) {
 		t.Fatal(readErr)
 	}
 	p.Set("executableName", filepath.ToSlash(executable))
-	warnings, checkErr := p.Check(DaemonKeys())
+	warnings, checkErr := p.Check(nil)
 	if len(warnings) == 0 {
 		t.Error("no warning: this is about errors beside them")
 	}

@@ -10,26 +10,25 @@ import (
 	"strings"
 )
 
-// A javaProxy is the way that the clients of the AWS SDK for Java take. By
-// themselves they send all that they ask, of loopback too and by https too,
-// through the one proxy of http_proxy or HTTP_PROXY, pass over HTTPS_PROXY, and
-// read NO_PROXY as patterns with *, without a port, a network or the names below
-// a name. Java's own system properties take the place of all of that.
+// A javaProxy describes how the clients of the AWS SDK for Java connect. By themselves they
+// send everything, even to loopback and by https, through the one proxy of http_proxy or
+// HTTP_PROXY, ignore HTTPS_PROXY, and read NO_PROXY as patterns with *, without ports,
+// networks or the names below a name. Java's system properties replace all of that.
 type javaProxy struct {
 	proxy *url.URL // nil for none
-	// from says where the proxy is named.
+	// from is the variable or option that names the proxy.
 	from string
-	// own is what Java would read of the environment by itself.
+	// own is the proxy that Java reads from the environment by itself.
 	own string
-	// direct are Java's patterns of the hosts that need none.
+	// direct are the hosts that need no proxy, as patterns of Java's.
 	direct []string
-	// properties says that it is Java's system properties that count.
+	// properties reports whether Java's system properties name the proxy.
 	properties bool
 }
 
-// newJavaProxy works out the way that Java is to take with this environment, which
-// is not nil, and these options of Java's: as Go would, as far as Java can.
-// endpoints are the URLs that are known to be asked.
+// newJavaProxy returns how Java is to connect with this environment, which is not nil, and
+// these options of Java: as Go does, as far as Java can. endpoints are the URLs that will be
+// used, as far as they are known.
 func newJavaProxy(env, javaOptions []string, endpoints []*url.URL) *javaProxy {
 	variables := variablesOf(env)
 	options := namedOptions(env, javaOptions)
@@ -38,7 +37,7 @@ func newJavaProxy(env, javaOptions []string, endpoints []*url.URL) *javaProxy {
 
 	j := &javaProxy{own: variables["HTTP_PROXY"]}
 	if small, ok := variables["http_proxy"]; ok {
-		j.own = small // to Java it hides the other, empty too
+		j.own = small // Java prefers it, even if it is empty
 	}
 	if host, port, ok := systemProxy(options); ok {
 		j.properties, j.from = true, "-Dhttp.proxyHost"
@@ -47,7 +46,7 @@ func newJavaProxy(env, javaOptions []string, endpoints []*url.URL) *javaProxy {
 		}
 		j.direct = strings.Split(systemProperty(options, "http.nonProxyHosts"), "|")
 	} else {
-		// Java goes through HTTP_PROXY to https too, as people rely on.
+		// Java uses HTTP_PROXY for https too, and people rely on that.
 		order := []string{"HTTPS_PROXY", "HTTP_PROXY"}
 		if !slices.ContainsFunc(endpoints, isHTTPS) {
 			order = order[1:]
@@ -84,9 +83,9 @@ func (j *javaProxy) add(patterns ...string) {
 	}
 }
 
-// goesDirect tells whether Java goes to a URL without the proxy.
+// goesDirect reports whether Java connects to a URL without the proxy.
 func (j *javaProxy) goesDirect(u *url.URL) bool {
-	host := u.Hostname() // Java does not make it small
+	host := u.Hostname() // Java does not lower it
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]" // as Java's URI has it
 	}
@@ -96,9 +95,9 @@ func (j *javaProxy) goesDirect(u *url.URL) bool {
 	})
 }
 
-// environment returns the environment that has Java take this way. Variables that
-// a record processor reads keep what they say: http_proxy and no_proxy, which Java
-// reads first, are added to.
+// environment returns the environment in which Java connects this way. It extends http_proxy
+// and no_proxy, which Java reads first; the other variables, which a record processor may
+// read, stay as they are.
 func (j *javaProxy) environment(env []string) []string {
 	if j.proxy == nil || j.properties {
 		return env
@@ -114,8 +113,7 @@ func (j *javaProxy) environment(env []string) []string {
 	return env
 }
 
-// options returns the options that have Java take this way, to stand behind all
-// others.
+// options returns the options with which Java connects this way, to be put after all others.
 func (j *javaProxy) options() []string {
 	if j.proxy == nil || !j.properties {
 		return nil
@@ -123,9 +121,9 @@ func (j *javaProxy) options() []string {
 	return []string{"-Dhttp.nonProxyHosts=" + strings.Join(slices.DeleteFunc(slices.Clone(j.direct), func(p string) bool { return p == "" }), "|")}
 }
 
-// name names the proxy if one of the URLs is reached through it.
-func (j *javaProxy) name(asked []*url.URL) string {
-	for _, u := range asked {
+// name returns the name of the proxy if one of the URLs needs it.
+func (j *javaProxy) name(urls []*url.URL) string {
+	for _, u := range urls {
 		if !j.goesDirect(u) {
 			return j.String()
 		}
@@ -133,7 +131,7 @@ func (j *javaProxy) name(asked []*url.URL) string {
 	return ""
 }
 
-// String names the proxy, without its password.
+// String returns the name of the proxy, without its password.
 func (j *javaProxy) String() string {
 	return redact(j.proxy) + " of " + j.from
 }
@@ -163,8 +161,8 @@ func systemProperty(options []string, name string) string {
 	return value
 }
 
-// systemProxy returns the proxy of Java's system properties, and whether there is
-// any of those for which the AWS SDK passes over the environment.
+// systemProxy returns the proxy in Java's system properties, and whether any is set for which
+// the AWS SDK ignores the environment.
 func systemProxy(options []string) (host, port string, ok bool) {
 	for _, name := range []string{"proxyHost", "proxyPort", "proxyUser", "proxyPassword", "nonProxyHosts"} {
 		ok = ok || systemProperty(options, "http."+name) != ""
@@ -172,8 +170,8 @@ func systemProxy(options []string) (host, port string, ok bool) {
 	return systemProperty(options, "http.proxyHost"), systemProperty(options, "http.proxyPort"), ok
 }
 
-// goesDirect tells whether Go goes to a URL without a proxy: to this host always,
-// and where NO_PROXY says so.
+// goesDirect reports whether Go connects to a URL without a proxy: always to this host, and
+// if NO_PROXY says so.
 func goesDirect(noProxy string, u *url.URL) bool {
 	host, port := strings.ToLower(u.Hostname()), portOf(u)
 	ip := net.ParseIP(host)
@@ -209,7 +207,7 @@ func goesDirect(noProxy string, u *url.URL) bool {
 	return false
 }
 
-// splitEntry parts an entry of NO_PROXY into host and port.
+// splitEntry splits an entry of NO_PROXY into host and port.
 func splitEntry(entry string) (host, port string) {
 	if host, port, err := net.SplitHostPort(entry); err == nil {
 		return host, port
@@ -217,8 +215,8 @@ func splitEntry(entry string) (host, port string) {
 	return entry, ""
 }
 
-// javaPatterns returns what an entry of Go's NO_PROXY is to Java. What it cannot
-// know, networks and ports other than AWS's, is for the endpoints themselves.
+// javaPatterns translates an entry of Go's NO_PROXY for Java. Networks, and ports other than
+// AWS's, which Java does not know, are applied to the endpoints instead.
 func javaPatterns(entry string) []string {
 	entry = strings.ToLower(strings.TrimSpace(entry))
 	host, port := splitEntry(entry)
@@ -238,8 +236,8 @@ func javaPatterns(entry string) []string {
 	return []string{host, "*." + host}
 }
 
-// quotePattern returns the pattern of one host. Java makes patterns small, not
-// hosts. Of what means something else in them only the brackets of IPv6 matter.
+// quotePattern returns the pattern for one host. Java lowers patterns, but not hosts. Of the
+// special characters only the brackets of IPv6 need quoting.
 func quotePattern(host string) string {
 	small := strings.ToLower(host)
 	switch {

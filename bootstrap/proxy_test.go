@@ -14,6 +14,8 @@ import (
 
 // The way that Java takes, by what people set. A test of tools/e2e asks the SDK's
 // own classes the same.
+//
+// Guarantee: Behind a proxy Java takes the same way as Go, as far as it can.
 func TestJavaProxy(t *testing.T) {
 	const (
 		kinesis = "https://kinesis.us-east-1.amazonaws.com"
@@ -129,7 +131,7 @@ func TestJavaProxy(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked := readProperties(t, tt.properties).asked(tt.env)
+			asked := readProperties(t, tt.properties).usedURLs(tt.env)
 			j := newJavaProxy(tt.env, tt.options, asked)
 			for text, want := range tt.way {
 				u, err := url.Parse(text)
@@ -195,7 +197,7 @@ func TestCheckEndpointsThroughProxy(t *testing.T) {
 		"refused":              {"HTTP/1.1 403 Forbidden\r\n\r\n", own, map[string]string{"HTTP_PROXY": "http://user:s%40cret@PROXY"}, "kinesis.invalid:4566 dynamodb.invalid:8000", []string{"kinesisEndpoint: cannot reach http://kinesis.invalid:4566 through the proxy http://PROXY of HTTP_PROXY: it answers 403 Forbidden; name its host in NO_PROXY", "dynamoDBEndpoint"}},
 		"no proxy":             {"220 mail\r\n", own, map[string]string{"HTTP_PROXY": "http://PROXY"}, "kinesis.invalid:4566 dynamodb.invalid:8000", []string{"it does not answer as a proxy"}},
 		"dead":                 {"", own, map[string]string{"HTTP_PROXY": "http://user:s%40cret@" + free.Addr().String()}, "", []string{"through the proxy http://127.0.0.1:", " of HTTP_PROXY", "refused"}},
-		"of another protocol":  {"", own, map[string]string{"HTTP_PROXY": "socks5://PROXY"}, "", []string{"takes a proxy of http alone, not of socks5"}},
+		"of another protocol":  {"", own, map[string]string{"HTTP_PROXY": "socks5://PROXY"}, "", []string{"supports only http proxies, not socks5"}},
 		"loopback is direct":   {"", "kinesisEndpoint = http://" + free.Addr().String(), map[string]string{"HTTP_PROXY": "PROXY"}, "", []string{"nobody answers at http://127.0.0.1:"}},
 		"AWS, taken":           {ok, aws, map[string]string{"HTTPS_PROXY": "PROXY"}, "kinesis.eu-west-3.amazonaws.com:443", nil},
 		"AWS, credentials":     {"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", aws, map[string]string{"HTTPS_PROXY": "http://user:s%40cret@PROXY"}, "kinesis.eu-west-3.amazonaws.com:443", []string{"cannot reach https://kinesis.eu-west-3.amazonaws.com through the proxy http://PROXY of HTTPS_PROXY: it answers 407 Proxy Authentication Required; correct HTTPS_PROXY"}},
@@ -224,7 +226,7 @@ func TestCheckEndpointsThroughProxy(t *testing.T) {
 				t.Errorf("the proxy was asked for %q, want %q", got, tt.asked)
 			}
 			if (err == nil) != (tt.want == nil) {
-				t.Fatal(err)
+				t.Fatalf("error %v, want %v", err, tt.want)
 			}
 			for _, part := range tt.want {
 				if part = strings.ReplaceAll(part, "//PROXY", "//"+address); !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "cret") {
@@ -251,7 +253,7 @@ func TestExitErrorNamesProxy(t *testing.T) {
 	} {
 		err := &ExitError{Reason: reason, Proxy: "http://proxy:3128 of HTTP_PROXY"}
 		if got := strings.HasSuffix(err.Error(), "; Java goes through the proxy http://proxy:3128 of HTTP_PROXY"); got != named {
-			t.Errorf("%v", err)
+			t.Errorf("error %v, names the proxy: %t, want %t", err, got, named)
 		}
 	}
 }

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// A proxyError says that a connection could not be had through the proxy.
+// A proxyError says that the proxy did not make a connection.
 type proxyError struct {
-	way   *javaProxy
+	route *javaProxy
 	to    *url.URL
 	cause error
 }
 
 func (e *proxyError) Error() string {
-	return fmt.Sprintf("cannot reach %s through the proxy %s: %v", redact(e.to), e.way, e.cause)
+	return fmt.Sprintf("cannot reach %s through the proxy %s: %v", redact(e.to), e.route, e.cause)
 }
 
 func (e *proxyError) Unwrap() error { return e.cause }
@@ -32,8 +32,8 @@ type proxyRefusal struct {
 
 func (e *proxyRefusal) Error() string { return "it answers " + e.status }
 
-// connect asks the proxy for a connection to a URL's host, as the SDK does for
-// http too, and closes it.
+// connect asks the proxy for a connection to a URL's host, as the SDK does even for http, and
+// closes it.
 func (j *javaProxy) connect(ctx context.Context, u *url.URL) error {
 	if err := j.ask(ctx, net.JoinHostPort(u.Hostname(), portOf(u))); err != nil {
 		return &proxyError{j, u, err}
@@ -44,7 +44,7 @@ func (j *javaProxy) connect(ctx context.Context, u *url.URL) error {
 func (j *javaProxy) ask(ctx context.Context, address string) error {
 	// Java speaks plain HTTP to a proxy of https too.
 	if j.proxy.Scheme != "http" && j.proxy.Scheme != "https" {
-		return fmt.Errorf("the AWS SDK for Java takes a proxy of http alone, not of %s", j.proxy.Scheme)
+		return fmt.Errorf("the AWS SDK for Java supports only http proxies, not %s", j.proxy.Scheme)
 	}
 	conn, err := dial(ctx, j.proxy)
 	if err != nil {
@@ -55,7 +55,7 @@ func (j *javaProxy) ask(ctx context.Context, address string) error {
 	conn.SetDeadline(time.Now().Add(endpointTimeout))
 	request := "CONNECT " + address + " HTTP/1.1\r\nHost: " + address + "\r\n"
 	if user := j.proxy.User; user != nil {
-		// Java takes them as they are, without decoding.
+		// Java sends them literally, without decoding.
 		request += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user.String())) + "\r\n"
 	}
 	if _, err := conn.Write([]byte(request + "\r\n")); err != nil {

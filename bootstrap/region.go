@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// regionFromElsewhere tells whether the AWS SDK for Java finds a region that
-// the properties do not name: in AWS_REGION, a system property, the profile,
-// or on an EC2 instance. It looks where that SDK looks, in files and
-// variables only.
+// regionFromElsewhere reports whether the AWS SDK for Java finds a region outside the
+// properties: in AWS_REGION, a system property, the profile, or on an EC2 instance. It reads
+// only files and variables.
 func regionFromElsewhere() bool { return regionNamed() || mayBeInstance() }
 
 // regionNamed is regionFromElsewhere without the instance.
@@ -33,8 +32,8 @@ func (p *Properties) region() string {
 	return ""
 }
 
-// regionOption returns the option with which clients get the region of the
-// properties that the daemon makes without it: the one that assumes a role.
+// regionOption returns the option that gives the region of the properties to clients that
+// the daemon creates without it: the one that assumes a role.
 func (p *Properties) regionOption() []string {
 	if region := p.region(); region != "" && !regionNamed() {
 		return []string{"-Daws.region=" + region}
@@ -42,8 +41,8 @@ func (p *Properties) regionOption() []string {
 	return nil
 }
 
-// mayBeInstance tells whether an instance's metadata service may answer with
-// a region. It does not ask it: that can take seconds where there is none.
+// mayBeInstance reports whether an instance's metadata service may answer. It does not ask
+// the service: that can take seconds if there is none.
 func mayBeInstance() bool {
 	if strings.EqualFold(os.Getenv("AWS_EC2_METADATA_DISABLED"), "true") {
 		return false

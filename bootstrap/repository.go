@@ -9,30 +9,28 @@ import (
 	"strings"
 )
 
-// RepositoryEnv and RepositoryEnvKCL are the environment variables that name
-// the Maven repository to fetch from, in this order. The second one is what
-// KCL's bootstrap for Python reads.
+// repositoryEnv and repositoryEnvKCL are the environment variables that name the Maven
+// repository, in this order. KCL's bootstrap for Python reads the second one.
 const (
-	RepositoryEnv    = "KCL_MAVEN_REPO"
-	RepositoryEnvKCL = "KCL_MVN_REPO_SEARCH_URL"
+	repositoryEnv    = "KCL_MAVEN_REPO"
+	repositoryEnvKCL = "KCL_MVN_REPO_SEARCH_URL"
 )
 
-// The environment variables with what a repository wants of its users.
+// The environment variables with the credentials for a repository.
 const (
 	usernameEnv = "KCL_MAVEN_USERNAME"
 	passwordEnv = "KCL_MAVEN_PASSWORD"
 	tokenEnv    = "KCL_MAVEN_TOKEN"
 )
 
-// DefaultRepository returns the URL of the Maven repository that is used when
-// none is named: that of KCL_MAVEN_REPO, else that of
-// KCL_MVN_REPO_SEARCH_URL, else Maven Central.
+// DefaultRepository returns the URL of the Maven repository that is used if none is named:
+// the one in KCL_MAVEN_REPO, else in KCL_MVN_REPO_SEARCH_URL, else Maven Central.
 func DefaultRepository() string {
-	repository, _ := fromEnv(mavenCentral, RepositoryEnv, RepositoryEnvKCL)
+	repository, _ := fromEnv(mavenCentral, repositoryEnv, repositoryEnvKCL)
 	return repository
 }
 
-// fromEnv returns what the first of these variables has that is set, and its name.
+// fromEnv returns the value and the name of the first variable that is set.
 func fromEnv(otherwise func() string, variables ...string) (value, variable string) {
 	for _, variable := range variables {
 		if value := strings.TrimSpace(os.Getenv(variable)); value != "" {
@@ -42,30 +40,29 @@ func fromEnv(otherwise func() string, variables ...string) (value, variable stri
 	return otherwise(), ""
 }
 
-// mavenCentral puts the URL together from its parts, so that no file of this
-// project spells the host of a package registry: checks for such names can
-// stay as simple as a search.
+// mavenCentral builds the URL from parts, so that no file of this project contains the host
+// name of a package registry: a simple search can check for such names.
 func mavenCentral() string {
 	host := strings.Join([]string{"repo1", "maven", "org"}, ".")
 	return "https://" + host + "/maven2"
 }
 
-// A source is a server of files and what it wants of its users.
+// A source is a server of files and the credentials for it.
 type source struct {
 	kind          sourceKind
 	root          *url.URL // without user and password
-	authorization string   // the header of this name, or empty
+	authorization string   // the Authorization header, or empty
 }
 
 // A sourceKind has the words for a source in messages.
 type sourceKind struct {
-	what string // it is
-	of   string // what is public of its kind
-	flag string // that names it
-	from string // the flag or the variable that has named this one, or empty
+	what string // "repository" or "package index"
+	of   string // the public one
+	flag string // the flag that names it
+	from string // the flag or the variable that named this one, or empty
 }
 
-// name is the source's in messages.
+// name returns the source's name in messages.
 func (k sourceKind) name() string {
 	if k.from == "" {
 		return k.what
@@ -73,8 +70,8 @@ func (k sourceKind) name() string {
 	return k.what + " (" + k.from + ")"
 }
 
-// named returns the kind of the source that a flag names, or else one of variables,
-// and its URL.
+// named returns the URL of the source that a flag or else one of the variables names, and
+// its kind.
 func (k sourceKind) named(url string, otherwise func() string, variables ...string) (sourceKind, string) {
 	if k.from = k.flag; url == "" {
 		url, k.from = fromEnv(otherwise, variables...)
@@ -82,13 +79,13 @@ func (k sourceKind) named(url string, otherwise func() string, variables ...stri
 	return k, url
 }
 
-// A repository is where the jars come from.
+// repositoryKind is the source of the jars.
 var repositoryKind = sourceKind{what: "repository", of: "Maven Central", flag: "--repo"}
 
 // parseRepository checks the URL of a Maven repository and finds the credentials for
 // it: those in the URL, else those in the environment.
 func parseRepository(repository string) (*source, error) {
-	kind, repository := repositoryKind.named(repository, mavenCentral, RepositoryEnv, RepositoryEnvKCL)
+	kind, repository := repositoryKind.named(repository, mavenCentral, repositoryEnv, repositoryEnvKCL)
 	s, err := parseSource(kind, repository)
 	if err != nil || s.authorization != "" {
 		return s, err
@@ -97,13 +94,13 @@ func parseRepository(repository string) (*source, error) {
 		return nil, err
 	}
 	if s.authorization != "" && repository == mavenCentral() {
-		return nil, fmt.Errorf("there are credentials in the environment (%s or %s), but no repository that they are for: name it with --repo or %s",
-			usernameEnv, tokenEnv, RepositoryEnv)
+		return nil, fmt.Errorf("the environment has credentials (%s or %s), but names no repository for them: use --repo or %s",
+			usernameEnv, tokenEnv, repositoryEnv)
 	}
 	return s, nil
 }
 
-// parseSource checks the URL of a source and takes the credentials out of it.
+// parseSource checks the URL of a source and separates the credentials from it.
 func parseSource(kind sourceKind, text string) (*source, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -122,8 +119,7 @@ func parseSource(kind sourceKind, text string) (*source, error) {
 	return s, nil
 }
 
-// authorizationFromEnv returns the header for the environment's credentials, or
-// nothing.
+// authorizationFromEnv returns the header for the credentials in the environment, or "".
 func authorizationFromEnv() (string, error) {
 	username, password, token := os.Getenv(usernameEnv), os.Getenv(passwordEnv), os.Getenv(tokenEnv)
 	switch {
@@ -145,9 +141,9 @@ func basic(username, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(username+":"+password))
 }
 
-// An authorizer adds the credentials of a source to the requests that go there
-// and to no other, whatever the source redirects to. The client itself never
-// sees them: it would carry them along to another port or scheme.
+// An authorizer adds the credentials of a source to requests to that source only, whatever
+// it redirects to. The client itself never sees them: it would send them to another port or
+// scheme too.
 type authorizer struct {
 	source *source
 	next   *http.Transport
@@ -161,7 +157,7 @@ func (a authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.next.RoundTrip(req)
 }
 
-// CloseIdleConnections is what http.Client looks for in its transport.
+// CloseIdleConnections is the method that http.Client looks for in its transport.
 func (a authorizer) CloseIdleConnections() {
 	a.next.CloseIdleConnections()
 }
@@ -175,8 +171,8 @@ func origin(u *url.URL) string {
 	return u.Scheme + " " + strings.ToLower(u.Hostname()) + " " + port
 }
 
-// redact returns u for people to read: scheme, host and path, as all else may have a
-// secret, such as a signature in a query.
+// redact returns scheme, host and path of u, for messages: all else may contain a secret,
+// such as a signature in a query.
 func redact(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }

@@ -12,7 +12,7 @@ import (
 
 // noCredentials keeps the environment of whoever runs the tests out of them.
 func noCredentials(t *testing.T) {
-	for _, name := range []string{usernameEnv, passwordEnv, tokenEnv, RepositoryEnv, RepositoryEnvKCL} {
+	for _, name := range []string{usernameEnv, passwordEnv, tokenEnv, repositoryEnv, repositoryEnvKCL} {
 		t.Setenv(name, "")
 	}
 }
@@ -59,7 +59,7 @@ func TestFetchCredentials(t *testing.T) {
 			if tt.userURL {
 				url = strings.Replace(url, "://", "://user:secret@", 1)
 			}
-			if _, err := Fetch(t.Context(), repo.lock, FetchOptions{Repository: url, CacheDir: t.TempDir()}); err != nil {
+			if _, err := Fetch(t.Context(), repo.lock, &FetchOptions{Repository: url, CacheDir: t.TempDir()}); err != nil {
 				t.Error(err)
 			}
 			if len(g.sent) != 3 {
@@ -71,6 +71,9 @@ func TestFetchCredentials(t *testing.T) {
 
 // Another port of the same host is another server: the client of net/http
 // alone would give it the credentials.
+//
+// Guarantee: Credentials are sent only to the scheme, host and port that they are
+// for, and are in no error.
 func TestFetchRedirectedCredentials(t *testing.T) {
 	for _, env := range []map[string]string{{tokenEnv: "secret"}, {usernameEnv: "ada", passwordEnv: "secret"}} {
 		noCredentials(t)
@@ -89,7 +92,7 @@ func TestFetchRedirectedCredentials(t *testing.T) {
 			http.Redirect(w, r, store.URL+r.URL.Path, http.StatusFound)
 		}))
 		defer front.Close()
-		if _, err := Fetch(t.Context(), store.lock, FetchOptions{Repository: front.URL + "/maven2", CacheDir: t.TempDir()}); err != nil {
+		if _, err := Fetch(t.Context(), store.lock, &FetchOptions{Repository: front.URL + "/maven2", CacheDir: t.TempDir()}); err != nil {
 			t.Fatal(err)
 		}
 		if len(home.sent) != 4 || len(away.sent) != 2 {
@@ -114,8 +117,8 @@ func TestFetchBadCredentials(t *testing.T) {
 		repository string // empty: none is named
 		want       string
 	}{
-		{map[string]string{tokenEnv: "secret"}, "", "no repository that they are for: name it with --repo or KCL_MAVEN_REPO"},
-		{map[string]string{usernameEnv: "ada", passwordEnv: "secret"}, mavenCentral(), "no repository that they are for"},
+		{map[string]string{tokenEnv: "secret"}, "", "no repository for them: use --repo or KCL_MAVEN_REPO"},
+		{map[string]string{usernameEnv: "ada", passwordEnv: "secret"}, mavenCentral(), "no repository for them"},
 		{map[string]string{usernameEnv: "ada"}, "https://maven.example", "set without the other"},
 		{map[string]string{passwordEnv: "secret"}, "https://maven.example", "set without the other"},
 		{map[string]string{tokenEnv: "secret", passwordEnv: "secret"}, "https://maven.example", "a repository takes one of them"},
@@ -125,7 +128,7 @@ func TestFetchBadCredentials(t *testing.T) {
 		for name, value := range tt.env {
 			t.Setenv(name, value)
 		}
-		_, err := Fetch(t.Context(), DaemonLock(), FetchOptions{Repository: tt.repository, CacheDir: t.TempDir()})
+		_, err := Fetch(t.Context(), DaemonLock(), &FetchOptions{Repository: tt.repository, CacheDir: t.TempDir()})
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v: %v, want %q and no secret", tt.env, err, tt.want)
 		}
@@ -133,6 +136,9 @@ func TestFetchBadCredentials(t *testing.T) {
 }
 
 // What a repository answers is not a way to see the credentials.
+//
+// Guarantee: Credentials are sent only to the scheme, host and port that they are
+// for, and are in no error.
 func TestFetchErrorsHaveNoCredentials(t *testing.T) {
 	noCredentials(t)
 	t.Setenv(tokenEnv, "secret")
@@ -144,9 +150,9 @@ func TestFetchErrorsHaveNoCredentials(t *testing.T) {
 		},
 	} {
 		repo := newRepository(t, 1, func(w http.ResponseWriter, r *http.Request, _ int, _ []byte) bool { fault(w, r); return true })
-		_, err := impatient(FetchOptions{Repository: repo.url(), CacheDir: t.TempDir()}, 10*time.Second).fetch(t.Context(), repo.lock)
+		_, err := impatient(&FetchOptions{Repository: repo.url(), CacheDir: t.TempDir()}, 10*time.Second).fetch(t.Context(), repo.lock)
 		if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: error %v, want one line without a secret", name, err)
 		}
 	}
 	// Nor is what is wrong with an address, in a flag or in the page of an index.
@@ -157,7 +163,7 @@ func TestFetchErrorsHaveNoCredentials(t *testing.T) {
 		"https://user:%secret@host/simple", "ftp://user:secret@host/simple?secret#secret",
 	} {
 		if _, err := parseSource(indexKind, address); err == nil || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v", address, err)
+			t.Errorf("%s: error %v, want one line without a secret", address, err)
 		}
 	}
 	for _, link := range []string{"/files/" + wheel.Name + "?signature=secret", "ftp://host/" + wheel.Name + "?secret", "//user:secret@host/" + wheel.Name} {
@@ -169,8 +175,8 @@ func TestFetchErrorsHaveNoCredentials(t *testing.T) {
 			}
 			return true
 		})
-		if _, err := x.fetchJava(t, FetchOptions{CacheDir: t.TempDir()}); err == nil || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v", link, err)
+		if _, err := x.fetchJava(t, &FetchOptions{CacheDir: t.TempDir()}); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: error %v, want one line without a secret", link, err)
 		}
 	}
 }

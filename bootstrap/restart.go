@@ -8,22 +8,26 @@ import (
 	"time"
 )
 
-// A RestartPolicy says when a daemon that ended by itself is started again.
-// The zero value is good.
+// A RestartPolicy says when a daemon that ended by itself is started again. The zero
+// value means the defaults.
 type RestartPolicy struct {
-	// Limit is how many restarts there may be within an hour; 0 means 10.
+	// Limit is the maximum number of restarts within an hour. Defaults to 10; negative
+	// means none.
 	Limit int
 
-	// MinDelay is the wait before the first restart; 0 means 1 s. Each
-	// further one waits twice as long, up to MaxDelay; 0 means 1 min. A
-	// random part, at most half, is taken off, so that workers that fail
-	// together do not start together. After a run that lasted longer than
-	// MaxDelay the wait begins at MinDelay again.
+	// MinDelay is the delay before the first restart. Defaults to 1 s. Each further delay
+	// is twice as long, up to MaxDelay, which defaults to 1 min. A random part of at most
+	// half is subtracted, so that workers that fail together do not start together. After
+	// a run longer than MaxDelay the delay is MinDelay again.
 	MinDelay, MaxDelay time.Duration
 
-	// Restarting, if not nil, is called before each wait with the error of
-	// the run that ended, how many restarts there will have been within the
-	// hour, and how long the wait is.
+	// Restart reports whether a run that ended with err, which is not nil, is started
+	// again. Defaults to restarting after an [*ExitError] that RunOptions.Kill has not
+	// caused.
+	Restart func(err error) bool
+
+	// Restarting, if not nil, is called before each delay with the error of the run that
+	// ended, the number of restarts within the hour including this one, and the delay.
 	Restarting func(err error, restarts int, delay time.Duration)
 }
 
@@ -33,18 +37,18 @@ const (
 	defaultMaxDelay     = time.Minute
 )
 
-// Run calls run, and again as long as it fails with an *ExitError that
-// RunOptions.Kill has not caused. It returns what run returned last: nil for a
-// stop that was asked for, any other error at once, and, with their number in
-// front, the *ExitError after which the limit was reached. A nil *ExitError counts
-// as nil. When ctx ends in a wait, when nothing runs, Run returns nil: it has
-// stopped as asked.
+// Run calls run, and calls it again while it fails with an error for which p.Restart
+// returns true. It returns the last result of run: nil for a stop that was asked for; an
+// error after which there is no restart, unchanged; or, with the number of restarts in
+// front, the error after which the limit was reached. A nil *ExitError counts as nil.
+// When ctx ends during a wait, while nothing runs, Run returns nil: it has stopped as
+// asked.
 //
-// run must not return before all that it has started has gone, as Run of
-// Command does not: two daemons at once would work on the same shards.
+// run must not return before all processes that it started have gone, as Run of Command
+// does not: two daemons at once would work on the same shards.
 func (p RestartPolicy) Run(ctx context.Context, run func(context.Context) error) error {
 	limit, first, last := p.Limit, p.MinDelay, p.MaxDelay
-	if limit <= 0 {
+	if limit == 0 {
 		limit = defaultRestartLimit
 	}
 	if first <= 0 {
@@ -53,16 +57,22 @@ func (p RestartPolicy) Run(ctx context.Context, run func(context.Context) error)
 	if last <= 0 {
 		last = defaultMaxDelay
 	}
+	restart := p.Restart
+	if restart == nil {
+		restart = func(err error) bool {
+			var exit *ExitError
+			return errors.As(err, &exit) && exit != nil && !exit.Killed
+		}
+	}
 	var restarts []time.Time // of the last hour
 	delay := first
 	for {
 		began := time.Now()
 		err := run(ctx)
-		var exit *ExitError
-		if none, ok := err.(*ExitError); ok && none == nil {
-			return nil // a variable for the error of a run that had none
+		if none, ok := err.(*ExitError); err == nil || ok && none == nil {
+			return nil // a nil *ExitError too: a variable for the error of a run that had none
 		}
-		if !errors.As(err, &exit) || exit == nil || exit.Killed || ctx.Err() != nil {
+		if limit < 0 || ctx.Err() != nil || !restart(err) {
 			return err
 		}
 		now := time.Now()

@@ -62,6 +62,7 @@ func TestRestartJitter(t *testing.T) {
 	})
 }
 
+// Guarantee: A RestartPolicy gives up after its limit of restarts within an hour.
 func TestRestartLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := 0
@@ -117,8 +118,8 @@ func TestNilPointerErrors(t *testing.T) {
 			t.Errorf("%v after %d runs, want %s after one", err, runs, test.want)
 		}
 	}
-	if errors.Is(exit, ErrNotAsked) {
-		t.Error("a nil *ExitError is ErrNotAsked")
+	if errors.Is(exit, ErrUnexpectedExit) {
+		t.Error("a nil *ExitError is ErrUnexpectedExit")
 	}
 }
 
@@ -129,7 +130,7 @@ func TestRestartStops(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		failed := &ExitError{Code: 7}
 		if err := (RestartPolicy{}).Run(ctx, func(context.Context) error { cancel(); return failed }); err != failed {
-			t.Errorf("stopped in the run: %v", err)
+			t.Errorf("stopped in the run: error %v, want %v", err, failed)
 		}
 
 		ctx, cancel = context.WithCancel(t.Context())

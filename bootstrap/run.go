@@ -17,48 +17,48 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lines"
 )
 
-// RunOptions says how Command.Run runs the daemon. The zero value is good. Its
-// functions are called by one goroutine, which does nothing else meanwhile.
+// RunOptions are the optional settings of [Command.Run]. Their functions are called by
+// one goroutine at a time, which waits for them.
 type RunOptions struct {
-	// Output gets the daemon's log and its standard error, where its record
-	// processors' goes too: as it comes if it is an *os.File, else in whole lines.
-	// nil means os.Stderr.
+	// Output receives the daemon's log and its standard error, which includes the standard
+	// error of its record processors: unchanged if it is an *os.File, else in whole lines.
+	// Defaults to os.Stderr.
 	Output io.Writer
 
-	// LogLevel is the least level of the daemon's log; the zero value is
-	// slog.LevelInfo. Command.LogConfiguration takes its place.
+	// LogLevel is the minimum level of the daemon's log. Defaults to slog.LevelInfo. It is
+	// ignored if Command.LogConfiguration is set.
 	LogLevel slog.Level
 
-	// Stdin is the daemon's standard input; nil means the null device.
+	// Stdin is the daemon's standard input. Defaults to the null device.
 	Stdin *os.File
 
-	// Dir is the daemon's working directory, and that of its record
-	// processors; empty means this process's.
+	// Dir is the working directory of the daemon and its record processors. Defaults to
+	// that of this process.
 	Dir string
 
-	// Env is the daemon's environment, as in exec.Cmd; nil means this
-	// process's. On Linux Run changes the locale's characters to UTF-8 in it.
+	// Env is the daemon's environment, as in exec.Cmd. Defaults to that of this process.
+	// On Linux Run sets the encoding of its locale to UTF-8.
 	Env []string
 
-	// Kill ends the daemon and its record processors at once when it is closed
-	// or gets a value. nil means never.
+	// Kill kills the daemon and its record processors when it is closed or receives a
+	// value. Defaults to nil, never.
 	Kill <-chan struct{}
 
-	// StopTimeout is how long the daemon may take to stop before it and its
-	// record processors are killed. 0 means 10 s more than the property
-	// shutdownGraceMillis, which is how long the daemon gives itself.
+	// StopTimeout is how long the daemon may take to stop before it and its record
+	// processors are killed. Defaults to 10 s more than the property shutdownGraceMillis,
+	// the daemon's own limit.
 	StopTimeout time.Duration
 
-	// OrphanGrace is how long record processors may outlive the daemon before
-	// they are killed; 0 means 6 s. The end of their input tells them that it
-	// has gone, and they may take 5 s to leave.
+	// OrphanGrace is how long record processors may outlive the daemon before they are
+	// killed. Defaults to 6 s: they notice the end of the daemon by the end of their input,
+	// and then may take 5 s to end.
 	OrphanGrace time.Duration
 
-	// Started, if not nil, is called once Java runs.
+	// Started, if not nil, is called when Java has been started.
 	Started func(pid int)
 
-	// Log gets what Run does to the processes. nil means no log.
-	Log *slog.Logger
+	// Logger logs what Run does to the processes. Defaults to nil, no logging.
+	Logger *slog.Logger
 }
 
 const (
@@ -66,33 +66,47 @@ const (
 	defaultStopMargin  = 10 * time.Second
 )
 
-// ErrNotAsked is the error of a command that ended with status 0 though
-// nobody had asked it to stop: the daemon does so when it has given up.
-var ErrNotAsked = errors.New("ended though nobody had asked it to")
+// withDefaults returns the options with the defaults that depend on nothing else.
+func (o *RunOptions) withDefaults() RunOptions {
+	var options RunOptions
+	if o != nil {
+		options = *o
+	}
+	if options.OrphanGrace <= 0 {
+		options.OrphanGrace = defaultOrphanGrace
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	return options
+}
 
-// ErrSurvivors is the error of a command that has ended, when processes that it
-// started do not, though they were killed: they may still work on a shard, so
-// it must not be started again.
-var ErrSurvivors = errors.New("processes are still there after SIGKILL; look at them before another start")
+// ErrUnexpectedExit says that a command ended with status 0 although it was not asked to
+// stop. The daemon does so when it has given up.
+var ErrUnexpectedExit = errors.New("ended without being asked to")
 
-// An ExitError says how a daemon ended that did not stop as asked.
+// ErrSurvivors says that a command has ended, but processes that it started still run
+// although they were killed. They may still work on a shard, so the command must not be
+// started again.
+var ErrSurvivors = errors.New("processes still run after SIGKILL; check them before another start")
+
+// An ExitError describes the end of a daemon that did not stop as asked.
 type ExitError struct {
-	// Code is Java's exit status; 128 and the signal's number if a signal
-	// ended it.
+	// Code is Java's exit status: 128 plus the number of the signal if a signal ended it.
 	Code int
-	// Killed says that it was RunOptions.Kill that ended it.
+	// Killed reports whether RunOptions.Kill ended it.
 	Killed bool
-	// Stopping says that it had been asked to stop, and did not complete it.
+	// Stopping reports whether it had been asked to stop, and did not complete that.
 	Stopping bool
-	// Reason is why, in one line; empty if that is not known.
+	// Reason is the reason in one line, or empty if that is unknown.
 	Reason string
-	// Proxy is the proxy that Java goes through to AWS, without its password, and
-	// where that is named; empty if it needs none.
+	// Proxy is the proxy through which Java reaches AWS, without its password, and the
+	// variable that names it. Empty if Java uses none.
 	Proxy string
 }
 
-// networkReason is what Java says of a connection that failed, not of what AWS
-// answered.
+// networkReason matches what Java prints about a connection that failed, but not about
+// an answer of AWS.
 var networkReason = compiled(`java\.(io|net|nio)\.|javax\.net\.|io\.netty\.|TimeoutException|Unable to execute HTTP request`)
 
 // Error returns one line.
@@ -113,51 +127,56 @@ func (e *ExitError) Error() string {
 	case e.Stopping:
 		return fmt.Sprintf("it was asked to stop and did not complete it (status %d): %s", e.Code, reason)
 	case e.Code == 0:
-		return fmt.Sprintf("it %v (status 0): %s", ErrNotAsked, reason)
+		return fmt.Sprintf("it %v (status 0): %s", ErrUnexpectedExit, reason)
 	default:
 		return fmt.Sprintf("it ended with status %d: %s", e.Code, reason)
 	}
 }
 
-// Is reports whether target is ErrNotAsked and the status was 0.
+// Is reports whether target is ErrUnexpectedExit and the status was 0.
 func (e *ExitError) Is(target error) bool {
-	return target == ErrNotAsked && e != nil && e.Code == 0 && !e.Killed && !e.Stopping
+	return target == ErrUnexpectedExit && e != nil && e.Code == 0 && !e.Killed && !e.Stopping
 }
 
-// Run runs the daemon, in a process group of its own, until it and its record processors have gone.
+// Run runs the daemon in its own process group until it and its record processors have
+// gone. nil options mean the defaults.
 //
-// When ctx ends, the group gets one SIGTERM: the daemon then stops its record
-// processors, within shutdownGraceMillis, and leaves. Run returns nil if that was
-// with status 143 or 0: of whether its shutdown was complete only its log tells.
-// Otherwise the daemon has failed: Run returns an *ExitError if it ended by itself,
-// was killed by options.Kill or after options.StopTimeout, or ended with another
-// status; ErrSurvivors, wrapped, if processes are left; and another error if it
-// could not be started.
+// When ctx ends, the group gets one SIGTERM. The daemon then stops its record processors
+// within shutdownGraceMillis, and ends. Run returns nil if it ends with status 143 or 0;
+// only its log says whether its shutdown was complete. Otherwise the daemon has failed.
+// Run returns an [*ExitError] if the daemon ended by itself, was killed by RunOptions.Kill
+// or after RunOptions.StopTimeout, or ended with another status. The error wraps
+// [ErrSurvivors] if processes are left. It is another one if the daemon could not be
+// started.
 //
-// On Linux Java gets a SIGTERM too when this process is killed. Windows has no
-// SIGTERM: there Java shares the console and hears Ctrl-C itself, and all
-// processes end with this one.
-func (c Command) Run(ctx context.Context, options RunOptions) error {
-	properties, err := c.effective()
-	if err != nil {
+// On Linux Java also gets a SIGTERM when this process is killed. Windows has no SIGTERM:
+// there Java shares the console and sees Ctrl-C itself, and all processes end with this
+// one.
+func (c Command) Run(ctx context.Context, opts *RunOptions) error {
+	if err := c.validate(); err != nil {
 		return err
 	}
+	properties := c.daemonProperties()
+	options := opts.withDefaults()
 	if options.StopTimeout <= 0 {
 		options.StopTimeout = properties.shutdownGrace() + defaultStopMargin
 	}
 	if options.Env == nil {
 		options.Env = os.Environ()
 	}
-	asked := properties.asked(options.Env)
-	way := newJavaProxy(options.Env, c.JavaOptions, asked)
-	options.Env = utf8Locale(way.environment(options.Env))
-	c.JavaOptions = slices.Concat(c.JavaOptions, way.options())
-	var dir string
+	urls := properties.usedURLs(options.Env)
+	route := newJavaProxy(options.Env, c.JavaOptions, urls)
+	options.Env = utf8Locale(route.environment(options.Env))
+	c.JavaOptions = slices.Concat(c.JavaOptions, route.options())
+	var (
+		dir string
+		err error
+	)
 	if c.Entry != nil {
 		dir = c.Entry.Dir
 	} else {
 		if dir, err = os.MkdirTemp("", "kcl-bootstrap-"); err != nil {
-			return fmt.Errorf("cannot make a folder for this run's files: %w", err)
+			return fmt.Errorf("cannot create a folder for this run's files: %w", err)
 		}
 		defer os.RemoveAll(dir)
 	}
@@ -167,7 +186,7 @@ func (c Command) Run(ctx context.Context, options RunOptions) error {
 	var archive *archive
 	if c.Entry != nil && c.Entry.Classes != nil && c.CacheDir != "" {
 		if archive, err = c.openArchive(options.Env); err != nil {
-			options.logger().Debug("no class-data archive", "error", err)
+			options.Logger.Debug("no class-data archive", "error", err)
 		} else {
 			entry := *c.Entry
 			entry.Jar = archive.classPath[0]
@@ -175,31 +194,24 @@ func (c Command) Run(ctx context.Context, options RunOptions) error {
 			c.JavaOptions = slices.Concat(archive.javaOptions(), c.JavaOptions)
 		}
 	}
-	args, err := c.write(dir, options.LogLevel, options.Env)
+	args, err := c.write(properties, dir, options.LogLevel, options.Env)
 	if err != nil {
 		return err
 	}
-	p := process{args: args, options: options, worker: c.Worker, deaf: c.Entry != nil, proxy: way.name(asked)}
+	p := process{args: args, options: options, claim: c.Claim, ignoresSignals: c.Entry != nil, proxy: route.name(urls)}
 	if archive == nil {
 		return p.run(ctx)
 	}
-	return archive.around(ctx, c.Entry.Good, options.logger(), p.run)
+	return archive.around(ctx, c.Entry.Ready, options.Logger, p.run)
 }
 
-func (o RunOptions) logger() *slog.Logger {
-	if o.Log == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return o.Log
-}
-
-// A process is a command that is run as Command.Run says.
+// A process is a command that runs as Command.Run documents.
 type process struct {
-	args    []string
-	options RunOptions
-	worker  *Worker // may be nil
-	deaf    bool    // it is not stopped by signals
-	proxy   string  // for ExitError
+	args           []string
+	options        RunOptions
+	claim          *WorkerIDClaim // may be nil
+	ignoresSignals bool           // it is not stopped by signals
+	proxy          string         // for ExitError
 }
 
 func (p process) run(ctx context.Context) error {
@@ -207,14 +219,9 @@ func (p process) run(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	options := p.options
-	log := options.logger()
-	orphanGrace := options.OrphanGrace
-	if orphanGrace <= 0 {
-		orphanGrace = defaultOrphanGrace
-	}
 
 	ofMachine := slices.DeleteFunc(slices.Clone(p.args), func(arg string) bool { return !strings.HasPrefix(arg, "-X") })
-	log.Debug("starting Java", "command", p.args[0], "options", ofMachine) // others may have a password
+	options.Logger.Debug("starting Java", "command", p.args[0], "options", ofMachine) // others may have a password
 	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Dir, cmd.Env = options.Dir, options.Env
 	if options.Stdin != nil {
@@ -225,13 +232,13 @@ func (p process) run(ctx context.Context) error {
 		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
 	}
 	defer output.finish()
-	processes, err := group.New(cmd, p.deaf)
+	processes, err := group.New(cmd, p.ignoresSignals)
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
 	}
 	defer processes.Close()
-	if p.worker != nil {
-		group.Inherit(cmd, p.worker.daemon)
+	if p.claim != nil {
+		group.Inherit(cmd, p.claim.daemon)
 	}
 	if err := processes.Start(); err != nil {
 		return fmt.Errorf("cannot start %s: %w", p.args[0], err)
@@ -241,8 +248,8 @@ func (p process) run(ctx context.Context) error {
 		cmd.Wait() // what it returns is in cmd.ProcessState
 		close(ended)
 	}()
-	if p.worker != nil {
-		p.worker.note(cmd.Process.Pid)
+	if p.claim != nil {
+		p.claim.note(cmd.Process.Pid)
 	}
 	if options.Started != nil {
 		options.Started(cmd.Process.Pid)
@@ -258,7 +265,7 @@ func (p process) run(ctx context.Context) error {
 		select {
 		case <-stop:
 			stop, exit.Stopping = nil, true
-			log.Debug("asking to stop", "pid", cmd.Process.Pid)
+			options.Logger.Debug("asking to stop", "pid", cmd.Process.Pid)
 			processes.Terminate()
 			if options.StopTimeout > 0 {
 				timeout = time.After(options.StopTimeout)
@@ -274,7 +281,7 @@ func (p process) run(ctx context.Context) error {
 			running = false
 		}
 	}
-	if !processes.End(orphanGrace, kill, log) {
+	if !processes.End(options.OrphanGrace, kill, options.Logger) {
 		return fmt.Errorf("%w (process group %d)", ErrSurvivors, cmd.Process.Pid)
 	}
 	output.finish() // so that the log is complete
@@ -289,11 +296,11 @@ func (p process) run(ctx context.Context) error {
 	return &exit
 }
 
-// An output brings what a command writes to where it belongs.
+// An output copies what a command writes to a writer.
 type output struct {
 	w            io.Writer
-	ours, theirs *os.File      // nil for a file that the command has itself
-	read         chan struct{} // closed when all has been read; nil before start
+	ours, theirs *os.File      // the ends of a pipe; nil if the command writes to w itself
+	read         chan struct{} // closed when everything has been read; nil before start
 	done         sync.Once
 }
 
@@ -314,7 +321,7 @@ func (p process) connect(cmd *exec.Cmd) (o *output, err error) {
 	return o, nil
 }
 
-// start begins to read.
+// start starts to read.
 func (o *output) start() {
 	if o.ours == nil {
 		return
@@ -326,8 +333,8 @@ func (o *output) start() {
 	}()
 }
 
-// finish waits until all has been read, and is called when all that write
-// should have gone.
+// finish waits until everything has been read. It is called when all writers should have
+// ended.
 func (o *output) finish() {
 	o.done.Do(func() {
 		if o.ours == nil {

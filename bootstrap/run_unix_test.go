@@ -79,13 +79,13 @@ func (tr *transcript) pid(t *testing.T, start string) int {
 }
 
 // runArgs runs a command of which only the status is known.
-func runArgs(ctx context.Context, args []string, options RunOptions) error {
-	return process{args: args, options: options}.run(ctx)
+func runArgs(ctx context.Context, args []string, options *RunOptions) error {
+	return process{args: args, options: options.withDefaults()}.run(ctx)
 }
 
 func role(name string) []string { return append(os.Environ(), roleVariable+"="+name) }
 
-// gone tells whether a process has ended; a zombie that its parent has not
+// gone reports whether a process has ended; a zombie that its parent has not
 // collected has.
 func gone(pid int) bool {
 	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
@@ -101,20 +101,20 @@ func TestRunStatus(t *testing.T) {
 		want      int
 		text      string
 	}{
-		{"exit", "0", 0, "it ended though nobody had asked it to (status 0): its last lines say why"},
+		{"exit", "0", 0, "it ended without being asked to (status 0): its last lines say why"},
 		{"exit", "7", 7, "it ended with status 7: its last lines say why"},
 		{"exit", "143", 143, "it ended with status 143"},
 		{"crash", "", 137, "it ended with status 137"},
 	} {
 		t.Run(tt.role+tt.arg, func(t *testing.T) {
 			t.Parallel()
-			err := runArgs(t.Context(), []string{os.Args[0], tt.arg}, RunOptions{Env: role(tt.role), Output: io.Discard})
+			err := runArgs(t.Context(), []string{os.Args[0], tt.arg}, &RunOptions{Env: role(tt.role), Output: io.Discard})
 			var exit *ExitError
 			if !errors.As(err, &exit) || exit.Code != tt.want || exit.Killed || !strings.HasPrefix(err.Error(), tt.text) {
 				t.Errorf("%v, want status %d", err, tt.want)
 			}
-			if got := errors.Is(err, ErrNotAsked); got != (tt.want == 0) {
-				t.Errorf("errors.Is(err, ErrNotAsked) = %t", got)
+			if got := errors.Is(err, ErrUnexpectedExit); got != (tt.want == 0) {
+				t.Errorf("errors.Is(err, ErrUnexpectedExit) = %t", got)
 			}
 		})
 	}
@@ -122,7 +122,7 @@ func TestRunStatus(t *testing.T) {
 
 func TestRunStreams(t *testing.T) {
 	out := newTranscript()
-	err := runArgs(t.Context(), []string{os.Args[0]}, RunOptions{Env: role("streams"), Output: out})
+	err := runArgs(t.Context(), []string{os.Args[0]}, &RunOptions{Env: role("streams"), Output: out})
 	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Code != 3 {
 		t.Errorf("%v, want status 3", err)
@@ -133,24 +133,25 @@ func TestRunStreams(t *testing.T) {
 }
 
 func TestRunDoesNotStart(t *testing.T) {
-	if err := runArgs(t.Context(), []string{"/nowhere/java"}, RunOptions{}); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no such file: %v", err)
+	if err := runArgs(t.Context(), []string{"/nowhere/java"}, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no such file: error %v, want %v", err, fs.ErrNotExist)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("why")
 	cancel(why)
 	started := func(int) { t.Error("started") }
-	if err := runArgs(ctx, []string{os.Args[0], "0"}, RunOptions{Env: role("exit"), Started: started}); err != why {
+	if err := runArgs(ctx, []string{os.Args[0], "0"}, &RunOptions{Env: role("exit"), Started: started}); err != why {
 		t.Errorf("%v, want the cause", err)
 	}
 }
 
+// Guarantee: The daemon gets one SIGTERM when ctx ends.
 func TestRunStops(t *testing.T) {
 	out := newTranscript()
 	ctx, cancel := context.WithCancel(t.Context())
 	var pid int
 	go func() { out.after(t, "ready "); cancel() }()
-	err := runArgs(ctx, []string{os.Args[0]}, RunOptions{Env: role("stoppable"), Output: out, Started: func(p int) { pid = p }})
+	err := runArgs(ctx, []string{os.Args[0]}, &RunOptions{Env: role("stoppable"), Output: out, Started: func(p int) { pid = p }})
 	if err != nil {
 		t.Errorf("%v, want nil", err)
 	}
@@ -167,14 +168,16 @@ func TestRunKills(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	kill := make(chan struct{})
 	go func() { out.after(t, "ready "); cancel(); close(kill) }()
-	err := runArgs(ctx, []string{os.Args[0]}, RunOptions{Env: role("unstoppable"), Output: out, Kill: kill})
+	err := runArgs(ctx, []string{os.Args[0]}, &RunOptions{Env: role("unstoppable"), Output: out, Kill: kill})
 	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Code != 137 || !exit.Killed {
 		t.Errorf("%v, want that it was killed", err)
 	}
 }
 
-// The status tells whether a stop was one.
+// The exit status says whether a stop was complete.
+//
+// Guarantee: Run returns nil only if the daemon ended as Java does after a SIGTERM.
 func TestRunKnowsTheEnd(t *testing.T) {
 	for status, want := range map[string]string{
 		"143": "",
@@ -187,7 +190,7 @@ func TestRunKnowsTheEnd(t *testing.T) {
 			out := newTranscript()
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() { out.after(t, "ready "); cancel() }()
-			err := runArgs(ctx, []string{os.Args[0], status}, RunOptions{Env: role("stoppable"), Output: out})
+			err := runArgs(ctx, []string{os.Args[0], status}, &RunOptions{Env: role("stoppable"), Output: out})
 			if got := fmt.Sprint(err); got != want && (err != nil || want != "") {
 				t.Errorf("%v, want %q", err, want)
 			}
@@ -199,7 +202,7 @@ func TestRunStopTimeout(t *testing.T) {
 	out := newTranscript()
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { out.after(t, "ready "); cancel() }()
-	err := runArgs(ctx, []string{os.Args[0]}, RunOptions{Env: role("unstoppable"), Output: out, StopTimeout: 50 * time.Millisecond})
+	err := runArgs(ctx, []string{os.Args[0]}, &RunOptions{Env: role("unstoppable"), Output: out, StopTimeout: 50 * time.Millisecond})
 	want := ExitError{Code: 137, Stopping: true, Reason: "it was killed after 50ms"}
 	var exit *ExitError
 	if !errors.As(err, &exit) || *exit != want {
@@ -218,14 +221,20 @@ func TestCommandRun(t *testing.T) {
 	if err := os.WriteFile(properties, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	p, err := ReadProperties(properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"workerId": "naïve 世 𝄞", "=:#! \n": "\\ = ", "last": ""} {
+		p.Set(name, value)
+	}
 	out := newTranscript()
 	command := Command{
-		Java: os.Args[0], Jars: []string{"/a.jar"}, Properties: properties,
+		Java: os.Args[0], Jars: []string{"/a.jar"}, Properties: p,
 		JavaOptions: []string{"-Xmx1g"}, ClassPath: []string{"/more"},
-		Overrides: map[string]string{"workerId": "naïve 世 𝄞", "=:#! \n": "\\ = ", "last": ""},
 	}
 	env := append(role("shows"), "http_proxy=", "HTTP_PROXY=", "HTTPS_PROXY=user:secret@proxy", "NO_PROXY=.corp")
-	err := command.Run(t.Context(), RunOptions{Env: env, Output: out})
+	err = command.Run(t.Context(), &RunOptions{Env: env, Output: out})
 	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Code != 9 || exit.Proxy != "http://proxy of HTTPS_PROXY" {
 		t.Fatalf("%v, want status 9 and the proxy", err)
@@ -246,7 +255,7 @@ func TestCommandRun(t *testing.T) {
 	if want := "LC_CTYPE C.UTF-8\n"; runtime.GOOS == "linux" && !strings.Contains(got, want) {
 		t.Errorf("no %q in\n%s", want, got)
 	}
-	_, given, _ := strings.Cut(got, "overridden.properties\n")
+	_, given, _ := strings.Cut(got, "run.properties\n")
 	given, _, _ = strings.Cut(given, "arg --log-configuration")
 	list, err := javaproperties.Parse([]byte(given))
 	if err != nil {
@@ -264,7 +273,7 @@ func TestCommandRun(t *testing.T) {
 		t.Errorf("the file is now %q, %v", read, err)
 	}
 	if args, err := command.Args(); err == nil {
-		t.Errorf("Args with overrides: %q", args)
+		t.Errorf("Args with properties that were set: %q", args)
 	}
 }
 
@@ -282,12 +291,17 @@ func TestCommandRunEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
+	properties, err := ReadProperties(filepath.Join(dir, "p"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	properties.Set("c", "d")
 	out := newTranscript()
 	var given string
 	err = Command{
-		Java: os.Args[0], Jars: []string{"/a.jar"}, Properties: filepath.Join(dir, "p"), Overrides: map[string]string{"c": "d"},
+		Java: os.Args[0], Jars: []string{"/a.jar"}, Properties: properties,
 		Entry: &Entry{Class: "Main", Jar: "/e.jar", Dir: dir, Args: func(properties string) []string { given = properties; return nil }},
-	}.Run(t.Context(), RunOptions{Env: role("streams"), Output: out, Stdin: in})
+	}.Run(t.Context(), &RunOptions{Env: role("streams"), Output: out, Stdin: in})
 	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Code != 3 {
 		t.Errorf("%v, want status 3", err)
@@ -311,16 +325,13 @@ func TestShutdownGrace(t *testing.T) {
 		"shutdownGraceMillis = -1":     0,
 		"shutdownGraceMillis = x":      0,
 	} {
-		file := filepath.Join(t.TempDir(), "p.properties")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+		p := readProperties(t, text)
+		if got := p.shutdownGrace(); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
 		}
-		if p, err := (Command{Properties: file}).effective(); err != nil || p.shutdownGrace() != want {
-			t.Errorf("%q: %v, %v, want %v", text, p, err, want)
-		}
-		overridden := Command{Properties: file, Overrides: map[string]string{"shutdownGraceMillis": "70"}}
-		if p, err := overridden.effective(); err != nil || p.shutdownGrace() != 70*time.Millisecond {
-			t.Errorf("%q overridden: %v, %v", text, p, err)
+		p.Set("shutdownGraceMillis", "70")
+		if got := p.shutdownGrace(); got != 70*time.Millisecond {
+			t.Errorf("%q overridden: %v, want 70ms", text, got)
 		}
 	}
 }
@@ -334,7 +345,7 @@ func TestRunNeedsFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err, string(out))
 		}
-		want := "this process may have " + limit + " files open, and Java needs 128 to begin with"
+		want := "this process may open " + limit + " files, but Java needs 128 to start"
 		if got := strings.Contains(string(out), want); got != refused {
 			t.Errorf("ulimit -n %s: %s", limit, out)
 		}
@@ -345,7 +356,7 @@ func TestRunOrphanEndsOnEOF(t *testing.T) {
 	out := newTranscript()
 	var log bytes.Buffer
 	err := runArgs(t.Context(), []string{os.Args[0], "ends on EOF"},
-		RunOptions{Env: role("parent"), Output: out, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		&RunOptions{Env: role("parent"), Output: out, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Code != 5 {
 		t.Errorf("%v, want status 5", err)
@@ -358,11 +369,13 @@ func TestRunOrphanEndsOnEOF(t *testing.T) {
 	}
 }
 
+// Guarantee: No process of the group is left when Run returns, however it ended, or
+// the error is ErrSurvivors.
 func TestRunOrphanIsKilled(t *testing.T) {
 	out := newTranscript()
 	var log bytes.Buffer
-	err := runArgs(t.Context(), []string{os.Args[0], "unstoppable"}, RunOptions{
-		Env: role("parent"), Output: out, OrphanGrace: 50 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	err := runArgs(t.Context(), []string{os.Args[0], "unstoppable"}, &RunOptions{
+		Env: role("parent"), Output: out, OrphanGrace: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Code != 5 {
@@ -378,7 +391,7 @@ func TestRunOrphanIsKilled(t *testing.T) {
 
 // supervise is a process that uses Run, and that a test kills.
 func supervise() {
-	err := runArgs(context.Background(), []string{os.Args[0]}, RunOptions{Env: role("stoppable"), Output: os.Stdout})
+	err := runArgs(context.Background(), []string{os.Args[0]}, &RunOptions{Env: role("stoppable"), Output: os.Stdout})
 	fmt.Println("supervisor ended", err)
 }
 

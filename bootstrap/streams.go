@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-// A Stream is a stream to read, with what differs for it.
+// A Stream is a stream to read, with the settings that differ for it.
 type Stream struct {
-	// Stream is its name or its ARN. By a name the stream of this account is read.
+	// Stream is the name or the ARN of the stream. A name is that of a stream in the
+	// account of the credentials.
 	Stream string
-	// InitialPosition is where a shard without a checkpoint starts: LATEST,
-	// TRIM_HORIZON, or AT_TIMESTAMP with InitialTimestamp. If empty,
-	// initialPositionInStream and initialPositionInStreamExtended say it.
+	// InitialPosition is where a shard without a checkpoint starts: LATEST, TRIM_HORIZON,
+	// or AT_TIMESTAMP with InitialTimestamp. Defaults to initialPositionInStream and
+	// initialPositionInStreamExtended.
 	InitialPosition string
 	// InitialTimestamp is the time for AT_TIMESTAMP, in whole seconds.
 	InitialTimestamp time.Time
-	// ConsumerARN is that of a registered consumer of this stream, for FANOUT. If
+	// ConsumerARN is the ARN of a registered consumer of this stream, for FANOUT. If it is
 	// empty, KCL registers one.
 	ConsumerARN string
 }
@@ -27,18 +28,18 @@ type Stream struct {
 const (
 	streamsProperty = "streams"
 	atTimestamp     = "AT_TIMESTAMP"
-	lastTime        = 253402300799 // of the year 9999, in seconds since 1970
+	lastTime        = 253402300799 // the end of the year 9999, in seconds since 1970
 )
 
-// spaced is white space before or behind a =, unless the value is missing.
+// spaced matches white space beside a =, unless the value is missing.
 var spaced = compiled(`[ \t\r\n\f]=|=[ \t\r\n\f]+[^ \t\r\n\f]`)
 
 var timeForm = compiled(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$`)
 
-// Streams returns the streams that the property streams names, or the one of
-// streamArn or, without that, of streamName; nil if there is none of these. The
-// errors are those of [ParseStreams], that streams is beside another, and that
-// streamName or streamArn has more than one name or ARN, or the other's.
+// Streams returns the streams that the property streams names, or else the one of
+// streamArn, or else of streamName, or nil if none of these is set. It is an error if
+// [ParseStreams] returns one, if streams and one of the others are both set, or if
+// streamName or streamArn is not exactly one name or ARN.
 func (p *Properties) Streams() ([]Stream, error) {
 	name := "streamName"
 	if p.has("streamArn") {
@@ -49,7 +50,7 @@ func (p *Properties) Streams() ([]Stream, error) {
 	case !p.hasStreams() && !p.has(name):
 		return nil, nil
 	case p.hasStreams() && p.has(name):
-		return nil, errors.New("the property streams is beside streamName or streamArn; remove one of them")
+		return nil, errors.New("streams and streamName or streamArn are both set; remove one")
 	case p.hasStreams():
 		return ParseStreams(p.value(streamsProperty))
 	case name == "streamArn" && !streamARN().MatchString(one.Stream):
@@ -60,22 +61,22 @@ func (p *Properties) Streams() ([]Stream, error) {
 	return []Stream{one}, nil
 }
 
-// hasStreams tells whether the file names streams, perhaps none, and nobody has
-// taken that away by setting it to nothing.
+// hasStreams reports whether the property streams is set, even if it names no stream. A
+// value that Set has set to "" unsets it.
 func (p *Properties) hasStreams() bool {
 	s, ok := p.values[streamsProperty]
 	return ok && (s.line > 0 || javaTrim(s.value) != "")
 }
 
-// ParseStreams reads a value of the property streams: one or more streams, parted
-// by commas. Each is a name or an ARN, and then, all parted by white space, what
-// differs for it:
+// ParseStreams reads a value of the property streams: one or more streams, separated by
+// commas. Each is a name or an ARN, followed by its own settings, all separated by white
+// space:
 //
-//   - initialPosition=LATEST, TRIM_HORIZON or a time: as in RFC 3339, in whole
-//     seconds, or as seconds since 1970;
+//   - initialPosition=LATEST, TRIM_HORIZON or a time: in RFC 3339 format, in whole
+//     seconds, or in seconds since 1970;
 //   - consumerArn=ARN, of a consumer of this stream.
 //
-// No stream may be there twice. The error has all that is wrong.
+// No stream may be named twice. The error has all mistakes.
 func ParseStreams(value string) ([]Stream, error) {
 	if javaTrim(value) == "" {
 		return nil, streamErrors{errors.New("it names no stream")}
@@ -97,11 +98,11 @@ func ParseStreams(value string) ([]Stream, error) {
 			continue
 		}
 		if seen[s.Stream] {
-			errs = append(errs, fmt.Errorf("%s is there twice; remove one", s.Stream))
+			errs = append(errs, fmt.Errorf("%s is named twice; remove one", s.Stream))
 		}
 		seen[s.Stream] = true
 		if spaced().MatchString(element) {
-			errs = append(errs, fmt.Errorf("%s: no spaces stand around the = of a setting; write key=value", s.Stream))
+			errs = append(errs, fmt.Errorf("%s: a setting has no spaces around its =; write key=value", s.Stream))
 			continue
 		}
 		set := make(map[string]bool)
@@ -110,15 +111,15 @@ func ParseStreams(value string) ([]Stream, error) {
 			var err error
 			switch {
 			case !ok:
-				err = fmt.Errorf("%q is no setting; its form is key=value, and a comma stands before the next stream", setting)
+				err = fmt.Errorf("%q is not a setting; write key=value, or a comma before the next stream", setting)
 			case set[key]:
-				err = fmt.Errorf("%s is there twice; remove one", key)
+				err = fmt.Errorf("%s is set twice; remove one", key)
 			case key == "initialPosition":
 				err = s.setPosition(text)
 			case key == "consumerArn":
 				err = s.setConsumer(text)
 			default:
-				err = fmt.Errorf("there is no setting %q; use initialPosition or consumerArn", key)
+				err = fmt.Errorf("unknown setting %q; use initialPosition or consumerArn", key)
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", s.Stream, err))
@@ -133,7 +134,7 @@ func ParseStreams(value string) ([]Stream, error) {
 	return streams, nil
 }
 
-// streamErrors are joined in one line.
+// streamErrors are several errors in one line.
 type streamErrors []error
 
 func (e streamErrors) Error() string {
@@ -142,7 +143,7 @@ func (e streamErrors) Error() string {
 
 func (e streamErrors) Unwrap() []error { return e }
 
-// check looks at the name or ARN.
+// check returns what is wrong with the name or ARN.
 func (s *Stream) check() error {
 	switch {
 	case s.byARN() && !streamARN().MatchString(s.Stream):
@@ -165,7 +166,7 @@ func (s *Stream) setPosition(text string) error {
 		err = errors.New("another form")
 	}
 	if err != nil || at.Unix() < 0 || at.Unix() > lastTime {
-		return fmt.Errorf("initialPosition=%s is none of LATEST, TRIM_HORIZON, a time such as 2026-11-30T00:00:00Z, and seconds since 1970", text)
+		return fmt.Errorf("initialPosition=%s is not LATEST, TRIM_HORIZON, a time such as 2026-11-30T00:00:00Z, or seconds since 1970", text)
 	}
 	s.InitialPosition, s.InitialTimestamp = atTimestamp, at.UTC()
 	return nil
@@ -182,9 +183,9 @@ func (s *Stream) setConsumer(arn string) error {
 	return fmt.Errorf("consumerArn=%s is of another stream; name a consumer of this one", arn)
 }
 
-// ofConsumer returns the stream of a consumer's ARN, by its ARN if s has one and
-// else by its name; "" if it is no consumer's ARN. Another account may have a stream
-// of the same name, which a name does not tell: the entry asks Kinesis.
+// ofConsumer returns the stream of a consumer's ARN: its ARN if s has one, else its name,
+// or "" if arn is not the ARN of a consumer. A name does not tell whether the stream is
+// one of the same name in another account: the entry asks Kinesis.
 func (s *Stream) ofConsumer(arn string) string {
 	m := consumerARN().FindStringSubmatch(arn)
 	switch {
@@ -198,14 +199,14 @@ func (s *Stream) ofConsumer(arn string) string {
 
 func (s *Stream) byARN() bool { return strings.HasPrefix(s.Stream, "arn:") }
 
-// name returns the stream's name, also of an ARN.
+// name returns the name of the stream.
 func (s *Stream) name() string { return s.Stream[strings.LastIndexByte(s.Stream, '/')+1:] }
 
-// FormatStreams returns the value of the property streams, which ParseStreams
-// reads. It also writes what ParseStreams then refuses: a name that is none, or an
-// InitialTimestamp of parts of a second or without AT_TIMESTAMP.
+// FormatStreams returns the value of the property streams that ParseStreams reads. It also
+// writes values that ParseStreams refuses: an invalid name, or an InitialTimestamp with
+// parts of a second or without AT_TIMESTAMP.
 func FormatStreams(streams []Stream) string {
-	// Nothing may become something else by it.
+	// An invalid value must not become a valid one.
 	word := strings.NewReplacer(",", "?", "=", "?", " ", "?", "\t", "?", "\r", "?", "\n", "?", "\f", "?").Replace
 	all := make([]string, len(streams))
 	for i, s := range streams {
@@ -226,7 +227,7 @@ func FormatStreams(streams []Stream) string {
 	return strings.Join(all, ", ")
 }
 
-// several returns the streams of the property streams, if it is as it must be.
+// several returns the streams of the property streams, if it is valid.
 func (c *checker) several() []Stream {
 	if !c.hasStreams() {
 		return nil
@@ -235,11 +236,11 @@ func (c *checker) several() []Stream {
 	return streams
 }
 
-// streamList looks at the property streams by itself.
+// streamList checks the property streams.
 func (c *checker) streamList() {
 	for _, other := range []string{"streamName", "streamArn"} {
 		if c.has(other) {
-			c.error(streamsProperty, "it is beside "+other, "remove one")
+			c.error(streamsProperty, other+" is set too", "remove one")
 		}
 	}
 	streams, err := ParseStreams(c.value(streamsProperty))
@@ -257,24 +258,24 @@ func (c *checker) streamList() {
 	}
 }
 
-// ownPositions tells whether each stream says where it begins.
+// ownPositions reports whether each stream has its own initial position.
 func (c *checker) ownPositions() bool {
 	streams := c.several()
 	return streams != nil && !slices.ContainsFunc(streams, func(s Stream) bool { return s.InitialPosition == "" })
 }
 
-// CheckStock looks for what Amazon's own main class does not do as Check takes it:
-// it does not know the property streams, an error, and it takes only the name out of
-// streamArn, a warning. The error is nil or a *ConfigError.
+// CheckStock looks for properties that Amazon's own main class reads otherwise than Check
+// does. It does not know the property streams, which is an error, and uses only the name in
+// streamArn, which is a warning. The error is nil or a [*ConfigError].
 func (p *Properties) CheckStock() (warnings []Finding, err error) {
 	c := &checker{Properties: p}
 	if c.hasStreams() {
-		c.error(streamsProperty, "Amazon's MultiLangDaemon does not know it, and reads one stream",
-			"set streamName to that, or have kcl-bootstrap --execute read them, without --stock")
+		c.error(streamsProperty, "Amazon's MultiLangDaemon does not have it: it reads one stream",
+			"set streamName to that stream, or run kcl-bootstrap --execute without --stock")
 	}
 	if c.has("streamArn") && !c.hasStreams() {
-		c.warn("streamArn", "Amazon's MultiLangDaemon takes only the name out of it, and reads the stream of that name in its own account",
-			"set streamName if you mean that, or have kcl-bootstrap --execute read it, without --stock")
+		c.warn("streamArn", "Amazon's MultiLangDaemon uses only the name in it, and reads the stream of that name in its own account",
+			"set streamName if you mean that stream, or run kcl-bootstrap --execute without --stock")
 	}
 	if c.errors != nil {
 		err = &ConfigError{c.errors}
@@ -282,12 +283,12 @@ func (p *Properties) CheckStock() (warnings []Finding, err error) {
 	return c.warnings, err
 }
 
-// entryStreams returns the property streams as an Entry gets it, with the streamName
-// on which the daemon's classes insist.
+// entryStreams returns the property streams for an Entry, and the streamName that the
+// daemon's classes require.
 func (p *Properties) entryStreams() map[string]string {
 	streams, err := ParseStreams(p.value(streamsProperty))
 	if !p.hasStreams() || err != nil {
-		return nil // what is wrong is for Check to tell
+		return nil // Check says what is wrong
 	}
 	return map[string]string{"streamName": streams[0].name(), streamsProperty: FormatStreams(streams)}
 }

@@ -14,6 +14,8 @@ const (
 	paymentsConsumer = payments + "/consumer/app:1700000000"
 )
 
+// Guarantee: ParseStreams reads what FormatStreams writes, and writing turns nothing
+// else into a stream.
 func TestParseStreams(t *testing.T) {
 	at := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	orders := func(position string, at time.Time) []Stream {
@@ -56,8 +58,8 @@ func TestParseStreams(t *testing.T) {
 		{",", nil, "stream 1 is empty|stream 2 is empty"},
 		{"a,,b", nil, "stream 2 is empty"},
 		{"a,", nil, "stream 2 is empty"},
-		{"a, b, a", nil, "a is there twice"},
-		{payments + "," + payments + " initialPosition=LATEST", nil, payments + " is there twice"},
+		{"a, b, a", nil, "a is named twice"},
+		{payments + "," + payments + " initialPosition=LATEST", nil, payments + " is named twice"},
 		{"a/b", nil, `"a/b" cannot name a stream`},
 		{strings.Repeat("a", 129), nil, "cannot name a stream"},
 		{"or\u00a0ders", nil, "cannot name a stream"},
@@ -66,29 +68,29 @@ func TestParseStreams(t *testing.T) {
 		{"arn:aws:s3:us-east-1:222222222222:stream/a", nil, "is not the ARN of a stream"},
 		{"arn:other:kinesis:us-east-1:222222222222:stream/a", nil, "is not the ARN of a stream"},
 		{paymentsConsumer, nil, "is not the ARN of a stream"},
-		{"a b", nil, `a: "b" is no setting; its form is key=value`},
-		{"a initialPosition = LATEST", nil, "a: no spaces stand around the = of a setting; write key=value"},
-		{"a initialPosition =LATEST, b consumerArn=\tx, c d", nil, `a: no spaces|b: no spaces|c: "d"`},
-		{"a initialPosition= \n", nil, "a: initialPosition= is none of LATEST"},
-		{"a position=LATEST", nil, `a: there is no setting "position"`},
-		{"a initialposition=LATEST", nil, `a: there is no setting "initialposition"`},
-		{"a initialPosition=LATEST initialPosition=LATEST", nil, "a: initialPosition is there twice"},
-		{"a initialPosition=", nil, "a: initialPosition= is none of LATEST"},
-		{"a initialPosition=latest", nil, "a: initialPosition=latest is none of LATEST"},
-		{"a initialPosition=AT_TIMESTAMP", nil, "is none of LATEST"},
-		{"a initialPosition=2026-11-30", nil, "is none of LATEST"},
-		{"a initialPosition=2026-11-30T00:00:00", nil, "is none of LATEST"},
-		{"a initialPosition=2026-11-30T00:00:00.5Z", nil, "is none of LATEST"},
-		{"a initialPosition=2026-11-31T00:00:00Z", nil, "is none of LATEST"},
-		{"a initialPosition=1969-12-31T23:59:59Z", nil, "is none of LATEST"},
-		{"a initialPosition=-1", nil, "is none of LATEST"},
-		{"a initialPosition=253402300800", nil, "is none of LATEST"},
+		{"a b", nil, `a: "b" is not a setting; write key=value`},
+		{"a initialPosition = LATEST", nil, "a: a setting has no spaces around its =; write key=value"},
+		{"a initialPosition =LATEST, b consumerArn=\tx, c d", nil, `a: a setting has no spaces|b: a setting has no spaces|c: "d"`},
+		{"a initialPosition= \n", nil, "a: initialPosition= is not LATEST"},
+		{"a position=LATEST", nil, `a: unknown setting "position"`},
+		{"a initialposition=LATEST", nil, `a: unknown setting "initialposition"`},
+		{"a initialPosition=LATEST initialPosition=LATEST", nil, "a: initialPosition is set twice"},
+		{"a initialPosition=", nil, "a: initialPosition= is not LATEST"},
+		{"a initialPosition=latest", nil, "a: initialPosition=latest is not LATEST"},
+		{"a initialPosition=AT_TIMESTAMP", nil, "is not LATEST"},
+		{"a initialPosition=2026-11-30", nil, "is not LATEST"},
+		{"a initialPosition=2026-11-30T00:00:00", nil, "is not LATEST"},
+		{"a initialPosition=2026-11-30T00:00:00.5Z", nil, "is not LATEST"},
+		{"a initialPosition=2026-11-31T00:00:00Z", nil, "is not LATEST"},
+		{"a initialPosition=1969-12-31T23:59:59Z", nil, "is not LATEST"},
+		{"a initialPosition=-1", nil, "is not LATEST"},
+		{"a initialPosition=253402300800", nil, "is not LATEST"},
 		{"a consumerArn=app", nil, "a: consumerArn=app is not the ARN of a consumer"},
 		{"a consumerArn=" + paymentsConsumer, nil, "a: consumerArn=" + paymentsConsumer + " is of another stream"},
 		{strings.ReplaceAll(payments, "2222", "3333") + " consumerArn=" + paymentsConsumer, nil, "is of another stream"},
 		{strings.ReplaceAll(payments, "us-east-1", "us-east-2") + " consumerArn=" + paymentsConsumer, nil, "is of another stream"},
 		{payments + "s consumerArn=" + paymentsConsumer, nil, "is of another stream"},
-		{"a/b, c d, c initialPosition=x, ", nil, "a/b|c: \"d\"|c is there twice|initialPosition=x|stream 4 is empty"},
+		{"a/b, c d, c initialPosition=x, ", nil, "a/b|c: \"d\"|c is named twice|initialPosition=x|stream 4 is empty"},
 	} {
 		got, err := ParseStreams(tt.value)
 		if !reflect.DeepEqual(got, tt.want) || (err != nil) != (tt.err != "") {
@@ -110,6 +112,9 @@ func TestParseStreams(t *testing.T) {
 }
 
 // What cannot be streams does not become others by being written.
+//
+// Guarantee: ParseStreams reads what FormatStreams writes, and writing turns nothing
+// else into a stream.
 func TestFormatStreamsHidesNothing(t *testing.T) {
 	at := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	for _, s := range []Stream{
@@ -131,6 +136,8 @@ func TestFormatStreamsHidesNothing(t *testing.T) {
 	}
 }
 
+// Guarantee: ParseStreams reads what FormatStreams writes, and writing turns nothing
+// else into a stream.
 func FuzzParseStreams(f *testing.F) {
 	f.Add("orders initialPosition=TRIM_HORIZON, " + payments + " initialPosition=2026-11-30T00:00:00Z consumerArn=" + paymentsConsumer)
 	f.Add("a initialPosition=1, b\t,c")
@@ -196,17 +203,17 @@ func TestCheckStreams(t *testing.T) {
 		{"-initialPositionInStream\nstreams = a initialPosition=LATEST, b initialPosition=TRIM_HORIZON", nil},
 		{
 			"-initialPositionInStream\nstreams = a initialPosition=LATEST, b",
-			[]string{"warning: initialPositionInStream: it is not set: a new application starts at LATEST and does not read what is in the stream; TRIM_HORIZON reads all"},
+			[]string{"warning: initialPositionInStream: it is not set: a new application starts at LATEST and skips what is in the stream; TRIM_HORIZON reads all"},
 		},
 		{"stream = a\nstreams = a", []string{"8: error: stream: the daemon knows no such property; did you mean streamName or streams?"}},
-		{"streams = a\nstreamName = a", []string{"8: error: streams: it is beside streamName; remove one"}},
-		{"streams = a\nstreamArn = " + payments, []string{"8: error: streams: it is beside streamArn; remove one"}},
+		{"streams = a\nstreamName = a", []string{"8: error: streams: streamName is set too; remove one"}},
+		{"streams = a\nstreamArn = " + payments, []string{"8: error: streams: streamArn is set too; remove one"}},
 		{"streams =", []string{"8: error: streams: it names no stream"}},
 		{
 			"streams = a b, c/d",
 			[]string{
 				`8: error: streams: "c/d" cannot name a stream; use 1 to 128 of a-z A-Z 0-9 _ . -, or an ARN`,
-				`8: error: streams: a: "b" is no setting; its form is key=value, and a comma stands before the next stream`,
+				`8: error: streams: a: "b" is not a setting; write key=value, or a comma before the next stream`,
 			},
 		},
 		{"streams = a initialPosition=4102444800", []string{"8: error: streams: a: initialPosition: 4102444800 is in the future: AWS refuses that, and the daemon reads nothing"}},
@@ -234,18 +241,18 @@ func TestCheckStreams(t *testing.T) {
 		},
 		{
 			"streams = orders, payments\nfanoutConfig.consumerArn = " + paymentsConsumer,
-			[]string{"9: error: fanoutConfig.consumerArn: it is a consumer of one stream, and there are several; set consumerArn beside each stream, in streams"},
+			[]string{"9: error: fanoutConfig.consumerArn: it is a consumer of one stream, and there are several; set consumerArn for each stream in streams"},
 		},
 		{
 			"streams = payments consumerArn=" + paymentsConsumer + "\nfanoutConfig.consumerArn = " + paymentsConsumer,
-			[]string{"9: error: fanoutConfig.consumerArn: it is beside the consumerArn in streams; remove one"},
+			[]string{"9: error: fanoutConfig.consumerArn: streams has a consumerArn too; remove one"},
 		},
 		{
 			"streams = payments consumerArn=" + paymentsConsumer + "\nretrievalMode = POLLING",
-			[]string{"8: warning: streams: payments: consumerArn makes no difference in retrieval mode POLLING; remove it, or set retrievalMode to FANOUT"},
+			[]string{"8: warning: streams: payments: consumerArn is ignored in retrieval mode POLLING; remove it, or set retrievalMode to FANOUT"},
 		},
 	} {
-		if got := findings(readProperties(t, withChange(base, tt.lines)), DaemonKeys()); !slices.Equal(got, tt.want) {
+		if got := findings(readProperties(t, withChange(base, tt.lines)), daemonKeys()); !slices.Equal(got, tt.want) {
 			t.Errorf("%s\ngot  %q\nwant %q", tt.lines, got, tt.want)
 		}
 	}
@@ -255,11 +262,14 @@ func TestCheckStreams(t *testing.T) {
 }
 
 // Amazon's own main class is not started with what it would do otherwise.
+//
+// Guarantee: Amazon's own main class, which knows one stream by its name, is not
+// started with the property streams.
 func TestStock(t *testing.T) {
 	for _, tt := range []struct{ lines, fault, warning string }{
 		{"streamName = a", "", ""},
-		{"streams = a", "streams: Amazon's MultiLangDaemon does not know it", ""},
-		{"streamArn = " + payments, "", "streamArn: Amazon's MultiLangDaemon takes only the name out of it"},
+		{"streams = a", "streams: Amazon's MultiLangDaemon does not have it", ""},
+		{"streamArn = " + payments, "", "streamArn: Amazon's MultiLangDaemon uses only the name in it"},
 	} {
 		p := readProperties(t, tt.lines)
 		warnings, err := p.CheckStock()
@@ -269,7 +279,7 @@ func TestStock(t *testing.T) {
 		if (len(warnings) > 0) != (tt.warning != "") || len(warnings) > 0 && !strings.Contains(warnings[0].String(), tt.warning) {
 			t.Errorf("%s: %v", tt.lines, warnings)
 		}
-		c := Command{Java: "/java", Jars: []string{"/a.jar"}, Properties: p.File}
+		c := Command{Java: "/java", Jars: []string{"/a.jar"}, Properties: p}
 		if _, err := c.Args(); (err != nil) != (tt.fault != "") {
 			t.Errorf("%s: the command: %v", tt.lines, err)
 		}
@@ -287,10 +297,10 @@ func TestEntryStreams(t *testing.T) {
 		dir := t.TempDir()
 		properties := filepath.Join(dir, "none")
 		c := Command{
-			Java: "/java", Jars: []string{"/a.jar"}, Properties: readProperties(t, lines).File,
+			Java: "/java", Jars: []string{"/a.jar"}, Properties: readProperties(t, lines),
 			Entry: &Entry{Class: "example.Main", Jar: "/z.jar", Args: func(file string) []string { properties = file; return nil }},
 		}
-		if _, err := c.write(dir, 0, nil); err != nil {
+		if _, err := c.write(c.daemonProperties(), dir, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		p, err := ReadProperties(properties)

@@ -9,17 +9,17 @@ import (
 	"syscall"
 )
 
-// trusted tells whether only this user and root may write to a file, or replace what
-// is in a folder. A sticky folder keeps what others have made from the rest: sticky
-// says that this is enough.
+// checkOwner returns an error unless only this user and root may write to a file, or replace the
+// content of a folder. In a sticky folder nobody can replace the files of others; sticky says
+// that this is enough.
 //
-// Root's group may write, and so may this process's group if it has the user's number:
-// most distributions of Linux give each user such a group, and have it write by default.
+// Root's group may write, and so may this process's group if it has the user's number: most
+// Linux distributions give each user such a group, which may write by default.
 //
-// In a Kubernetes pod only the owner counts: a volume's own folder is open to all there
-// (emptyDir) or to a group (fsGroup), and only the pod's containers see it. So a volume
-// that pods of different trust share is no place for a cache.
-func trusted(name string, info fs.FileInfo, sticky bool) error {
+// In a Kubernetes pod only the owner is checked: the folder of a volume is open to all there
+// (emptyDir) or to a group (fsGroup), but only the pod's containers see it. So a cache must
+// not be in a volume that is shared by pods that do not trust each other.
+func checkOwner(name string, info fs.FileInfo, sticky bool) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return nil
@@ -28,7 +28,7 @@ func trusted(name string, info fs.FileInfo, sticky bool) error {
 	if stat.Uid != 0 && stat.Uid != user {
 		return &untrustedError{
 			name, fmt.Sprintf("belongs to user %d", stat.Uid),
-			fmt.Sprintf("make it the property of user %d (chown), or run as its owner", user),
+			fmt.Sprintf("give it to user %d (chown), or run as its owner", user),
 		}
 	}
 	mode := info.Mode()
@@ -37,9 +37,9 @@ func trusted(name string, info fs.FileInfo, sticky bool) error {
 	}
 	switch {
 	case mode&0o002 != 0:
-		return &untrustedError{name, "may be written to by everybody", "take that away (chmod o-w)"}
+		return &untrustedError{name, "is writable by everybody", "remove that permission (chmod o-w)"}
 	case mode&0o020 != 0 && stat.Gid != 0 && (stat.Gid != user || os.Getegid() != os.Geteuid()):
-		return &untrustedError{name, fmt.Sprintf("may be written to by group %d", stat.Gid), "take that away (chmod g-w)"}
+		return &untrustedError{name, fmt.Sprintf("is writable by group %d", stat.Gid), "remove that permission (chmod g-w)"}
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 
 // Whoever can replace a folder on the way to the cache, or a file in it, could run
 // code as the user.
+//
+// Guarantee: A cache in which other users can replace files is refused.
 func TestTrust(t *testing.T) {
 	const stranger = 54321
 	self := os.Geteuid()
@@ -26,9 +28,9 @@ func TestTrust(t *testing.T) {
 		want string
 	}{
 		{name: "the user's alone", mode: 0o755, uid: -1, gid: -1},
-		{name: "everybody writes", mode: 0o757, uid: -1, gid: -1, want: "may be written to by everybody, and who can write there can run code as this user; take that away (chmod o-w)"},
+		{name: "everybody writes", mode: 0o757, uid: -1, gid: -1, want: "is writable by everybody, and whoever can write there can run code as this user; remove that permission (chmod o-w)"},
 		{name: "sticky, as /tmp", mode: 0o777 | os.ModeSticky, uid: -1, gid: -1},
-		{name: "a group writes", mode: 0o775, uid: -1, gid: stranger, want: "may be written to by group 54321"},
+		{name: "a group writes", mode: 0o775, uid: -1, gid: stranger, want: "is writable by group 54321"},
 		{name: "a group reads", mode: 0o755, uid: -1, gid: stranger},
 		{name: "the user's own group writes", mode: 0o775, uid: -1, gid: self},
 		{name: "root's group writes", mode: 0o775, uid: -1, gid: 0},
@@ -68,7 +70,7 @@ func TestTrust(t *testing.T) {
 			}
 			repo := newRepository(t, 1, nil)
 			for _, dir := range []string{cache, link, filepath.Join(cache, "new", "one")} {
-				_, err := Fetch(t.Context(), repo.lock, FetchOptions{Repository: repo.url(), CacheDir: dir})
+				_, err := Fetch(t.Context(), repo.lock, &FetchOptions{Repository: repo.url(), CacheDir: dir})
 				if (err == nil) != (tt.want == "") {
 					t.Fatalf("%s: %v, want %q", dir, err, tt.want)
 				}
@@ -87,11 +89,13 @@ func TestTrust(t *testing.T) {
 }
 
 // Neither may others write in the cache, or to a file of it.
+//
+// Guarantee: A cache in which other users can replace files is refused.
 func TestTrustInTheCache(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	for _, name := range []string{"org", "org/example/a0/1.0", "org/example/a0/1.0/a0-1.0.jar"} {
 		repo := newRepository(t, 3, nil)
-		options := FetchOptions{Repository: repo.url(), CacheDir: t.TempDir()}
+		options := &FetchOptions{Repository: repo.url(), CacheDir: t.TempDir()}
 		if _, err := Fetch(t.Context(), repo.lock, options); err != nil {
 			t.Fatal(err)
 		}
@@ -100,8 +104,8 @@ func TestTrustInTheCache(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := Fetch(t.Context(), repo.lock, options)
-		if !errors.As(err, new(*untrustedError)) || !strings.Contains(err.Error(), file+" may be written to by everybody") {
-			t.Errorf("%s: %v", name, err)
+		if !errors.As(err, new(*untrustedError)) || !strings.Contains(err.Error(), file+" is writable by everybody") {
+			t.Errorf("%s: error %v, want that it is writable by everybody", name, err)
 		}
 		if n := repo.count(); n != 3 {
 			t.Errorf("%d requests for 3 files", n)
@@ -111,6 +115,8 @@ func TestTrustInTheCache(t *testing.T) {
 
 // A relative link starts in the folder where it is, not in the one by whose name it was
 // reached.
+//
+// Guarantee: A cache in which other users can replace files is refused.
 func TestTrustLinkBelowLink(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	for name, tt := range map[string]struct {
@@ -146,15 +152,15 @@ func TestTrustLinkBelowLink(t *testing.T) {
 			t.Fatal(err)
 		}
 		repo := newRepository(t, 1, nil)
-		options := FetchOptions{Repository: repo.url(), CacheDir: filepath.Join(base, "link", "relative")}
+		options := &FetchOptions{Repository: repo.url(), CacheDir: filepath.Join(base, "link", "relative")}
 		_, err = Fetch(t.Context(), repo.lock, options)
 		if tt.good && err != nil || !tt.good && !errors.As(err, new(*untrustedError)) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: error %v, want trust: %t", name, err, tt.good)
 		}
 		options.Offline = true
 		_, err = Fetch(t.Context(), repo.lock, options)
 		if tt.good && err != nil || !tt.good && !errors.As(err, new(*untrustedError)) {
-			t.Errorf("%s: offline: %v", name, err)
+			t.Errorf("%s: offline: error %v, want trust: %t", name, err, tt.good)
 		}
 	}
 }
@@ -182,13 +188,13 @@ func TestTrustLinkedHome(t *testing.T) {
 		filepath.Join(base, "disk", "home", "..", "..", "disk"): false,
 	} {
 		if err := checkFolder(dir); (err == nil) != good {
-			t.Errorf("%s: %v", dir, err)
+			t.Errorf("%s: error %v, want trust: %t", dir, err, good)
 		}
 	}
 	for _, none := range []string{"", "home"} {
 		t.Setenv("HOME", none)
 		if err := checkFolder(cache); !errors.As(err, new(*untrustedError)) {
-			t.Errorf("HOME=%s: %v", none, err)
+			t.Errorf("HOME=%s: error %v, want an untrustedError", none, err)
 		}
 	}
 	t.Setenv("HOME", home)
@@ -197,7 +203,7 @@ func TestTrustLinkedHome(t *testing.T) {
 	}
 	for _, dir := range []string{filepath.Join(home, "cache"), cache, link} {
 		if err := checkFolder(dir); !errors.As(err, new(*untrustedError)) {
-			t.Errorf("%s: %v", dir, err)
+			t.Errorf("%s: error %v, want an untrustedError", dir, err)
 		}
 	}
 }
@@ -206,7 +212,7 @@ func TestTrustLinkedHome(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	loop := func(file string) error { return errors.Join(os.RemoveAll(file), os.Symlink(filepath.Base(file), file)) }
 	repo, x := newRepository(t, 1, nil), newIndex(t, madeUp(), nil)
-	options := FetchOptions{Repository: repo.url(), CacheDir: t.TempDir()}
+	options := &FetchOptions{Repository: repo.url(), CacheDir: t.TempDir()}
 	_, err := Fetch(t.Context(), repo.lock, options)
 	_, javaErr := x.fetchJava(t, options)
 	if err := errors.Join(err, javaErr, loop(filepath.Join(options.CacheDir, "org")), loop(filepath.Join(options.CacheDir, "java"))); err != nil {
@@ -218,7 +224,7 @@ func TestUnreadable(t *testing.T) {
 		_, javaErr := x.fetchJava(t, options)
 		for _, err := range []error{err, javaErr} {
 			if !errors.Is(err, syscall.ELOOP) || !strings.HasPrefix(err.Error(), "cannot read the folder for the jars: ") {
-				t.Errorf("offline %v: %v", offline, err)
+				t.Errorf("offline %v: error %v, want ELOOP", offline, err)
 			}
 		}
 	}

@@ -2,6 +2,6 @@ package bootstrap
 
 import "io/fs"
 
-// trusted returns nil. Below the profile, where the cache is by default, others cannot
-// write on Windows; who may elsewhere is a matter of access lists, which are not read.
-func trusted(string, fs.FileInfo, bool) error { return nil }
+// checkOwner returns nil. On Windows others cannot write below the profile, where the cache is
+// by default. Elsewhere access lists decide, which are not read.
+func checkOwner(string, fs.FileInfo, bool) error { return nil }

@@ -17,13 +17,13 @@ import (
 	"strings"
 )
 
-// The limits of what is unpacked, several times of what is in use: 240 files, 71 MB.
+// The limits for unpacking, several times what is needed: 240 files, 71 MB.
 const (
 	maxJavaFiles = 5000
 	maxJavaSize  = 1 << 30
 )
 
-// A wheelError is what is wrong with a wheel, not with the disk.
+// A wheelError describes what is wrong with a wheel, as opposed to the disk.
 type wheelError struct{ reason string }
 
 func (e *wheelError) Error() string { return e.reason }
@@ -59,8 +59,8 @@ func (c *cache) unpack(ctx context.Context, wheel io.ReaderAt, size int64, to st
 	return formatManifest(files), err
 }
 
-// javaEntries returns the files of the runtime in a wheel, and the name of its folder,
-// with a slash, once all of their names, kinds and sizes are harmless.
+// javaEntries returns the files of the runtime in a wheel, and the name of its folder with a
+// slash. All their names, types and sizes are then known to be harmless.
 func javaEntries(archive *zip.Reader) (entries []*zip.File, root string, err error) {
 	for _, e := range archive.File {
 		name := path.Base(e.Name)
@@ -87,7 +87,7 @@ func javaEntries(archive *zip.Reader) (entries []*zip.File, root string, err err
 		case !fs.ValidPath(name) || !filepath.IsLocal(local) || strings.ContainsAny(name, "\\:\n") || name == manifestName || names[key]:
 			return nil, "", badWheel("a file in it has the name %q", e.Name)
 		case !e.Mode().IsRegular():
-			return nil, "", badWheel("%q in it is no regular file", e.Name)
+			return nil, "", badWheel("%q in it is not a regular file", e.Name)
 		}
 		names[key] = true
 		entries = append(entries, e)
@@ -99,7 +99,7 @@ func javaEntries(archive *zip.Reader) (entries []*zip.File, root string, err err
 	return entries, root, nil
 }
 
-// unpackFile unpacks a file, and notes its size and hash.
+// unpackFile unpacks a file, and sets its size and hash.
 func (c *cache) unpackFile(ctx context.Context, e *zip.File, name string, file *manifestFile) (err error) {
 	mode := fs.FileMode(0o644)
 	if file.executable {

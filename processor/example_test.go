@@ -60,7 +60,7 @@ func ExampleRun() {
 	childIn, toChild := io.Pipe()
 	fromChild, childOut := io.Pipe()
 	go func() {
-		w, r := protocol.NewWriter(toChild), protocol.NewReader(fromChild)
+		w, r := protocol.NewWriter(toChild), protocol.NewReader(fromChild, nil)
 		for _, m := range []protocol.Message{protocol.Initialize{ShardID: "shardId-000000000000"}, protocol.LeaseLost{}} {
 			w.Write(m)
 			answer, _ := r.Read()

@@ -60,7 +60,7 @@ func run(ctx context.Context, p RecordProcessor, in io.Reader, out io.Writer, co
 	})
 	r.watch.Stop()
 	c := &conversation{
-		run: r, reader: protocol.NewReader(in), writer: protocol.NewWriter(out), log: config.Logger,
+		run: r, reader: protocol.NewReader(in, nil), writer: protocol.NewWriter(out), log: config.Logger,
 		checkpoints: checkpointQueue{retries: config.CheckpointRetries},
 	}
 	go r.serve(c)

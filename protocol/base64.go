@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// sextets has, for each place in a group of four characters, the bits that a
-// character stands for, and notBase64 for one that stands for none.
+// sextets has, for each place in a group of four characters, the bits that each
+// character stands for, and notBase64 for characters that are not base64.
 var sextets = func() (t [4][256]uint32) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	for place := range t {
@@ -22,7 +22,7 @@ var sextets = func() (t [4][256]uint32) {
 
 const notBase64 = 1 << 31
 
-// decodedLen returns the size of what src, padded base64, stands for.
+// decodedLen returns the decoded size of src, which is padded base64.
 func decodedLen(src []byte) int {
 	n := len(src) / 4 * 3
 	if n == 0 {
@@ -37,17 +37,16 @@ func decodedLen(src []byte) int {
 	return n
 }
 
-// decodeBase64 decodes src, of which decodedLen is n, to the first n bytes of
-// dst. It may write some more bytes of dst, to be overwritten by what comes
-// next. It reports whether src is base64 as encoding/json takes it, without
-// line breaks. Eight characters at a time by table are twice as fast as
-// encoding/base64.
+// decodeBase64 decodes src, whose decodedLen is n, into the first n bytes of dst.
+// It may overwrite a few bytes of dst after those. It reports whether src is base64
+// that encoding/json accepts, without line breaks. With a table, eight characters
+// at a time, it is twice as fast as encoding/base64.
 func decodeBase64(dst, src []byte, n int) bool {
 	if len(src)%4 != 0 {
 		return false
 	}
 	done := 0
-	// The last group may be padded.
+	// The last group may have padding.
 	for len(src) > 8 && len(dst)-done >= 8 {
 		s := src[:8]
 		high := sextets[0][s[0]] | sextets[1][s[1]] | sextets[2][s[2]] | sextets[3][s[3]]
@@ -58,8 +57,8 @@ func decodeBase64(dst, src []byte, n int) bool {
 		binary.BigEndian.PutUint64(dst[done:], uint64(high)<<40|uint64(low)<<16)
 		src, done = src[8:], done+6
 	}
-	// encoding/base64 passes over line breaks, which JSON has none of: with
-	// them the size is wrong.
+	// encoding/base64 skips line breaks, which JSON strings do not have. The size
+	// is wrong then.
 	m, err := base64.StdEncoding.Decode(dst[done:n], src)
 	return err == nil && done+m == n
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// batchLine returns a batch of n records of size bytes as a line.
+// batchLine returns a batch of n records, each of size bytes, as a line.
 func batchLine(tb testing.TB, n, size int) []byte {
 	tb.Helper()
 	random := rand.NewChaCha8([32]byte{1})
@@ -30,7 +30,7 @@ func batchLine(tb testing.TB, n, size int) []byte {
 	return wire.Bytes()
 }
 
-// endless is its line again and again, one at most in a Read.
+// endless repeats its line, and returns at most one line in a Read.
 type endless struct {
 	line, rest []byte
 	buffer     int // the largest that a line was read into, at least
@@ -52,7 +52,7 @@ func BenchmarkRead(b *testing.B) {
 	for _, batch := range batches {
 		line := batchLine(b, batch.n, batch.size)
 		b.Run(fmt.Sprintf("%dx%d", batch.n, batch.size), func(b *testing.B) {
-			r := NewReader(&endless{line: line})
+			r := NewReader(&endless{line: line}, nil)
 			b.SetBytes(int64(len(line)))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -64,7 +64,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode tells the two paths apart.
+// BenchmarkDecode compares the two paths.
 func BenchmarkDecode(b *testing.B) {
 	for _, batch := range batches {
 		line := bytes.TrimSpace(batchLine(b, batch.n, batch.size))

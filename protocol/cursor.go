@@ -10,25 +10,25 @@ import (
 	"unicode/utf8"
 )
 
-// cursor goes over a line of JSON without blanks. What it meets and does not
-// expect makes it decline the line: from then on its results mean nothing.
+// cursor reads a line of JSON without white space. It declines a line that has
+// anything unexpected; its results are meaningless from then on.
 type cursor struct {
 	line     []byte
 	at       int
 	declined bool
 }
 
-// object is how far the cursor has come in one object.
+// object is the state of the cursor within one object.
 type object struct {
 	begun bool
 	seen  uint // a bit for each field
-	next  int  // the field to expect
+	next  int  // the field to try first
 }
 
 const endOfObject = -1
 
-// field moves to the value of the object's next field and returns which of
-// names it is. Each of names is a key with its quotes and colon.
+// field moves to the value of the object's next field and returns the index of
+// its name in names. Each name is a key with its quotes and colon.
 func (c *cursor) field(o *object, names []string) int {
 	if !o.begun {
 		o.begun = true
@@ -47,7 +47,7 @@ func (c *cursor) field(o *object, names []string) int {
 		field := o.next
 		o.next++
 		if c.starts(names[field]) {
-			// encoding/json lets the last of two equal keys count, field by field.
+			// Of duplicate keys encoding/json uses the last, field by field.
 			if o.seen&(1<<field) != 0 {
 				break
 			}
@@ -65,7 +65,7 @@ func (c *cursor) starts(s string) bool {
 	return len(rest) >= len(s) && string(rest[:len(s)]) == s
 }
 
-// has moves behind b if b is what comes next.
+// has skips b if it comes next, and reports whether it did.
 func (c *cursor) has(b byte) bool {
 	if c.at < len(c.line) && c.line[c.at] == b {
 		c.at++
@@ -88,7 +88,7 @@ func (c *cursor) literal(s string) {
 	c.at += len(s)
 }
 
-// null moves behind a null if that is what comes next.
+// null skips a null if an n comes next, and reports whether it did.
 func (c *cursor) null() bool {
 	if c.at < len(c.line) && c.line[c.at] == 'n' {
 		c.literal("null")
@@ -97,8 +97,7 @@ func (c *cursor) null() bool {
 	return false
 }
 
-// number reads an integer of up to 18 digits, which no int64 can fail to hold,
-// or null.
+// number reads an integer of up to 18 digits, which fits into an int64, or null.
 func (c *cursor) number() optional[int64] {
 	if c.null() {
 		return optional[int64]{}
@@ -114,7 +113,7 @@ func (c *cursor) number() optional[int64] {
 		n = 10*n + int64(c.line[c.at]-'0')
 		c.at++
 	}
-	// What follows the digits is none of a number's, or is not expected there.
+	// A fraction or exponent is declined by whatever reads on after the digits.
 	if c.at == from || c.line[from] == '0' && c.at > from+1 {
 		c.declined = true
 	}
@@ -124,8 +123,8 @@ func (c *cursor) number() optional[int64] {
 	return optional[int64]{n, true}
 }
 
-// base64 finds a string, or null, without looking at what is in it: decoding
-// will, and no backslash, control character or byte above 127 is base64.
+// base64 finds a string, or null. It does not look at the contents: decoding
+// rejects backslashes, control characters and bytes above 127.
 func (c *cursor) base64() optional[span] {
 	if c.null() {
 		return optional[span]{}
@@ -190,15 +189,15 @@ func (c *cursor) string() optional[string] {
 	return optional[string]{value, true}
 }
 
-// plain returns how many bytes s begins with that are ASCII, printable or DEL,
-// and neither a quote nor a backslash.
+// plain returns the number of bytes at the beginning of s that are printable ASCII
+// or DEL, and neither a quote nor a backslash.
 func plain(s []byte) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	n := 0
 	for ; len(s)-n >= 8; n += 8 {
-		// In each of the eight bytes the top bit tells: it was set, or is borrowed
-		// by a byte that is less than what is taken off. The lowest one set is
-		// always right, those above it may be borrowed from.
+		// The top bit of each of the eight bytes shows a special byte: it was set
+		// before, or a subtraction borrowed it. The lowest such bit is always
+		// right; higher ones may have been borrowed from.
 		x := binary.LittleEndian.Uint64(s[n:])
 		special := x | (x - ones*' ') | (x ^ ones*'"' - ones) | (x ^ ones*'\\' - ones)
 		if special &= tops; special != 0 {
@@ -213,7 +212,7 @@ func plain(s []byte) int {
 	return n
 }
 
-// span is a string in a line, between its quotes.
+// span is the place of a string in a line, without its quotes.
 type span struct {
 	from, to int32
 	escaped  bool
@@ -224,8 +223,8 @@ func (s span) len() int { return int(s.to - s.from) }
 func (s span) of(line []byte) []byte { return line[s.from:s.to] }
 
 // appendTo appends the string to b, which must have room for s.len() bytes, and
-// returns it as a part of b's. It makes *ok false for an escape that it leaves
-// to encoding/json.
+// returns it as a substring of b's. It sets *ok to false at an escape that it
+// leaves to encoding/json.
 func (s span) appendTo(b *strings.Builder, line []byte, ok *bool) string {
 	from := b.Len()
 	if raw := s.of(line); s.escaped {
@@ -236,8 +235,8 @@ func (s span) appendTo(b *strings.Builder, line []byte, ok *bool) string {
 	return b.String()[from:]
 }
 
-// unescape appends s to b with its escapes resolved, none of which is shorter
-// than what it stands for.
+// unescape appends s to b with its escapes resolved. No escape is shorter than
+// the text that it stands for.
 func unescape(b *strings.Builder, s []byte) bool {
 	for len(s) > 0 {
 		n := bytes.IndexByte(s, '\\')
@@ -266,8 +265,8 @@ func unescape(b *strings.Builder, s []byte) bool {
 	return true
 }
 
-// hexRune reads uXXXX, or uXXXX\uXXXX for a pair of surrogates, and returns how
-// many bytes that took: none when it is neither.
+// hexRune reads uXXXX, or uXXXX\uXXXX for a pair of surrogates. It returns the
+// number of bytes that it read, 0 for anything else.
 func hexRune(s []byte) (r rune, size int) {
 	r, ok := hex4(s)
 	if !ok {

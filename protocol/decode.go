@@ -1,6 +1,6 @@
 package protocol
 
-// envelope is any message as it stands on the wire, whichever path decoded it.
+// envelope has the fields of any message on the wire, whichever path decoded it.
 type envelope struct {
 	action, shardID, err, reason, responseFor string
 
@@ -12,17 +12,17 @@ type envelope struct {
 	records []Record
 }
 
-// optional tells null and absent, which the protocol takes for the same, from
-// a value.
+// optional distinguishes a value from null and absent, which mean the same in
+// the protocol.
 type optional[T any] struct {
 	value T
 	given bool
 }
 
-// decode makes a message of one line. Its error lacks the line's number.
+// decode decodes one line. Its error lacks the line's number.
 //
-// What the daemon usually writes takes the fast path. It declines whatever it
-// is not made for, right or wrong, and then encoding/json decides.
+// Lines as the daemon usually writes them take the fast path. It declines all
+// others, valid or not, and encoding/json decodes those.
 func (d *fastDecoder) decode(line []byte) (Message, *MalformedError) {
 	e, ok := d.fast(line)
 	if !ok {
@@ -34,7 +34,7 @@ func (d *fastDecoder) decode(line []byte) (Message, *MalformedError) {
 	return e.message()
 }
 
-// message makes e a message, and is all that either path leaves to be checked.
+// message returns the message in e, after the checks that both paths need.
 func (e *envelope) message() (Message, *MalformedError) {
 	p, bad := e.position()
 	if bad != nil {
@@ -69,7 +69,7 @@ func (e *envelope) message() (Message, *MalformedError) {
 	case "":
 		return nil, &MalformedError{Reason: `no "action"`}
 	default:
-		return nil, &MalformedError{Reason: `"action" is none of the protocol's`}
+		return nil, &MalformedError{Reason: `"action" is not one of the protocol's`}
 	}
 	if bad := validate(m); bad != nil {
 		return nil, bad
@@ -95,8 +95,8 @@ var actions = []string{
 	ActionShardEnded, ActionShutdownRequested, ActionShutdown, ActionStatus,
 }
 
-// known returns action if it is one of the protocol's, else nothing. It makes
-// no string.
+// known returns action if it is one of the protocol's, or "". It does not
+// allocate.
 func known[text string | []byte](action text) string {
 	for _, a := range actions {
 		if string(action) == a {

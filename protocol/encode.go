@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// encode appends m's JSON and a newline to b. The message is a valid one.
+// encode appends m's JSON and a newline to b. The message must be valid.
 func encode(b []byte, m Message) []byte {
 	b = append(b, `{"action":`...)
 	b = appendText(b, m.Action())
@@ -82,8 +82,8 @@ func appendNullable(b []byte, s string) []byte {
 	return appendText(b, s)
 }
 
-// appendText appends s in quotes. What needs more than those is encoding/json's
-// business.
+// appendText appends s in quotes. Text that needs escapes is left to
+// encoding/json.
 func appendText(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c > '~' {
@@ -99,7 +99,7 @@ func appendEscaped(b []byte, s string) []byte {
 	buf := bytes.NewBuffer(b)
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
-	// No string fails to be encoded, no write to a Buffer fails.
+	// Encoding a string and writing to a Buffer cannot fail.
 	if err := enc.Encode(s); err != nil {
 		panic(err)
 	}

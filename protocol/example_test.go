@@ -16,7 +16,7 @@ func Example() {
 {"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":null}
 `)
 	var stdout bytes.Buffer
-	r, w := protocol.NewReader(stdin), protocol.NewWriter(&stdout)
+	r, w := protocol.NewReader(stdin, nil), protocol.NewWriter(&stdout)
 	for {
 		m, err := r.Read()
 		if err == io.EOF {

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// fastDecoder decodes lines of the form that the daemon writes: no blanks, no
-// key twice, none that is not the protocol's. A first pass over the line finds
-// where everything is; a second fills memory of the right size: one piece for
-// the data of all records, one for their texts, one for the records themselves.
+// fastDecoder decodes lines in the form that the daemon writes: no white space,
+// no duplicate keys, no unknown keys. A first pass over the line notes where each
+// value is. A second pass allocates memory of the exact size and fills it: one
+// allocation for the data of all records, one for their texts, one for the
+// records.
 type fastDecoder struct {
 	found []foundRecord // reused
-	pace  pacer
 }
 
-// The list of a larger batch is not kept for the next one. KCL's batches have
-// 10,000 records at most, unless it is told otherwise.
+// A longer list is not kept for the next batch. KCL's batches have at most
+// 10,000 records by default.
 const keepFound = 10_000
 
-// foundRecord says where a record's fields are in the line.
+// foundRecord notes where a record's fields are in the line.
 type foundRecord struct {
 	data                         optional[span]
 	partitionKey, sequenceNumber span
@@ -60,7 +60,7 @@ const (
 	recordAction
 )
 
-// recordFields are in the daemon's order, which is tried first.
+// recordFields are in the order in which the daemon writes them, which is tried first.
 var recordFields = []string{
 	recordData:              `"data":`,
 	recordPartitionKey:      `"partitionKey":`,
@@ -70,8 +70,8 @@ var recordFields = []string{
 	recordAction:            `"action":`,
 }
 
-// fast decodes line, or declines it: then nothing has been said about the line.
-// What it takes, slow takes too, and makes the same of it.
+// fast decodes line, or declines it. A line that it declines may be valid. A line
+// that it decodes, slow decodes to the same envelope.
 func (d *fastDecoder) fast(line []byte) (e envelope, ok bool) {
 	if len(line) > math.MaxInt32 {
 		return e, false
@@ -115,7 +115,7 @@ func (d *fastDecoder) fast(line []byte) (e envelope, ok bool) {
 	return e, true
 }
 
-// find is the first pass: it notes where the fields of each record are.
+// find is the first pass. It notes where the fields of each record are.
 func (d *fastDecoder) find(c *cursor) bool {
 	if len(d.found) > keepFound {
 		d.found = nil
@@ -157,7 +157,7 @@ func (d *fastDecoder) find(c *cursor) bool {
 	return false
 }
 
-// fill is the second pass: it makes the records that find has found.
+// fill is the second pass. It decodes the records that find has found.
 func (d *fastDecoder) fill(line []byte) ([]Record, bool) {
 	dataSize, textSize := 0, 0
 	for i := range d.found {
@@ -165,7 +165,6 @@ func (d *fastDecoder) fill(line []byte) ([]Record, bool) {
 		dataSize += decodedLen(r.data.value.of(line))
 		textSize += r.partitionKey.len() + r.sequenceNumber.len()
 	}
-	d.pace.batch(dataSize+textSize+len(d.found)*recordSize, cap(line))
 	records := make([]Record, len(d.found))
 	data := make([]byte, dataSize)
 	var texts strings.Builder

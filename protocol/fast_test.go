@@ -14,7 +14,7 @@ func batchOf(record string) string {
 	return `{"action":"processRecords","records":[{"sequenceNumber":"1"},` + record + `],"millisBehindLatest":7}`
 }
 
-// taken are lines that the fast path must take.
+// taken are lines that the fast path must decode.
 var taken = []string{
 	`{"action":"leaseLost"}`,
 	`{"action":"shardEnded"}`,
@@ -36,7 +36,8 @@ var taken = []string{
 	batchOf(`{"sequenceNumber":"3","data":"//79+w=="},{"sequenceNumber":"4","data":"//79+w9="},{"sequenceNumber":"5","data":"//79+w9/AAAAAAAA"}`),
 }
 
-// declined are lines that are encoding/json's business, for right or wrong.
+// declined are lines, valid or not, that the fast path must leave to
+// encoding/json.
 var declined = []string{
 	``, `{`, `[]`, `null`, `7`, `"x"`, `{}`, `{}{}`, `{"action"`, `{"action":`, `{"action":"leaseLost"`,
 	`{"action":"leaseLost"}}`, `{"action":"leaseLost",}`, `{,"action":"leaseLost"}`, `{"action":"leaseLost"]`,
@@ -63,6 +64,7 @@ var declined = []string{
 	batchOf(`{"PartitionKey":"k"}`), batchOf(`{"sequenceNumber":1}`), batchOf(`{"approximateArrivalTimestamp":"1"}`),
 }
 
+// Guarantee: Lines as the daemon writes them are decoded by a fast path.
 func TestFastTakes(t *testing.T) {
 	for _, line := range taken {
 		if !alike(t, line) {
@@ -80,6 +82,7 @@ func TestFastTakes(t *testing.T) {
 	}
 }
 
+// Guarantee: The fast path may decline a line, which encoding/json then decodes.
 func TestFastDeclines(t *testing.T) {
 	for _, line := range declined {
 		if alike(t, line) {
@@ -96,8 +99,8 @@ func TestFastDeclines(t *testing.T) {
 	}
 }
 
-// alike reports whether the fast path takes line, and fails the test if it does
-// and encoding/json does not make the same of it.
+// alike reports whether the fast path takes line. It fails the test if
+// encoding/json decodes it differently.
 func alike(t *testing.T, line string) bool {
 	t.Helper()
 	var d fastDecoder
@@ -115,8 +118,8 @@ func alike(t *testing.T, line string) bool {
 	return true
 }
 
-// TestPlain puts each byte at each place, those of the eight at a time and those
-// of the rest.
+// TestPlain puts each byte at each place, in the part that is read eight bytes at
+// a time and in the rest.
 func TestPlain(t *testing.T) {
 	for place := range 20 {
 		for b := range 256 {
@@ -137,8 +140,8 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// TestBase64 decodes every length into every room, the exact one too, and finds
-// every byte that is not base64 wherever it is.
+// TestBase64 decodes data of every length into buffers of different sizes, the
+// exact one included, and finds every byte that is not base64, wherever it is.
 func TestBase64(t *testing.T) {
 	for n := range 40 {
 		want := make([]byte, n)
@@ -166,8 +169,8 @@ func TestBase64(t *testing.T) {
 	}
 }
 
-// sameAsStandard decodes src and compares with encoding/base64, which unlike
-// JSON takes line breaks.
+// sameAsStandard decodes src and compares with encoding/base64, which accepts line
+// breaks that JSON strings cannot have.
 func sameAsStandard(t *testing.T, src []byte, room int) {
 	t.Helper()
 	n := decodedLen(src)
@@ -182,7 +185,8 @@ func sameAsStandard(t *testing.T, src []byte, room int) {
 	}
 }
 
-// FuzzDecode shows that the fast path may decline but never differs.
+// Guarantee: A line that the fast path takes is decoded exactly as encoding/json
+// decodes it.
 func FuzzDecode(f *testing.F) {
 	for _, line := range append(taken, declined...) {
 		f.Add(line)
@@ -190,7 +194,8 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) { alike(t, line) })
 }
 
-// FuzzBase64 shows the same for data alone.
+// Guarantee: A line that the fast path takes is decoded exactly as encoding/json
+// decodes it.
 func FuzzBase64(f *testing.F) {
 	f.Add([]byte("AAA\rAAAAAAAA"), uint8(0))
 	f.Add([]byte("AAAAAAAAAAAAAAB="), uint8(3))

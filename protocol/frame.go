@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// LineTooLongError is what Read returns for a line longer than the limit (see
-// [WithMaxLine]). The stream cannot be read on after it.
+// LineTooLongError reports a line longer than [ReaderOptions].MaxLine. The rest
+// of the stream cannot be read.
 type LineTooLongError struct {
 	// Line is the number of the line in the stream, from 1.
 	Line int
@@ -15,13 +15,13 @@ type LineTooLongError struct {
 	Max int
 }
 
-// Error returns one line: the line's number and the limit.
+// Error returns one line with the line's number and the limit.
 func (e *LineTooLongError) Error() string {
-	return fmt.Sprintf("protocol: line %d is longer than %d bytes: not the daemon's, or the limit is too low", e.Line, e.Max)
+	return fmt.Sprintf("protocol: line %d is longer than %d bytes: it is not the daemon's, or MaxLine is too low", e.Line, e.Max)
 }
 
 const (
-	// More than any message but a batch of records.
+	// Longer than any message except a batch of records.
 	smallBuffer = 32 << 10
 
 	// A longer line is read on in a larger buffer. The step is wide because
@@ -29,23 +29,23 @@ const (
 	// of a buffer never becomes memory.
 	bufferGrowth = 8
 
-	// So many lines later a large buffer that none of them has needed is given
-	// up: some batches with their checkpoints.
+	// A large buffer is released after this many lines that did not need it: a
+	// few batches with their checkpoints.
 	spareLines = 16
 )
 
-// frames cuts a stream into lines.
+// frames splits a stream into lines.
 type frames struct {
 	r   io.Reader
 	max int // the longest line, in bytes, without its line end
-	n   int // number of the line returned last, from 1
+	n   int // number of the line that was returned last, from 1
 
 	buf        []byte
-	start, end int    // buf[start:end] was read and not returned
-	small      []byte // buf, unless that is larger
-	spare      []byte // the last larger one, while small is in use
+	start, end int    // buf[start:end] was read but not returned yet
+	small      []byte // the small buffer, which is buf between long lines
+	spare      []byte // the last large buffer, while small is in use
 	unused     int    // lines since spare was in use
-	err        error  // of r, to be returned once the lines before it were
+	err        error  // from r; returned after the lines before it
 }
 
 func newFrames(r io.Reader, max int) frames {
@@ -55,8 +55,7 @@ func newFrames(r io.Reader, max int) frames {
 
 // next returns the next line that is not blank, without its line end, and its
 // number, counted from 1. The line is valid until the next call of next or
-// release. Blank lines are part of the framing: the daemon's messages and ours
-// are set apart by them.
+// release. Blank lines are part of the framing: they separate messages.
 func (f *frames) next() (line []byte, n int, err error) {
 	for {
 		line, err = f.read()
@@ -74,8 +73,7 @@ func (f *frames) next() (line []byte, n int, err error) {
 	}
 }
 
-// read returns the next line, or what there is of it with the reason why it
-// does not go on.
+// read returns the next line, or the beginning of it and the error that follows.
 func (f *frames) read() ([]byte, error) {
 	f.n++
 	for seen := 0; ; {
@@ -101,7 +99,7 @@ func (f *frames) read() ([]byte, error) {
 	}
 }
 
-// fill reads some more to the end of buf.
+// fill reads more input to the end of buf.
 func (f *frames) fill() {
 	for range 100 {
 		n, err := f.r.Read(f.buf[f.end:])
@@ -114,7 +112,7 @@ func (f *frames) fill() {
 	f.err = io.ErrNoProgress
 }
 
-// makeRoom gives buf a free end.
+// makeRoom makes room at the end of buf.
 func (f *frames) makeRoom() {
 	pending := f.buf[f.start:f.end]
 	switch {
@@ -126,17 +124,17 @@ func (f *frames) makeRoom() {
 	f.start, f.end = 0, copy(f.buf, pending)
 }
 
-// grow changes buf for a larger one.
+// grow replaces buf by a larger buffer.
 func (f *frames) grow() {
 	if len(f.spare) > len(f.buf) {
 		f.buf, f.spare = f.spare, nil
 		return
 	}
-	// A longer line than the longest is known by its first byte too many.
+	// One byte more than the longest line shows that a line is too long.
 	f.buf = make([]byte, min(bufferGrowth*len(f.buf), f.max+1))
 }
 
-// release is called when the line that next returned has been decoded.
+// release allows the buffer of the line that next returned to be used again.
 func (f *frames) release() {
 	switch {
 	case len(f.buf) > len(f.small) && f.start == f.end:

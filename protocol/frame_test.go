@@ -10,6 +10,8 @@ import (
 	"testing"
 )
 
+// Guarantee: A line longer than the limit is a *LineTooLongError, and memory
+// beyond the limit is not used for it.
 func TestMaxLine(t *testing.T) {
 	const line = `{"action":"leaseLost"}`
 	long := func(n int) string { return line + strings.Repeat(" ", n-len(line)) + "\n" }
@@ -28,7 +30,7 @@ func TestMaxLine(t *testing.T) {
 		{0, 10_000_000, true},
 		{-1, 10_000_000, true},
 	} {
-		r := NewReader(strings.NewReader(line+"\n"+long(tc.length)+line+"\n"), WithMaxLine(tc.max))
+		r := NewReader(strings.NewReader(line+"\n"+long(tc.length)+line+"\n"), &ReaderOptions{MaxLine: tc.max})
 		if _, err := r.Read(); err != nil {
 			t.Fatalf("max %d: the line before: %v", tc.max, err)
 		}
@@ -41,7 +43,7 @@ func TestMaxLine(t *testing.T) {
 			t.Errorf("max %d, line %d: got %v, want a LineTooLongError", tc.max, tc.length, err)
 		}
 	}
-	if _, err := NewReader(&repeat{'x'}).Read(); !errors.As(err, new(*LineTooLongError)) {
+	if _, err := NewReader(&repeat{'x'}, nil).Read(); !errors.As(err, new(*LineTooLongError)) {
 		t.Errorf("a line without end: got %v", err)
 	}
 }
@@ -55,8 +57,8 @@ func (r *repeat) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// pieces gives its text in pieces of any size, none and all included, and the
-// end with the last of them or after it.
+// pieces returns its text in pieces of any size, from nothing to everything, and
+// the end with the last piece or after it.
 type pieces struct {
 	text   []byte
 	random *rand.Rand
@@ -72,9 +74,14 @@ func (p *pieces) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// FuzzFrames compares with the lines that bytes.Split makes, however the input
-// comes in. Each '#' of the input is a thousand bytes, so that lines outgrow
+// FuzzFrames compares with the lines of bytes.Split, however the input arrives.
+// Each '#' of the input is replaced by a thousand bytes, so that lines outgrow
 // buffers.
+//
+// Guarantee: A line is the bytes between two newlines, however they arrive.
+//
+// Guarantee: A line longer than the limit is a *LineTooLongError, and memory
+// beyond the limit is not used for it.
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte("one\n\ntwo\r\n \nthree"), uint64(1), 100)
 	f.Add([]byte("########################################\n#\n########################################x\n"), uint64(2), 1_000_000)

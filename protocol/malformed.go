@@ -5,20 +5,19 @@ import (
 	"strings"
 )
 
-// MalformedError reports a line that is no message of the protocol, or a
-// message that cannot be written. It never holds record data.
+// MalformedError reports a line that is not a message of the protocol, or a
+// message that cannot be written. It never contains record data.
 type MalformedError struct {
-	// Line is the number of the line in the stream, from 1; 0 for a message
-	// that was to be written.
+	// Line is the number of the line in the stream, from 1. It is 0 for a message
+	// that cannot be written.
 	Line int
-	// Action is the message's action where it is known to be one of the
-	// protocol's, else empty.
+	// Action is the message's action if that is one of the protocol's, or "".
 	Action string
-	// Reason says what is wrong, and where in the line.
+	// Reason says what is wrong and where in the line.
 	Reason string
 }
 
-// Error returns one line: the line's number, the action, the reason.
+// Error returns one line with the line's number, the action and the reason.
 func (e *MalformedError) Error() string {
 	var b strings.Builder
 	b.WriteString("protocol: malformed message")

@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// The actions of the protocol: the value of "action" in each message, and of
+// The actions of the protocol are the values of "action" in messages, and of
 // "responseFor" in a [Status].
 const (
 	ActionInitialize        = "initialize"
@@ -30,70 +30,70 @@ type Message interface {
 	sealed()
 }
 
-// Initialize (daemon to child) is the first message: it names the shard.
+// Initialize (daemon to child) is the first message. It names the shard.
 type Initialize struct {
 	// ShardID is never empty.
 	ShardID string
-	// Position is where the lease's last checkpoint stands: a sequence number,
-	// or one of TrimHorizon, Latest and AtTimestamp for a shard without one.
-	// The zero Position stands for null.
+	// Position is the lease's last checkpoint: a record's position, or
+	// TrimHorizon, Latest or AtTimestamp for a shard without a checkpoint. The
+	// zero Position is null on the wire.
 	Position Position
 }
 
 // UnknownLag is the MillisBehindLatest of a batch whose lag the daemon does not
-// know (null on the wire).
+// know. It is null on the wire.
 const UnknownLag = -1
 
-// ProcessRecords (daemon to child) delivers a batch, which can be empty.
+// ProcessRecords (daemon to child) delivers a batch of records, which may be empty.
 type ProcessRecords struct {
-	// Records are in the shard's order.
+	// Records are in the order of the shard.
 	Records []Record
-	// MillisBehindLatest says how far, in milliseconds, the batch is behind the
-	// tip of the shard; UnknownLag (any negative number when writing) stands
-	// for null.
+	// MillisBehindLatest is how far the batch is behind the tip of the shard, in
+	// milliseconds. UnknownLag, or when writing any negative number, is null on
+	// the wire.
 	MillisBehindLatest int64
 }
 
-// Record is one user record. Its parts stay valid for as long as it is kept,
-// and keep the memory of all records of its batch: see Size and Clone.
+// Record is one user record. It stays valid for as long as it is kept, but keeps
+// the memory of all records of its batch: see [Record.Clone] and [Record.Size].
 //
-// The daemon has de-aggregated what the Kinesis
-// Producer Library put together: the user records of one aggregate share their
-// SequenceNumber and differ in SubSequenceNumber.
+// The daemon separates the user records that the Kinesis Producer Library has
+// aggregated into one Kinesis record. They have the same SequenceNumber and
+// differ in SubSequenceNumber.
 type Record struct {
-	// Data is what the producer put, 0 bytes to 10 MiB; nil for null. What a
-	// Reader returned may be changed, and appended to: no other record's Data
-	// changes with it.
+	// Data is what the producer put, of 0 bytes to 10 MiB; nil is null on the
+	// wire. The Data that a Reader returned may be changed and appended to; that
+	// changes no other record's Data.
 	Data []byte
-	// PartitionKey is empty for null; Kinesis has no empty partition key.
+	// PartitionKey is never empty in Kinesis; empty is null on the wire.
 	PartitionKey string
-	// SequenceNumber is a decimal number of up to 186 bits. Compare it by way
-	// of Position, not as text.
+	// SequenceNumber is a decimal number of up to 186 bits. Compare it with
+	// Position.Compare, not as text.
 	SequenceNumber string
 	// SubSequenceNumber counts the user records of one aggregate from 0.
 	SubSequenceNumber int64
-	// ApproximateArrivalTimestamp is when the stream took the record, in UTC
-	// and to the millisecond; the zero Time for null.
+	// ApproximateArrivalTimestamp is when the stream received the record, in
+	// UTC, in whole milliseconds. The zero Time is null on the wire.
 	ApproximateArrivalTimestamp time.Time
 }
 
-// Position returns the record's place in its shard.
+// Position returns the position of the record in its shard.
 func (r Record) Position() Position {
 	return Position{SequenceNumber: r.SequenceNumber, SubSequenceNumber: r.SubSequenceNumber}
 }
 
-// Size returns how many bytes of memory the record takes: its Data, its texts
-// and the Record itself. The sum over a batch is what one record that is kept
-// of it may keep, and so what a limit on memory has to count.
+// Size returns the memory that the record takes, in bytes: its Data, its texts
+// and the Record itself. The sum over a batch is what a single kept record of the
+// batch may keep, and so what a memory limit must count.
 func (r Record) Size() int {
 	return recordSize + len(r.Data) + len(r.PartitionKey) + len(r.SequenceNumber)
 }
 
-// recordSize is what a Record takes without what it points to.
+// recordSize is the memory of a Record without what it points to.
 const recordSize = int(unsafe.Sizeof(Record{}))
 
-// Clone returns a copy of r with memory of its own. Keep the copy, not the
-// record, to keep few records of many: it does not keep the batch.
+// Clone returns a copy of r that does not share memory with r's batch. To keep a
+// few records of many batches, keep clones.
 func (r Record) Clone() Record {
 	r.Data = bytes.Clone(r.Data)
 	r.PartitionKey = strings.Clone(r.PartitionKey)
@@ -101,29 +101,30 @@ func (r Record) Clone() Record {
 	return r
 }
 
-// Checkpoint asks the daemon to checkpoint (child to daemon), or tells what
-// became of that (daemon to child).
+// Checkpoint asks the daemon to checkpoint (child to daemon), or says whether the
+// daemon has done so (daemon to child).
 type Checkpoint struct {
-	// Position is the place to checkpoint at; the zero Position (null on the
-	// wire) means the latest record that was delivered. The answer repeats it.
+	// Position is where to checkpoint. The zero Position, null on the wire, means
+	// the last record that was delivered. The answer repeats it.
 	Position Position
-	// Error is empty in a request and in the answer to a checkpoint that was
-	// made; otherwise the simple name of the Java exception that it met.
+	// Error is the simple name of the Java exception that the checkpoint failed
+	// with. It is empty in a request, and in the answer to a checkpoint that
+	// succeeded.
 	Error string
 }
 
-// LeaseLost (daemon to child) says that another worker has the lease.
+// LeaseLost (daemon to child) says that this worker no longer has the lease.
 type LeaseLost struct{}
 
-// ShardEnded (daemon to child) says that every record of a closed shard was
-// delivered. It must be answered after a successful [Checkpoint] with the zero
-// Position, or the child shards never start.
+// ShardEnded (daemon to child) says that all records of a closed shard were
+// delivered. The child must make a successful [Checkpoint] at the zero Position
+// before it answers, or the child shards are never read.
 type ShardEnded struct{}
 
 // ShutdownRequested (daemon to child) says that the daemon is about to stop.
 type ShutdownRequested struct{}
 
-// The reasons of a [Shutdown].
+// The values of [Shutdown].Reason.
 const (
 	ReasonTerminate = "TERMINATE"
 	ReasonZombie    = "ZOMBIE"
@@ -131,18 +132,18 @@ const (
 	ReasonLeaseLost = "LEASE_LOST"
 )
 
-// Shutdown (daemon to child) is what a KCL 1.x daemon sends in place of
+// Shutdown (daemon to child) is what a KCL 1.x daemon sends instead of
 // [LeaseLost] and [ShardEnded].
 type Shutdown struct {
-	// Reason is never empty: ReasonTerminate and ReasonShardEnd mean that the
+	// Reason is never empty. ReasonTerminate and ReasonShardEnd mean that the
 	// shard has ended, ReasonZombie and ReasonLeaseLost that the lease is lost.
 	Reason string
 }
 
 // Status (child to daemon) says that an action is done.
 type Status struct {
-	// ResponseFor is the action; a wrong one fails the daemon's task, and with
-	// it the daemon.
+	// ResponseFor is the action that is done. The daemon fails if it is not the
+	// action that it has sent.
 	ResponseFor string
 }
 

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The sequence numbers that stand for a place rather than for a record: where
-// a shard without a checkpoint starts, and a shard read to its end.
+// The sequence numbers that are names of positions: where a shard without a
+// checkpoint starts, and the end of a shard.
 const (
 	TrimHorizon = "TRIM_HORIZON"
 	Latest      = "LATEST"
@@ -15,23 +15,23 @@ const (
 	ShardEnd    = "SHARD_END"
 )
 
-// Position is a place in a shard. The zero Position stands for null on the
-// wire: no place given. Positions of one shard are comparable with Compare;
-// == is right only for positions that were written alike (no leading zeros).
+// Position is a place in a shard. The zero Position means that no place is given,
+// and is null on the wire. Compare positions of one shard with Compare; == is
+// right only if neither has leading zeros.
 type Position struct {
 	// SequenceNumber is a decimal number, or one of TrimHorizon, Latest,
 	// AtTimestamp and ShardEnd.
 	SequenceNumber string
-	// SubSequenceNumber tells the user records of one aggregate apart; it is 0
+	// SubSequenceNumber numbers the user records of one aggregate from 0. It is 0
 	// for a record that was not aggregated.
 	SubSequenceNumber int64
 }
 
-// IsZero reports whether p gives no place.
+// IsZero reports whether p is the zero Position.
 func (p Position) IsZero() bool { return p == Position{} }
 
-// IsRecord reports whether p is a record's place: a decimal sequence number
-// and a sub-sequence number of 0 or more.
+// IsRecord reports whether p is the position of a record: a decimal sequence
+// number and a sub-sequence number of 0 or more.
 func (p Position) IsRecord() bool {
 	return isDecimal(p.SequenceNumber) && p.SubSequenceNumber >= 0
 }
@@ -45,11 +45,12 @@ func (p Position) String() string {
 	return p.SequenceNumber + "/" + strconv.FormatInt(p.SubSequenceNumber, 10)
 }
 
-// Compare returns -1, 0 or 1 as p is before, at or after q. Sequence numbers
-// are compared as numbers of any length, then sub-sequence numbers. As in KCL
-// (ExtendedSequenceNumber) AtTimestamp, TrimHorizon and Latest, in this order,
-// come before every number, and ShardEnd after; the zero Position, and anything
-// that is neither a number nor one of these names, comes before all.
+// Compare returns -1 if p is before q, 0 if they are the same position, and 1 if
+// p is after q. It compares sequence numbers as numbers of any length, then
+// sub-sequence numbers. As in KCL's ExtendedSequenceNumber, AtTimestamp,
+// TrimHorizon and Latest, in this order, come before every number, and ShardEnd
+// comes after. The zero Position, and a sequence number that is neither a number
+// nor one of these names, come first.
 func (p Position) Compare(q Position) int {
 	a, b := rank(p.SequenceNumber), rank(q.SequenceNumber)
 	if a != b {
@@ -89,8 +90,8 @@ func rank(sequenceNumber string) int {
 	return rankNone
 }
 
-// compareDecimal orders two strings of digits by the numbers they write: the
-// longer one is the greater, once the leading zeros are gone.
+// compareDecimal compares two strings of digits as numbers. Without leading zeros
+// the longer one is greater.
 func compareDecimal(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	if len(a) != len(b) {

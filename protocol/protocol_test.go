@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var arrival = time.UnixMilli(1700000000123).UTC()
 
-// conversation is one of each message, and of their odd forms.
+// conversation has each message, and its unusual forms.
 var conversation = []Message{
 	Initialize{ShardID: "shardId-000000000000", Position: Position{SequenceNumber: TrimHorizon}},
 	Initialize{ShardID: "shardId-000000000001", Position: Position{"49590338271490256608559692538361571095921575989136588898", 3}},
@@ -105,7 +105,7 @@ func expect(t *testing.T, got, want []Message) {
 
 func readAll(t *testing.T, in io.Reader) (all []Message) {
 	t.Helper()
-	r := NewReader(in)
+	r := NewReader(in, nil)
 	for {
 		m, err := r.Read()
 		if err == io.EOF {
@@ -118,6 +118,8 @@ func readAll(t *testing.T, in io.Reader) (all []Message) {
 	}
 }
 
+// Guarantee: The clean end of the input is io.EOF; an end within a line is
+// io.ErrUnexpectedEOF.
 func TestReaderEnds(t *testing.T) {
 	const good = `{"action":"leaseLost"}` + "\n"
 	for _, tc := range []struct {
@@ -138,7 +140,7 @@ func TestReaderEnds(t *testing.T) {
 			if slow {
 				in = iotest.OneByteReader(in)
 			}
-			r, n := NewReader(in), 0
+			r, n := NewReader(in, nil), 0
 			_, err := r.Read()
 			for ; err == nil; _, err = r.Read() {
 				n++
@@ -148,13 +150,14 @@ func TestReaderEnds(t *testing.T) {
 			}
 		}
 	}
-	if _, err := NewReader(iotest.ErrReader(os.ErrDeadlineExceeded)).Read(); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := NewReader(iotest.ErrReader(os.ErrDeadlineExceeded), nil).Read(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("an error of the underlying reader: got %v", err)
 	}
 }
 
+// Guarantee: After a *MalformedError the next line can be read.
 func TestReaderGoesOnAfterMalformed(t *testing.T) {
-	r := NewReader(strings.NewReader("\nhello, I am a stray print\n{\"action\":\"fly\"}\n\n{\"action\":\"leaseLost\"}\n"))
+	r := NewReader(strings.NewReader("\nhello, I am a stray print\n{\"action\":\"fly\"}\n\n{\"action\":\"leaseLost\"}\n"), nil)
 	for _, line := range []int{2, 3} {
 		var bad *MalformedError
 		if _, err := r.Read(); !errors.As(err, &bad) || bad.Line != line {
@@ -166,23 +169,25 @@ func TestReaderGoesOnAfterMalformed(t *testing.T) {
 	}
 }
 
+// Guarantee: A line that is not a message gives a *MalformedError, which says what
+// is wrong and where, and never what a record held.
 func TestMalformed(t *testing.T) {
 	record := func(fields string) string {
 		return `{"action":"processRecords","millisBehindLatest":1,"records":[{"sequenceNumber":"1"},{` + fields + `}]}`
 	}
 	for _, tc := range []struct{ in, want string }{
-		{`{`, "not JSON from byte 1 on"},
-		{`[]`, "a JSON array where an object belongs"},
-		{`7`, "a JSON number where an object belongs"},
+		{`{`, "not JSON from byte 1"},
+		{`[]`, "a JSON array where an object is expected"},
+		{`7`, "a JSON number where an object is expected"},
 		{`null`, `no "action"`},
 		{`{}`, `no "action"`},
-		{`{"action":"fly"}`, `"action" is none of the protocol's`},
+		{`{"action":"fly"}`, `"action" is not one of the protocol's`},
 		{`{"action":null}`, `no "action"`},
 		{`{"action":"initialize"}`, `(initialize): no "shardId"`},
-		{`{"action":"initialize","shardId":"s","sequenceNumber":"x1"}`, "no position"},
+		{`{"action":"initialize","shardId":"s","sequenceNumber":"x1"}`, "not a position"},
 		{`{"action":"initialize","shardId":"s","sequenceNumber":""}`, `"sequenceNumber" is empty`},
-		{`{"action":"initialize","shardId":"s","sequenceNumber":"1","subSequenceNumber":-1}`, "no position"},
-		{`{"action":"initialize","shardId":"s","sequenceNumber":1}`, `a JSON number is of no use as "sequenceNumber"`},
+		{`{"action":"initialize","shardId":"s","sequenceNumber":"1","subSequenceNumber":-1}`, "not a position"},
+		{`{"action":"initialize","shardId":"s","sequenceNumber":1}`, `a JSON number is not valid for "sequenceNumber"`},
 		{`{"action":"processRecords"}`, `no "records"`},
 		{`{"action":"processRecords","records":null}`, `no "records"`},
 		{record(`"sequenceNumber":"x"`), `records[1]: "sequenceNumber"`},
@@ -190,23 +195,23 @@ func TestMalformed(t *testing.T) {
 		{record(`"sequenceNumber":"SHARD_END"`), `records[1]: "sequenceNumber"`},
 		{record(`"sequenceNumber":"1","subSequenceNumber":-1`), `records[1]: "sequenceNumber" and "subSequenceNumber"`},
 		{record(`"sequenceNumber":"1","action":"leaseLost"`), `records[1]: "action" is not "record"`},
-		{record(`"sequenceNumber":"1","data":"*"`), `not base64 from its byte 0 on`},
-		{record(`"sequenceNumber":"1","data":7`), `a JSON number is of no use as`},
+		{record(`"sequenceNumber":"1","data":"*"`), `not base64 from its byte 0`},
+		{record(`"sequenceNumber":"1","data":7`), `a JSON number is not valid for`},
 		{`{"action":"checkpoint","subSequenceNumber":1}`, `"subSequenceNumber" without "sequenceNumber"`},
 		{`{"action":"checkpoint","sequenceNumber":"-1"}`, "(checkpoint)"},
 		{`{"action":"shutdown"}`, `no "reason"`},
 		{`{"action":"status"}`, `no "responseFor"`},
 		{`{"action":"shardEnded","x":` + strings.Repeat("[", 1e6) + strings.Repeat("]", 1e6) + "}", "not JSON from byte"},
 		{strings.Repeat(`{"action":`, 1e5), "not JSON from byte"},
-		{record(`"sequenceNumber":"1","subSequenceNumber":9223372036854775808`), "a JSON number is of no use as"},
-		{record(`"sequenceNumber":"1","subSequenceNumber":1e999999999`), "a JSON number is of no use as"},
-		{record(`"sequenceNumber":"1","approximateArrivalTimestamp":` + strings.Repeat("9", 1e6)), "a JSON number is of no use as"},
-		{`{"action":"leaseLost","action":"fly"}`, `"action" is none of the protocol's`},
-		{"{\"action\":\"leaseLost\xff\"}", `"action" is none of the protocol's`},
+		{record(`"sequenceNumber":"1","subSequenceNumber":9223372036854775808`), "a JSON number is not valid for"},
+		{record(`"sequenceNumber":"1","subSequenceNumber":1e999999999`), "a JSON number is not valid for"},
+		{record(`"sequenceNumber":"1","approximateArrivalTimestamp":` + strings.Repeat("9", 1e6)), "a JSON number is not valid for"},
+		{`{"action":"leaseLost","action":"fly"}`, `"action" is not one of the protocol's`},
+		{"{\"action\":\"leaseLost\xff\"}", `"action" is not one of the protocol's`},
 		{"{\"action\":\"leaseLost\x00\"}", "not JSON from byte"},
 		{"\xef\xbb\xbf" + `{"action":"leaseLost"}`, "not JSON from byte"},
 	} {
-		_, err := NewReader(strings.NewReader(tc.in + "\n")).Read()
+		_, err := NewReader(strings.NewReader(tc.in+"\n"), nil).Read()
 		var bad *MalformedError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), tc.want) || bad.Line != 1 {
 			t.Errorf("%.200s\n got %v\nwant ... %s", tc.in, err, tc.want)
@@ -214,6 +219,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// Guarantee: A line that is not a message gives a *MalformedError, which says what
+// is wrong and where, and never what a record held.
 func TestMalformedHidesData(t *testing.T) {
 	const secret = "c2VjcmV0"
 	for _, in := range []string{
@@ -228,19 +235,19 @@ func TestMalformedHidesData(t *testing.T) {
 		secret,
 		`"` + secret + `"`,
 	} {
-		_, err := NewReader(strings.NewReader(in + "\n")).Read()
+		_, err := NewReader(strings.NewReader(in+"\n"), nil).Read()
 		if err == nil || strings.Contains(err.Error(), "c2Vj") {
 			t.Errorf("%s: the error tells what the record held, or there is none: %v", in, err)
 		}
 	}
-	_, err := NewReader(strings.NewReader(`{"data":"` + secret)).Read()
+	_, err := NewReader(strings.NewReader(`{"data":"`+secret), nil).Read()
 	if err == nil || strings.Contains(err.Error(), "c2Vj") {
 		t.Errorf("a cut line: %v", err)
 	}
 }
 
 func TestUnknownFieldsAreIgnored(t *testing.T) {
-	m, err := NewReader(strings.NewReader(`{"new":{"x":[1]},"action":"shardEnded"}` + "\n")).Read()
+	m, err := NewReader(strings.NewReader(`{"new":{"x":[1]},"action":"shardEnded"}`+"\n"), nil).Read()
 	if err != nil || m != (ShardEnded{}) {
 		t.Errorf("got %v, %v", m, err)
 	}
@@ -262,12 +269,13 @@ func TestLongLines(t *testing.T) {
 	expect(t, readAll(t, &wire), []Message{big, LeaseLost{}})
 }
 
-// TestReaderKeepsNothing shows that what was read outlives the next Read.
+// Guarantee: A message that Read returned does not change when more messages are
+// read.
 func TestReaderKeepsNothing(t *testing.T) {
 	line := func(b byte) string {
 		return `{"action":"processRecords","records":[{"data":"` + strings.Repeat(string([]byte{b, b, b, b}), 50_000) + `","sequenceNumber":"1"}]}` + "\n"
 	}
-	r := NewReader(strings.NewReader(line('A') + line('/')))
+	r := NewReader(strings.NewReader(line('A')+line('/')), nil)
 	first, err := r.Read()
 	if err != nil {
 		t.Fatal(err)
@@ -281,6 +289,8 @@ func TestReaderKeepsNothing(t *testing.T) {
 	}
 }
 
+// Guarantee: Each message is written as newline, JSON, newline in one call of
+// Write, so that it is intact after output that did not end with a newline.
 func TestWriterSurvivesPollution(t *testing.T) {
 	var wire bytes.Buffer
 	wire.WriteString("a print without a line end")
@@ -294,7 +304,7 @@ func TestWriterSurvivesPollution(t *testing.T) {
 	}
 }
 
-// onePerMessage fails the test unless each message comes in one Write.
+// onePerMessage keeps each Write.
 type onePerMessage struct{ writes [][]byte }
 
 func (w *onePerMessage) Write(p []byte) (int, error) {
@@ -302,6 +312,8 @@ func (w *onePerMessage) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Guarantee: Each message is written as newline, JSON, newline in one call of
+// Write, so that it is intact after output that did not end with a newline.
 func TestWriterWritesOnce(t *testing.T) {
 	var out onePerMessage
 	w := NewWriter(&out)
@@ -347,6 +359,7 @@ type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
+// Guarantee: Positions are ordered as numbers, not as text.
 func TestPositionCompare(t *testing.T) {
 	ordered := []Position{
 		{},
@@ -381,6 +394,9 @@ func TestPositionCompare(t *testing.T) {
 	}
 }
 
+// FuzzPositionCompare compares with math/big.
+//
+// Guarantee: Positions are ordered as numbers, not as text.
 func FuzzPositionCompare(f *testing.F) {
 	f.Add("1", int64(0), "10", int64(3))
 	f.Add("49590338271490256608559692538361571095921575989136588898", int64(1), "00049590338271490256608559692538361571095921575989136588898", int64(0))
@@ -404,8 +420,8 @@ func FuzzPositionCompare(f *testing.F) {
 	})
 }
 
-// FuzzReader feeds any bytes: no panic, every error one of those documented,
-// and whatever is read can be written and read again.
+// FuzzReader reads any bytes: no panic, only the documented errors, and whatever
+// is read can be written and read again.
 func FuzzReader(f *testing.F) {
 	for _, name := range []string{"conversation.jsonl", "daemon.jsonl"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))
@@ -416,7 +432,7 @@ func FuzzReader(f *testing.F) {
 	}
 	f.Add([]byte(`{"action":"leaseLost"`))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		r := NewReader(bytes.NewReader(in))
+		r := NewReader(bytes.NewReader(in), nil)
 		for {
 			m, err := r.Read()
 			var bad *MalformedError
@@ -442,7 +458,7 @@ func roundTrip(t *testing.T, m Message) {
 	if err := NewWriter(&wire).Write(m); err != nil {
 		t.Fatalf("%#v cannot be written: %v", m, err)
 	}
-	again, err := NewReader(&wire).Read()
+	again, err := NewReader(&wire, nil).Read()
 	if err != nil {
 		t.Fatalf("%#v cannot be read back: %v", m, err)
 	}
@@ -451,6 +467,7 @@ func roundTrip(t *testing.T, m Message) {
 	}
 }
 
+// Guarantee: A Reader reads whatever a Writer wrote, unchanged.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte("data"), "key", "12", int64(3), int64(1700000000123), int64(7), "ThrottlingException")
 	f.Fuzz(func(t *testing.T, data []byte, key, sequenceNumber string, sub, ms, lag int64, text string) {

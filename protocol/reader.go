@@ -2,56 +2,50 @@ package protocol
 
 import "io"
 
-// DefaultMaxLine is the longest line, in bytes, that a [Reader] takes unless
-// told otherwise: 64 MiB. The daemon's longest, a batch of 10 MiB in base64, is
-// about 14 MB.
+// DefaultMaxLine is the default of [ReaderOptions].MaxLine: 64 MiB. The longest
+// line of the daemon, a batch of 10 MiB in base64, has about 14 MB.
 const DefaultMaxLine = 64 << 20
 
-// ReaderOption changes how a [Reader] works.
-type ReaderOption interface{ apply(*Reader) }
-
-type readerOption func(*Reader)
-
-func (o readerOption) apply(r *Reader) { o(r) }
-
-// WithMaxLine sets the longest line, in bytes without the line end, that is
-// taken: 1 or more, [DefaultMaxLine] by default and for anything less. A longer
-// one is a [*LineTooLongError].
-func WithMaxLine(n int) ReaderOption {
-	return readerOption(func(r *Reader) {
-		if n > 0 {
-			r.frames.max = n
-		}
-	})
+// ReaderOptions are optional settings of a [Reader]. The zero value means the
+// defaults.
+type ReaderOptions struct {
+	// MaxLine is the longest line that is read, in bytes without the line end.
+	// A longer one is a [*LineTooLongError]. Defaults to DefaultMaxLine, as do
+	// negative numbers.
+	MaxLine int
 }
 
 // Reader reads messages. It is not safe for concurrent use.
 //
-// A Reader keeps less than 1 MiB while it waits for a line, and for 16 lines the
-// buffer of a long one.
+// While it waits for a line, a Reader keeps less than 1 MiB, and the buffer of a
+// long line for 16 more lines. The package documentation describes how much
+// memory batches take.
 type Reader struct {
 	frames  frames
 	decoder fastDecoder
 }
 
-// NewReader returns a Reader of the lines of r. It buffers: nothing else should
-// read from r afterwards.
-func NewReader(r io.Reader, opts ...ReaderOption) *Reader {
-	reader := &Reader{frames: newFrames(r, DefaultMaxLine)}
-	for _, o := range opts {
-		o.apply(reader)
+// NewReader returns a Reader that reads lines from r. A nil opts means the
+// defaults. The Reader reads ahead: do not read from r afterwards.
+func NewReader(r io.Reader, opts *ReaderOptions) *Reader {
+	maxLine := DefaultMaxLine
+	if opts != nil && opts.MaxLine > 0 {
+		maxLine = opts.MaxLine
 	}
-	return reader
+	return &Reader{frames: newFrames(r, maxLine)}
 }
 
-// Read returns the next message; blank lines are skipped. What it returns
-// stays valid: no memory is used again for later messages. The records of a
-// batch share theirs, see [Record.Clone].
+// Read returns the next message. It skips blank lines. The message stays valid:
+// a later Read does not use its memory again. The records of a batch share
+// memory; see [Record.Clone].
 //
-// Errors: io.EOF at a clean end, one that is io.ErrUnexpectedEOF when the input
-// ends within a line, a [*MalformedError] for a line that is no message (Read
-// may be called again for the next line), a [*LineTooLongError], or whatever
-// the underlying reader returned.
+// Read returns one of these errors:
+//
+//   - io.EOF at a clean end of the input;
+//   - an error that is io.ErrUnexpectedEOF when the input ends within a line;
+//   - a [*MalformedError] for a line that is not a message; the next call reads the next line;
+//   - a [*LineTooLongError];
+//   - the error of the underlying reader.
 func (r *Reader) Read() (Message, error) {
 	line, n, err := r.frames.next()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// wireMessage is every message of the protocol in one: the union of their
-// fields. Pointers tell null and absent from a value.
+// wireMessage has the fields of all messages of the protocol. A nil pointer is
+// null or absent.
 type wireMessage struct {
 	Action             string       `json:"action"`
 	ShardID            string       `json:"shardId"`
@@ -32,11 +32,11 @@ type wireRecord struct {
 	ApproximateArrivalTimestamp *int64 `json:"approximateArrivalTimestamp"`
 }
 
-// slow decodes any line, by encoding/json.
+// slow decodes any line with encoding/json.
 func slow(line []byte) (envelope, *MalformedError) {
 	var w wireMessage
 	if err := json.Unmarshal(line, &w); err != nil {
-		// What the line says its action is may be of use, if it is one.
+		// The action may have been decoded before the error.
 		return envelope{}, &MalformedError{Action: known(w.Action), Reason: reason(err)}
 	}
 	e := envelope{
@@ -77,23 +77,23 @@ func given[T any](p *T) optional[T] {
 	return optional[T]{*p, true}
 }
 
-// reason says what encoding/json found, without the piece of input that its
-// own errors quote.
+// reason describes an error of encoding/json without the input that the error
+// itself quotes.
 func reason(err error) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	var base base64.CorruptInputError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Sprintf("not JSON from byte %d on", syntax.Offset)
+		return fmt.Sprintf("not JSON from byte %d", syntax.Offset)
 	case errors.As(err, &kind):
 		what, _, _ := strings.Cut(kind.Value, " ")
 		if kind.Field == "" {
-			return fmt.Sprintf("a JSON %s where an object belongs", what)
+			return fmt.Sprintf("a JSON %s where an object is expected", what)
 		}
-		return fmt.Sprintf("a JSON %s is of no use as %q, before byte %d", what, kind.Field, kind.Offset)
+		return fmt.Sprintf("a JSON %s is not valid for %q, before byte %d", what, kind.Field, kind.Offset)
 	case errors.As(err, &base):
-		return fmt.Sprintf(`"data" of a record is not base64 from its byte %d on`, int64(base))
+		return fmt.Sprintf(`"data" of a record is not base64 from its byte %d`, int64(base))
 	default:
 		return "not a message"
 	}

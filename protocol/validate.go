@@ -2,7 +2,7 @@ package protocol
 
 import "fmt"
 
-// validate is what decoding and encoding agree on.
+// validate checks what decoding and encoding both require of a message.
 func validate(m Message) *MalformedError {
 	bad := func(format string, args ...any) *MalformedError {
 		return &MalformedError{Action: m.Action(), Reason: fmt.Sprintf(format, args...)}
@@ -15,17 +15,17 @@ func validate(m Message) *MalformedError {
 			return bad(`no "shardId"`)
 		}
 		if !m.Position.valid() {
-			return bad(`"sequenceNumber" and "subSequenceNumber" are no position`)
+			return bad(`"sequenceNumber" and "subSequenceNumber" are not a position`)
 		}
 	case ProcessRecords:
 		for i := range m.Records {
 			if !m.Records[i].Position().IsRecord() {
-				return bad(`records[%d]: "sequenceNumber" and "subSequenceNumber" are no record's`, i)
+				return bad(`records[%d]: "sequenceNumber" and "subSequenceNumber" are not a record's position`, i)
 			}
 		}
 	case Checkpoint:
 		if !m.Position.valid() {
-			return bad(`"sequenceNumber" and "subSequenceNumber" are no position`)
+			return bad(`"sequenceNumber" and "subSequenceNumber" are not a position`)
 		}
 	case Shutdown:
 		if m.Reason == "" {
@@ -39,8 +39,8 @@ func validate(m Message) *MalformedError {
 	return nil
 }
 
-// valid reports whether p may stand in a message: nothing, a record's place or
-// one of the names.
+// valid reports whether p may be in a message: the zero Position, a record's
+// position or one of the named positions.
 func (p Position) valid() bool {
 	return p.IsZero() || rank(p.SequenceNumber) != rankNone && p.SubSequenceNumber >= 0
 }

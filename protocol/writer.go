@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// A write buffer that has grown past this is given back after its message.
+// A larger write buffer is released after its message.
 const keepBuffer = 1 << 20
 
 // Writer writes messages. It is not safe for concurrent use.
@@ -14,19 +14,19 @@ type Writer struct {
 	buf []byte
 }
 
-// NewWriter returns a Writer to w.
+// NewWriter returns a Writer that writes to w.
 func NewWriter(w io.Writer) *Writer {
 	return &Writer{w: w}
 }
 
 // Write writes m as newline, JSON, newline in one call of the underlying
-// Write. The leading newline ends whatever somebody else left unterminated on
-// the same stream.
+// Write. The leading newline ends a line that something else has left
+// unterminated on the same stream.
 //
-// A message that [Reader] would refuse (a status without an action, a
-// sequence number that is no number) is refused here with a [*MalformedError]
-// and not written. Text that is not UTF-8 is written with U+FFFD in place of
-// each bad byte.
+// Write does not write a message that [Reader] would reject, such as a status
+// without an action, and returns a [*MalformedError]. In text that is not UTF-8
+// it replaces each bad byte by U+FFFD. Other errors wrap the error of the
+// underlying Write.
 func (w *Writer) Write(m Message) error {
 	if err := validate(m); err != nil {
 		return err

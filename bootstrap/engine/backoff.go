@@ -8,19 +8,21 @@ import (
 const (
 	minRetryDelay = time.Second
 	maxRetryDelay = time.Minute
-	// What has worked for so long before it failed is no sign that the next fails
-	// too.
+	// After a processor that worked longer than this before it failed, the next one
+	// is not expected to fail too.
 	worksWell = time.Minute
 )
 
-// A Backoff says when a shard that has failed is to be read again. The zero value
-// is that of a shard that has not failed yet.
+// A Backoff computes when to resume a shard whose processor has failed. The zero
+// value is for a shard that has not failed yet. A Backoff is not safe for concurrent
+// use.
 type Backoff struct{ longest time.Duration }
 
-// Next returns the wait before [Engine.Read] after a processor that worked for so
-// long before it failed: first none, then 1 s, 2 s and so on up to a minute. A
-// random part of up to half is taken off, so that shards that fail together do not
-// start together, but not when all have waited for long.
+// Next returns how long to wait before [Engine.Resume], after a processor that worked
+// for this long before it failed: first 0, then 1 s, 2 s and so on up to one minute.
+// Waits of less than a minute are shortened at random by up to half, so that shards
+// that failed together do not start together. After a processor that worked for more
+// than a minute the waits begin at 0 again.
 func (b *Backoff) Next(worked time.Duration) time.Duration {
 	if worked > worksWell {
 		b.longest = 0

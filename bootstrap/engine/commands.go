@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// commands are those that Java has not got yet, a line each. They are few.
+// commands are the commands that were not sent to Java yet, one per line.
 type commands struct {
-	news chan struct{} // has a value when there are any
+	added chan struct{} // has a value after a command was added
 
 	mu    sync.Mutex
 	lines []byte
-	ended bool // nobody takes them any more
+	ended bool // commands are dropped
 }
 
 func (c *commands) add(command map[string]any) {
 	line, err := json.Marshal(command)
 	if err != nil {
-		panic(err) // strings and numbers alone
+		panic(err) // impossible with strings and numbers
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -27,12 +27,12 @@ func (c *commands) add(command map[string]any) {
 	}
 	c.lines = append(append(c.lines, line...), '\n')
 	select {
-	case c.news <- struct{}{}:
+	case c.added <- struct{}{}:
 	default:
 	}
 }
 
-// take returns them, in the order in which they came.
+// take removes the commands and returns them in order.
 func (c *commands) take() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -41,7 +41,7 @@ func (c *commands) take() []byte {
 	return lines
 }
 
-// end drops these and all further ones.
+// end drops these and all later commands.
 func (c *commands) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,41 +1,51 @@
-// Package engine runs the Kinesis Client Library (KCL) in a Java process, and
-// talks to it. Java runs Amazon's jars with an entry of this package, which is
-// embedded: it connects to a Unix socket, once for control and once for each
-// lease, of one stream or of several (the properties streams, streamArn or
-// streamName). A lease's connection carries the messages of the MultiLangDaemon, for
-// Config.Serve; the control connection carries events, commands and heartbeats.
-// It needs Java 17.
+// Package engine runs the Kinesis Client Library (KCL) in a Java process and
+// exchanges messages with it. Package processor/worker and the command
+// kcl-bootstrap are built on it, and most programs need only those. Use this
+// package to build another kind of host for record processors.
 //
-// What the package guarantees, and the tests that prove it:
+//	e := engine.New(engine.Config{
+//		Command:   command, // Java, the jars and the properties
+//		StopGrace: 10 * time.Second,
+//		Serve:     serve, // answers the messages of one lease
+//	})
+//	err := e.Run(ctx)
 //
-//   - The socket lies in a folder that only this user may enter, with a path that
-//     every system takes, whatever TMPDIR is (TestFolder, TestFolderElsewhere).
-//   - A connection that does not present the token within 5 s is closed, and no
-//     other one waits for it (TestRefused, TestSilentConnection). There is one
-//     control connection (TestSecondControl).
-//   - The names of leases, shards and streams that Java says are printable ASCII, or
-//     are refused (TestRefused, FuzzHello, FuzzParseEvent).
-//   - The token is in no argument, environment, log or error (TestTokenIsSecret).
-//   - A conversation has every byte after its hello (TestWhatFollowsTheHello). One
-//     that is not read holds up no event and no command (TestLargeMessage), and who
-//     serves it hears that Java has ended (TestDone).
-//   - Events and commands keep their order (TestEvents, TestCommands).
-//   - A Java that is silent, or does not read, is killed (TestSilentJava,
-//     TestDeafJava). One that lives is not, and hears that this process does,
-//     also while Config.Event blocks (TestHeartbeats). The events that wait then
-//     are bounded (TestQueue).
-//   - Each of several streams begins at its own position, and a stream that is known
-//     by its ARN is asked for by that alone, so never one of that name in another
-//     account (TestStreams, TestStreamByARN in tools/e2e).
-//   - One stream by its ARN has the leases that it has by its name (TestStreamByARN).
-//     Beside leases of the other form, of one stream or of several, nothing is read:
-//     the start fails, and Java ends when some appear (TestStreamsRefused, TestStreams
-//     in tools/e2e). So does a start with a stream that cannot be read
-//     (TestStreamsRefused).
-//   - Leases of a stream that is not read are kept, unread (TestStreams).
-//   - Run returns when Java, and all that is served, has ended, and leaves no file
-//     (TestConversation). nil means that the stop was complete, or came before
-//     there was anything to stop (TestStop). Other ends say why (TestEnds).
-//   - Java ends with this process, however that ends; on Linux even a Java that
-//     hears nothing (TestDeath).
+// Java runs Amazon's jars with a main class that is embedded in this package. It
+// connects to a Unix socket once for control, and once for each lease of the
+// streams that the property streams, streamArn or streamName names. A lease's
+// connection carries the messages of the MultiLangDaemon (see the protocol module),
+// which Config.Serve answers. The control connection carries events, commands and
+// heartbeats. The package needs Java 17 or later.
+//
+// # Guarantees
+//
+//   - The socket is in a folder that only this user may enter, and has a path that
+//     every system accepts, whatever TMPDIR is.
+//   - A connection that does not present the token within 5 s is closed, and no other
+//     connection waits for it.
+//   - There is only one control connection.
+//   - The names of leases, shards and streams that Java sends are printable ASCII
+//     without spaces, or are rejected.
+//   - The token is in no argument, environment variable, log or error.
+//   - A conversation has every byte that follows its hello.
+//   - A conversation that is not read delays no event and no command.
+//   - A call of Serve that does not read can learn from Engine.Done that Java has ended.
+//   - Events and commands keep their order.
+//   - A Java process that is silent, or does not read, is killed.
+//   - A Java process that sends heartbeats is not killed, and receives heartbeats, even
+//     while Config.Event blocks.
+//   - The number of events that wait for Config.Event is bounded.
+//   - Each of several streams begins at its own initial position.
+//   - A stream that is named by its ARN is requested by the ARN alone, and so never
+//     confused with a stream of that name in another account.
+//   - A single stream has the same leases whether it is named by its ARN or by its name.
+//   - Nothing is read while the lease table has leases of the other form, of one stream
+//     or of several: the start fails, and Java ends when such leases appear later.
+//   - A start fails if one of its streams cannot be read.
+//   - Leases of a stream that is not read are kept.
+//   - Run returns after Java and all calls of Serve have ended, and leaves no file.
+//   - Run returns nil if the stop was complete, or came before there was anything to stop.
+//   - After any other end the error of Run says why Java has ended.
+//   - Java ends when this process ends, however that ends; on Linux even a Java process
+//     that reads nothing.
 package engine

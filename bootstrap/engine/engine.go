@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,88 +15,92 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
+// MinJava is the oldest version of Java with which an Engine runs. Older versions lack Unix
+// sockets.
+const MinJava = 17
+
 const (
-	leastJava      = 17
 	entryClass     = "com.github.seed96110120.kinesis.Entry"
 	defaultSilence = time.Minute
 )
 
-// entryJar is made of the source in folder java.
+// entryJar is built from the sources in folder java.
 //
 //go:embed entry.jar
 var entryJar []byte
 
-// classList is for Java's class-data archives: the classes of a start, with Java 17 and
-// 25, POLLING and FANOUT. One that a Java does not have it passes over; bootstrap's
-// README tells how the list is made.
+// classList has the classes for Java's class-data archives: those that a start loads
+// with Java 17 and 25, POLLING and FANOUT. Java skips classes that it does not have.
+// The README of bootstrap describes how the list is made.
 //
 //go:embed classes.gz
 var classList []byte
 
-// A Config says what an Engine runs. Command, StopGrace and Serve are required.
+// A Config configures an Engine. Command, StopGrace and Serve are required.
 type Config struct {
-	// Command is Java, as FindJava returns it, with its jars and properties.
-	// LogConfiguration and Entry are not used.
+	// Command has Java, as returned by bootstrap.FindJava, the jars and the properties.
+	// LogConfiguration and Entry are ignored.
 	Command bootstrap.Command
 
-	// Env is Java's environment, as bootstrap.RunOptions has it.
+	// Env is Java's environment, as in bootstrap.RunOptions.
 	Env []string
 
-	// Kill kills Java when it is closed or gets a value. nil means never.
+	// Kill kills Java when it is closed or receives a value. nil means never.
 	Kill <-chan struct{}
 
-	// Silence is how long either side may be silent before the other one gives it
-	// up; 0 means a minute. Java that is silent is killed. When this process is,
-	// Java gives its leases up and ends.
+	// Silence is how long Java or this process may be silent before the other side
+	// gives up. A silent Java is killed. If this process is silent, Java gives up
+	// its leases and ends. Defaults to one minute.
 	Silence time.Duration
 
-	// StopGrace is how long conversations may take to end at a stop. Java may
-	// take 5 s more.
+	// StopGrace is how long conversations may take to end at a stop. After that
+	// Java has another 5 s to end.
 	StopGrace time.Duration
 
-	// LogLevel is the least level of the LogRecords that Java sends.
+	// LogLevel is the lowest level of the LogRecords that Java sends. Defaults to
+	// slog.LevelInfo.
 	LogLevel slog.Level
 
-	// Log gets what the package does itself, and what Java writes to its standard
-	// output and standard error. nil means no log.
-	Log *slog.Logger
+	// Logger logs what this package does, and what Java writes to its standard
+	// output and standard error. nil means that nothing is logged.
+	Logger *slog.Logger
 
-	// Serve serves a conversation, in a goroutine of its own. It returns nil when
-	// that has ended as planned. An error says that it has failed: Lease.Fail is
-	// called then.
+	// Serve serves one conversation. Each call has its own goroutine. Serve returns
+	// nil when the conversation has ended as planned. After an error the engine
+	// calls Lease.Fail.
 	Serve func(*Lease) error
 
-	// Event, if not nil, is called for each event, in order, by one goroutine that
-	// does nothing else: a call that blocks holds up the later events alone. When
-	// thousands wait, log records are dropped and counted, and so is each event that
-	// a newer one takes the place of, such as an older Leases.
+	// Event, if not nil, is called for each event, in order, by one goroutine. A
+	// call that blocks delays only the later events. When thousands of events wait,
+	// log records are dropped and counted, and an event that a newer one replaces,
+	// such as an older Leases, is dropped.
 	Event func(Event)
 
-	// Started, if not nil, is called once Java runs. No event is told before it has
-	// returned.
+	// Started, if not nil, is called after Java has started. Event is not called
+	// before Started has returned.
 	Started func(pid int)
 }
 
-// An Engine is a Java process.
+// An Engine is a Java process that runs KCL. Its methods may be called concurrently.
 type Engine struct {
 	config   Config
 	log      *slog.Logger
 	commands *commands
 	done     chan struct{}
-	good     chan struct{} // closed when KCL is ready
+	good     chan struct{} // closed when KCL is ready; see bootstrap.Entry.Good
 	goodOnce sync.Once
 
 	startTime  time.Duration // how long Java may take to connect
 	stopMargin time.Duration // how long it may take beyond StopGrace
 }
 
-// New returns an Engine that is not started yet.
+// New returns an Engine. Run starts it.
 func New(config Config) *Engine {
 	if config.Silence <= 0 {
 		config.Silence = defaultSilence
 	}
 	e := &Engine{
-		config: config, log: config.Log, commands: &commands{news: make(chan struct{}, 1)}, done: make(chan struct{}), good: make(chan struct{}),
+		config: config, log: config.Logger, commands: &commands{added: make(chan struct{}, 1)}, done: make(chan struct{}), good: make(chan struct{}),
 		startTime: max(time.Minute, config.Silence), stopMargin: 5 * time.Second,
 	}
 	if e.log == nil {
@@ -106,33 +109,36 @@ func New(config Config) *Engine {
 	return e
 }
 
-// Read has KCL read a shard that is held back, from its checkpoint. It never
-// blocks. Before Java has connected the command waits; after it has gone it is
-// dropped.
-func (e *Engine) Read(leaseKey string) {
+// Resume makes KCL read a shard again that is held back (see [Lease.Fail]), from its
+// checkpoint. Resume never blocks. The command waits until Java has connected, and is
+// dropped after Java has ended.
+func (e *Engine) Resume(leaseKey string) {
 	e.commands.add(map[string]any{"command": "read", "leaseKey": leaseKey})
 }
 
-// Evict gives a lease up to other workers. Like Read it never blocks.
+// Evict gives up a lease, so that another worker can take it. Evict never blocks.
 func (e *Engine) Evict(leaseKey string) {
 	e.commands.add(map[string]any{"command": "evict", "leaseKey": leaseKey})
 }
 
-// Done returns a channel that is closed when Java, once started, has ended. Whoever
-// serves a conversation without reading it does not see that otherwise.
+// Done returns a channel that is closed when Java has ended after it was started. A
+// call of Config.Serve that does not read its conversation needs it to notice the end.
 func (e *Engine) Done() <-chan struct{} { return e.done }
 
-// Run starts Java, and returns when it has ended and all calls of Serve and Event
-// have returned, for which it waits without a limit. It may be called once.
+// Run starts Java. It returns when Java has ended and all calls of Serve and Event
+// have returned; it waits for those without a limit. Run may be called once.
 //
-// When ctx ends, Run stops Java in order, within StopGrace and 5 s, or at once
-// if that had nothing yet that it could have to end. It returns nil when all
-// conversations had ended and all leases were given up. Otherwise it returns an
-// *bootstrap.ExitError whose Reason is the one that Java gave, if it gave any;
-// also for a Java that was silent and so was killed. If KCL lacks what the entry
-// needs it returns an *UnlinkedError, before any lease was taken. If Java was not
-// started, or its processes are left, it returns another error; in the first case
-// the cause of ctx if that had ended before.
+// When ctx ends, Run stops Java gracefully, within StopGrace and 5 s more, or at
+// once if Java is not ready and has no lease yet. Run returns
+//
+//   - nil if it stopped Java, all conversations had ended and all leases were given
+//     up, or if Java had nothing to stop yet;
+//   - a [*bootstrap.ExitError] if Java ended in another way, or was killed because it
+//     was silent; its Reason is the one that Java gave, if any;
+//   - an [*IncompatibleError] if this version of KCL lacks what the embedded main
+//     class needs; no lease was taken then;
+//   - the cause of ctx if ctx had ended before Java was started;
+//   - another error if Java cannot be started, or if processes of it are left.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.commands.end()
 	if ctx.Err() != nil {
@@ -153,25 +159,25 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stdin.Close()
 	defer ours.Close()
 
-	j := newJava(e)
-	started, told := make(chan struct{}), make(chan struct{})
+	j := newJavaProcess(e)
+	started, delivered := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(told)
+		defer close(delivered)
 		select {
 		case <-started:
-		case <-e.done: // it was not started
+		case <-e.done: // Java was not started
 		}
-		j.tell()
+		j.deliver()
 	}()
 	defer func() {
 		j.queue.end()
-		<-told
+		<-delivered
 	}()
 	defer close(j.over)
 	l.start(j.serve)
 	go func() {
-		err := e.command(l).Run(context.WithoutCancel(ctx), bootstrap.RunOptions{
-			Output: j.complaints, Stdin: stdin, Env: e.config.Env, Kill: j.kill, Log: e.log,
+		err := e.command(l).Run(context.WithoutCancel(ctx), &bootstrap.RunOptions{
+			Output: j.output, Stdin: stdin, Env: e.config.Env, Kill: j.kill, Logger: e.log,
 			Started: func(pid int) {
 				if e.config.Started != nil {
 					e.config.Started(pid)
@@ -185,9 +191,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	return j.run(ctx, l)
 }
 
-// MakeArchive makes the class-data archive that a worker starts with, or one of
-// another program with an Engine: see [bootstrap.Command.MakeArchive]. Of the command
-// only Java, Jars, CacheDir and JavaOptions count.
+// MakeArchive makes the class-data archive with which Java starts faster for an
+// Engine: see [bootstrap.Command.MakeArchive]. It uses only Java, Jars, CacheDir and
+// JavaOptions of the command.
 func MakeArchive(ctx context.Context, command bootstrap.Command) error {
 	dir, err := os.MkdirTemp("", "kcl-engine-")
 	if err != nil {
@@ -202,13 +208,13 @@ func MakeArchive(ctx context.Context, command bootstrap.Command) error {
 	return command.MakeArchive(ctx)
 }
 
-// command returns Java's command.
+// command returns the command that runs Java with the embedded main class.
 func (e *Engine) command(l *listener) bootstrap.Command {
 	c := e.config.Command
-	// Without memory some threads of Java's would end, and the rest go on.
+	// Otherwise, without memory, some threads of Java would end and the others go on.
 	c.JavaOptions = slices.Insert(slices.Clone(c.JavaOptions), 0, "-XX:+ExitOnOutOfMemoryError")
 	c.Entry = &bootstrap.Entry{
-		Class: entryClass, Jar: l.path("entry.jar"), Dir: l.dir, Classes: classList, Good: e.good,
+		Class: entryClass, Jar: l.path("entry.jar"), Dir: l.dir, Classes: classList, Ready: e.good,
 		Args: func(properties string) []string {
 			return []string{l.path("socket"), properties, strconv.FormatInt(e.config.Silence.Milliseconds(), 10), levelName(e.config.LogLevel)}
 		},
@@ -216,8 +222,7 @@ func (e *Engine) command(l *listener) bootstrap.Command {
 	return c
 }
 
-// levelName returns the name that parseEvent knows of the least level that
-// includes this one.
+// levelName returns Java's name of a level, rounded down.
 func levelName(level slog.Level) string {
 	switch {
 	case level < slog.LevelInfo:
@@ -230,23 +235,13 @@ func levelName(level slog.Level) string {
 	return "ERROR"
 }
 
-// An UnlinkedError says that a version of KCL cannot be run by this package.
-type UnlinkedError struct {
-	KCL    string // its version
-	Member string // a class, method or field that it lacks
+// An IncompatibleError reports that this package cannot run a version of KCL.
+type IncompatibleError struct {
+	KCL    string // the version
+	Member string // a class, method or field that the version lacks
 }
 
-// Error returns one line.
-func (e *UnlinkedError) Error() string {
-	return oneLine(fmt.Sprintf("KCL %s has no %s, which a worker needs; kcl-bootstrap --stock runs that version", e.KCL, e.Member))
-}
-
-// FindJava returns the path of the java command, as [bootstrap.FindJava] does, if
-// it is of version 17 or later: older ones have no Unix sockets.
-func FindJava(path string) (string, error) {
-	java, err := bootstrap.FindJavaOf(path, leastJava)
-	if errors.Is(err, bootstrap.ErrOldJava) {
-		err = fmt.Errorf("%w (kcl-bootstrap --stock runs with Java 8 too)", err)
-	}
-	return java, err
+// Error returns one line with the version and the member.
+func (e *IncompatibleError) Error() string {
+	return oneLine(fmt.Sprintf("KCL %s has no %s, which this package needs; kcl-bootstrap --stock runs that version", e.KCL, e.Member))
 }

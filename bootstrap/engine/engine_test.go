@@ -28,7 +28,7 @@ import (
 
 const large = 14 << 20
 
-// javas are the ones of the tests.
+// javas are the roles of the fake Java.
 var javas = map[string]func(*fakeJava){
 	// has one conversation, and stops.
 	"converses": func(j *fakeJava) {
@@ -192,7 +192,7 @@ func tie(j *fakeJava) {
 
 const failed = `{"event":"failed","causes":[{"class":"Outer","message":"Inner"},{"class":"Inner"}]}`
 
-// allEvents has a line and what it means.
+// allEvents has lines and the events that they mean.
 var allEvents = []struct {
 	line string
 	want Event
@@ -200,21 +200,24 @@ var allEvents = []struct {
 	{`{"event":"state","state":"ready"}`, Ready},
 	{`{"event":"leases","leaseKeys":["a","b"]}`, Leases{[]string{"a", "b"}}},
 	{`{"event":"leases","leaseKeys":[]}`, Leases{[]string{}}},
-	{`{"event":"task","leaseKey":"a","task":"INITIALIZE","ok":true}`, Task{"a", "INITIALIZE", true}},
+	{`{"event":"task","leaseKey":"a","task":"INITIALIZE","ok":true}`, TaskOutcome{"a", "INITIALIZE", true}},
 	{
 		`{"event":"error","leaseKey":"a","operation":"GetRecords","causes":[{"class":"X","message":"m"}]}`,
 		ShardError{"a", "GetRecords", []Cause{{"X", "m"}}},
 	},
-	{`{"event":"recovered","leaseKey":"a"}`, Recovered{"a"}},
+	{`{"event":"recovered","leaseKey":"a"}`, ShardRecovered{"a"}},
 	{
 		`{"event":"log","level":"WARN","logger":"l","message":"m","leaseKey":"a","causes":[{"class":"X","message":""}],"dropped":2}`,
 		LogRecord{4, "l", "m", "a", []Cause{{"X", ""}}, 2},
 	},
-	{`{"event":"lost","lease":7,"leaseKey":"k","reason":"two\r\nlines"}`, LeaseBroken{7, "k", "two lines"}},
+	{`{"event":"lost","lease":7,"leaseKey":"k","reason":"two\r\nlines"}`, ConversationBroken{7, "k", "two lines"}},
 }
 
-// A conversation has both directions, and ends with io.EOF; Java gets what it
-// needs; Run waits for what is served, and leaves nothing.
+// TestConversation also shows that a conversation has both directions and ends with
+// io.EOF, and what Java is started with.
+//
+// Guarantee: Run returns after Java and all calls of Serve have ended, and leaves no
+// file.
 func TestConversation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "converses")
@@ -263,7 +266,7 @@ func TestConversation(t *testing.T) {
 	dir := filepath.Dir(socket)
 	sep := string(filepath.ListSeparator)
 	args := strings.Split(r.shown(t), "\n")
-	properties := r.config.Command.Properties
+	properties := r.properties
 	want := []string{
 		"-XX:+ExitOnOutOfMemoryError", "-Xmx1g",
 		"-cp", filepath.Join(dir, "entry.jar") + sep + r.config.Command.Jars[0] + sep + filepath.Dir(properties),
@@ -306,7 +309,7 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-// A large message that is not read holds up no event and no command.
+// Guarantee: A conversation that is not read delays no event and no command.
 func TestLargeMessage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "large")
@@ -314,7 +317,7 @@ func TestLargeMessage(t *testing.T) {
 	r.config.Serve = func(l *Lease) error {
 		first := make([]byte, 1)
 		io.ReadFull(l, first)
-		r.Read("meanwhile")
+		r.Resume("meanwhile")
 		<-read
 		message, err := io.ReadAll(io.LimitReader(l, large-1))
 		if err != nil || len(message) != large-1 || bytes.Trim(message, "x") != nil {
@@ -340,7 +343,8 @@ func TestLargeMessage(t *testing.T) {
 	}
 }
 
-// Who serves a conversation and does not read it hears of Java's end.
+// Guarantee: A call of Serve that does not read can learn from Engine.Done that Java
+// has ended.
 func TestDone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "dies in a conversation")
@@ -350,7 +354,7 @@ func TestDone(t *testing.T) {
 			t.Error("Java has ended too early")
 		default:
 		}
-		r.Read("a")
+		r.Resume("a")
 		<-r.Done()
 		return nil
 	}
@@ -358,7 +362,9 @@ func TestDone(t *testing.T) {
 	exited(t, r.ended(t), bootstrap.ExitError{Code: 5, Reason: statuses[5]})
 }
 
-// Events come in order, and a line that is none is passed over.
+// Lines that are not events are skipped.
+//
+// Guarantee: Events and commands keep their order.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "tells")
@@ -383,8 +389,10 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// Commands come in order, also those from before Java has connected; what is
-// failed is told once, and closed.
+// Commands from before the time that Java connected are sent too. A failed
+// conversation is reported once, and closed.
+//
+// Guarantee: Events and commands keep their order.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "obeys")
@@ -400,7 +408,7 @@ func TestCommands(t *testing.T) {
 		return errors.New("failed")
 	}
 	r.start(t, func(e *Engine) {
-		e.Read("early")
+		e.Resume("early")
 		e.Evict("early")
 	})
 	for _, want := range []string{"closed 1", "closed 2"} {
@@ -409,7 +417,7 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	r.Evict("a")
-	r.Read("last")
+	r.Resume("last")
 	for _, want := range []string{
 		`{"command":"read","leaseKey":"early"}`, `{"command":"evict","leaseKey":"early"}`,
 		`{"command":"fail","lease":1}`, `{"command":"fail","lease":2}`,
@@ -423,14 +431,14 @@ func TestCommands(t *testing.T) {
 	if err := r.ended(t); err != nil {
 		t.Error(err)
 	}
-	r.Read("late") // is dropped
+	r.Resume("late") // is dropped
 	if got := r.commands.take(); len(got) != 0 {
 		t.Errorf("%s is left", got)
 	}
 }
 
-// Both sides hear from each other, and Java is not killed, though nobody takes the
-// events.
+// Guarantee: A Java process that sends heartbeats is not killed, and receives
+// heartbeats, even while Config.Event blocks.
 func TestHeartbeats(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "beats")
@@ -451,12 +459,13 @@ func TestHeartbeats(t *testing.T) {
 	}
 }
 
+// Guarantee: A Java process that is silent, or does not read, is killed.
 func TestSilentJava(t *testing.T) {
 	t.Parallel()
 	for java, reason := range map[string]string{
-		"silent":            "it was killed, as it was silent for 60ms",
-		"loses its control": "it was killed, as it was silent for 60ms",
-		"does not connect":  "it was killed, as it had not connected after 10ms",
+		"silent":            "it was killed because it was silent for 60ms",
+		"loses its control": "it was killed because it was silent for 60ms",
+		"does not connect":  "it was killed because it had not connected after 10ms",
 	} {
 		t.Run(java, func(t *testing.T) {
 			t.Parallel()
@@ -472,15 +481,17 @@ func TestSilentJava(t *testing.T) {
 	}
 }
 
-// A Java that does not read does not hold up this process for ever.
+// Guarantee: A Java process that is silent, or does not read, is killed.
 func TestDeafJava(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "deaf")
 	r.config.Silence = 3 * time.Second
-	r.start(t, func(e *Engine) { e.Read(strings.Repeat("x", 4<<20)) })
-	exited(t, r.ended(t), bootstrap.ExitError{Code: 137, Reason: "it was killed, as it read no command for 500ms"})
+	r.start(t, func(e *Engine) { e.Resume(strings.Repeat("x", 4<<20)) })
+	exited(t, r.ended(t), bootstrap.ExitError{Code: 137, Reason: "it was killed because it read no command for 500ms"})
 }
 
+// Guarantee: Run returns nil if the stop was complete, or came before there was
+// anything to stop.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -517,7 +528,10 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// A stop before Java runs starts nothing, or ends it at once.
+// A stop before Java runs starts nothing, or ends Java at once.
+//
+// Guarantee: Run returns nil if the stop was complete, or came before there was
+// anything to stop.
 func TestStopBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "does not connect")
@@ -537,13 +551,13 @@ func TestStopBeforeTheStart(t *testing.T) {
 	}
 }
 
-// What is known of an end that nobody asked for is in the error.
+// Guarantee: After any other end the error of Run says why Java has ended.
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	for java, want := range map[string]bootstrap.ExitError{
 		"fails":        {Code: 1, Reason: "Inner"},
 		"complains":    {Code: 1, Reason: "Unrecognized VM option 'y'"},
-		"was not told": {Code: 5, Reason: "this process was silent, so it gave its leases up"},
+		"was not told": {Code: 5, Reason: "this process was silent, so it gave up its leases"},
 	} {
 		t.Run(java, func(t *testing.T) {
 			t.Parallel()
@@ -556,7 +570,7 @@ func TestEnds(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, "does not link")
 		r.start(t)
-		var unlinked *UnlinkedError
+		var unlinked *IncompatibleError
 		if err := r.ended(t); !errors.As(err, &unlinked) || unlinked.KCL != "2.4.0" || !strings.Contains(err.Error(), "KCL 2.4.0 has no Scheduler.evict") {
 			t.Errorf("%v, want what KCL lacks", err)
 		}
@@ -575,7 +589,7 @@ func TestEnds(t *testing.T) {
 		r := newRig(t, "has no memory")
 		r.start(t)
 		r.shown(t)
-		r.Read("a")
+		r.Resume("a")
 		exited(t, r.ended(t), bootstrap.ExitError{Code: 3, Reason: "Terminating due to java.lang.OutOfMemoryError: Java heap space"})
 		if !strings.Contains(r.log.String(), "something") {
 			t.Errorf("not in the log: %s", r.log)
@@ -583,42 +597,22 @@ func TestEnds(t *testing.T) {
 	})
 }
 
-// What Java complained of before it was ready is not why it ends later.
-func TestComplaints(t *testing.T) {
-	j := newJava(New(Config{}))
-	io.WriteString(j.complaints, "Error: A JNI error has occurred, please check your installation and try again\n")
-	io.WriteString(j.complaints, "first\n")
-	io.WriteString(j.complaints, "second\n")
-	if got := j.complaints.last(); got != "first" {
+// What Java wrote before it was ready is not the reason for a later end.
+func TestJavaOutput(t *testing.T) {
+	j := newJavaProcess(New(Config{}))
+	io.WriteString(j.output, "Error: A JNI error has occurred, please check your installation and try again\n")
+	io.WriteString(j.output, "first\n")
+	io.WriteString(j.output, "second\n")
+	if got := j.output.lastReason(); got != "first" {
 		t.Errorf("%q", got)
 	}
 	j.handle(Ready)
-	if got := j.complaints.last(); got != "" {
+	if got := j.output.lastReason(); got != "" {
 		t.Errorf("%q", got)
 	}
 }
 
-// The error of an older Java says what to do.
-func TestOldJava(t *testing.T) {
-	t.Parallel()
-	home := t.TempDir()
-	java := filepath.Join(home, "bin", "java")
-	if err := os.Mkdir(filepath.Dir(java), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for file, text := range map[string]string{java: "", filepath.Join(home, "release"): "JAVA_VERSION=\"11.0.2\"\n"} {
-		if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, err := FindJava(home)
-	for _, want := range []string{java + " is version 11", "17 or later", "name another", "kcl-bootstrap --stock runs with Java 8"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q in it", err, want)
-		}
-	}
-}
-
+// Guarantee: The token is in no argument, environment variable, log or error.
 func TestTokenIsSecret(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "has a token")
@@ -633,26 +627,26 @@ func TestTokenIsSecret(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), token) || strings.Contains(log, token) {
 		t.Errorf("the token, or no error: %v\n%s", err, log)
 	}
-	if strings.Count(log, "refused a connection") != 1 || strings.Count(log, "is not understood") != 3 {
+	if strings.Count(log, "rejected a connection") != 1 || strings.Count(log, "is not understood") != 3 {
 		t.Errorf("the log is\n%s", log)
 	}
 }
 
-// tieEnv names where a process connects to, so that the test sees its end.
+// tieEnv has the address that a process connects to, so that the test notices its end.
 const tieEnv = "TEST_ENGINE_TIE"
 
-// playWorker runs an engine until it is killed. Its arguments are the properties
-// file and which Java it has.
-func playWorker() {
+// playHost runs an engine until it is killed. Its argument is the role of its Java.
+func playHost() {
 	err := New(Config{
-		Command: bootstrap.Command{Java: os.Args[0], Jars: []string{"/kcl.jar"}, Properties: os.Args[1]},
-		Env:     append(os.Environ(), roleEnv+"="+os.Args[2]),
+		Command: bootstrap.Command{Java: os.Args[0], Jars: []string{"/kcl.jar"}, Properties: &bootstrap.Properties{}},
+		Env:     append(os.Environ(), roleEnv+"="+os.Args[1]),
 		Serve:   func(*Lease) error { return nil },
 	}).Run(context.Background())
 	panic(err)
 }
 
-// Java ends when this process is killed.
+// Guarantee: Java ends when this process ends, however that ends; on Linux even a Java
+// process that reads nothing.
 func TestDeath(t *testing.T) {
 	t.Parallel()
 	javas := []string{"is tied"}
@@ -667,15 +661,15 @@ func TestDeath(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer socket.Close()
-			r := newRig(t, "worker")
-			worker := exec.Command(r.config.Command.Java, r.config.Command.Properties, java)
-			worker.Env = append(r.config.Env, tieEnv+"="+socket.Addr().String(), "TMPDIR="+t.TempDir())
-			worker.Stderr = os.Stderr
-			if err := worker.Start(); err != nil {
+			r := newRig(t, "host")
+			host := exec.Command(r.config.Command.Java, java)
+			host.Env = append(r.config.Env, tieEnv+"="+socket.Addr().String(), "TMPDIR="+t.TempDir())
+			host.Stderr = os.Stderr
+			if err := host.Start(); err != nil {
 				t.Fatal(err)
 			}
-			defer worker.Wait()
-			defer worker.Process.Kill()
+			defer host.Wait()
+			defer host.Process.Kill()
 			socket.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
 			tied, err := socket.Accept()
 			if err != nil {
@@ -685,7 +679,7 @@ func TestDeath(t *testing.T) {
 			if _, err := fmt.Fscanln(tied, &pid); err != nil {
 				t.Fatal(err)
 			}
-			worker.Process.Kill()
+			host.Process.Kill()
 			tied.SetReadDeadline(time.Now().Add(2 * time.Second))
 			if _, err := tied.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("Java is still there after 2 s: %v", err)

@@ -15,21 +15,21 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
-// The real Java with the real entry connects, outlives a SIGTERM that it alone
-// gets, and has ended 2 s after its standard input. There is no AWS.
+// TestEntry runs the real Java with the real entry, without AWS. It connects, survives
+// a SIGTERM that it alone gets, and ends within 2 s after its standard input.
 func TestEntry(t *testing.T) {
 	if os.Getenv("LONG_TESTS") == "" {
 		t.Skip("a long test: set LONG_TESTS=1 to run it")
 	}
 	t.Parallel()
-	java, err := FindJava("")
+	java, err := bootstrap.FindJava("", MinJava)
 	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +59,12 @@ metricsLevel = NONE
 		t.Fatal(err)
 	}
 	defer ours.Close()
+	read, err := bootstrap.ReadProperties(properties)
+	if err != nil {
+		t.Fatal(err)
+	}
 	e := New(Config{
-		Command: bootstrap.Command{Java: java, Jars: fetched.Files, Properties: properties}, Silence: 3 * time.Second,
+		Command: bootstrap.Command{Java: java, Jars: fetched.Files, Properties: read}, Silence: 3 * time.Second,
 	})
 	args, err := e.command(l).Args()
 	if err != nil {

@@ -11,35 +11,37 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lines"
 )
 
-// An Event is what Java tells: one of the types of this package that say so.
+// An Event is something that Java reports. Its dynamic type is one of [State], [Leases],
+// [TaskOutcome], [ShardError], [ShardRecovered], [LogRecord], [ConversationBroken] and
+// [Stopped].
 type Event interface{ event() }
 
-// State is an Event: how far Java has come.
+// State is an Event: Java has reached this state of its start.
 type State string
 
-// The states, in the order in which they come. Before the first one Java itself
-// starts; no lease is taken before Ready.
+// The states, in order. Before Initializing Java itself starts. No lease is taken
+// before Ready.
 const (
 	Initializing State = "initializing"
 	Ready        State = "ready"
 )
 
-// Leases is an Event: the set of leases that Java holds has changed, and is now
-// this one. A lease whose shard had been read to its end before Java got it is not in
-// it: no conversation about it begins.
+// Leases is an Event: Java now holds these leases, and no others. Leases of shards that
+// were read to their end before Java got them are not included: they have no
+// conversation.
 type Leases struct{ LeaseKeys []string }
 
-// Task is an Event: KCL has done a task for a shard, such as
-// BLOCK_ON_PARENT_SHARDS or INITIALIZE, with another outcome than before. The
-// task PROCESS is not told.
-type Task struct {
+// TaskOutcome is an Event: a task of KCL for a shard, such as BLOCK_ON_PARENT_SHARDS or
+// INITIALIZE, had another outcome than the task before it. The task PROCESS is not
+// reported.
+type TaskOutcome struct {
 	LeaseKey string
 	Task     string
 	OK       bool
 }
 
-// ShardError is an Event: an operation failed for a shard, and will be tried
-// again. It comes at most every 5 s for a shard.
+// ShardError is an Event: an operation failed for a shard, and will be retried. It is
+// reported at most every 5 s per shard.
 type ShardError struct {
 	LeaseKey string
 	// Operation is GetRecords, SubscribeToShard or Initialize.
@@ -47,80 +49,79 @@ type ShardError struct {
 	Causes    []Cause
 }
 
-// Recovered is an Event: a shard is read again after errors.
-type Recovered struct{ LeaseKey string }
+// ShardRecovered is an Event: after errors, the shard is read again.
+type ShardRecovered struct{ LeaseKey string }
 
-// LogRecord is an Event: a record of Java's log.
+// LogRecord is an Event: a record of KCL's log.
 type LogRecord struct {
 	Level    slog.Level
 	Logger   string
 	Message  string
-	LeaseKey string // empty if it concerns no lease
+	LeaseKey string // empty if the record does not belong to a lease
 	Causes   []Cause
-	// Dropped is how many records were dropped before this one.
+	// Dropped is the number of records that were dropped before this one.
 	Dropped int
 }
 
-// Failed is an Event: the start has failed, or KCL has given up. Java ends.
-type Failed struct{ Causes []Cause }
+// gaveUp is an Event: the start has failed, or KCL has given up. Java ends.
+type gaveUp struct{ causes []Cause }
 
-// LeaseBroken is an Event: Java found a conversation broken, because it ended in
-// the middle of an action or was not understood, or could not begin it: then
-// Config.Serve may not have been called. Its shard is held back, as after
-// Lease.Fail.
-type LeaseBroken struct {
-	Lease    int64
+// ConversationBroken is an Event: a conversation ended in the middle of an action, Java
+// did not understand an answer, or Java could not begin the conversation. In the last
+// case Config.Serve may not have been called. The shard is held back, as after
+// [Lease.Fail].
+type ConversationBroken struct {
+	ID       int64 // that of the Lease
 	LeaseKey string
 	Reason   string // one line
 }
 
-// Stopped is an Event: Java has stopped as it was asked to, and ends.
+// Stopped is an Event: Java has stopped as asked, and ends.
 type Stopped struct {
-	// Released is how many leases it has given up.
+	// Released is the number of leases that Java has given up.
 	Released int
-	// Complete says that all conversations had ended and all leases were given up.
+	// Complete is whether all conversations had ended and all leases were given up.
 	Complete bool
-	// Reason says why it is not complete, in one line.
+	// Reason says in one line why the stop is not complete.
 	Reason string
 }
 
-// A heartbeat says that Java lives.
+// A heartbeat shows that Java is alive.
 type heartbeat struct{}
 
-// unlinked says that this version of KCL lacks what the entry needs.
-type unlinked struct{ err *UnlinkedError }
+// incompatible says that this version of KCL lacks what the entry needs.
+type incompatible struct{ err *IncompatibleError }
 
-func (State) event()       {}
-func (Leases) event()      {}
-func (Task) event()        {}
-func (ShardError) event()  {}
-func (Recovered) event()   {}
-func (LogRecord) event()   {}
-func (Failed) event()      {}
-func (LeaseBroken) event() {}
-func (Stopped) event()     {}
-func (heartbeat) event()   {}
-func (unlinked) event()    {}
+func (State) event()              {}
+func (Leases) event()             {}
+func (TaskOutcome) event()        {}
+func (ShardError) event()         {}
+func (ShardRecovered) event()     {}
+func (LogRecord) event()          {}
+func (gaveUp) event()             {}
+func (ConversationBroken) event() {}
+func (Stopped) event()            {}
+func (heartbeat) event()          {}
+func (incompatible) event()       {}
 
-// A Cause is an exception of Java's, without its stack.
+// A Cause is a Java exception, without its stack trace.
 type Cause struct {
 	Class   string `json:"class"`
 	Message string `json:"message"`
 }
 
-// plain are the classes that say nothing beside a message: whoever throws one has
-// put all into that.
-var plain = []string{"java.lang.IllegalArgumentException", "java.lang.IllegalStateException", "java.lang.RuntimeException"}
+// plainExceptions are the classes that say nothing beyond their message.
+var plainExceptions = []string{"java.lang.IllegalArgumentException", "java.lang.IllegalStateException", "java.lang.RuntimeException"}
 
-// reasonOf returns, in one line of at most 300 characters, the innermost cause
-// that says something: the outer ones often say only that there is an inner one,
-// and the innermost may have no message. The causes are the outermost first.
+// reasonOf returns the innermost cause that has a message of its own, in one line of
+// at most 300 characters: outer causes often say only that there is an inner one. The
+// causes begin with the outermost.
 func reasonOf(causes []Cause) string {
 	for i := len(causes) - 1; i >= 0; i-- {
 		c := causes[i]
-		// Java's exception that has only a cause takes the cause's name for message.
+		// A Java exception made from a cause alone has the cause's text as its message.
 		if c.Message != "" && (i == len(causes)-1 || c.Message != causes[i+1].Class) {
-			if slices.Contains(plain, c.Class) {
+			if slices.Contains(plainExceptions, c.Class) {
 				return oneLine(c.Message)
 			}
 			return oneLine(c.Class + ": " + c.Message)
@@ -132,7 +133,7 @@ func reasonOf(causes []Cause) string {
 	return oneLine(causes[len(causes)-1].Class)
 }
 
-// oneLine returns a text as one line of at most 300 characters.
+// oneLine returns text as one line of at most 300 characters.
 func oneLine(text string) string {
 	const most = 300
 	text = lines.Plain(strings.Join(strings.Fields(text), " "))
@@ -142,7 +143,7 @@ func oneLine(text string) string {
 	return text
 }
 
-// A message is a line of the control connection: the members of all events.
+// A message is a line of the control connection. It has the members of all events.
 type message struct {
 	Event     string   `json:"event"`
 	State     State    `json:"state"`
@@ -171,66 +172,66 @@ var levels = map[string]slog.Level{
 	"ERROR": slog.LevelError,
 }
 
-// isName tells whether a text can name a lease, a shard or a stream: AWS has only
-// ASCII in these. KCL takes from its table whatever key a lease has there, and a key
-// becomes part of errors, log lines, files and environments.
+// isName reports whether text can be the name of a lease, a shard or a stream, which
+// AWS makes of printable ASCII. KCL accepts any key that is in its table, and a key
+// becomes part of errors, log lines, file names and environments.
 func isName(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// parseEvent reads a line of the control connection. Its errors repeat nothing
-// of the line.
+// parseEvent parses a line of the control connection. Its errors contain nothing of
+// the line.
 func parseEvent(line []byte) (Event, error) {
 	var m message
 	if err := json.Unmarshal(line, &m); err != nil {
-		return nil, errors.New("no JSON object with members of the expected types")
+		return nil, errors.New("not a JSON object with members of the expected types")
 	}
-	ofLease := false
+	needsKey := false
 	var event Event
 	switch m.Event {
 	case "heartbeat":
 		event = heartbeat{}
 	case "state":
 		if m.State != Initializing && m.State != Ready {
-			return nil, errors.New("an unknown state")
+			return nil, errors.New("unknown state")
 		}
 		event = m.State
 	case "leases":
 		event = Leases{slices.DeleteFunc(m.LeaseKeys, func(key string) bool { return !isName(key) })}
 	case "task":
-		ofLease = true
-		event = Task{m.LeaseKey, m.Task, m.OK}
+		needsKey = true
+		event = TaskOutcome{m.LeaseKey, m.Task, m.OK}
 	case "error":
-		ofLease = true
+		needsKey = true
 		event = ShardError{m.LeaseKey, m.Operation, m.Causes}
 	case "recovered":
-		ofLease = true
-		event = Recovered{m.LeaseKey}
+		needsKey = true
+		event = ShardRecovered{m.LeaseKey}
 	case "log":
 		level, ok := levels[m.Level]
 		if !ok {
-			return nil, errors.New("an unknown level")
+			return nil, errors.New("unknown level")
 		}
 		if !isName(m.LeaseKey) {
 			m.LeaseKey = ""
 		}
 		event = LogRecord{level, m.Logger, m.Message, m.LeaseKey, m.Causes, m.Dropped}
 	case "failed":
-		event = Failed{m.Causes}
+		event = gaveUp{m.Causes}
 	case "unlinked":
-		event = unlinked{&UnlinkedError{KCL: m.KCL, Member: m.Member}}
+		event = incompatible{&IncompatibleError{KCL: m.KCL, Member: m.Member}}
 	case "lost":
 		if m.Lease <= 0 {
-			return nil, errors.New("a conversation without its number")
+			return nil, errors.New("a conversation without an ID")
 		}
-		event, ofLease = LeaseBroken{m.Lease, m.LeaseKey, oneLine(m.Reason)}, true
+		event, needsKey = ConversationBroken{m.Lease, m.LeaseKey, oneLine(m.Reason)}, true
 	case "stopped":
 		event = Stopped{m.Released, m.Complete, oneLine(m.Reason)}
 	default:
-		return nil, errors.New("an unknown event")
+		return nil, errors.New("unknown event")
 	}
-	if ofLease && !isName(m.LeaseKey) {
-		return nil, fmt.Errorf("the event %s without a lease key that is one", m.Event)
+	if needsKey && !isName(m.LeaseKey) {
+		return nil, fmt.Errorf("event %s without a valid lease key", m.Event)
 	}
 	return event, nil
 }

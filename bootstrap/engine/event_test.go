@@ -20,8 +20,8 @@ func TestParseEvent(t *testing.T) {
 		`{"event":"stopped","released":3,"complete":true,"unknown":{}}`:       Stopped{3, true, ""},
 		`{"event":"leases","leaseKeys":["a","b\nc","\u001b[2J","","d"]}`:      Leases{[]string{"a", "d"}},
 		`{"event":"log","level":"WARN","leaseKey":"\u001b[2J","message":"m"}`: LogRecord{Level: 4, Message: "m"},
-		failed: Failed{[]Cause{{"Outer", "Inner"}, {"Inner", ""}}},
-		`{"event":"unlinked","member":"m","kcl":"2.4.0"}`: unlinked{&UnlinkedError{KCL: "2.4.0", Member: "m"}},
+		failed: gaveUp{[]Cause{{"Outer", "Inner"}, {"Inner", ""}}},
+		`{"event":"unlinked","member":"m","kcl":"2.4.0"}`: incompatible{&IncompatibleError{KCL: "2.4.0", Member: "m"}},
 	} {
 		if got, err := parseEvent([]byte(line)); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %#v, %v", line, got, err)
@@ -43,6 +43,8 @@ func TestParseEvent(t *testing.T) {
 	}
 }
 
+// Guarantee: The names of leases, shards and streams that Java sends are printable
+// ASCII without spaces, or are rejected.
 func FuzzParseEvent(f *testing.F) {
 	for _, e := range allEvents {
 		f.Add([]byte(e.line))
@@ -56,17 +58,17 @@ func FuzzParseEvent(f *testing.F) {
 		reason := ""
 		var keys []string
 		switch e := event.(type) {
-		case Failed:
-			reason = reasonOf(e.Causes)
-		case LeaseBroken:
+		case gaveUp:
+			reason = reasonOf(e.causes)
+		case ConversationBroken:
 			reason, keys = e.Reason, []string{e.LeaseKey}
 		case Leases:
 			keys = e.LeaseKeys
-		case Task:
+		case TaskOutcome:
 			keys = []string{e.LeaseKey}
 		case ShardError:
 			keys = []string{e.LeaseKey}
-		case Recovered:
+		case ShardRecovered:
 			keys = []string{e.LeaseKey}
 		case LogRecord:
 			keys = []string{cmp.Or(e.LeaseKey, "none")}

@@ -13,58 +13,58 @@ import (
 )
 
 const (
-	beats    = 6 // within Config.Silence
+	beats    = 6 // heartbeats within Config.Silence
 	maxEvent = 16 << 20
-	// lateTime is how long a control connection that Java made before it ended may
-	// take to be seen.
+	// lateTime is how long to wait for a control connection that Java may have made
+	// just before it ended.
 	lateTime = time.Second
 )
 
-// statuses are what Java's exit status says where Java has said nothing else.
+// statuses are the meanings of Java's exit statuses, for when Java gave no reason.
 var statuses = map[int]string{
 	2: "it lost its connection to this process",
-	3: "it had no memory left",
-	5: "this process was silent, so it gave its leases up",
+	3: "it ran out of memory",
+	5: "this process was silent, so it gave up its leases",
 }
 
-// A java is a Java process, as it is seen by the goroutine of Run.
-type java struct {
+// A javaProcess is the state of a Java process in the goroutine of Run.
+type javaProcess struct {
 	*Engine
-	complaints *complaints
+	output *javaOutput
 
-	// Others send to these; over is closed when nobody receives any more.
+	// Other goroutines send on these. over is closed when nothing is received any more.
 	controls chan *conn
 	events   chan Event // closed when the control connection has ended
-	ended    chan error // of bootstrap
+	ended    chan error // has the error of bootstrap.Command.Run
 	kill     chan struct{}
 	over     chan struct{}
 
 	queue *queue // for Config.Event
 
-	// All below belongs to the goroutine of Run.
-	control   *conn // nil: not yet, or not any more
-	connected bool
-	quiet     int  // beats since it was last heard of
-	working   bool // it may have taken leases
-	asked     bool // to stop
-	needless  bool // there was nothing to stop
-	complete  bool // it said so
-	killed    string
-	unasked   bool // it was Config.Kill that killed it
-	reason    string
-	unlinked  error // what KCL lacks
+	// Only the goroutine of Run uses the fields below.
+	control        *conn // nil before it is connected and after it has ended
+	connected      bool
+	silent         int  // beats since the last event
+	working        bool // Java may have taken leases
+	stopping       bool
+	nothingToStop  bool   // the stop came before Java was working
+	complete       bool   // Java said that the stop was complete
+	killReason     string // empty if it was not killed
+	killedByCaller bool   // by Config.Kill
+	reason         string // that Java gave
+	incompatible   error
 }
 
-func newJava(e *Engine) *java {
-	return &java{
-		Engine: e, complaints: &complaints{log: e.log},
+func newJavaProcess(e *Engine) *javaProcess {
+	return &javaProcess{
+		Engine: e, output: &javaOutput{log: e.log},
 		controls: make(chan *conn), events: make(chan Event), ended: make(chan error, 1),
 		kill: make(chan struct{}), over: make(chan struct{}), queue: newQueue(),
 	}
 }
 
-// serve serves a connection, in a goroutine of its own.
-func (j *java) serve(h hello, c *conn) {
+// serve serves one connection. Each call has its own goroutine.
+func (j *javaProcess) serve(h hello, c *conn) {
 	if h.Connection == "control" {
 		j.log.Debug("Java has connected", "kcl", h.KCL, "java", h.Java)
 		j.readEvents(c)
@@ -79,9 +79,9 @@ func (j *java) serve(h hello, c *conn) {
 	}
 }
 
-// readEvents hands the control connection to the goroutine of Run, and then its
-// events.
-func (j *java) readEvents(c *conn) {
+// readEvents passes the control connection, and then its events, to the goroutine of
+// Run.
+func (j *javaProcess) readEvents(c *conn) {
 	select {
 	case j.controls <- c:
 	case <-j.over:
@@ -93,7 +93,7 @@ func (j *java) readEvents(c *conn) {
 	for lines.Scan() {
 		event, err := parseEvent(lines.Bytes())
 		if err != nil {
-			j.log.Warn("a line of Java's control connection is not understood", "error", err)
+			j.log.Warn("skipped a line of Java's control connection that is not understood", "error", err)
 			continue
 		}
 		select {
@@ -107,8 +107,8 @@ func (j *java) readEvents(c *conn) {
 	}
 }
 
-// run follows Java until it has ended and all that it said is known.
-func (j *java) run(ctx context.Context, l *listener) error {
+// run returns when Java has ended and all its events were handled.
+func (j *javaProcess) run(ctx context.Context, l *listener) error {
 	beat := time.NewTicker(max(time.Millisecond, j.config.Silence/beats))
 	defer beat.Stop()
 	var (
@@ -117,7 +117,7 @@ func (j *java) run(ctx context.Context, l *listener) error {
 		events  = j.events
 		start   = time.After(j.startTime)
 		timeout <-chan time.Time // of the stop
-		late    <-chan time.Time // when no control connection will come
+		late    <-chan time.Time // after it, no control connection is expected
 		exited  bool
 		exit    error
 	)
@@ -132,25 +132,25 @@ func (j *java) run(ctx context.Context, l *listener) error {
 			timeout = time.After(j.config.StopGrace + j.stopMargin)
 		case <-start:
 			if !j.connected && !exited {
-				j.end(fmt.Sprintf("it was killed, as it had not connected after %v", j.startTime))
+				j.killJava(fmt.Sprintf("it was killed because it had not connected after %v", j.startTime))
 			}
 		case <-kill:
-			kill, j.unasked = nil, true
-			j.end("it was killed before it had stopped")
+			kill, j.killedByCaller = nil, true
+			j.killJava("it was killed before it had stopped")
 		case <-timeout:
-			j.end(fmt.Sprintf("it was killed after %v", j.config.StopGrace+j.stopMargin))
+			j.killJava(fmt.Sprintf("it was killed after %v", j.config.StopGrace+j.stopMargin))
 		case c := <-j.controls:
 			late = nil
-			j.control, j.connected, j.quiet = c, true, 0
+			j.control, j.connected, j.silent = c, true, 0
 			j.send()
 		case event, ok := <-events:
 			if !ok {
 				events, j.control = nil, nil
 				continue
 			}
-			j.quiet = 0
+			j.silent = 0
 			j.handle(event)
-		case <-j.commands.news:
+		case <-j.commands.added:
 			j.send()
 		case <-beat.C:
 			if !exited {
@@ -163,8 +163,8 @@ func (j *java) run(ctx context.Context, l *listener) error {
 			}
 			switch {
 			case j.connected:
-			case j.killed != "":
-				events = nil // what it may still have said does not count
+			case j.killReason != "":
+				events = nil // its last events do not matter
 			default:
 				late = time.After(lateTime)
 			}
@@ -174,49 +174,50 @@ func (j *java) run(ctx context.Context, l *listener) error {
 	}
 }
 
-// stop asks Java to stop, or ends it when it has nothing to stop yet.
-func (j *java) stop() {
-	j.asked = true
+// stop asks Java to stop, or kills it if it has nothing to stop yet.
+func (j *javaProcess) stop() {
+	j.stopping = true
 	switch {
 	case !j.working:
-		j.needless = true
-		j.end("it was asked to stop before it was ready")
+		j.nothingToStop = true
+		j.killJava("it was asked to stop before it was ready")
 	case j.control == nil:
-		j.end("it was killed, as its control connection had ended")
+		j.killJava("it was killed because its control connection had ended")
 	default:
 		j.commands.add(map[string]any{"command": "stop", "graceMillis": j.config.StopGrace.Milliseconds()})
 		j.send()
 	}
 }
 
-// end kills Java. The first reason counts.
-func (j *java) end(why string) {
-	if j.killed != "" {
+// killJava kills Java. It keeps the first reason.
+func (j *javaProcess) killJava(reason string) {
+	if j.killReason != "" {
 		return
 	}
-	j.killed = why
+	j.killReason = reason
 	close(j.kill)
-	j.log.Debug("killed Java", "reason", why)
+	j.log.Debug("killed Java", "reason", reason)
 }
 
-// handle takes an event.
-func (j *java) handle(event Event) {
+// handle handles an event.
+func (j *javaProcess) handle(event Event) {
 	switch event := event.(type) {
 	case heartbeat:
 		return
-	case unlinked:
-		j.unlinked = event.err
+	case incompatible:
+		j.incompatible = event.err
 		return
 	case State:
 		if event == Ready {
 			j.working = true
-			j.complaints.forget()
+			j.output.forget()
 			j.goodOnce.Do(func() { close(j.good) })
 		}
 	case Leases:
 		j.working = j.working || len(event.LeaseKeys) > 0
-	case Failed:
-		j.reason = reasonOf(event.Causes)
+	case gaveUp:
+		j.reason = reasonOf(event.causes)
+		return
 	case Stopped:
 		j.complete = event.Complete
 		j.reason = cmp.Or(j.reason, event.Reason)
@@ -226,21 +227,21 @@ func (j *java) handle(event Event) {
 	}
 }
 
-// tell calls Config.Event, in a goroutine of its own.
-func (j *java) tell() {
+// deliver calls Config.Event for each event. It has its own goroutine.
+func (j *javaProcess) deliver() {
 	for event, ok := j.queue.next(); ok; event, ok = j.queue.next() {
 		j.config.Event(event)
 	}
 }
 
-// beat is a sixth of Config.Silence. When this process was stopped for a while,
-// it is only one: Java is not taken for silent because of that.
-func (j *java) beat() {
+// beat is called six times within Config.Silence, and only once after this process
+// was suspended for a while: Java is not taken for silent because of that.
+func (j *javaProcess) beat() {
 	if !j.connected {
 		return
 	}
-	if j.quiet++; j.quiet > beats {
-		j.end(fmt.Sprintf("it was killed, as it was silent for %v", j.config.Silence))
+	if j.silent++; j.silent > beats {
+		j.killJava(fmt.Sprintf("it was killed because it was silent for %v", j.config.Silence))
 	}
 	if j.control != nil {
 		j.commands.add(map[string]any{"command": "heartbeat"})
@@ -248,12 +249,11 @@ func (j *java) beat() {
 	}
 }
 
-// send sends the commands that there are. What Java does not read within a beat
-// does not fit into the socket, which has place for hundreds: it is taken for
-// silent.
-func (j *java) send() {
+// send sends the commands that wait. The socket has room for hundreds. If a write
+// does not return within a beat, Java does not read, and is taken for silent.
+func (j *javaProcess) send() {
 	if j.control == nil {
-		return // they wait for it
+		return // the commands wait
 	}
 	lines := j.commands.take()
 	if len(lines) == 0 {
@@ -262,25 +262,25 @@ func (j *java) send() {
 	j.control.SetWriteDeadline(time.Now().Add(j.config.Silence / beats))
 	if _, err := j.control.Write(lines); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			j.end(fmt.Sprintf("it was killed, as it read no command for %v", j.config.Silence/beats))
+			j.killJava(fmt.Sprintf("it was killed because it read no command for %v", j.config.Silence/beats))
 		}
-		j.control = nil // what it still says is read
+		j.control = nil // its events are still read
 	}
 }
 
-// result returns what Run returns, when Java has ended with this error.
-func (j *java) result(err error) error {
+// result returns the result of Run, after bootstrap returned err.
+func (j *javaProcess) result(err error) error {
 	var exit *bootstrap.ExitError
 	switch {
 	case !errors.As(err, &exit):
 		return err
-	case j.unlinked != nil:
-		return j.unlinked
-	case j.needless, j.asked && j.complete && exit.Code == 0:
+	case j.incompatible != nil:
+		return j.incompatible
+	case j.nothingToStop, j.stopping && j.complete && exit.Code == 0:
 		return nil
 	}
 	return &bootstrap.ExitError{
-		Code: exit.Code, Killed: j.unasked, Stopping: j.asked, Proxy: exit.Proxy,
-		Reason: cmp.Or(j.killed, j.reason, j.complaints.last(), statuses[exit.Code]),
+		Code: exit.Code, Killed: j.killedByCaller, Stopping: j.stopping, Proxy: exit.Proxy,
+		Reason: cmp.Or(j.killReason, j.reason, j.output.lastReason(), statuses[exit.Code]),
 	}
 }

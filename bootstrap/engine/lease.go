@@ -2,20 +2,21 @@ package engine
 
 import "sync"
 
-// A Lease is a conversation about a lease: what Java writes is read from it, the
-// answers are written to it. It ends with io.EOF. It is closed when Config.Serve
+// A Lease is the conversation about one lease, from the time that Java begins to read
+// its shard until it ends. Read returns the messages that Java writes, and Write sends
+// the answers. The conversation ends with io.EOF. It is closed when Config.Serve
 // returns.
 type Lease struct {
-	// ID counts the conversations of a Java process from 1.
+	// ID numbers the conversations of a Java process from 1.
 	ID int64
-	// LeaseKey is what KCL calls the lease: the shard's ID, but with several
-	// streams ACCOUNT:NAME:EPOCH:SHARD, where EPOCH is when the stream was made, in
+	// LeaseKey is KCL's name of the lease: the shard's ID, or with several streams
+	// ACCOUNT:NAME:EPOCH:SHARD, where EPOCH is when the stream was created, in
 	// seconds since 1970.
 	LeaseKey string
 	ShardID  string
 	// Stream is the stream's name.
 	Stream string
-	// StreamARN is empty when the one stream is read by its name.
+	// StreamARN is empty for a single stream that is named by its name.
 	StreamARN string
 
 	conn     *conn
@@ -23,15 +24,16 @@ type Lease struct {
 	failed   sync.Once
 }
 
-// Read reads what Java has written. Any error says that the connection has ended.
+// Read reads what Java has written. After any error the conversation has ended.
 func (l *Lease) Read(p []byte) (int, error) { return l.conn.r.Read(p) }
 
-// Write writes to Java. Any error says that the connection has ended.
+// Write writes to Java. After any error the conversation has ended.
 func (l *Lease) Write(p []byte) (int, error) { return l.conn.Write(p) }
 
-// Fail says that the conversation has failed, and closes it: Java takes no more
-// checkpoints of it, and holds its shard back until Engine.Read or Engine.Evict
-// is called. Only the first call counts. It never blocks.
+// Fail ends the conversation as failed and closes it. Java makes no more checkpoints
+// for it, and holds the shard back: it keeps the lease but does not read the shard
+// until Engine.Resume or Engine.Evict is called. Only the first call has an effect.
+// Fail never blocks.
 func (l *Lease) Fail() {
 	l.failed.Do(func() {
 		l.commands.add(map[string]any{"command": "fail", "lease": l.ID})

@@ -23,30 +23,29 @@ import (
 )
 
 const (
-	maxSocketPath = 103 // of macOS, the least of all systems
+	maxSocketPath = 103 // the limit of macOS, the lowest of all systems
 	maxHello      = 4096
 	helloTime     = 5 * time.Second
 )
 
-// A listener has a folder that only this user may enter, with the socket that
-// Java connects to.
+// A listener accepts connections of Java on a Unix socket, in a folder that only this
+// user may enter.
 type listener struct {
 	dir       string
-	token     string // which each connection must present
+	token     string // must be in each hello
 	helloTime time.Duration
 	log       *slog.Logger
 
 	socket     net.Listener
-	controlled atomic.Bool // there has been a control connection
-	// connections are the goroutines that accept and serve them.
+	controlled atomic.Bool // whether there was a control connection
+	// connections are the goroutines that accept and serve connections.
 	connections sync.WaitGroup
-	// hungUp ends all connections.
+	// hungUp is done when all connections are to be closed.
 	hungUp context.Context
 	hangUp context.CancelFunc
 }
 
-// A conn is a connection after its hello. The rest of what was read with that is
-// in the reader.
+// A conn is a connection after its hello. Its reader may have read ahead.
 type conn struct {
 	net.Conn
 	r *bufio.Reader
@@ -56,10 +55,10 @@ type conn struct {
 type hello struct {
 	Token      string `json:"token"`
 	Connection string `json:"connection"`
-	// Of the control connection:
+	// Only of the control connection:
 	KCL  string `json:"kcl"`
 	Java string `json:"java"`
-	// Of a lease's:
+	// Only of a lease's connection:
 	Lease     int64  `json:"lease"`
 	LeaseKey  string `json:"leaseKey"`
 	ShardID   string `json:"shardId"`
@@ -70,7 +69,7 @@ type hello struct {
 func listen(log *slog.Logger) (*listener, error) {
 	dir, err := makeDir()
 	if err != nil {
-		return nil, fmt.Errorf("cannot make a folder for the socket: %w", err)
+		return nil, fmt.Errorf("cannot create a folder for the socket: %w", err)
 	}
 	token := make([]byte, 32)
 	rand.Read(token)
@@ -83,12 +82,12 @@ func listen(log *slog.Logger) (*listener, error) {
 	return l, nil
 }
 
-// makeDir makes the folder where the path of a socket in it is short enough, and
-// where Java can have a jar in its class path.
+// makeDir creates a folder in which the path of the socket is short enough, and whose
+// path can be in a Java class path.
 func makeDir() (string, error) {
 	parents := []string{os.TempDir(), os.Getenv("XDG_RUNTIME_DIR"), "/tmp"}
 	if runtime.GOOS == "windows" {
-		parents = parents[:1] // which only this user may enter
+		parents = parents[:1] // only this user may enter it
 	}
 	for _, parent := range parents {
 		if parent == "" || strings.ContainsRune(parent, filepath.ListSeparator) {
@@ -107,21 +106,21 @@ func makeDir() (string, error) {
 		}
 		os.Remove(dir)
 	}
-	return "", fmt.Errorf("none of %q can be written to and has a short path without %q; set TMPDIR (on Windows TMP) to one that does",
+	return "", fmt.Errorf("none of %q is a writable folder with a short path without %q; set TMPDIR (on Windows TMP) to such a folder",
 		parents, filepath.ListSeparator)
 }
 
-// path returns the path of a file in the folder.
+// path returns the path of a file in the listener's folder.
 func (l *listener) path(name string) string { return filepath.Join(l.dir, name) }
 
-// stdin returns the two ends of a pipe that has the token for Java's standard
-// input. The end of the other one tells Java that this process has ended.
+// stdin returns the ends of a pipe for Java's standard input, which contains the
+// token. Java sees the end of the pipe when this process has ended.
 func (l *listener) stdin() (java, ours *os.File, err error) {
 	java, ours, err = os.Pipe()
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot make a pipe for Java: %w", err)
+		return nil, nil, fmt.Errorf("cannot create a pipe for Java: %w", err)
 	}
-	// A pipe holds that much without a reader.
+	// A pipe has room for this without a reader.
 	if _, err := ours.WriteString(l.token + "\n"); err != nil {
 		java.Close()
 		ours.Close()
@@ -130,8 +129,8 @@ func (l *listener) stdin() (java, ours *os.File, err error) {
 	return java, ours, nil
 }
 
-// start begins to accept connections. Each is greeted and served in a goroutine
-// of its own, and closed when serve has returned.
+// start begins to accept connections. For each one a goroutine reads the hello, calls
+// serve, and closes the connection when serve has returned.
 func (l *listener) start(serve func(hello, *conn)) {
 	l.connections.Go(func() {
 		for {
@@ -140,17 +139,17 @@ func (l *listener) start(serve func(hello, *conn)) {
 				return
 			}
 			if err != nil {
-				// For example that this process has too many files open.
-				l.log.Warn("cannot accept a connection of Java's, trying again", "error", err)
+				// For example, this process has too many open files.
+				l.log.Warn("cannot accept a connection of Java; trying again", "error", err)
 				time.Sleep(time.Second)
 				continue
 			}
 			l.connections.Go(func() {
 				defer c.Close()
 				defer context.AfterFunc(l.hungUp, func() { c.Close() })()
-				h, r, err := l.greet(c)
+				h, r, err := l.readHello(c)
 				if err != nil {
-					l.log.Warn("refused a connection to the worker's socket", "error", err)
+					l.log.Warn("rejected a connection to the socket for Java", "error", err)
 					return
 				}
 				serve(h, &conn{c, r})
@@ -159,8 +158,8 @@ func (l *listener) start(serve func(hello, *conn)) {
 	})
 }
 
-// greet reads the hello of a connection. Its errors repeat nothing of it.
-func (l *listener) greet(c net.Conn) (hello, *bufio.Reader, error) {
+// readHello reads the hello of a connection. Its errors contain nothing of it.
+func (l *listener) readHello(c net.Conn) (hello, *bufio.Reader, error) {
 	c.SetReadDeadline(time.Now().Add(l.helloTime))
 	r := bufio.NewReaderSize(c, maxHello)
 	line, err := r.ReadSlice('\n')
@@ -183,13 +182,13 @@ func (l *listener) greet(c net.Conn) (hello, *bufio.Reader, error) {
 			return hello{}, nil, errors.New("a second control connection")
 		}
 	case h.Connection != "lease" || h.Lease <= 0 || !isName(h.LeaseKey) || !isName(h.ShardID) || !isName(h.Stream) || h.StreamARN != "" && !isName(h.StreamARN):
-		return hello{}, nil, errors.New("the hello does not say what the connection is for")
+		return hello{}, nil, errors.New("the hello does not name a valid connection")
 	}
 	return h, r, nil
 }
 
-// close accepts no more, waits until all connections are served, and removes
-// the folder.
+// close stops accepting connections, waits until all are served, and removes the
+// folder.
 func (l *listener) close() {
 	l.socket.Close()
 	l.connections.Wait()

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// A caller has a listener, and tells what it has served.
+// A caller has a listener, and receives what the listener served.
 type caller struct {
 	*listener
 	served chan string // what follows the hello of each connection
@@ -58,6 +58,11 @@ func closed(t *testing.T, conn net.Conn) {
 	}
 }
 
+// Guarantee: A connection that does not present the token within 5 s is closed, and no
+// other connection waits for it.
+//
+// Guarantee: The names of leases, shards and streams that Java sends are printable
+// ASCII without spaces, or are rejected.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, time.Minute)
@@ -108,6 +113,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// Guarantee: A connection that does not present the token within 5 s is closed, and no
+// other connection waits for it.
 func TestSilentConnection(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, time.Minute)
@@ -138,7 +145,7 @@ func TestSilentConnection(t *testing.T) {
 	}
 }
 
-// However many strangers have begun, Java is heard.
+// Connections that send no complete hello do not keep Java out.
 func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, time.Minute)
@@ -154,8 +161,11 @@ func TestManyConnections(t *testing.T) {
 	c.hangUp()
 }
 
-// A hello is taken only with the token and with names that are some, and what is
-// refused is not repeated.
+// FuzzHello accepts a hello only with the token and with valid names. The errors
+// repeat nothing of it.
+//
+// Guarantee: The names of leases, shards and streams that Java sends are printable
+// ASCII without spaces, or are rejected.
 func FuzzHello(f *testing.F) {
 	l, err := listen(slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -173,7 +183,7 @@ func FuzzHello(f *testing.F) {
 			theirs.Write(text)
 			theirs.Close()
 		}()
-		h, _, err := l.greet(ours)
+		h, _, err := l.readHello(ours)
 		ours.Close()
 		switch {
 		case err != nil && (h != hello{} || strings.Contains(err.Error(), l.token[:8])):
@@ -191,6 +201,7 @@ func FuzzHello(f *testing.F) {
 	})
 }
 
+// Guarantee: There is only one control connection.
 func TestSecondControl(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, time.Minute)
@@ -208,7 +219,7 @@ func TestSecondControl(t *testing.T) {
 	}
 }
 
-// What comes with the hello, or after it, in whatever pieces, is all served.
+// Guarantee: A conversation has every byte that follows its hello.
 func TestWhatFollowsTheHello(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, time.Minute)
@@ -225,6 +236,8 @@ func TestWhatFollowsTheHello(t *testing.T) {
 	}
 }
 
+// Guarantee: The socket is in a folder that only this user may enter, and has a path
+// that every system accepts, whatever TMPDIR is.
 func TestFolder(t *testing.T) {
 	l, err := listen(nil)
 	if err != nil {
@@ -240,8 +253,11 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// Where the path would be too long, or Java could not have it in a class path,
-// another folder is taken, or the error says what to do.
+// TestFolderElsewhere has a TMPDIR whose path is too long, or cannot be in a class
+// path.
+//
+// Guarantee: The socket is in a folder that only this user may enter, and has a path
+// that every system accepts, whatever TMPDIR is.
 func TestFolderElsewhere(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("it has no second folder")

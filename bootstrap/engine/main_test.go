@@ -21,7 +21,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
-// The test binary is Java too, and a process that runs an engine.
+// The test binary also plays Java, and a process that runs an engine: roleEnv selects
+// the role.
 const roleEnv = "TEST_ENGINE_ROLE"
 
 func TestMain(m *testing.M) {
@@ -35,8 +36,8 @@ func TestMain(m *testing.M) {
 		play(newFakeJava())
 		return
 	}
-	if role == "worker" {
-		playWorker()
+	if role == "host" {
+		playHost()
 		return
 	}
 	os.Exit(m.Run())
@@ -50,7 +51,8 @@ type fakeJava struct {
 	commands *bufio.Scanner
 }
 
-// newFakeJava does not connect yet. It ends when its standard input does.
+// newFakeJava returns a fakeJava that is not connected yet. The process ends when its
+// standard input does.
 func newFakeJava() *fakeJava {
 	args := os.Args[slices.Index(os.Args, entryClass)+1:]
 	in := bufio.NewReader(os.Stdin)
@@ -99,13 +101,13 @@ func (j *fakeJava) say(event string) {
 	}
 }
 
-// show has a text come to the test, as a record of the log.
+// show sends a text to the test, as a record of the log.
 func (j *fakeJava) show(text string) {
 	line, _ := json.Marshal(map[string]any{"event": "log", "level": "INFO", "message": text})
 	j.say(string(line))
 }
 
-// command waits for the next command that is no heartbeat.
+// command waits for the next command that is not a heartbeat.
 func (j *fakeJava) command() string {
 	for j.commands.Scan() {
 		if text := j.commands.Text(); text != `{"command":"heartbeat"}` {
@@ -140,11 +142,12 @@ func (j *fakeJava) stop(complete bool, status int) {
 // A rig is an engine with a fake Java.
 type rig struct {
 	*Engine
-	config Config
-	events chan Event
-	log    *syncBuffer
-	stop   context.CancelFunc
-	result chan error
+	config     Config
+	properties string // the path of their file
+	events     chan Event
+	log        *syncBuffer
+	stop       context.CancelFunc
+	result     chan error
 }
 
 func newRig(t *testing.T, java string) *rig {
@@ -153,24 +156,27 @@ func newRig(t *testing.T, java string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	properties := filepath.Join(t.TempDir(), "p.properties")
-	if err := os.WriteFile(properties, []byte("streamName = orders\n"), 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "p.properties")
+	if err := os.WriteFile(file, []byte("streamName = orders\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{events: make(chan Event, 100), log: &syncBuffer{}, result: make(chan error, 1)}
+	properties, err := bootstrap.ReadProperties(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{properties: file, events: make(chan Event, 100), log: &syncBuffer{}, result: make(chan error, 1)}
 	r.config = Config{
 		Command:   bootstrap.Command{Java: exe, Jars: []string{filepath.Join(t.TempDir(), "kcl.jar")}, Properties: properties},
 		Env:       append(os.Environ(), roleEnv+"="+java),
 		StopGrace: time.Minute,
-		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:    slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Serve:     func(l *Lease) error { _, err := io.Copy(io.Discard, l); return err },
 		Event:     func(e Event) { r.events <- e },
 	}
 	return r
 }
 
-// start makes the engine with the configuration, has prepare change it, and runs
-// it.
+// start creates the engine with r.config, passes it to prepare, and runs it.
 func (r *rig) start(t *testing.T, prepare ...func(*Engine)) {
 	r.Engine = New(r.config)
 	for _, p := range prepare {
@@ -197,7 +203,7 @@ func (r *rig) event(t *testing.T) Event {
 	return nil
 }
 
-// shown returns the next text that Java shows, and drops what comes before it.
+// shown returns the next text that Java shows, and drops the events before it.
 func (r *rig) shown(t *testing.T) string {
 	t.Helper()
 	for {
@@ -207,7 +213,7 @@ func (r *rig) shown(t *testing.T) string {
 	}
 }
 
-// ended returns what Run returns.
+// ended returns the result of Run.
 func (r *rig) ended(t *testing.T) error {
 	t.Helper()
 	select {

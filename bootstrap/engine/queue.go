@@ -5,21 +5,21 @@ import (
 	"sync"
 )
 
-// A queue has the events that Config.Event has not taken yet, in order. However
-// long that takes, they stay few: of log records there are at most mostRecords,
-// and beyond mostEvents none that a newer one says again.
+// A queue has the events that wait for Config.Event, in order. It is bounded: it has
+// at most maxRecords log records, and beyond maxEvents it drops each event that a newer
+// one replaces.
 type queue struct {
 	mu      sync.Mutex
 	more    sync.Cond
 	events  []Event
-	records int // of them are LogRecords
-	dropped int // LogRecords since the last one that was not
+	records int // the number of LogRecords in events
+	dropped int // LogRecords dropped since the last one that was added
 	ended   bool
 }
 
 const (
-	mostRecords = 1000
-	mostEvents  = 2 * mostRecords
+	maxRecords = 1000
+	maxEvents  = 2 * maxRecords
 )
 
 func newQueue() *queue {
@@ -28,12 +28,12 @@ func newQueue() *queue {
 	return q
 }
 
-// add never blocks.
+// add adds an event. It never blocks.
 func (q *queue) add(e Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if record, ok := e.(LogRecord); ok {
-		if q.records >= mostRecords {
+		if q.records >= maxRecords {
 			q.dropped += 1 + record.Dropped
 			return
 		}
@@ -42,43 +42,43 @@ func (q *queue) add(e Event) {
 		q.records++
 		e = record
 	}
-	if len(q.events) >= mostEvents {
-		q.events = slices.DeleteFunc(q.events, func(old Event) bool { return supersedes(e, old) })
+	if len(q.events) >= maxEvents {
+		q.events = slices.DeleteFunc(q.events, func(old Event) bool { return replaces(e, old) })
 	}
 	q.events = append(q.events, e)
 	q.more.Signal()
 }
 
-// supersedes tells whether who has not heard the old event need not, after e.
-func supersedes(e, old Event) bool {
+// replaces reports whether the event old is not needed after e.
+func replaces(e, old Event) bool {
 	switch e := e.(type) {
 	case Leases:
 		_, ok := old.(Leases)
 		return ok
-	case Task:
-		old, ok := old.(Task)
+	case TaskOutcome:
+		old, ok := old.(TaskOutcome)
 		return ok && old.LeaseKey == e.LeaseKey && old.Task == e.Task
 	case ShardError:
-		return readingOf(old) == e.LeaseKey
-	case Recovered:
-		return readingOf(old) == e.LeaseKey
+		return shardOf(old) == e.LeaseKey
+	case ShardRecovered:
+		return shardOf(old) == e.LeaseKey
 	}
 	return false
 }
 
-// readingOf returns the lease key of the shard that an event says is read, or is
-// not; empty for other events.
-func readingOf(e Event) string {
+// shardOf returns the lease key of an event about whether a shard can be read, and ""
+// for other events.
+func shardOf(e Event) string {
 	switch e := e.(type) {
 	case ShardError:
 		return e.LeaseKey
-	case Recovered:
+	case ShardRecovered:
 		return e.LeaseKey
 	}
 	return ""
 }
 
-// end says that no more are added.
+// end makes next return false after the events that are in the queue.
 func (q *queue) end() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -86,7 +86,7 @@ func (q *queue) end() {
 	q.more.Signal()
 }
 
-// next waits for the next event, and returns false after the last one.
+// next waits for the next event. It returns false after the last one.
 func (q *queue) next() (Event, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

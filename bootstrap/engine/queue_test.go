@@ -6,26 +6,28 @@ import (
 	"testing"
 )
 
-// What is not taken stays in order and bounded: log records are dropped and
-// counted, and of what a newer event says again only that is kept.
+// Guarantee: The number of events that wait for Config.Event is bounded.
+//
+// They stay in order. Log records are dropped and counted, and an event that a newer
+// one replaces is dropped.
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	q := newQueue()
 	var want []Event
 	q.add(Ready)
 	want = append(want, Ready)
-	for i := range mostRecords {
+	for i := range maxRecords {
 		q.add(LogRecord{Message: fmt.Sprint(i)})
 		want = append(want, LogRecord{Message: fmt.Sprint(i)})
 	}
-	for i := range mostEvents {
+	for i := range maxEvents {
 		q.add(LogRecord{Message: "dropped", Dropped: 1})
-		q.add(LeaseBroken{Lease: int64(i)})
-		want = append(want, LeaseBroken{Lease: int64(i)})
+		q.add(ConversationBroken{ID: int64(i)})
+		want = append(want, ConversationBroken{ID: int64(i)})
 	}
-	for range mostEvents {
+	for range maxEvents {
 		for _, e := range []Event{
-			Leases{[]string{"old"}}, Task{LeaseKey: "a", Task: "x"}, Recovered{"a"}, ShardError{LeaseKey: "a"}, ShardError{LeaseKey: "b"}, Recovered{"b"},
+			Leases{[]string{"old"}}, TaskOutcome{LeaseKey: "a", Task: "x"}, ShardRecovered{"a"}, ShardError{LeaseKey: "a"}, ShardError{LeaseKey: "b"}, ShardRecovered{"b"},
 		} {
 			q.add(e)
 		}
@@ -33,10 +35,10 @@ func TestQueue(t *testing.T) {
 	last := []Event{
 		ShardError{LeaseKey: "b"},
 		Leases{[]string{"new"}},
-		Task{LeaseKey: "a", Task: "x", OK: true},
-		Task{LeaseKey: "b", Task: "x"},
-		Task{LeaseKey: "a", Task: "y"},
-		Recovered{"a"},
+		TaskOutcome{LeaseKey: "a", Task: "x", OK: true},
+		TaskOutcome{LeaseKey: "b", Task: "x"},
+		TaskOutcome{LeaseKey: "a", Task: "y"},
+		ShardRecovered{"a"},
 		Stopped{Complete: true},
 	}
 	for _, e := range last {
@@ -58,7 +60,7 @@ func TestQueue(t *testing.T) {
 	}
 	q.add(LogRecord{Message: "last", Dropped: 3})
 	q.end()
-	want = append(want, LogRecord{Message: "last", Dropped: 2*mostEvents + 3})
+	want = append(want, LogRecord{Message: "last", Dropped: 2*maxEvents + 3})
 	if got := take(2 * len(want)); !reflect.DeepEqual(got, want[2:]) {
 		t.Errorf("got  %d: %v\nwant %d: %v", len(got), got[max(0, len(got)-9):], len(want)-2, want[len(want)-9:])
 	}

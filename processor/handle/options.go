@@ -183,9 +183,9 @@ func (s *settings) validate() error {
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("handle: "+format, args...))
 	}
-	number := func(field string, n, low, high int64) {
-		if n != 0 && (n < low || n > high) {
-			bad("Options.%s: %d is not within %d to %d", field, n, low, high)
+	number := func(field string, n, high int64) {
+		if n < 0 || n > high {
+			bad("Options.%s: %d is not within 1 to %d", field, n, high)
 		}
 	}
 	duration := func(field string, d, low, high time.Duration) {
@@ -198,25 +198,25 @@ func (s *settings) validate() error {
 	if s.each == nil && s.all == nil {
 		bad("the handler is nil")
 	}
-	number("Concurrency", int64(s.Concurrency), 1, 1000)
+	number("Concurrency", int64(s.Concurrency), 1000)
 	if s.all == nil && s.BatchSize != 0 {
 		bad("Options.BatchSize: only for Batch, a handler of Record gets one record")
 	} else {
-		number("BatchSize", int64(s.BatchSize), 1, maxBatchSize)
+		number("BatchSize", int64(s.BatchSize), maxBatchSize)
 	}
-	number("MaxInFlightRecords", int64(s.MaxInFlightRecords), 1, 10_000_000)
-	number("MaxInFlightBytes", s.MaxInFlightBytes, 1, 1<<40)
+	number("MaxInFlightRecords", int64(s.MaxInFlightRecords), 10_000_000)
+	number("MaxInFlightBytes", s.MaxInFlightBytes, 1<<40)
 	if (s.MaxInFlightRecords == 0) != (s.MaxInFlightBytes == 0) {
 		bad("Options.MaxInFlightRecords: needs MaxInFlightBytes, and the other way round; set both or neither")
 	}
-	number("CheckpointRecords", int64(s.CheckpointRecords), 1, 10_000_000)
+	number("CheckpointRecords", int64(s.CheckpointRecords), 10_000_000)
 	duration("CheckpointInterval", s.CheckpointInterval, time.Millisecond, day)
 	duration("MinBackoff", s.MinBackoff, time.Millisecond, day)
 	duration("MaxBackoff", s.MaxBackoff, time.Millisecond, day)
 	if s.MinBackoff > s.MaxBackoff {
 		bad("Options.MinBackoff: %v is longer than MaxBackoff, %v", s.MinBackoff, s.MaxBackoff)
 	}
-	number("MaxAttempts", int64(s.MaxAttempts), 1, math.MaxInt32)
+	number("MaxAttempts", int64(s.MaxAttempts), math.MaxInt32)
 	duration("MaxRetryTime", s.MaxRetryTime, time.Millisecond, math.MaxInt64)
 	duration("MaxRecordAge", s.MaxRecordAge, time.Millisecond, math.MaxInt64)
 	if s.DeadLetters != nil {

@@ -38,8 +38,8 @@ type Daemon struct {
 }
 
 // Start runs p on the shard by [processor.Run] with a copy of opts, and returns its
-// daemon, which has sent nothing yet. A nil opts means the defaults. Start sets
-// the fields Stream, LeaseKey and Stopping of opts.Host.
+// daemon, which has sent nothing yet. A nil opts means the defaults. In the copy,
+// Start sets Host.Stream, Host.LeaseKey and Host.Stopping.
 //
 // The end of the test closes p's input and waits for Run. If Run then returns an
 // error that is not about the input, and that the test cannot have seen, the test
@@ -92,7 +92,7 @@ func (s *Shard) daemon(t testing.TB, stdin io.WriteCloser, stdout io.Reader) *Da
 	if s.Checkpoint().SequenceNumber == protocol.ShardEnd {
 		t.Fatal("processortest: the shard has ended; the daemon starts no processor on it")
 	}
-	d := &Daemon{t: t, shard: s, stdin: stdin, to: protocol.NewWriter(stdin), from: protocol.NewReader(stdout), stopping: make(chan struct{})}
+	d := &Daemon{t: t, shard: s, stdin: stdin, to: protocol.NewWriter(stdin), from: protocol.NewReader(stdout, nil), stopping: make(chan struct{})}
 	d.stop = sync.OnceFunc(func() { close(d.stopping) })
 	s.giveLease(d)
 	return d

@@ -61,7 +61,7 @@ func ExampleNewRecorder() {
 	stdin, toChild := io.Pipe()
 	fromChild, stdout := io.Pipe()
 	go func() {
-		w, r := protocol.NewWriter(toChild), protocol.NewReader(fromChild)
+		w, r := protocol.NewWriter(toChild), protocol.NewReader(fromChild, nil)
 		for _, m := range []protocol.Message{protocol.Initialize{ShardID: "shardId-000000000000"}, protocol.LeaseLost{}} {
 			w.Write(m)
 			r.Read()

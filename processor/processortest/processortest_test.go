@@ -225,7 +225,7 @@ func connect(t testing.TB, shard *processortest.Shard, answer func(m protocol.Me
 	stdout, out := io.Pipe()
 	go func() {
 		defer out.Close()
-		from, to := protocol.NewReader(in), protocol.NewWriter(out)
+		from, to := protocol.NewReader(in, nil), protocol.NewWriter(out)
 		for {
 			m, err := from.Read()
 			if err != nil {

@@ -114,7 +114,7 @@ func parseLine(line string) (protocol.Message, error) {
 	if line[0] != '>' && line[0] != '<' {
 		return nil, fmt.Errorf("it begins with %q, want >, < or #", line[0])
 	}
-	return protocol.NewReader(strings.NewReader(line[1:] + "\n")).Read()
+	return protocol.NewReader(strings.NewReader(line[1:]+"\n"), nil).Read()
 }
 
 // playLine sends or expects a line of a transcript.

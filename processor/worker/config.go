@@ -124,7 +124,7 @@ type LeaseOptions struct {
 	// claimed in StateDir or, without that, to a random one for this Run.
 	WorkerID string
 	// StateDir is a folder on a local disk in which the worker claims an ID of this
-	// host: see bootstrap.ClaimWorker. Defaults to none.
+	// host: see bootstrap.ClaimWorkerID. Defaults to none.
 	StateDir string
 	// FailoverTime is how long a lease lasts without being renewed
 	// (failoverTimeMillis), in whole milliseconds. Defaults to 10 s. The shards of a
@@ -196,9 +196,8 @@ type JavaOptions struct {
 	// kept. Its logger defaults to Config.Logger.
 	Fetch bootstrap.FetchOptions
 	// Restart describes when a Java process that ended by itself, or was silent, is
-	// started again. Java that ends before KCL was ever ready is not, nor is any if
-	// Restart.Limit is negative. The worker calls Restart.Restarting in addition to
-	// what it does itself.
+	// started again. Java that ends before KCL was ever ready is not. The worker calls
+	// Restart.Restarting in addition to what it does itself.
 	Restart bootstrap.RestartPolicy
 	// Silence is how long Java and this process may hear nothing from each other. Then
 	// this process kills Java, or Java gives its leases back and ends. Defaults to

@@ -28,18 +28,16 @@ type daemonRun struct {
 // supervise runs Java, again and again, until ctx ends or Java is not to be restarted.
 func (w *Worker) supervise(ctx context.Context, p plan) error {
 	everReady := false
-	var last error // of a run after which there is to be no other
-	once := func(ctx context.Context) error {
-		ready, err := w.runDaemon(ctx, p)
-		everReady = everReady || ready
-		var exit *bootstrap.ExitError
-		if errors.As(err, &exit) && (!everReady || w.config.Java.Restart.Limit < 0) {
-			last = err
-			return errNoRestart
-		}
-		return err
-	}
 	policy := w.config.Java.Restart
+	policy.Restart = func(err error) bool {
+		if !everReady {
+			return false
+		}
+		if w.config.Java.Restart.Restart != nil {
+			return w.config.Java.Restart.Restart(err)
+		}
+		return errors.As(err, new(*bootstrap.ExitError))
+	}
 	policy.Restarting = func(err error, restarts int, delay time.Duration) {
 		w.recorder.daemonEnded(err, true)
 		w.logger.Warn("restarting the daemon", "error", err, "restartsWithinAnHour", restarts, "delay", delay.Round(time.Millisecond))
@@ -47,15 +45,12 @@ func (w *Worker) supervise(ctx context.Context, p plan) error {
 			w.config.Java.Restart.Restarting(err, restarts, delay)
 		}
 	}
-	err := policy.Run(ctx, once)
-	if err == errNoRestart {
-		return last
-	}
-	return err
+	return policy.Run(ctx, func(ctx context.Context) error {
+		ready, err := w.runDaemon(ctx, p)
+		everReady = everReady || ready
+		return err
+	})
 }
-
-// errNoRestart hides an error from the restart policy.
-var errNoRestart = errors.New("not to be restarted")
 
 // runDaemon runs Java once. It returns when Java and all conversations have ended.
 func (w *Worker) runDaemon(ctx context.Context, p plan) (ready bool, err error) {
@@ -68,7 +63,7 @@ func (w *Worker) runDaemon(ctx context.Context, p plan) (ready bool, err error) 
 	defer unwatch()
 	run.engine = engine.New(engine.Config{
 		Command: p.command, Silence: w.config.Java.Silence, StopGrace: p.shutdownGrace,
-		LogLevel: kclLogLevel(w.logger), Log: w.logger,
+		LogLevel: kclLogLevel(w.logger), Logger: w.logger,
 		Serve: func(lease *engine.Lease) error { return w.serve(run, lease) },
 		Event: run.event,
 		Started: func(pid int) {
@@ -98,7 +93,7 @@ func (run *daemonRun) event(e engine.Event) {
 		taken, lost := w.recorder.setLeases(e.LeaseKeys)
 		w.dropShardsExcept(e.LeaseKeys)
 		w.logger.Info("leases changed", "shards", len(e.LeaseKeys), "taken", taken, "lost", lost)
-	case engine.Task:
+	case engine.TaskOutcome:
 		if e.Task == "BLOCK_ON_PARENT_SHARDS" {
 			w.recorder.setBlocked(e.LeaseKey, !e.OK)
 		}
@@ -107,11 +102,11 @@ func (run *daemonRun) event(e engine.Event) {
 		if problem.Times == 1 {
 			w.logShard(slog.LevelWarn, e.LeaseKey, "a shard cannot be read", "error", problem.Text, "advice", problem.Advice)
 		}
-	case engine.Recovered:
+	case engine.ShardRecovered:
 		if w.recorder.clearProblem(e.LeaseKey) {
 			w.logShard(slog.LevelInfo, e.LeaseKey, "the shard is read again")
 		}
-	case engine.LeaseBroken:
+	case engine.ConversationBroken:
 		run.conversationBroken(e)
 	case engine.LogRecord:
 		w.logKCL(e)
@@ -122,16 +117,16 @@ func (run *daemonRun) event(e engine.Event) {
 
 // conversationBroken records that KCL has ended a conversation. Its session notices that
 // itself. There is no session if the connection could not be made.
-func (run *daemonRun) conversationBroken(e engine.LeaseBroken) {
+func (run *daemonRun) conversationBroken(e engine.ConversationBroken) {
 	w := run.worker
-	failed, ok := run.failed.Load(e.Lease)
+	failed, ok := run.failed.Load(e.ID)
 	if ok && failed.(*atomic.Bool).Load() {
 		return // this side has ended it
 	}
 	w.recorder.addError(e.LeaseKey, errors.New("KCL's conversation about the shard broke off: "+e.Reason))
 	w.logShard(slog.LevelWarn, e.LeaseKey, "KCL's conversation about a shard broke off: the shard is read again from its last checkpoint", "reason", e.Reason)
 	if !ok {
-		time.AfterFunc(time.Second, func() { run.engine.Read(e.LeaseKey) })
+		time.AfterFunc(time.Second, func() { run.engine.Resume(e.LeaseKey) })
 	}
 }
 

@@ -181,7 +181,7 @@ func TestEmptyBatchesAreExpected(t *testing.T) {
 		c.config.Java = r.config.Java
 		r.config = c.config
 		w := r.worker(nil)
-		if _, err := w.prepare(t.Context(), t.TempDir()); err != nil {
+		if _, err := w.prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		check(t, "quiet", w.recorder.noEmptyBatches, c.quiet)

@@ -80,7 +80,7 @@ func (s *session) finish(err error) {
 	if failed && overtaken {
 		// KCL holds the shard back for the newer session, which ends normally and
 		// does not learn of this.
-		s.run.engine.Read(key)
+		s.run.engine.Resume(key)
 	}
 	if !failed || overtaken || s.run.ctx.Err() != nil {
 		w.dropSession(s)
@@ -98,7 +98,7 @@ func (s *session) finish(err error) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		s.run.engine.Read(key)
+		s.run.engine.Resume(key)
 	case <-s.run.ctx.Done():
 		w.dropSession(s)
 	}

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 	"github.com/seed96110120/kinesis-client-go/processor"
 	"github.com/seed96110120/kinesis-client-go/processor/handle"
@@ -138,7 +139,7 @@ func testStreamsDoNotMix(t *testing.T, fails map[string]int, bad map[string]bool
 // What is recorded of a shard names its stream, even before KCL has told more than the
 // lease key.
 func TestRecorderOfSeveralStreams(t *testing.T) {
-	rec, c := testRecorder()
+	rec, _ := testRecorder()
 	shards := func() string {
 		var listed []string
 		for _, s := range rec.snapshot().Shards {
@@ -148,7 +149,7 @@ func TestRecorderOfSeveralStreams(t *testing.T) {
 	}
 	rec.setLeases([]string{foreignKey + ":shard-0", ordersKey + ":shard-0", ordersKey + ":shard-1", foreignKey + ":shard-1"})
 	check(t, "shards", shards(), ordersKey+" shard-0, "+ordersKey+" shard-1, "+foreignKey+" shard-0, "+foreignKey+" shard-1")
-	rec, c = testRecorder()
+	rec, c := testRecorder()
 	recordStreams(rec, c)
 	check(t, "shards of which one has left", shards(), ordersKey+" shard-0, "+foreignKey+" shard-0, "+foreignKey+" shard-1, "+ordersKey+" shard-1")
 	check(t, "series", series(&Worker{recorder: rec}, "kcl_shard_leases_taken_total"),
@@ -231,23 +232,28 @@ func TestPropertiesOfStreams(t *testing.T) {
 			r := newRig(t, "serves")
 			c.config.Application, c.config.Region, c.config.InitialPosition = "application", "us-east-1", TrimHorizon
 			c.config.Java = r.config.Java
+			file := &bootstrap.Properties{}
 			if c.file != "" {
 				c.config.PropertiesFile = filepath.Join(r.state, "file.properties")
 				must(os.WriteFile(c.config.PropertiesFile, []byte(c.file), 0o600))
+				var err error
+				file, err = bootstrap.ReadProperties(c.config.PropertiesFile)
+				must(err)
 			}
 			r.config = c.config
 			w := r.worker(nil)
 			if err := w.config.validate(); err != nil {
 				t.Fatal(err)
 			}
-			p, err := w.prepare(t.Context(), t.TempDir())
+			p, err := w.prepare(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, name := range slices.Sorted(maps.Keys(p.command.Overrides)) {
-				if slices.Contains(streamProperties, name) {
-					got = append(got, name+"="+p.command.Overrides[name])
+			for _, name := range slices.Sorted(slices.Values(streamProperties)) {
+				value, ok := p.command.Properties.Get(name)
+				if read, inFile := file.Get(name); ok && (!inFile || value != read) {
+					got = append(got, name+"="+value)
 				}
 			}
 			check(t, "properties", strings.Join(got, " "), c.want)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,14 +131,9 @@ func (w *Worker) Run(ctx context.Context) error {
 
 func (w *Worker) run(ctx context.Context) error {
 	w.recorder.setDaemonState(DaemonPreparing)
-	dir, err := os.MkdirTemp("", "kcl-worker-")
-	if err != nil {
-		return fmt.Errorf("cannot make a folder for the properties: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	p, err := w.prepare(ctx, dir)
-	if p.command.Worker != nil {
-		defer p.command.Worker.Close()
+	p, err := w.prepare(ctx)
+	if p.command.Claim != nil {
+		defer p.command.Claim.Close()
 	}
 	if err == nil {
 		err = w.supervise(ctx, p)
@@ -158,19 +152,13 @@ type plan struct {
 }
 
 // prepare checks everything, the quick checks first, and fetches the jars.
-func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
+func (w *Worker) prepare(ctx context.Context) (p plan, err error) {
 	c := &w.config
-	file := c.PropertiesFile
-	if file == "" {
-		// KCL wants one.
-		file = filepath.Join(dir, "worker.properties")
-		if err := os.WriteFile(file, nil, 0o600); err != nil {
+	properties := &bootstrap.Properties{}
+	if c.PropertiesFile != "" {
+		if properties, err = bootstrap.ReadProperties(c.PropertiesFile); err != nil {
 			return p, err
 		}
-	}
-	properties, err := bootstrap.ReadProperties(file)
-	if err != nil {
-		return p, err
 	}
 	overrides := c.properties()
 	c.addDefaults(overrides, func(name string) bool { _, ok := properties.Get(name); return ok })
@@ -183,7 +171,7 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	for name, value := range overrides {
 		properties.Set(name, value)
 	}
-	warnings, err := properties.Check(bootstrap.DaemonKeys())
+	warnings, err := properties.Check(nil)
 	for _, f := range w.findings(warnings) {
 		w.logger.Warn("configuration: " + f.String())
 	}
@@ -221,26 +209,24 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 	w.recorder.setNoEmptyBatches(!slices.Contains([]string{"true", "yes", "y", "on", "1"}, strings.ToLower(empty)))
 
 	p.command = bootstrap.Command{
-		Properties: file, Overrides: overrides, JavaOptions: c.Java.Options, ClassPath: c.Java.ClassPath,
-	}
-	var noJava error
-	p.command.Java, noJava = engine.FindJava(c.Java.Path)
-	if noJava != nil && (c.Java.NoFetch || !bootstrap.CanFetchJava(noJava)) {
-		return p, noJava
+		Properties: properties, JavaOptions: c.Java.Options, ClassPath: c.Java.ClassPath,
 	}
 	if err := properties.CheckEndpoints(ctx, c.Java.Options...); err != nil {
 		return p, err
 	}
 	fetch := c.Java.Fetch
-	if fetch.Log == nil {
-		fetch.Log = w.logger
+	if fetch.Logger == nil {
+		fetch.Logger = w.logger
 	}
-	if noJava != nil {
-		if p.command.Java, err = bootstrap.FetchJava(ctx, nil, fetch); err != nil {
-			return p, fmt.Errorf("%w: JAVA_HOME is not set and PATH has no Java 17 or later; %w", bootstrap.ErrNoJava, err)
-		}
+	if c.Java.NoFetch {
+		p.command.Java, err = bootstrap.FindJava(c.Java.Path, engine.MinJava)
+	} else {
+		p.command.Java, err = bootstrap.FindOrFetchJava(ctx, c.Java.Path, engine.MinJava, &fetch)
 	}
-	fetched, err := bootstrap.Fetch(ctx, w.jarLock, fetch)
+	if err != nil {
+		return p, err
+	}
+	fetched, err := bootstrap.Fetch(ctx, w.jarLock, &fetch)
 	if err != nil {
 		return p, err
 	}
@@ -252,10 +238,10 @@ func (w *Worker) prepare(ctx context.Context, dir string) (p plan, err error) {
 		p.command.CacheDir = fetched.CacheDir
 	}
 	if c.Leases.StateDir != "" {
-		if p.command.Worker, err = bootstrap.ClaimWorker(ctx, c.Leases.StateDir, application, w.logger); err != nil {
+		if p.command.Claim, err = bootstrap.ClaimWorkerID(ctx, c.Leases.StateDir, application, &bootstrap.ClaimOptions{Logger: w.logger}); err != nil {
 			return p, err
 		}
-		w.recorder.setIdentity(application, names, region, p.command.Worker.ID)
+		w.recorder.setIdentity(application, names, region, p.command.Claim.ID)
 	}
 	return p, nil
 }
@@ -269,7 +255,7 @@ const executableName = "executableName"
 func (w *Worker) findings(all []bootstrap.Finding) (own []bootstrap.Finding) {
 	own = slices.DeleteFunc(slices.Clone(all), func(f bootstrap.Finding) bool { return f.Key == executableName })
 	for i := range own {
-		if own[i].File == "" || w.config.PropertiesFile == "" {
+		if own[i].File == "" {
 			own[i].File = w.config.source(own[i].Key)
 		}
 	}

@@ -756,7 +756,7 @@ func TestConfigurationErrors(t *testing.T) {
 	}{
 		"nothing":                {func(c *Config) { *c = Config{} }, []string{"worker: Config.Stream: it is empty", "worker: Config.Application: it is empty"}},
 		"one stream and several": {func(c *Config) { c.Streams = severalStreams }, []string{"Config.Stream: Stream and Streams are both set"}},
-		"a stream twice":         {func(c *Config) { c.Stream, c.Streams = "", append(severalStreams, severalStreams[0]) }, []string{"worker: Config.Streams: error: streams: orders is there twice"}},
+		"a stream twice":         {func(c *Config) { c.Stream, c.Streams = "", append(severalStreams, severalStreams[0]) }, []string{"worker: Config.Streams: error: streams: orders is named twice"}},
 		"no ARN of a stream":     {func(c *Config) { c.Stream = "arn:aws:sqs:us-east-1:444455556666:orders" }, []string{"worker: Config.Stream: error: streams:", "is not the ARN of a stream"}},
 		"a stream without name": {
 			func(c *Config) { c.Stream, c.Streams = "", []Stream{{Stream: "a"}, {}} },

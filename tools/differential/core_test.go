@@ -27,7 +27,7 @@ func TestCoreRunsOnTheirServices(t *testing.T) {
 	testenv.Java(t)
 	root := testenv.Workspace(t)
 	t.Parallel()
-	at := stack.At(kinesisLocal(t).url, moto(t).url)
+	at := stack.Endpoints{KinesisURL: kinesisLocal(t).url, DynamoDBURL: moto(t).url}
 	dir, bin := t.TempDir(), t.TempDir()
 	if err := sample.Build(t.Context(), root, bin); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestCoreRunsOnTheirServices(t *testing.T) {
 	produce()
 	d = start()
 	await(d)
-	s := newSession(t, at.KinesisURL())
+	s := newSession(t, at.KinesisURL)
 	name := aws.String("kclgosample")
 	if _, err := s.client.UpdateShardCount(t.Context(), &kinesis.UpdateShardCountInput{StreamName: name, TargetShardCount: aws.Int32(2), ScalingType: types.ScalingTypeUniformScaling}); err != nil {
 		t.Fatal(err)

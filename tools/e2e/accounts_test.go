@@ -24,14 +24,14 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// otherAccount has the streams that are not the worker's own.
+// otherAccount is the account of the streams that do not belong to the worker's account.
 const otherAccount = "222222222222"
 
-// Two streams in one worker, one of them of another account, with a namesake at
-// home: while one is resharded, a shard of the other cannot be written, and Java
-// is killed, every record comes once into the files of its own stream, and the
-// namesake's never. Every call on a stream of another account, and every call that
-// reads, has the ARN.
+// A worker reads two streams, one of them of another account; its own account has a stream
+// of the same name. Although one stream is resharded, a shard of the other cannot be
+// written, and Java is killed, the files of each stream get each of its records once, and
+// none of the stream with the same name. All calls on a stream of another account, and all
+// calls that read, use the ARN.
 func TestStreamsOfTwoAccounts(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -46,7 +46,7 @@ func TestStreamsOfTwoAccounts(t *testing.T) {
 	for _, s := range both {
 		s.filesOf(a)
 	}
-	// What is no file cannot be written to.
+	// A folder cannot be written to.
 	bad := filepath.Join(payments.dir, *shardID(1)+".jsonl")
 	if err := os.MkdirAll(bad, 0o755); err != nil {
 		t.Fatal(err)
@@ -59,8 +59,8 @@ func TestStreamsOfTwoAccounts(t *testing.T) {
 	orders.await(d, 3000)
 	orders.split(0)
 	orders.put(1000)
-	// Who has been killed may stay KCL's leader for two minutes. Until there is
-	// another nobody deals out new leases: these are dealt out before.
+	// A killed worker may stay KCL's leader for two minutes, in which no new leases are
+	// assigned. These are assigned before.
 	a.await(d, "the children", func() bool {
 		for _, child := range []int{2, 3} {
 			if _, err := os.Stat(filepath.Join(orders.dir, *shardID(child)+".jsonl")); err != nil {
@@ -101,7 +101,7 @@ func TestStreamsOfTwoAccounts(t *testing.T) {
 	for _, s := range both {
 		for _, operation := range []string{"DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"} {
 			if s == orders && operation == "DescribeStreamSummary" {
-				continue // its ARN is found out by it
+				continue // it looks up the ARN
 			}
 			if k.requests(begun, operation, s.arn) == 0 {
 				t.Errorf("no %s of %s in the log: the test shows nothing", operation, s.arn)
@@ -110,8 +110,9 @@ func TestStreamsOfTwoAccounts(t *testing.T) {
 	}
 }
 
-// A stream of another account beside one's own, by the consumer that its owner has
-// registered. Nothing is registered at the namesake, and nobody subscribes to it.
+// A worker reads a stream of another account, with the consumer that the owner has
+// registered, and one of its own account. It registers no consumer at the stream with the
+// same name, and does not subscribe to it.
 func TestStreamsOfTwoAccountsByFanOut(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -147,8 +148,8 @@ func TestStreamsOfTwoAccountsByFanOut(t *testing.T) {
 	}
 }
 
-// One stream of another account, by KCL's own key, which Amazon's main class takes
-// for the name of a stream at home. Leases and files are those of one stream.
+// One stream of another account, by KCL's own property, which Amazon's main class takes for
+// the name of a stream in its own account. Leases and files have the form for one stream.
 func TestStreamOfAnotherAccount(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -170,10 +171,10 @@ func TestStreamOfAnotherAccount(t *testing.T) {
 	k.byARN(begun, decoy)
 }
 
-// An application of one stream does not become one of several on its tables, nor
-// the other way round: the worker ends, says what to do, and has read nothing.
+// The tables of an application of one stream cannot be used for several streams, nor the
+// other way round: the worker ends, says what to do, and has read nothing.
 func TestWorkerRefusesLeasesOfAnotherForm(t *testing.T) {
-	testenv.Nightly(t) // TestStreamsRefused has what Java says
+	testenv.Nightly(t) // TestStreamsRefused tests Java's message
 	t.Parallel()
 	k := newAccountsTest(t)
 	orders, returns := k.create(kinesislocal.DefaultAccount, "orders", 1), k.create(kinesislocal.DefaultAccount, "returns", 1)
@@ -196,9 +197,9 @@ func TestWorkerRefusesLeasesOfAnotherForm(t *testing.T) {
 	}
 }
 
-// Two workers share the shards of three streams, one of them of another account.
-// A fourth is added by a rolling restart: meanwhile it is read by nobody or by a
-// worker that knows it, and at the end every record of each is in its files.
+// Two workers share the shards of three streams, one of them of another account. A rolling
+// restart adds a fourth, which meanwhile only a worker reads that knows it. At the end the
+// files have all records of each stream.
 func TestFleetOfStreams(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -247,7 +248,7 @@ func TestFleetOfStreams(t *testing.T) {
 	k.onlyThese(a, fleet...)
 }
 
-// set sets a property: of two lines with one name, the last holds.
+// set sets a property: of two lines with the same name, the last one counts.
 func (a *application) set(name, value string) {
 	a.t.Helper()
 	properties, err := os.ReadFile(a.properties)
@@ -259,8 +260,8 @@ func (a *application) set(name, value string) {
 	}
 }
 
-// startSample starts a worker of a fleet that shares the files' folder, and returns
-// when it has a shard. KCL balances throughput, so it puts records meanwhile.
+// startSample starts a worker of a fleet that shares the folder of the files, and returns
+// when it has a shard. It puts records meanwhile, because KCL balances throughput.
 func (a *application) startSample(name string, put func(int)) *sample.Daemon {
 	a.t.Helper()
 	a.set("workerId", name)
@@ -295,8 +296,8 @@ func (a *application) startSample(name string, put func(int)) *sample.Daemon {
 	return d
 }
 
-// accountsTest is a Kinesis of a test's own, with streams of several accounts, and
-// its log of requests.
+// accountsTest is the Kinesis of a test, with streams of several accounts, and its log of
+// requests.
 type accountsTest struct {
 	t       *testing.T
 	server  *kinesislocal.Server
@@ -318,7 +319,7 @@ func newAccountsTest(t *testing.T) *accountsTest {
 	return k
 }
 
-// log returns what the Kinesis has logged.
+// log returns the log of the Kinesis.
 func (k *accountsTest) log() string {
 	k.t.Helper()
 	text, err := os.ReadFile(k.logName)
@@ -330,7 +331,7 @@ func (k *accountsTest) log() string {
 
 var requestLine = regexp.MustCompile(`msg=request operation=(\S+) .*account=(\d+)(?: resource=(\S+))?`)
 
-// requests counts those of an operation on a stream or consumer, as they name it.
+// requests counts the requests of an operation that name a stream or consumer so.
 func (k *accountsTest) requests(begun int, operation, resource string) (n int) {
 	for _, m := range requestLine.FindAllStringSubmatch(k.log()[begun:], -1) {
 		if m[1] == operation && m[3] == resource {
@@ -340,9 +341,9 @@ func (k *accountsTest) requests(begun int, operation, resource string) (n int) {
 	return n
 }
 
-// byARN checks that every request since then names its stream by an ARN, and none
-// a stream's namesake. Only those that the configuration names without an ARN may be
-// described by name.
+// byARN checks that all requests since then name their stream by an ARN, and none another
+// stream of that name. Only streams that are configured without an ARN may be described by
+// name.
 func (k *accountsTest) byARN(begun int, decoy *accountStream, names ...string) {
 	k.t.Helper()
 	for _, m := range requestLine.FindAllStringSubmatch(k.log()[begun:], -1) {
@@ -369,8 +370,8 @@ func (k *accountsTest) create(account, name string, shards int32) *accountStream
 	return s
 }
 
-// application makes an application of streams, as the property names them, with
-// its tables and first leases. It is the sample, in one process.
+// application makes an application of streams, given as in the property, with its tables
+// and seeded leases. It runs the sample in one process.
 func (k *accountsTest) application(name, streams string, settings ...stack.Setting) *application {
 	k.t.Helper()
 	a := k.configure(name, streams, settings...)
@@ -378,11 +379,11 @@ func (k *accountsTest) application(name, streams string, settings ...stack.Setti
 	return a
 }
 
-// configure is application without tables and leases.
+// configure makes an application without tables and leases.
 func (k *accountsTest) configure(name, streams string, settings ...stack.Setting) *application {
 	k.t.Helper()
-	// The tables outlive the test, with KCL's lock of a leader that was killed: with
-	// the port of its Kinesis the name is that of this run.
+	// The tables outlive the test, with the lock of a killed leader. The port of the
+	// Kinesis makes the name unique to this run.
 	name += "-" + k.server.URL()[strings.LastIndex(k.server.URL(), ":")+1:]
 	settings = append(slices.Clone(settings), stack.Setting{Name: "streamName"}) // the sample's is not there
 	if streams != "" {
@@ -393,7 +394,7 @@ func (k *accountsTest) configure(name, streams string, settings ...stack.Setting
 	return a
 }
 
-// onlyThese checks that there are files of these streams alone.
+// onlyThese checks that there are files of these streams only.
 func (k *accountsTest) onlyThese(a *application, streams ...*accountStream) {
 	k.t.Helper()
 	entries, err := os.ReadDir(filepath.Join(a.dir, "data"))
@@ -407,7 +408,7 @@ func (k *accountsTest) onlyThese(a *application, streams ...*accountStream) {
 	}
 }
 
-// accountStream is one of an account, with what it was given.
+// accountStream is a stream of an account, with the records that were put.
 type accountStream struct {
 	k                  *accountsTest
 	account, name, arn string
@@ -417,7 +418,7 @@ type accountStream struct {
 	files              *sample.ShardFiles
 }
 
-// share lets the workers' account do these with it.
+// share allows the workers' account these operations.
 func (s *accountStream) share(operations ...string) {
 	s.k.t.Helper()
 	share(s.k.t, s.client, s.arn, operations...)
@@ -432,8 +433,8 @@ func share(t *testing.T, owner *kinesis.Client, arn string, operations ...string
 	}
 }
 
-// filesOf says in which application's folder its files are: under KCL's identifier
-// of the stream.
+// filesOf sets the application that writes the stream's files, in a folder with KCL's
+// identifier of the stream.
 func (s *accountStream) filesOf(a *application) {
 	s.k.t.Helper()
 	out, err := s.client.DescribeStreamSummary(s.k.t.Context(), &kinesis.DescribeStreamSummaryInput{StreamARN: &s.arn})
@@ -446,7 +447,7 @@ func (s *accountStream) filesOf(a *application) {
 
 func (s *accountStream) filesIn(dir string) { s.dir, s.files = dir, sample.NewShardFiles(dir) }
 
-// put puts n records. Their data say the stream.
+// put puts n records, whose data name the stream.
 func (s *accountStream) put(n int) {
 	s.k.t.Helper()
 	for n > 0 {
@@ -479,7 +480,7 @@ func (s *accountStream) register(name string) string {
 	return *out.Consumer.ConsumerARN
 }
 
-// consumers lists its fan-out consumers.
+// consumers returns the stream's fan-out consumers.
 func (s *accountStream) consumers() (list []string) {
 	s.k.t.Helper()
 	out, err := s.client.ListStreamConsumers(s.k.t.Context(), &kinesis.ListStreamConsumersInput{StreamARN: &s.arn})
@@ -502,7 +503,7 @@ func (s *accountStream) split(shard int) {
 	}
 }
 
-// await waits until n records are in its files.
+// await waits until the stream's files have n records.
 func (s *accountStream) await(d *sample.Daemon, n int) {
 	s.k.t.Helper()
 	a := &application{t: s.k.t}
@@ -514,8 +515,8 @@ func (s *accountStream) await(d *sample.Daemon, n int) {
 	})
 }
 
-// once checks that its files hold what it was given, each record once, in the
-// order of its shard, and nothing of another stream.
+// once checks that the stream's files have all of its records, each once, in the order of
+// its shard, and none of another stream.
 func (s *accountStream) once() {
 	s.k.t.Helper()
 	a := &application{t: s.k.t, sent: s.sent, files: s.files}

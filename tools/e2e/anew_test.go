@@ -87,7 +87,7 @@ func TestStreamMadeAnew(t *testing.T) {
 	}
 }
 
-// makeStreamAnew deletes the stream and makes another of its name.
+// makeStreamAnew deletes the stream and creates another one of the same name.
 func (a *application) makeStreamAnew(shards int32) {
 	a.t.Helper()
 	client, ctx := a.kinesis(), a.t.Context()

@@ -43,7 +43,7 @@ type application struct {
 // newApplication makes an application. The settings follow those of the stack.
 func newApplication(t *testing.T, shards int, settings ...stack.Setting) *application {
 	t.Helper()
-	return newApplicationAt(t, local(t).KinesisURL(), shards, settings...)
+	return newApplicationAt(t, local(t).KinesisURL, shards, settings...)
 }
 
 // newApplicationAt makes an application with another Kinesis than the stack's.
@@ -113,7 +113,7 @@ func (a *application) kinesis() *kinesis.Client {
 	protocols.SetUnencryptedHTTP2(true)
 	return kinesis.New(kinesis.Options{
 		HTTPClient:   &http.Client{Transport: &http.Transport{Protocols: &protocols}},
-		BaseEndpoint: aws.String(local(a.t).KinesisURL()), Region: "us-east-1",
+		BaseEndpoint: aws.String(local(a.t).KinesisURL), Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
 }

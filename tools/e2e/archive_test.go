@@ -20,7 +20,7 @@ import (
 func TestArchive(t *testing.T) {
 	testenv.Nightly(t)
 	java := testenv.Java(t)
-	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,8 @@ func (a *application) awaitLog(d *sample.Daemon, text string, n int) {
 // A daemon that is killed comes back with its worker ID and so takes its
 // leases over at once; with another ID it would take more than two minutes. No
 // proxy stands before loopback.
+//
+// Guarantee: The next claim gets the worker ID of the last one again.
 func TestRestartTakesItsLeasesOver(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -88,6 +90,9 @@ func (a *application) lastJava() int {
 
 // kcl-bootstrap is killed and Java is not: the next kcl-bootstrap starts none
 // as long as that one lives, and then one with its worker ID.
+//
+// Guarantee: No two daemons have the worker ID of a claim at once, even if the
+// process that claimed it is killed.
 func TestKilledBootstrapLeavesOneDaemon(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -308,6 +313,9 @@ func (a *application) wantCheckpoints(java int, children []int) {
 
 // Ctrl-C in a terminal stops the daemon with its checkpoints, ends with 0, and
 // leaves no process.
+//
+// Guarantee: A stop lets each child end its conversation, whatever signals reach the
+// terminal's process group.
 func TestCtrlC(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -347,6 +355,8 @@ func TestCtrlCInAPipeline(t *testing.T) {
 }
 
 // A kill reaches Java and its children, not the pipeline around kcl-bootstrap.
+//
+// Guarantee: Nothing outside the daemon's process group is signalled.
 func TestPipelineSurvivesAKill(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -388,6 +398,8 @@ func TestPipelineSurvivesAKill(t *testing.T) {
 // All that is printed is of a known form: a line for each record of KCL's log, none
 // with a property's value, kcl-bootstrap's own, and once what a child writes to its
 // standard error, or to its standard output beside the messages.
+//
+// Guarantee: What else a child prints is shown and does no harm.
 func TestDaemonLog(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

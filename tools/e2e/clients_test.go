@@ -21,6 +21,12 @@ import (
 // Amazon's clients for other languages, unchanged, are started and read, one of them
 // fails, a shard is split, and they stop. With --execute a failure concerns its shard
 // alone; with --stock all end, and --restart brings them back.
+//
+// Guarantee: Each child gets what Java writes, and Java gets the child's messages,
+// byte for byte and of any length.
+//
+// Guarantee: A child that fails in any way is replaced alone, after it and all
+// processes of its group have gone, and ever more slowly.
 func TestClients(t *testing.T) {
 	for name, client := range map[string]struct {
 		program  string // of testdata

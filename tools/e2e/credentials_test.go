@@ -19,9 +19,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// Each source of credentials that a profile or a provider of Amazon's documentation
-// may name is what the daemon's own classes come to, against services played here,
-// with the region of the properties alone; or check refuses it.
+// The daemon's own classes get credentials from each source that a profile or provider may
+// name by Amazon's documentation, with only the region of the properties; or check refuses
+// the source. The test plays the services.
 func TestCredentials(t *testing.T) {
 	testenv.Long(t)
 	java := testenv.JDK(t)
@@ -29,7 +29,7 @@ func TestCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,15 +144,19 @@ source_profile = login
 		"AWS_ACCESS_KEY_ID": "AKENVIRON", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "",
 	} {
 		if t.Setenv(name, value); value == "" {
-			os.Unsetenv(name) // Java takes an empty one for set
+			os.Unsetenv(name) // for Java an empty variable is set
 		}
+	}
+	properties, err := bootstrap.ReadProperties(files[0])
+	if err != nil {
+		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	err = bootstrap.Command{
-		Java: java, Jars: fetched.Files, Properties: files[0],
+		Java: java, Jars: fetched.Files, Properties: properties,
 		Entry: &bootstrap.Entry{Class: program, Jar: home, Dir: t.TempDir(), Args: func(string) []string { return files }},
-	}.Run(t.Context(), bootstrap.RunOptions{Output: &out})
-	if !errors.Is(err, bootstrap.ErrNotAsked) {
+	}.Run(t.Context(), &bootstrap.RunOptions{Output: &out})
+	if !errors.Is(err, bootstrap.ErrUnexpectedExit) {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	results := make(map[string]string)
@@ -168,7 +172,7 @@ source_profile = login
 		if err != nil {
 			t.Fatal(err)
 		}
-		warnings, err := p.Check(bootstrap.DaemonKeys())
+		warnings, err := p.Check(nil)
 		if c.want == refused {
 			if !strings.HasPrefix(got, "failed: ") {
 				t.Errorf("%s: the daemon's classes come to %s", c.name, got)
@@ -189,7 +193,7 @@ source_profile = login
 }
 
 // playCredentials plays STS, SSO, its OIDC, and the endpoints of a container and an
-// instance. The access key tells who was asked for what.
+// instance. The access key tells which service was asked for what.
 func playCredentials(w http.ResponseWriter, r *http.Request) {
 	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	host := func(key string) {

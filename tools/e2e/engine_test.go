@@ -61,11 +61,11 @@ func runEngine() {
 		panic(err)
 	}
 	config.StopGrace = time.Minute
-	config.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	config.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config.LogLevel = slog.LevelInfo
 	config.Event = func(event engine.Event) {
 		if r, ok := event.(engine.LogRecord); ok {
-			config.Log.Info(r.Message, "logger", r.Logger)
+			config.Logger.Info(r.Message, "logger", r.Logger)
 		}
 	}
 	var e *engine.Engine
@@ -77,7 +77,7 @@ func runEngine() {
 		err := processor.Run(context.Background(), n, &pausing{r: l, pause: pause}, l, nil)
 		if err != nil {
 			l.Fail()
-			e.Read(l.LeaseKey)
+			e.Resume(l.LeaseKey)
 		}
 		return err
 	}
@@ -91,18 +91,17 @@ func runEngine() {
 
 // engineConfig returns one with Java, the jars of the lock, and the properties.
 func engineConfig(ctx context.Context, lock *bootstrap.Lock, properties string) (c engine.Config, err error) {
-	c.Command.Java, err = engine.FindJava("")
-	if bootstrap.CanFetchJava(err) {
-		c.Command.Java, err = bootstrap.FetchJava(ctx, nil, bootstrap.FetchOptions{})
+	if c.Command.Java, err = bootstrap.FindOrFetchJava(ctx, "", engine.MinJava, nil); err != nil {
+		return c, err
 	}
+	if c.Command.Properties, err = bootstrap.ReadProperties(properties); err != nil {
+		return c, err
+	}
+	fetched, err := bootstrap.Fetch(ctx, lock, nil)
 	if err != nil {
 		return c, err
 	}
-	fetched, err := bootstrap.Fetch(ctx, lock, bootstrap.FetchOptions{})
-	if err != nil {
-		return c, err
-	}
-	c.Command.Jars, c.Command.Properties = fetched.Files, properties
+	c.Command.Jars = fetched.Files
 	return c, nil
 }
 
@@ -231,7 +230,7 @@ func TestKCLLacks(t *testing.T) {
 				}
 			}
 			err = engine.New(config).Run(t.Context())
-			var unlinked *engine.UnlinkedError
+			var unlinked *engine.IncompatibleError
 			if !errors.As(err, &unlinked) || !strings.HasPrefix(unlinked.Member, "software.amazon.kinesis.") ||
 				!strings.Contains(err.Error(), "kcl-bootstrap --stock") || name == "one class" && unlinked.Member != class {
 				t.Errorf("%v", err)

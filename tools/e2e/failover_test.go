@@ -35,8 +35,7 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// The leader dies: its lock lasts for another two minutes, and is asked for every
-// 30 s.
+// The leader dies. Its lock lasts for two more minutes; workers try to take it every 30 s.
 func TestFailoverOfLeader(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
@@ -48,11 +47,11 @@ func TestFailoverOfLeader(t *testing.T) {
 	}
 }
 
-// twoWorkers starts two, and returns when each reads shards.
+// twoWorkers starts two workers and returns when both read shards.
 func twoWorkers(t *testing.T) (a *application, leader, other *workerProcess) {
 	t.Helper()
 	a = newApplication(t, 3)
-	// The stack's are shorter than what suits AWS.
+	// The stack's intervals are too short for AWS.
 	a.withoutProperties("leaseAssignmentIntervalMillis", "inMemoryWorkerMetricsCaptureFrequencyMillis",
 		"workerMetricsReporterFreqInMillis", "noOfPersistedMetricsPerWorkerMetrics", "workerMetricsEMAAlpha", "failoverTimeMillis", "idleTimeBetweenReadsInMillis")
 	leader = a.startWorker("worker-1")
@@ -70,9 +69,9 @@ func twoWorkers(t *testing.T) (a *application, leader, other *workerProcess) {
 	return a, leader, other
 }
 
-// failover kills a worker and returns how long no record of its shards came. The
-// survivor's shards are busy and those of the dead are not: KCL then deals them out
-// to the dead again, as long as it takes it for alive.
+// failover kills a worker and returns how long no record of its shards was delivered. The
+// survivor's shards are busy and those of the dead worker are not, so that KCL assigns them
+// to the dead worker again as long as it believes that it is alive.
 func failover(a *application, dies, survives *workerProcess) time.Duration {
 	a.t.Helper()
 	ctx, stop := context.WithCancel(a.t.Context())
@@ -81,7 +80,7 @@ func failover(a *application, dies, survives *workerProcess) time.Duration {
 	defer busy.Wait()
 	defer stop()
 	put := a.load(strings.TrimSuffix(filepath.Base(survives.log), ".log"))
-	const before = 20 // in 10 s KCL has renewed the leases, with their throughput, three times
+	const before = 20 // in 10 s KCL renews the leases, with their throughput, three times
 	loaded := make(chan struct{})
 	busy.Go(func() {
 		for n := 0; ; n++ {
@@ -104,7 +103,7 @@ func failover(a *application, dies, survives *workerProcess) time.Duration {
 	return time.Since(died)
 }
 
-// load returns a function that puts a record to each shard of a worker.
+// load returns a function that puts a record into each shard of a worker.
 func (a *application) load(worker string) func(context.Context) {
 	a.t.Helper()
 	client := a.kinesis()
@@ -133,7 +132,7 @@ func (a *application) load(worker string) func(context.Context) {
 	}
 }
 
-// withoutProperties takes what newApplication has set back.
+// withoutProperties removes properties that newApplication has set.
 func (a *application) withoutProperties(names ...string) {
 	a.t.Helper()
 	text, err := os.ReadFile(a.properties)
@@ -146,8 +145,8 @@ func (a *application) withoutProperties(names ...string) {
 	}
 }
 
-// A leader that is alive keeps its lock. Once it is dead, unlock releases that and its
-// leases, and the survivor reads on when it looks for the lock next, every 30 s.
+// A live leader keeps its lock. When it is dead, unlock releases the lock and its leases,
+// and the survivor continues when it checks the lock next, every 30 s.
 func TestUnlockAfterTheLeaderIsKilled(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
@@ -156,8 +155,8 @@ func TestUnlockAfterTheLeaderIsKilled(t *testing.T) {
 	if status != 1 || !strings.Contains(out, "worker worker-1 is the leader, it renewed the lock just now") {
 		t.Errorf("with a live leader: status %d: %s", status, out)
 	}
-	// It has renewed the lock just now, and the survivor has hardly seen that: it takes
-	// the lock itself two minutes after it has.
+	// The leader has just renewed the lock. The survivor would take it two minutes after it
+	// has noticed that.
 	leader.kill()
 	died := time.Now()
 	a.produce(30)
@@ -175,7 +174,7 @@ func TestUnlockAfterTheLeaderIsKilled(t *testing.T) {
 	t.Logf("unlock ended %v after the leader's death", released.Sub(died))
 	a.inTime("the survivor reads on", time.Since(released), 35*time.Second)
 
-	// When nobody is left, the next worker reads at once, not after two minutes.
+	// When no worker is left, the next one reads immediately, not after two minutes.
 	other.kill()
 	out, status = a.infra("unlock", "--yes")
 	if status != 0 || !strings.Contains(out, "released the leader lock of worker worker-2") {

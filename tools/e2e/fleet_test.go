@@ -18,8 +18,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// Amazon's client for Node.js under Amazon's own main shares an application with
-// a worker. Each takes leases from the other, and goes on where that has stopped.
+// Amazon's client for Node.js, under Amazon's own main class, shares an application with a
+// worker. Each takes leases from the other and continues at its checkpoints.
 func TestFleetWithNode(t *testing.T) {
 	testenv.Nightly(t)
 	testenv.Command(t, "node", "npm")
@@ -57,8 +57,8 @@ func TestFleetWithNode(t *testing.T) {
 	t.Logf("%d records noted of %d", a.noted(), len(a.sent))
 }
 
-// shares produces records until a line of events.txt that ends so has come n
-// times. KCL balances throughput: without any it leaves the leases where they are.
+// shares puts records until events.txt has n lines that end so. KCL balances throughput;
+// without any it moves no leases.
 func (a *application) shares(end string, n int) {
 	a.t.Helper()
 	for deadline := time.Now().Add(patience); strings.Count(a.read("events.txt"), end) < n; a.produce(100) {
@@ -68,11 +68,11 @@ func (a *application) shares(end string, n int) {
 	}
 }
 
-// lastWithShims is the last commit whose worker ran a shim process for each shard.
+// lastWithShims is the last commit whose worker ran a shim process per shard.
 const lastWithShims = "f666d62"
 
-// An application goes from the worker with shims to this one: leases and
-// checkpoints are kept, and nothing comes twice.
+// An application changes from the worker with shims to this one. Leases and checkpoints are
+// kept, and no record is delivered twice.
 func TestWorkerTakesOverFromShims(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()

@@ -12,9 +12,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// The leader wants a lease for another worker before its consumer has begun, here
-// because the shard waits for its parent. KCL 3.1.3 ends such a consumer and keeps
-// the lease, which nobody reads from then on: the entry hands it over.
+// The leader assigns a lease to another worker before the lease's consumer has begun, here
+// because the shard waits for its parent. KCL 3.1.3 ends such a consumer and keeps the
+// lease, so that the shard is no longer read. The entry hands the lease over.
 func TestHandOverBeforeTheConsumerBegins(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -44,7 +44,7 @@ func TestHandOverBeforeTheConsumerBegins(t *testing.T) {
 	e.await("the end of the child's consumer", func() bool { return logged("Calling graceful shutdown") })
 	set(parent, "SET checkpoint = :e", map[string]ddb.AttributeValue{":e": text("SHARD_END")})
 	e.await("the hand-over", func() bool { return table.leaseTable(a.name)[child]["checkpointOwner"] == nil })
-	// The other worker is not there: the lease comes back.
+	// The other worker does not exist, so that the lease comes back.
 	a.produce(100)
 	e.awaitAll()
 	e.stop()

@@ -46,7 +46,7 @@ type resourceTest struct {
 
 func newResourceTest(t *testing.T, command string) *resourceTest {
 	l := local(t)
-	kinesisURL, dynamoDBURL := l.KinesisURL(), l.DynamoDBURL()
+	kinesisURL, dynamoDBURL := l.KinesisURL, l.DynamoDBURL
 	cfg := aws.Config{Region: region, Credentials: credentials.NewStaticCredentialsProvider(account, "secret", "")}
 	r := &resourceTest{
 		T:      t,
@@ -698,7 +698,7 @@ func seedsWhatKCLWrites(t *testing.T, layout string, lock *bootstrap.Lock) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetched, err := bootstrap.Fetch(t.Context(), lock, bootstrap.FetchOptions{})
+	fetched, err := bootstrap.Fetch(t.Context(), lock, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -727,7 +727,7 @@ func seedsWhatKCLWrites(t *testing.T, layout string, lock *bootstrap.Lock) {
 		}
 	}
 	sync := exec.CommandContext(t.Context(), java, "-cp", strings.Join(fetched.Files, string(os.PathListSeparator)), program,
-		local(t).KinesisURL(), local(t).DynamoDBURL(), account)
+		local(t).KinesisURL, local(t).DynamoDBURL, account)
 	sync.Stdin = strings.NewReader(input.String())
 	if out, err := sync.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -22,6 +22,9 @@ import (
 
 // The child is killed in mid-batch, its records written and not checkpointed,
 // five times. They come again each time; nothing is there twice.
+//
+// Guarantee: A child that fails in any way is replaced alone, after it and all
+// processes of its group have gone, and ever more slowly.
 func TestKilledChildWritesOnce(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -81,7 +84,7 @@ func (g *guard) asked() bool {
 
 func guardCheckpoints(t *testing.T) *guard {
 	t.Helper()
-	dynamoDB, err := url.Parse(local(t).DynamoDBURL())
+	dynamoDB, err := url.Parse(local(t).DynamoDBURL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +118,9 @@ func guardCheckpoints(t *testing.T) *guard {
 
 // SIGTERM to each process, as a service manager sends it, does not end Java or the
 // children before their checkpoint.
+//
+// Guarantee: A stop lets each child end its conversation, whatever signals reach the
+// terminal's process group.
 func TestSIGTERMToEachProcess(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

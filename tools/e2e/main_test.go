@@ -87,7 +87,7 @@ func require(t *testing.T) {
 }
 
 var startStack = sync.OnceValue(func() (err error) {
-	shared.stack, err = stack.Start(stack.Config{})
+	shared.stack, err = stack.Start(nil)
 	return err
 })
 

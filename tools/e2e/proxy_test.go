@@ -24,6 +24,8 @@ var deadProxy = []string{"HTTP_PROXY=http://127.0.0.1:1", "http_proxy=http://127
 
 // The AWS SDK's own clients take the way that bootstrap gives them: in each
 // environment the proxy sees those URLs that it is to see, by both clients.
+//
+// Guarantee: Behind a proxy Java takes the same way as Go, as far as it can.
 func TestJavaTakesTheWayOfGo(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -32,7 +34,7 @@ func TestJavaTakesTheWayOfGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	fetched, err := bootstrap.Fetch(t.Context(), bootstrap.DaemonLock(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,16 +79,20 @@ func TestJavaTakesTheWayOfGo(t *testing.T) {
 				options = append(options, fill.Replace(o))
 			}
 			dir := t.TempDir()
-			properties := filepath.Join(dir, "p.properties")
-			if err := os.WriteFile(properties, []byte(tt.properties), 0o600); err != nil {
+			file := filepath.Join(dir, "p.properties")
+			if err := os.WriteFile(file, []byte(tt.properties), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			properties, err := bootstrap.ReadProperties(file)
+			if err != nil {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			err := bootstrap.Command{
+			err = bootstrap.Command{
 				Java: java, Jars: fetched.Files, Properties: properties, JavaOptions: options,
 				Entry: &bootstrap.Entry{Class: program, Jar: dir, Dir: dir, Args: func(string) []string { return append(tt.through, tt.past...) }},
-			}.Run(t.Context(), bootstrap.RunOptions{Env: env, Output: &out})
-			if !errors.Is(err, bootstrap.ErrNotAsked) || strings.Count(out.String(), "asked ") != len(tt.through)+len(tt.past) {
+			}.Run(t.Context(), &bootstrap.RunOptions{Env: env, Output: &out})
+			if !errors.Is(err, bootstrap.ErrUnexpectedExit) || strings.Count(out.String(), "asked ") != len(tt.through)+len(tt.past) {
 				t.Errorf("%v\n%s", err, &out)
 			}
 			for _, url := range tt.through {

@@ -160,7 +160,7 @@ func (r *rewinding) since(from time.Time) map[sample.Key]bool {
 
 func (a *application) dynamoDB() *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
-		BaseEndpoint: aws.String(local(a.t).DynamoDBURL()), Region: "us-east-1",
+		BaseEndpoint: aws.String(local(a.t).DynamoDBURL), Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
 }
@@ -224,7 +224,7 @@ func newKiller(t *testing.T) *killer {
 // losesAnswers returns the endpoint of a DynamoDB that does each write but does not answer
 // if lose returns true.
 func losesAnswers(t *testing.T, lose func() bool) (endpoint string) {
-	dynamoDB, err := url.Parse(local(t).DynamoDBURL())
+	dynamoDB, err := url.Parse(local(t).DynamoDBURL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,6 +58,8 @@ func killGroup(t *testing.T, pgid int, s syscall.Signal) {
 }
 
 // Whatever a processor prints, the daemon goes on; every record comes once.
+//
+// Guarantee: What else a child prints is shown and does no harm.
 func TestPollutionDoesNoHarm(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

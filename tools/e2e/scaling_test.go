@@ -25,8 +25,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// A scaledObject has the fields of KEDA's ScaledObject that the configuration in
-// METRICS.md uses. KEDA's own type is in a package that brings controllers along.
+// A scaledObject has the fields of KEDA's ScaledObject that the configuration in METRICS.md
+// uses. The package of KEDA's own type depends on its controllers.
 type scaledObject struct {
 	metav1.TypeMeta `json:",inline"`
 	Metadata        metav1.ObjectMeta `json:"metadata"`
@@ -98,7 +98,7 @@ func TestScaling(t *testing.T) {
 		t.Errorf("it does not scale in slowly: %+v", b)
 	}
 	for i, trigger := range s.Triggers {
-		// Without ignoreNullValues no lag at all would be a lag of 0.
+		// Without ignoreNullValues a missing lag would count as 0.
 		if m := trigger.Metadata; trigger.Type != "prometheus" || m["query"] != queries[i] || m["ignoreNullValues"] != "false" ||
 			!strings.HasPrefix(m["serverAddress"], "http://") || m["threshold"] == "" || len(m) != 4 {
 			t.Errorf("trigger %d: %+v", i, trigger)
@@ -163,8 +163,8 @@ func TestScaling(t *testing.T) {
 			if i >= len(s.Triggers) {
 				continue
 			}
-			// As the HorizontalPodAutoscaler reckons, which changes nothing if something
-			// is not known.
+			// Like the HorizontalPodAutoscaler, which changes nothing if a value is
+			// unknown.
 			threshold, err := strconv.ParseFloat(s.Triggers[i].Metadata["threshold"], 64)
 			if err != nil {
 				t.Fatal(err)
@@ -186,7 +186,7 @@ func TestScaling(t *testing.T) {
 	}
 }
 
-// A scraped worker has been asked for its metrics for 10 minutes.
+// A scraped worker has been scraped for 10 minutes.
 type scraped struct {
 	instance, application string
 	lag, sum              float64 // greatest and summed
@@ -198,7 +198,7 @@ var scrapedAt = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
 const scrapeInterval = 15 * time.Second
 
-// prometheusOf is what Prometheus has of workers, each of which has the metrics of
+// prometheusOf returns Prometheus's data of workers, each of which has the metrics of
 // families.
 func prometheusOf(families map[string]*dto.MetricFamily, workers []scraped) storage.Queryable {
 	find := func(_ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
@@ -245,7 +245,7 @@ func prometheusOf(families map[string]*dto.MetricFamily, workers []scraped) stor
 	return &storage.MockQueryable{MockQuerier: &storage.MockQuerier{SelectMockFunction: find}}
 }
 
-// A seriesSet has its next series first.
+// The first element of a seriesSet is its next series.
 type seriesSet struct {
 	at  storage.Series
 	all []storage.Series
@@ -263,7 +263,7 @@ func (s *seriesSet) At() storage.Series                { return s.at }
 func (s *seriesSet) Err() error                        { return nil }
 func (s *seriesSet) Warnings() annotations.Annotations { return nil }
 
-// evaluate returns what the query has for each instance, in order, just after the last
+// evaluate returns the query's value for each instance, in order, just after the last
 // scrape.
 func evaluate(t *testing.T, store storage.Queryable, query string) []float64 {
 	t.Helper()

@@ -57,7 +57,7 @@ func newStreamsTest(t *testing.T, lock *bootstrap.Lock, transition time.Duration
 	})
 	s.application = newApplicationAt(t, s.server.URL(), 1)
 	s.client = kinesis.NewFromConfig(s.server.AWSConfig())
-	s.tables = dynamodb.New(dynamodb.Options{BaseEndpoint: aws.String(local(t).DynamoDBURL()), Region: kinesislocal.Region, Credentials: s.server.AWSConfig().Credentials})
+	s.tables = dynamodb.New(dynamodb.Options{BaseEndpoint: aws.String(local(t).DynamoDBURL), Region: kinesislocal.Region, Credentials: s.server.AWSConfig().Credentials})
 	var err error
 	if s.command, err = engineConfig(t.Context(), lock, s.properties); err != nil {
 		t.Fatal(err)
@@ -150,7 +150,14 @@ func (s *streamsTest) start(t *testing.T, properties map[string]string) *engineR
 		held: make(map[string]bool), records: make(map[string]int), news: make(chan struct{}, 1),
 	}
 	config := s.command
-	config.Command.Overrides = properties
+	p, err := bootstrap.ReadProperties(s.properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range properties {
+		p.Set(name, value)
+	}
+	config.Command.Properties = p
 	config.StopGrace = time.Minute
 	config.LogLevel = slog.LevelWarn
 	config.Serve = func(l *engine.Lease) error {
@@ -274,9 +281,20 @@ func (c *streamCounter) ShutdownRequested(ctx context.Context, in processor.Shut
 	return in.Checkpointer.Checkpoint(ctx)
 }
 
-// Three streams in one Java, each from its own position, by name and ARN. One that
-// is taken out of the list keeps its leases, and is not read; one that is added is,
+// TestStreams has three streams in one Java, each from its own position, by name and
+// by ARN. A stream that is removed from the list is not read. One that is added is,
 // without leases made before.
+//
+// Guarantee: Each of several streams begins at its own initial position.
+//
+// Guarantee: A stream that is named by its ARN is requested by the ARN alone, and so
+// never confused with a stream of that name in another account.
+//
+// Guarantee: Nothing is read while the lease table has leases of the other form, of
+// one stream or of several: the start fails, and Java ends when such leases appear
+// later.
+//
+// Guarantee: Leases of a stream that is not read are kept.
 func TestStreams(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -418,8 +436,14 @@ func (s *streamsTest) onlyARNs(some string, but ...string) {
 	}
 }
 
-// A stream by its ARN has the leases of the stream by its name, and is asked for
-// by the ARN alone. Its consumer may be CREATING for longer than KCL waits for it.
+// TestStreamByARN also has a consumer that is CREATING for longer than KCL waits for
+// it.
+//
+// Guarantee: A stream that is named by its ARN is requested by the ARN alone, and so
+// never confused with a stream of that name in another account.
+//
+// Guarantee: A single stream has the same leases whether it is named by its ARN or by
+// its name.
 func TestStreamByARN(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -452,7 +476,13 @@ func TestStreamByARN(t *testing.T) {
 	}
 }
 
-// What cannot be read ends the start, with what to do.
+// The errors say what to do.
+//
+// Guarantee: Nothing is read while the lease table has leases of the other form, of
+// one stream or of several: the start fails, and Java ends when such leases appear
+// later.
+//
+// Guarantee: A start fails if one of its streams cannot be read.
 func TestStreamsRefused(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

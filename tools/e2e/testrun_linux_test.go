@@ -11,9 +11,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// A run of these tests that is killed leaves no process and no file 10 s later:
-// no worker, no Java. Another end, such as go test's time
-// limit, is the same to what sweeps up; testenv's own tests try each.
+// A killed run of these tests leaves no process and no file 10 s later. For the cleanup all
+// ends are the same, such as go test's time limit; the tests of testenv try each.
 func TestKilledRunLeavesNothing(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -36,7 +35,7 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 	if err != nil || len(dirs) != 1 {
 		t.Fatalf("the run's folder: %v, %v", dirs, err)
 	}
-	// Worker, Java.
+	// The worker and Java.
 	if found := testenv.RunProcesses(dirs[0]); len(found) < 2 {
 		t.Errorf("the run has %d processes: %q", len(found), found)
 	}
@@ -59,7 +58,7 @@ const (
 	hangs   = "the test hangs"
 )
 
-// TestHang is the test that the other one kills: it hangs while a worker runs.
+// TestHang is killed by the other test: it hangs while a worker runs.
 func TestHang(t *testing.T) {
 	if os.Getenv(hangEnv) == "" {
 		t.Skip("TestKilledRunLeavesNothing runs this one")

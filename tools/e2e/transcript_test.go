@@ -10,7 +10,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// counter checkpoints as noter does, and counts.
+// counter counts records and checkpoints as noter does.
 type counter struct {
 	noter
 	records int
@@ -29,7 +29,7 @@ func (*counter) ShutdownRequested(ctx context.Context, in processor.ShutdownRequ
 	return in.Checkpointer.Checkpoint(ctx)
 }
 
-// A conversation with the real daemon, recorded and played.
+// A conversation with the real daemon is recorded and played.
 func TestTranscript(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

@@ -28,9 +28,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws/kinesislocal"
 )
 
-// A processor fails or panics: it starts again from its checkpoint, in the same
-// Java, and the others hear nothing of it. Nothing is lost, and on the others
-// nothing is done twice.
+// A processor that fails or panics starts again from its checkpoint, in the same Java,
+// without affecting the others. No record is lost, and the others process none twice.
 func TestWorkersProcessorFails(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -53,7 +52,7 @@ func TestWorkersProcessorFails(t *testing.T) {
 				})
 				a.inTime("the shard's next processor", time.Since(failed), 4*time.Second)
 				w.awaitAll()
-				// A subscription that is younger than 5 s cannot be taken over.
+				// A subscription younger than 5 s cannot be replaced.
 				a.inTime("the shard's records", time.Since(failed), 7*time.Second)
 			}
 			if n := a.count("shutdownRequested") + a.count("leaseLost"); n != 0 {
@@ -74,8 +73,8 @@ func TestWorkersProcessorFails(t *testing.T) {
 	}
 }
 
-// A poisoned shard beside 15 that are well: those are read as before, the lease
-// is kept, and when the shard is mended its records come.
+// One of 16 shards always fails. The others are read as before, the lease is kept, and when
+// the shard no longer fails its records are processed.
 func TestPoisonedShard(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -123,8 +122,8 @@ func TestPoisonedShard(t *testing.T) {
 	a.ownedBy("worker", false)
 }
 
-// The last batch before a split, or a merge, fails: the end of the shard is not
-// checkpointed, its children wait, and when it is mended nothing is missing.
+// The last batch before a split or a merge fails. The end of the shard is not checkpointed
+// and its children wait. When the batch no longer fails, no record is missing.
 func TestLastBatchFails(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -165,9 +164,9 @@ func TestLastBatchFails(t *testing.T) {
 	}
 }
 
-// A handler hangs for longer than it may: its shard is left unread and the others
-// go on. When it wakes up its checkpoint is refused, and the shard starts again
-// from the one of before: what it had in work comes again.
+// A handler hangs for longer than the timeout. Its shard is not read and the others are.
+// When it returns its checkpoint is refused, and the shard starts again from the previous
+// one, with the same batch.
 func TestHungHandler(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -213,17 +212,16 @@ func TestHungHandler(t *testing.T) {
 	a.ownedBy("worker", false)
 }
 
-// A record that says that the Kinesis Producer Library made it, and is broken: it
-// comes as it is, and so do those beside it. Amazon's daemon ends, with all its
-// shards, or passes over it.
+// A corrupt record in the format of the Kinesis Producer Library is delivered as it is,
+// like the others. Amazon's daemon ends, with all its shards, or skips it.
 func TestBrokenAggregatedRecord(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 1)
 	w := a.startWorker("worker")
 	a.produce(50)
-	// In the form of the library's AggregatedRecord: the partition keys, of which
-	// there is one, and a record with the sixth.
+	// The library's AggregatedRecord: one partition key, and a record that refers to the
+	// sixth.
 	message := []byte("\x0a\x01k\x1a\x07\x08\x05\x1a\x03abc")
 	sum := md5.Sum(message)
 	out, err := a.kinesis().PutRecord(t.Context(), &kinesis.PutRecordInput{
@@ -241,8 +239,7 @@ func TestBrokenAggregatedRecord(t *testing.T) {
 	w.stopInTime()
 }
 
-// What keeps KCL from reading a shard is shown with its cause, and goes when the
-// cause has gone.
+// Why KCL cannot read a shard is shown until the cause has been removed.
 func TestShardsProblem(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -274,7 +271,7 @@ func TestShardsProblem(t *testing.T) {
 					}
 					return n
 				}
-				// What is subscribed to goes on otherwise, for 5 min.
+				// A subscription would continue for 5 min.
 				rules := []fault.Rule{{Kind: fault.DropResponse, Operation: "SubscribeToShard", Rate: 1, For: 3 * time.Second}}
 				for _, kind := range p.faults {
 					rules = append(rules, fault.Rule{Kind: kind, Operation: operation, Rate: 1})
@@ -349,13 +346,13 @@ func TestConsumerDeleted(t *testing.T) {
 	w.stop()
 }
 
-// problem is what keeps KCL from reading, and what is said of it.
+// problem is a cause for which KCL cannot read, and the message.
 type problem struct {
 	faults       []fault.Kind
 	text, advice string
 }
 
-// signal stops it, whatever status it ends with.
+// signal stops the worker, which may end with any status.
 func (p *workerProcess) signal() {
 	p.a.t.Helper()
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -366,7 +363,7 @@ func (p *workerProcess) signal() {
 	}
 }
 
-// lastCut cuts a text around the last of its separators.
+// lastCut cuts a text around its last separator.
 func lastCut(text, separator string) (before, after string, found bool) {
 	i := strings.LastIndex(text, separator)
 	if i < 0 {
@@ -416,8 +413,8 @@ func statusOf(t *testing.T, address string) (s worker.Status) {
 	return s
 }
 
-// longestGap returns the longest time between two batches of a shard but the
-// first.
+// longestGap returns the longest time between two batches of a shard, without the first
+// shard.
 func (a *application) longestGap(from, to time.Time) (longest time.Duration) {
 	a.t.Helper()
 	last := make(map[string]int64)

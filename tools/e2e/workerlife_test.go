@@ -63,8 +63,8 @@ func TestWorkerServesAllShards(t *testing.T) {
 	w.stopInTime()
 }
 
-// A split and a merge are followed, and after them a stop is in time too. To the next
-// worker the parents' leases are dealt out as well, at their ends: they are not told.
+// The worker follows a split and a merge, and stops in time after them. The next worker
+// also gets the parents' leases, at their ends, and does not report them.
 func TestWorkerStopsAfterReshard(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -100,8 +100,8 @@ func TestWorkerStopsAfterReshard(t *testing.T) {
 	}
 }
 
-// A second worker gets its share, and what the first had done does not come
-// again. When one stops, the other goes on at once.
+// A second worker gets its share, and no record that the first has processed is delivered
+// again. When one stops, the other takes over immediately.
 func TestWorkersShareTheShards(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -116,9 +116,9 @@ func TestWorkersShareTheShards(t *testing.T) {
 	if a.count("leaseLost") == 0 {
 		t.Errorf("no processor was told that its lease is lost:\n%s", a.read("events.txt"))
 	}
-	// KCL may be handing a lease over to it at this moment.
+	// KCL may just be handing a lease over to it.
 	second.stopInTime()
-	// The first is the leader, and deals the leases out.
+	// The first is the leader, which assigns the leases.
 	stopped := time.Now()
 	a.produce(500)
 	first.awaitAll()
@@ -126,8 +126,8 @@ func TestWorkersShareTheShards(t *testing.T) {
 	first.stopInTime()
 }
 
-// The leader stops: the other goes on when it has become the leader, for which it
-// looks every 30 s.
+// The leader stops. The other takes over when it has become the leader, which it tries
+// every 30 s.
 func TestWorkersLeaderStops(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -186,24 +186,23 @@ func TestWorkersDaemonIsKilled(t *testing.T) {
 	}
 }
 
-// The worker is stopped by SIGSTOP for longer than it may be silent: Java gives
-// its leases up and ends, another worker reads on, and the first, once it goes on,
-// starts another Java.
+// SIGSTOP pauses the worker for longer than it may be silent. Java gives its leases up and
+// ends, another worker takes over, and the first one starts another Java when it continues.
 func TestWorkerIsSilent(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	silentWorker(t, 6*time.Second, 0, workerSilenceEnv+"=6s")
 }
 
-// The same with the default time of silence.
+// The same with the default limit of silence.
 func TestWorkerIsSilentForLong(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
 	silentWorker(t, time.Minute, 90*time.Second)
 }
 
-// silentWorker stops a worker that may be silent for so long, for at least this
-// time. variables are added to the worker's environment.
+// silentWorker pauses a worker that may be silent for so long, for at least this time.
+// variables are added to the worker's environment.
 func silentWorker(t *testing.T, silence, least time.Duration, variables ...string) {
 	a := newApplication(t, 2)
 	w := a.startWorker("worker-1", variables...)
@@ -232,7 +231,7 @@ func silentWorker(t *testing.T, silence, least time.Duration, variables ...strin
 	w.stopInTime()
 }
 
-// Java is stopped by SIGSTOP: it is killed and started again.
+// SIGSTOP pauses Java. It is killed and started again.
 func TestWorkersDaemonIsSilent(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -251,8 +250,8 @@ func TestWorkersDaemonIsSilent(t *testing.T) {
 	w.stopInTime()
 }
 
-// An application goes from Amazon's daemon with a child for each shard to a
-// worker and back: leases and checkpoints are kept.
+// An application changes from Amazon's daemon with a child per shard to a worker and back.
+// Leases and checkpoints are kept.
 func TestWorkerTakesOverFromDaemon(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -275,10 +274,10 @@ func TestWorkerTakesOverFromDaemon(t *testing.T) {
 	}
 }
 
-// slack is for a machine on which six of these tests run at once.
+// slack is added to limits, because six of these tests may run at once.
 const slack = 5 * time.Second
 
-// inTime logs how long something took, and fails the test if that was too long.
+// inTime logs how long something took and fails the test if it was too long.
 func (a *application) inTime(what string, took, limit time.Duration) {
 	a.t.Helper()
 	a.t.Logf("%s: %v, at most %v", what, took.Round(time.Millisecond), limit)
@@ -287,8 +286,8 @@ func (a *application) inTime(what string, took, limit time.Duration) {
 	}
 }
 
-// stopInTime stops it, and checks that this takes at most 2 s for processors that
-// answer at once, and that no lease has an owner.
+// stopInTime stops the worker. It checks that this takes at most 2 s with processors that
+// answer immediately, and that no lease has an owner.
 func (p *workerProcess) stopInTime() {
 	p.a.t.Helper()
 	p.a.inTime("a stop", p.stop(), 2*time.Second)
@@ -301,7 +300,7 @@ func (p *workerProcess) stopInTime() {
 	p.a.ownedBy(strings.TrimSuffix(filepath.Base(p.log), ".log"), false)
 }
 
-// read returns what it has logged.
+// read returns the worker's log.
 func (p *workerProcess) read() string {
 	text, _ := os.ReadFile(p.log)
 	return string(text)
@@ -313,7 +312,7 @@ func (a *application) leasesAreFree() {
 	a.ownedBy("worker", false)
 }
 
-// ownedBy checks whether leases have an owner whose name begins so.
+// ownedBy reports whether leases have an owner whose name begins so.
 func (a *application) ownedBy(worker string, want bool) {
 	a.t.Helper()
 	leases := a.leases()

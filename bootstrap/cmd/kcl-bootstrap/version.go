@@ -10,7 +10,7 @@ import (
 
 const versionHelp = `Usage: kcl-bootstrap version
 
-Prints the version of kcl-bootstrap and that of the daemon it runs.
+Prints the versions of kcl-bootstrap and of the daemon that it runs.
 
   -h, --help  print this text
 
@@ -30,7 +30,7 @@ func (c *command) version(_ context.Context, args []string) int {
 	return statusOK
 }
 
-// ownVersion is that of the module that this command was built from.
+// ownVersion returns the version of the module from which this command was built.
 func ownVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info.Main.Version

@@ -1,6 +1,12 @@
-// Package children serves each conversation of package engine by a child process:
-// its standard input gets what Java writes, and what it writes to its standard
-// output goes back. One that fails is replaced while the others go on.
+// Package children runs a child process for each conversation of package engine. The
+// child reads Java's messages from its standard input, and what it writes to its
+// standard output goes to Java. A child that fails is replaced; the others go on.
+//
+//	err := children.Run(ctx, children.Config{
+//		Engine:  engine.Config{Command: command, StopGrace: 10 * time.Second},
+//		Program: []string{"./consumer"},
+//		Stderr:  os.Stderr,
+//	})
 package children
 
 import (
@@ -17,36 +23,36 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 )
 
-// A Config says what Run runs.
+// A Config configures Run. Engine, Program and Stderr are required.
 type Config struct {
-	// Engine is for Java. Serve is Run's own; Kill ends the children too.
+	// Engine is the configuration of Java. Run sets Serve; Kill kills the children too.
 	Engine engine.Config
 	// Program is the command of a child.
 	Program []string
-	// Timeout is how long a child may take to answer a message; 0 means for ever.
+	// Timeout is how long a child may take to answer a message. 0 means no limit.
 	Timeout time.Duration
-	// StopTimeout is how long a stop may take until all is killed; 0 means that
-	// Java and then each child have their own limits.
+	// StopTimeout is how long a stop may take before Java and all children are
+	// killed. 0 means that only the limits of Java and then of each child apply.
 	StopTimeout time.Duration
-	// Stderr gets what children write to their standard error, and to their
-	// standard output beside the messages, in whole lines. It is written to by
-	// several goroutines. One that blocks holds up the children that write, but no
-	// kill: then a write may still go on when Run returns.
+	// Stderr receives what children write to their standard error, and to their
+	// standard output except for messages, in whole lines. Several goroutines write
+	// to it. A write that blocks delays the children that write, but no kill: it may
+	// still block when Run returns.
 	Stderr io.Writer
 }
 
-// Run runs Java, and a child for each conversation, as [engine.Engine.Run] does.
-// No process of a child is left when it returns, or the error wraps
+// Run runs Java as [engine.Engine.Run] does, with a child for each conversation. When
+// it returns, no process of a child is left, or the error wraps
 // [bootstrap.ErrSurvivors].
 func Run(ctx context.Context, c Config) error {
 	runCtx, end := context.WithCancel(ctx)
 	defer end()
 	kill := make(chan struct{})
 	h := newHost(runCtx, c, kill)
-	var late bool // written before kill is closed
+	var timedOut bool // written before kill is closed
 	ended := make(chan struct{})
 	watched := make(chan struct{})
-	go func() {
+	go func() { // closes kill
 		defer close(watched)
 		stop, killed := ctx.Done(), c.Engine.Kill
 		var timeout <-chan time.Time
@@ -59,7 +65,7 @@ func Run(ctx context.Context, c Config) error {
 				}
 				continue
 			case <-timeout:
-				late = true
+				timedOut = true
 			case <-killed:
 			case <-ended:
 				return
@@ -78,38 +84,38 @@ func Run(ctx context.Context, c Config) error {
 		}
 	}
 	e := engine.New(config)
-	h.read, h.gone = e.Read, e.Done()
+	h.resume, h.javaEnded = e.Resume, e.Done()
 	err := e.Run(ctx)
 	close(ended)
 	<-watched
 	var exit *bootstrap.ExitError
-	if late && errors.As(err, &exit) && exit.Killed {
+	if timedOut && errors.As(err, &exit) && exit.Killed {
 		exit.Killed, exit.Reason = false, "it was killed after "+c.StopTimeout.String()
 	}
-	if h.survived() {
+	if h.hasSurvivors() {
 		return fmt.Errorf("record processors: %w", bootstrap.ErrSurvivors)
 	}
 	return err
 }
 
-// A host has the children of one Java.
+// A host has the children of one Java process.
 type host struct {
-	config Config
-	ctx    context.Context // ends with a stop, and with Run
-	kill   <-chan struct{}
-	log    *slog.Logger
-	read   func(leaseKey string) // as Engine.Read
-	gone   <-chan struct{}       // as Engine.Done
-	leave  time.Duration         // how long a child may take to leave at the end of its input
-	killed func(*child) bool     // tells, within killTime, whether all of a killed child has gone
+	config      Config
+	ctx         context.Context // ends at a stop, and with Run
+	kill        <-chan struct{}
+	log         *slog.Logger
+	resume      func(leaseKey string) // Engine.Resume
+	javaEnded   <-chan struct{}       // Engine.Done
+	exitTime    time.Duration         // how long a child may take to exit after the end of its input
+	awaitKilled func(*child) bool     // child.awaitKilled
 
 	mu        sync.Mutex
-	shards    map[string]*shard  // by lease key: those with a session or a failure
-	sessions  map[int64]*session // by a conversation's ID
+	shards    map[string]*shard  // by lease key; those with a session, or whose last session failed
+	sessions  map[int64]*session // by the conversation's ID
 	survivors bool
 }
 
-// A shard is what goes on from one conversation about it to the next. host.mu
+// A shard has what remains from one conversation about a shard to the next. host.mu
 // guards it.
 type shard struct {
 	newest  *session
@@ -118,7 +124,7 @@ type shard struct {
 
 func newHost(ctx context.Context, c Config, kill <-chan struct{}) *host {
 	h := &host{
-		config: c, ctx: ctx, kill: kill, log: c.Engine.Log, leave: 5 * time.Second, killed: (*child).killed,
+		config: c, ctx: ctx, kill: kill, log: c.Engine.Logger, exitTime: 5 * time.Second, awaitKilled: (*child).awaitKilled,
 		shards: make(map[string]*shard), sessions: make(map[int64]*session),
 	}
 	if h.log == nil {
@@ -127,32 +133,31 @@ func newHost(ctx context.Context, c Config, kill <-chan struct{}) *host {
 	return h
 }
 
-// serve serves a conversation. Its error says that the child has failed.
+// serve serves a conversation. It returns an error if the child has failed.
 func (h *host) serve(lease *engine.Lease, c conversation) error {
-	s := &session{host: h, lease: lease, c: c, cut: make(chan struct{}), ended: make(chan struct{})}
-	before := h.claim(s)
-	if before != nil {
-		<-before.ended // no two children work on a shard
+	s := newSession(h, lease, c)
+	previous := h.begin(s)
+	if previous != nil {
+		<-previous.ended // a shard has one child at a time
 	}
 	var err error
-	if before != nil && h.survived() { // in a stop, or Java has gone
+	if previous != nil && h.hasSurvivors() { // at a stop, or after Java has ended
 		err = bootstrap.ErrSurvivors
 	} else {
 		err = s.run()
 	}
 	close(s.ended)
-	time.AfterFunc(time.Minute, func() { h.drop(s) })
+	time.AfterFunc(time.Minute, func() { h.forgetSession(s) })
 	if err != nil {
-		go h.again(s, err)
+		go h.resumeLater(s, err)
 		return err
 	}
-	h.release(s)
+	h.forgetShard(s)
 	return nil
 }
 
-// claim makes s the newest session of its shard, and returns the one before, nil
-// for none.
-func (h *host) claim(s *session) (before *session) {
+// begin makes s the newest session of its shard. It returns the previous one, or nil.
+func (h *host) begin(s *session) (previous *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sessions[s.lease.ID] = s
@@ -161,13 +166,13 @@ func (h *host) claim(s *session) (before *session) {
 		s.shard = &shard{}
 		h.shards[s.lease.LeaseKey] = s.shard
 	}
-	before, s.shard.newest = s.shard.newest, s
-	return before
+	previous, s.shard.newest = s.shard.newest, s
+	return previous
 }
 
-// release forgets a session's shard, unless KCL found the conversation broken:
-// its next failure is a first one.
-func (h *host) release(s *session) {
+// forgetShard forgets the shard of a session that did not fail, so that its next
+// failure is a first one. It does nothing if KCL found the conversation broken.
+func (h *host) forgetShard(s *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s.shard.newest == s && !s.broken {
@@ -175,57 +180,59 @@ func (h *host) release(s *session) {
 	}
 }
 
-// drop forgets a session of which KCL has nothing more to say.
-func (h *host) drop(s *session) {
+// forgetSession forgets a session that ended so long ago that no event about it is
+// expected.
+func (h *host) forgetSession(s *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.sessions, s.lease.ID)
 }
 
-// event takes what concerns the children.
+// event handles the events that concern children.
 func (h *host) event(e engine.Event) {
 	switch e := e.(type) {
 	case engine.Leases:
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for key, shard := range h.shards {
-			if !slices.Contains(e.LeaseKeys, key) && shard.newest.hasEnded() {
+			if !slices.Contains(e.LeaseKeys, key) && isClosed(shard.newest.ended) {
 				delete(h.shards, key)
 			}
 		}
-	case engine.LeaseBroken:
-		if !h.broken(e) { // the connection could not be made
-			time.AfterFunc(time.Second, func() { h.read(e.LeaseKey) })
-			h.log.Warn("KCL could not begin with a shard, trying again", "shard", e.LeaseKey, "reason", e.Reason)
+	case engine.ConversationBroken:
+		if !h.breakOff(e) { // the connection could not be made
+			time.AfterFunc(time.Second, func() { h.resume(e.LeaseKey) })
+			h.log.Warn("KCL could not begin to read a shard; trying again", "shard", e.LeaseKey, "reason", e.Reason)
 		}
 	}
 }
 
-// broken ends a session that KCL found broken. It returns false if there is none.
-func (h *host) broken(e engine.LeaseBroken) bool {
+// breakOff ends the session of a conversation that KCL found broken. It returns false
+// if there is none.
+func (h *host) breakOff(e engine.ConversationBroken) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := h.sessions[e.Lease]
-	if s != nil && !s.failed && !s.broken { // else it was the end of the child that broke it
+	s := h.sessions[e.ID]
+	if s != nil && !s.failed && !s.broken { // otherwise the end of the child broke it
 		s.broken = true
-		close(s.cut)
+		close(s.brokenOff)
 		if h.shards[e.LeaseKey] == nil {
 			h.shards[e.LeaseKey] = s.shard
 		}
 		go func() {
 			<-s.ended
-			h.again(s, errors.New("KCL broke the conversation off: "+e.Reason))
+			h.resumeLater(s, errors.New("KCL broke off the conversation: "+e.Reason))
 		}()
 	}
 	return s != nil
 }
 
-// again has KCL read the shard of a session that has failed again, after a while.
-func (h *host) again(s *session, failure error) {
+// resumeLater makes KCL read the shard of a failed session again after its backoff.
+func (h *host) resumeLater(s *session, failure error) {
 	key := s.lease.LeaseKey
 	h.mu.Lock()
-	overtaken := s.shard.newest != s // which sees to the shard now
-	stopping := h.over()
+	overtaken := s.shard.newest != s
+	stopping := h.stopping()
 	var delay time.Duration
 	if !overtaken && !stopping {
 		delay = s.shard.backoff.Next(s.worked)
@@ -234,11 +241,11 @@ func (h *host) again(s *session, failure error) {
 	log := h.log.With("stream", s.lease.Stream, "shard", s.lease.ShardID, "reason", failure)
 	switch {
 	case stopping:
-		log.Warn("a record processor has failed at the end")
+		log.Warn("a record processor has failed during the stop")
 		return
 	case overtaken:
-		// The shard that is held back now is the newer conversation's, which ends
-		// in order and sees nothing of that.
+		// KCL holds the shard back although it has a newer conversation. That one
+		// may end as planned, and then would not resume the shard.
 		log.Warn("a record processor has failed")
 	default:
 		log.Warn("a record processor has failed", "startsAgainIn", delay.Round(100*time.Millisecond))
@@ -247,15 +254,15 @@ func (h *host) again(s *session, failure error) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		h.read(key)
+		h.resume(key)
 	case <-h.ctx.Done():
 	}
 }
 
-// over tells whether no shard is to be read again.
-func (h *host) over() bool { return h.ctx.Err() != nil || await(h.gone, 0) }
+// stopping reports whether no shard is to be resumed.
+func (h *host) stopping() bool { return h.ctx.Err() != nil || isClosed(h.javaEnded) }
 
-func (h *host) survived() bool {
+func (h *host) hasSurvivors() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.survivors

@@ -13,7 +13,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/engine"
 )
 
-// A fakeHost is a host without processes, in a bubble of its own.
+// A fakeHost is a host without processes, for a synctest bubble.
 type fakeHost struct {
 	*host
 	stop  context.CancelFunc
@@ -25,27 +25,27 @@ func newFakeHost(t *testing.T) *fakeHost {
 	ctx, cancel := context.WithCancel(t.Context())
 	h := &fakeHost{host: newHost(ctx, Config{}, nil), stop: cancel, reads: make(chan string, 9)}
 	t.Cleanup(cancel)
-	h.read = func(key string) { h.reads <- key }
+	h.resume = func(key string) { h.reads <- key }
 	return h
 }
 
 // begin begins a session.
 func (h *fakeHost) begin(key string) *session {
 	h.last++
-	s := &session{host: h.host, lease: &engine.Lease{ID: h.last, LeaseKey: key}, cut: make(chan struct{}), ended: make(chan struct{})}
-	h.claim(s)
+	s := newSession(h.host, &engine.Lease{ID: h.last, LeaseKey: key}, nil)
+	h.host.begin(s)
 	return s
 }
 
-// end ends one, with a failure or without.
+// end ends a session, with or without a failure.
 func (h *fakeHost) end(s *session, failure error) {
 	close(s.ended)
 	if failure == nil {
-		h.release(s)
+		h.forgetShard(s)
 		return
 	}
 	s.failed = true
-	go h.again(s, failure)
+	go h.resumeLater(s, failure)
 }
 
 func (h *fakeHost) wantReads(t *testing.T, after time.Duration, want ...string) {
@@ -63,8 +63,11 @@ func (h *fakeHost) wantReads(t *testing.T, after time.Duration, want ...string) 
 
 var errFailed = errors.New("it has failed")
 
-// A shard that fails again and again waits for longer each time; one that ended in
-// order, or whose lease has gone, begins anew.
+// A shard that fails again and again waits longer each time. The waits begin anew
+// after a session that ended as planned, and after the lease has gone.
+//
+// Guarantee: A child that fails in any way is replaced alone, after it and all
+// processes of its group have gone, and ever more slowly.
 func TestWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newFakeHost(t)
@@ -95,28 +98,28 @@ func TestWaits(t *testing.T) {
 	})
 }
 
-// What KCL finds broken is read again when the child has left, unless that has
-// failed, which is seen to.
+// A session that KCL found broken is resumed after its child has ended, unless the
+// child has failed, which resumes it anyway.
 func TestBroken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newFakeHost(t)
-		h.event(engine.LeaseBroken{Lease: 99, LeaseKey: "never begun"})
+		h.event(engine.ConversationBroken{ID: 99, LeaseKey: "never begun"})
 		h.wantReads(t, 900*time.Millisecond)
 		h.wantReads(t, 100*time.Millisecond, "never begun")
 
 		s := h.begin("key")
-		h.event(engine.LeaseBroken{Lease: 1, LeaseKey: "key"})
+		h.event(engine.ConversationBroken{ID: 1, LeaseKey: "key"})
 		h.wantReads(t, time.Hour)
 		h.end(s, nil)
 		h.wantReads(t, 0, "key")
 
 		// The event comes after the end: that looked as planned.
 		h.end(h.begin("key"), nil)
-		h.event(engine.LeaseBroken{Lease: 2, LeaseKey: "key"})
+		h.event(engine.ConversationBroken{ID: 2, LeaseKey: "key"})
 		h.wantReads(t, time.Second, "key")
 
 		h.end(h.begin("key"), errFailed)
-		h.event(engine.LeaseBroken{Lease: 3, LeaseKey: "key"})
+		h.event(engine.ConversationBroken{ID: 3, LeaseKey: "key"})
 		h.wantReads(t, time.Minute, "key")
 
 		// A newer conversation sees to the shard: it may be this one that holds it.
@@ -131,7 +134,10 @@ func TestBroken(t *testing.T) {
 	})
 }
 
-// The limit runs while an answer is owed, and anew with each line.
+// The limit applies while an answer is missing, and begins anew with each line.
+//
+// Guarantee: A child that fails in any way is replaced alone, after it and all
+// processes of its group have gone, and ever more slowly.
 func TestTimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMessages(10 * time.Second)
@@ -145,30 +151,30 @@ func TestTimeLimit(t *testing.T) {
 				return false
 			}
 		}
-		m.look([]byte(`{"action":"initialize"}` + "\n" + `{"half`))
-		if late(time.Second) || m.owed != 2 {
-			t.Errorf("late, or %d owed", m.owed)
+		m.inspect([]byte(`{"action":"initialize"}` + "\n" + `{"half`))
+		if late(time.Second) || m.unanswered != 2 {
+			t.Errorf("late, or %d owed", m.unanswered)
 		}
-		m.toJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader(status2+"\n"+status2))
-		if late(time.Hour) || m.owed != 0 {
-			t.Errorf("late though all is answered, or %d owed", m.owed)
+		m.copyToJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader(status2+"\n"+status2))
+		if late(time.Hour) || m.unanswered != 0 {
+			t.Errorf("late though all is answered, or %d owed", m.unanswered)
 		}
-		m.look([]byte(`"}` + "\n" + `{"action":"x"}` + "\n"))
+		m.inspect([]byte(`"}` + "\n" + `{"action":"x"}` + "\n"))
 		late(9 * time.Second)
-		m.toJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader("print\n\n")) // no answer
+		m.copyToJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader("print\n\n")) // no answer
 		if !late(time.Second) {
 			t.Error("not late")
 		}
-		m.look([]byte(`{"action":"x"}` + "\n"))
-		m.stop()
+		m.inspect([]byte(`{"action":"x"}` + "\n"))
+		m.stopTimer()
 		if late(time.Hour) {
 			t.Error("late after the end")
 		}
 		// A checkpoint is not waited for: its answer comes after that of the action.
 		m = newMessages(time.Second)
-		m.look([]byte("{}\n"))
-		m.toJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader(`{"action":"checkpoint"}`+"\n"+status2))
-		m.look([]byte("{}\n"))
+		m.inspect([]byte("{}\n"))
+		m.copyToJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader(`{"action":"checkpoint"}`+"\n"+status2))
+		m.inspect([]byte("{}\n"))
 		if late(time.Hour) {
 			t.Error("late though all is answered")
 		}
@@ -177,7 +183,7 @@ func TestTimeLimit(t *testing.T) {
 
 const status2 = `{"action":"status"}`
 
-// The last messages are known, however they come.
+// The last message is recognized however it arrives.
 func TestLastMessage(t *testing.T) {
 	for text, want := range map[string]bool{
 		`{"action":"leaseLost"}` + "\n":                   true,
@@ -190,27 +196,27 @@ func TestLastMessage(t *testing.T) {
 	} {
 		m := newMessages(0)
 		for _, b := range []byte(text) {
-			m.look([]byte{b})
+			m.inspect([]byte{b})
 		}
-		if m.final != want {
-			t.Errorf("%q: %t", text, m.final)
+		if m.last != want {
+			t.Errorf("%q: %t", text, m.last)
 		}
 		m = newMessages(0)
-		m.look([]byte(text))
-		if m.final != want {
-			t.Errorf("%q at once: %t", text, m.final)
+		m.inspect([]byte(text))
+		if m.last != want {
+			t.Errorf("%q at once: %t", text, m.last)
 		}
 	}
 }
 
-// The end of a line that is too long is no message, whatever it looks like.
+// The end of a line that is too long is not a message, whatever it looks like.
 func TestToJavaOfALongLine(t *testing.T) {
 	for _, end := range []string{status2, status2 + "\n", "\n" + status2 + "\n"} {
 		var java, stray bytes.Buffer
 		m := newMessages(0)
 		text := strings.Repeat("x", 2*maxAnswer) + end
-		m.toJava(&java, &stray, strings.NewReader(text))
-		if message := end[0] == '\n'; message != (java.Len() > 0) || message != (m.owed < 0) {
+		m.copyToJava(&java, &stray, strings.NewReader(text))
+		if message := end[0] == '\n'; message != (java.Len() > 0) || message != (m.unanswered < 0) {
 			t.Errorf("%q: Java got %q", end, java.String())
 		}
 		if got := java.Len() + stray.Len(); got < len(text) || got > len(text)+1 {
@@ -219,7 +225,10 @@ func TestToJavaOfALongLine(t *testing.T) {
 	}
 }
 
-// What is no message does not come to Java; what is comes as it is.
+// Java receives messages as they are, and nothing else.
+//
+// Guarantee: Each child gets what Java writes, and Java gets the child's messages,
+// byte for byte and of any length.
 func FuzzToJava(f *testing.F) {
 	for _, text := range []string{status2, status2 + "\r\n", "x\n" + status2, `{"action":"checkpoint","a":"ü"}`, "\n\n", `{"action":"initialize"}` + "\n", `{"action":1}`} {
 		f.Add([]byte(text))
@@ -227,7 +236,7 @@ func FuzzToJava(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var java, stray bytes.Buffer
 		m := newMessages(0)
-		m.toJava(&java, &stray, bytes.NewReader(text))
+		m.copyToJava(&java, &stray, bytes.NewReader(text))
 		var wantJava, wantStray []byte
 		answers := 0
 		for line := range bytes.Lines(text) {
@@ -242,7 +251,7 @@ func FuzzToJava(f *testing.F) {
 				wantStray = append(wantStray, line...)
 			}
 		}
-		if !bytes.Equal(java.Bytes(), wantJava) || !bytes.Equal(stray.Bytes(), wantStray) || m.owed != -answers {
+		if !bytes.Equal(java.Bytes(), wantJava) || !bytes.Equal(stray.Bytes(), wantStray) || m.unanswered != -answers {
 			t.Errorf("%q: %q, %q", text, java.Bytes(), stray.Bytes())
 		}
 	})

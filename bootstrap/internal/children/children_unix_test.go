@@ -22,8 +22,11 @@ const (
 	shardEnded = `{"action":"shardEnded"}`
 )
 
-// A child gets what Java writes and Java what the child answers; what else that
-// writes goes to standard error, and not to Java.
+// The child receives what Java writes, and Java what the child answers. What else the
+// child writes goes to standard error, and not to Java.
+//
+// Guarantee: Each child gets what Java writes, and Java gets the child's messages,
+// byte for byte and of any length.
 func TestConversation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "shows", time.Minute)
@@ -57,7 +60,10 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-// Large messages come whole, each of them.
+// Large messages arrive whole.
+//
+// Guarantee: Each child gets what Java writes, and Java gets the child's messages,
+// byte for byte and of any length.
 func TestLargeMessage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "answers", time.Minute)
@@ -73,7 +79,9 @@ func TestLargeMessage(t *testing.T) {
 	}
 }
 
-// Noise on standard error holds nothing up.
+// Noise on standard error delays nothing.
+//
+// Guarantee: What else a child prints is shown and does no harm.
 func TestNoise(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "is noisy", time.Minute)
@@ -89,8 +97,11 @@ func TestNoise(t *testing.T) {
 	}
 }
 
-// Whatever way a child fails: Java hears of it before anything else, none of its
-// processes is left when the shard is to be read again, and the reason says which.
+// However a child fails: Java is told first, none of the child's processes is left
+// when the shard is resumed, and the error says how it failed.
+//
+// Guarantee: A child that fails in any way is replaced alone, after it and all
+// processes of its group have gone, and ever more slowly.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[string]string{
@@ -118,7 +129,7 @@ func TestFailures(t *testing.T) {
 			}
 			j.say(`{"action":"processRecords","x":"` + strings.Repeat("y", 1<<20) + `"}`)
 			if err := j.ended(); err == nil || err.Error() != want {
-				t.Errorf("%v, want %q", err, want)
+				t.Errorf("error %v, want %q", err, want)
 			}
 			select {
 			case <-j.failed:
@@ -148,14 +159,15 @@ func TestNotStarted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "answers", 0)
 	r.config.Program = []string{"/nowhere/program"}
-	if err := r.lease("key").ended(); err == nil || !strings.Contains(err.Error(), "it cannot be started: fork/exec /nowhere/program: no such file") {
-		t.Error(err)
+	const want = "it cannot be started: fork/exec /nowhere/program: no such file"
+	if err := r.lease("key").ended(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
 	}
 	<-r.reads
 }
 
-// A conversation that ends in any way but by its child is no failure of that: it
-// hears the end of its input.
+// A conversation that ends for another reason than its child is not a failure. The
+// child sees the end of its input.
 func TestJavaEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "answers", 0)
@@ -171,7 +183,8 @@ func TestJavaEnds(t *testing.T) {
 	}
 }
 
-// Who does not read what the children and this process write keeps no child alive.
+// A reader that pauses the output of the children and of this process keeps no child
+// alive.
 func TestPausedOutput(t *testing.T) {
 	t.Parallel()
 	for _, kill := range []bool{false, true} {
@@ -197,7 +210,7 @@ func TestPausedOutput(t *testing.T) {
 	}
 }
 
-// A pausedWriter takes one line.
+// A pausedWriter blocks after one line.
 type pausedWriter struct {
 	*text
 	first, second    sync.Once
@@ -213,15 +226,15 @@ func (w *pausedWriter) Write(p []byte) (n int, err error) {
 	return len(p), err
 }
 
-// A conversation whose end is not seen, as the child reads nothing, ends with Java,
-// and when KCL finds it broken.
+// A conversation whose end is not seen, because the child reads nothing, ends with
+// Java, and when KCL finds it broken.
 func TestFrozenChild(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*rig, int64){
 		"Java has gone": func(r *rig, _ int64) { close(r.gone) },
 		"broken": func(r *rig, id int64) {
 			for range 2 {
-				r.event(engine.LeaseBroken{Lease: id, LeaseKey: "key"})
+				r.event(engine.ConversationBroken{ID: id, LeaseKey: "key"})
 			}
 		},
 	} {
@@ -241,8 +254,8 @@ func TestFrozenChild(t *testing.T) {
 	}
 }
 
-// A child that not even SIGKILL ends holds up a stop, and another start of Java,
-// no longer than that takes. No other child begins with its shard.
+// A child that survives SIGKILL delays a stop, and the next start of Java, no longer
+// than the wait for it. No other child begins with its shard.
 func TestSurvivor(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*rig){
@@ -254,8 +267,8 @@ func TestSurvivor(t *testing.T) {
 			r := newRig(t, "answers", 0)
 			tried := make(chan struct{})
 			tries := 0
-			r.killed = func(c *child) bool {
-				(*child).killed(c) // for the test to leave nothing
+			r.awaitKilled = func(c *child) bool {
+				(*child).awaitKilled(c) // for the test to leave nothing
 				if tries++; tries == 2 {
 					close(tried)
 					end(r)
@@ -268,7 +281,7 @@ func TestSurvivor(t *testing.T) {
 			first.Close()
 			second := r.lease("key")
 			<-tried
-			if err := first.ended(); err != nil || !r.survived() {
+			if err := first.ended(); err != nil || !r.hasSurvivors() {
 				t.Errorf("%v, or a survivor was not seen", err)
 			}
 			if err := second.ended(); !errors.Is(err, bootstrap.ErrSurvivors) || strings.Count(r.stderr.String(), "pid ") != 1 {
@@ -278,7 +291,10 @@ func TestSurvivor(t *testing.T) {
 	}
 }
 
-// A child that does not leave at the end is killed, as are all when that is asked.
+// A child that does not exit at the end of its input is killed, as are all children
+// when Kill is closed.
+//
+// Guarantee: A stop leaves no process of a child.
 func TestDoesNotLeave(t *testing.T) {
 	t.Parallel()
 	for _, kill := range []bool{false, true} {
@@ -286,7 +302,7 @@ func TestDoesNotLeave(t *testing.T) {
 		j := r.lease("key")
 		j.asks(initialize, status)
 		if kill {
-			r.leave = time.Hour
+			r.exitTime = time.Hour
 			close(r.kill)
 		} else {
 			j.asks(leaseLost, status)
@@ -298,12 +314,14 @@ func TestDoesNotLeave(t *testing.T) {
 	}
 }
 
-// Of a shard there is one child at a time, also when the lease is lost and comes
-// again. Shards of one ID in two streams have nothing to do with each other.
+// A shard has one child at a time, also when the lease is lost and taken again. Shards
+// of the same ID in two streams do not affect each other.
+//
+// Guarantee: A shard has one child at a time.
 func TestOneChildForAShard(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "stays", 0)
-	r.leave = 500 * time.Millisecond
+	r.exitTime = 500 * time.Millisecond
 	first, other := r.lease("a:shard"), r.lease("b:shard")
 	first.asks(initialize, status)
 	other.asks(initialize, status)
@@ -320,8 +338,9 @@ func TestOneChildForAShard(t *testing.T) {
 		t.Error("there was a second child before the first had gone")
 	}
 	syscall.Kill(r.stderr.number(t, "pid", 3), syscall.SIGKILL)
-	if err := second.ended(); err == nil || err.Error() != "it ended with signal: killed" {
-		t.Error(err)
+	const want = "it ended with signal: killed"
+	if err := second.ended(); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
 	}
 	if key := <-r.reads; key != "a:shard" {
 		t.Errorf("%s is to be read again", key)

@@ -46,8 +46,8 @@ func TestMain(m *testing.M) {
 
 const status = `{"action":"status","responseFor":"x"}`
 
-// roles are called with a function that returns the next message, and ends the
-// process when there is none.
+// roles are called with a function that returns the next message, and ends the process
+// at the end of the input.
 var roles = map[string]func(next func() string){
 	// answers each message with its length.
 	"answers": func(next func() string) {
@@ -121,7 +121,7 @@ func grandchild(lost bool) {
 	fmt.Fprintln(os.Stderr, "grandchild", cmd.Process.Pid)
 }
 
-// A rig is a host, whose Java is played by the test.
+// A rig is a host whose Java is played by the test.
 type rig struct {
 	*host
 	t      *testing.T
@@ -142,8 +142,8 @@ func newRig(t *testing.T, role string, timeout time.Duration) *rig {
 	ctx, cancel := context.WithCancel(t.Context())
 	r.stop = cancel
 	r.host = newHost(ctx, Config{Program: []string{self, role, "a"}, Timeout: timeout, Stderr: r.stderr}, r.kill)
-	r.leave, r.host.gone = 100*time.Millisecond, r.gone
-	r.read = func(key string) { r.reads <- key }
+	r.exitTime, r.host.javaEnded = 100*time.Millisecond, r.gone
+	r.resume = func(key string) { r.reads <- key }
 	return r
 }
 
@@ -212,7 +212,7 @@ func (j *java) say(line string) {
 	}
 }
 
-// hears wants this line next.
+// hears expects this line next.
 func (j *java) hears(want string) {
 	j.t.Helper()
 	j.SetReadDeadline(time.Now().Add(time.Minute))
@@ -227,7 +227,7 @@ func (j *java) asks(line, want string) {
 	j.hears(want)
 }
 
-// ended returns what serve has returned.
+// ended returns the result of serve.
 func (j *java) ended() error {
 	j.t.Helper()
 	select {
@@ -239,7 +239,7 @@ func (j *java) ended() error {
 	}
 }
 
-// A text is what was written, by several.
+// A text collects what several goroutines write.
 type text struct {
 	mu   sync.Mutex
 	b    bytes.Buffer
@@ -264,7 +264,8 @@ func (t *text) String() string {
 	return t.b.String()
 }
 
-// number waits for the nth line that begins so, and returns the number in it.
+// number waits for the nth line that begins with start, and returns the number that
+// follows.
 func (t *text) number(tb testing.TB, start string, n int) int {
 	tb.Helper()
 	timeout := time.After(time.Minute)
@@ -290,7 +291,7 @@ func (t *text) number(tb testing.TB, start string, n int) int {
 	}
 }
 
-// gone tells whether a process has ended, be it waited for or not.
+// gone reports whether a process has ended, waited for or not.
 func gone(pid int) bool {
 	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return true

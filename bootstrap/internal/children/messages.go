@@ -13,28 +13,30 @@ import (
 const (
 	// maxAnswer is the length of the longest line that Java reads.
 	maxAnswer = 1 << 20
-	idleSize  = 4 << 10
-	busySize  = 128 << 10
+	// The buffer of a conversation is small while it is idle.
+	idleSize = 4 << 10
+	busySize = 128 << 10
 )
 
-// buffers are for conversations that are busy, not one for each idle shard.
+// buffers are the buffers of busy conversations.
 var buffers = sync.Pool{New: func() any { return new([busySize]byte) }}
 
-// messages are those that go between Java and a child. Each line that the child
-// gets is answered by a line: an action by its status, and what says whether a
-// checkpoint was made comes after the line that has asked for it.
+// messages copies the messages between Java and a child, and counts the lines that the
+// child has not answered. It counts a line from the child for each line to it: a status
+// answers an action. A child asks for a checkpoint before it gets the result, so that
+// these two lines cancel out too.
 type messages struct {
-	limit time.Duration // of an answer; 0 for none
-	late  chan struct{} // has a value when one has not come in time
+	limit time.Duration // how long an answer may take; 0 means no limit
+	late  chan struct{} // has a value after an answer took too long
 
-	mu    sync.Mutex
-	owed  int         // answers
-	final bool        // the newest message is the last one of a conversation
-	timer *time.Timer // runs while answers are owed; nil without a limit
+	mu         sync.Mutex
+	unanswered int         // lines to the child without those from it
+	last       bool        // the newest message to the child is the last of a conversation
+	timer      *time.Timer // runs while lines are unanswered; nil without a limit
 
-	// Of the goroutine of toChild: the beginning of the line that it is in.
-	begun bool
-	head  []byte
+	// Only the goroutine of copyToChild uses these.
+	inLine bool
+	head   []byte // the beginning of the line
 }
 
 func newMessages(limit time.Duration) *messages {
@@ -51,16 +53,16 @@ func newMessages(limit time.Duration) *messages {
 	return m
 }
 
-// ended tells whether the conversation has come to its end, and the child has
-// answered that.
-func (m *messages) ended() bool {
+// complete reports whether the child has answered the last message of the
+// conversation.
+func (m *messages) complete() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.final && m.owed <= 0
+	return m.last && m.unanswered <= 0
 }
 
-// stop ends the time limit.
-func (m *messages) stop() {
+// stopTimer ends the time limit.
+func (m *messages) stopTimer() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.limit = 0
@@ -69,23 +71,23 @@ func (m *messages) stop() {
 	}
 }
 
-// owe counts an answer that is owed, or one that has come.
-func (m *messages) owe(n int) {
+// addUnanswered adds n to the unanswered lines, and restarts the timer.
+func (m *messages) addUnanswered(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.owed += n
+	m.unanswered += n
 	switch {
 	case m.limit <= 0:
-	case m.owed > 0:
+	case m.unanswered > 0:
 		m.timer.Reset(m.limit)
 	default:
 		m.timer.Stop()
 	}
 }
 
-// toChild copies what Java writes until that has ended, or the child takes no
-// more: then it returns the error.
-func (m *messages) toChild(child io.Writer, java io.Reader) error {
+// copyToChild copies what Java writes to the child. It returns nil at the end, or the
+// error when the child does not read.
+func (m *messages) copyToChild(child io.Writer, java io.Reader) error {
 	small := make([]byte, idleSize)
 	var large *[busySize]byte
 	for {
@@ -94,7 +96,7 @@ func (m *messages) toChild(child io.Writer, java io.Reader) error {
 			buffer = large[:]
 		}
 		n, err := java.Read(buffer)
-		m.look(buffer[:n])
+		m.inspect(buffer[:n])
 		if _, err := child.Write(buffer[:n]); err != nil {
 			return err
 		}
@@ -111,32 +113,33 @@ func (m *messages) toChild(child io.Writer, java io.Reader) error {
 	}
 }
 
-// look looks at what goes to the child next.
-func (m *messages) look(p []byte) {
+// inspect notes what it needs to know of p, which is written to the child next.
+func (m *messages) inspect(p []byte) {
 	for len(p) > 0 {
-		if !m.begun {
-			m.begun, m.head = true, m.head[:0]
-			m.owe(1)
+		if !m.inLine {
+			m.inLine, m.head = true, m.head[:0]
+			m.addUnanswered(1)
 		}
 		line, rest, whole := bytes.Cut(p, []byte("\n"))
 		const most = 100 // the last messages are short
 		m.head = append(m.head, line[:min(len(line), most-len(m.head))]...)
 		if whole {
-			m.begun = false
+			m.inLine = false
 			m.mu.Lock()
-			m.final = isFinal(m.head)
+			m.last = isLast(m.head)
 			m.mu.Unlock()
 		}
 		p = rest
 	}
 }
 
-func isFinal(line []byte) bool {
+// isLast reports whether line is the last message of a conversation.
+func isLast(line []byte) bool {
 	action := actionOf(line)
 	return action == "leaseLost" || action == "shardEnded"
 }
 
-// actionOf returns what a message is, nothing if it is none.
+// actionOf returns the action of a message, or "" if line is not a message.
 func actionOf(line []byte) string {
 	var message struct {
 		Action string `json:"action"`
@@ -147,12 +150,12 @@ func actionOf(line []byte) string {
 	return message.Action
 }
 
-// toJava copies the messages that a child writes, whole lines, until its output
-// has ended. Other lines, which KCL passes over, go to stray.
-func (m *messages) toJava(java, stray io.Writer, child io.Reader) {
+// copyToJava copies the messages that a child writes, in whole lines, until its output
+// has ended. Other lines, which KCL would skip, go to stray.
+func (m *messages) copyToJava(java, stray io.Writer, child io.Reader) {
 	in := bufio.NewReaderSize(child, idleSize)
 	var line []byte
-	within := false // a line that is too long
+	tooLong := false // line is a part of a line that is too long
 	for {
 		part, err := in.ReadSlice('\n')
 		line = append(line, part...)
@@ -164,13 +167,13 @@ func (m *messages) toJava(java, stray io.Writer, child io.Reader) {
 			line = append(line, '\n')
 		}
 		switch action := actionOf(line); {
-		case !within && (action == "status" || action == "checkpoint"):
-			m.owe(-1)
-			java.Write(line) // an error says that Java has closed, which ends toChild
-		case within || len(bytes.TrimSpace(line)) > 0:
+		case !tooLong && (action == "status" || action == "checkpoint"):
+			m.addUnanswered(-1)
+			java.Write(line) // after an error Java has ended, which also ends copyToChild
+		case tooLong || len(bytes.TrimSpace(line)) > 0:
 			stray.Write(line)
 		}
-		line, within = line[:0], full
+		line, tooLong = line[:0], full
 		if err != nil && !full {
 			return
 		}

@@ -15,45 +15,41 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lines"
 )
 
-// A conversation is what a session has of an *engine.Lease.
+// A conversation has the methods of *engine.Lease that a session uses.
 type conversation interface {
 	io.ReadWriter
 	Fail()
 }
 
-// settleTime is how long one thing may take that goes with another: the end of a
-// process with that of its pipes.
+// settleTime is how long to wait for one of two things that happen together, such as
+// the end of a process and that of its pipes.
 const settleTime = time.Second
 
-// killTime is how long processes may take to end that are killed.
+// killTime is how long killed processes may take to end.
 const killTime = 10 * time.Second
 
-// A session is a conversation and its child, until no process of that is left.
+// A session is a conversation and its child. It ends when no process of the child is
+// left.
 type session struct {
-	host  *host
-	lease *engine.Lease
-	c     conversation
-	cut   chan struct{} // closed when KCL found the conversation broken
-	ended chan struct{}
+	host         *host
+	lease        *engine.Lease
+	conversation conversation
+	brokenOff    chan struct{} // closed when KCL found the conversation broken
+	ended        chan struct{}
 
 	// host.mu guards these.
 	shard  *shard
-	failed bool // the child
+	failed bool // the child failed
 	broken bool // KCL found the conversation broken
 	worked time.Duration
 }
 
-func (s *session) hasEnded() bool {
-	select {
-	case <-s.ended:
-		return true
-	default:
-		return false
-	}
+func newSession(h *host, lease *engine.Lease, c conversation) *session {
+	return &session{host: h, lease: lease, conversation: c, brokenOff: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// run runs the child. Its error says how it has failed; the end of the
-// conversation is none, however it came.
+// run runs the child. Its error says how the child failed. Any end of the
+// conversation is not an error.
 func (s *session) run() error {
 	began := time.Now()
 	child, err := s.start()
@@ -64,7 +60,7 @@ func (s *session) run() error {
 	s.failed, s.worked = err != nil, time.Since(began)
 	s.host.mu.Unlock()
 	if err != nil {
-		s.c.Fail()
+		s.conversation.Fail()
 	}
 	if child != nil {
 		s.end(child, err != nil)
@@ -72,7 +68,7 @@ func (s *session) run() error {
 	return err
 }
 
-// A child is a process, and what goes between it and Java.
+// A child is a process, and the copying between it and Java.
 type child struct {
 	cmd    *exec.Cmd
 	group  *group.Group
@@ -80,18 +76,18 @@ type child struct {
 	stdout *os.File
 	stderr *os.File
 
-	messages *messages
-	in       chan error    // has nil when Java has closed, an error when the child takes nothing
-	out      chan struct{} // closed when its standard output has ended
-	said     sync.WaitGroup
-	exited   chan struct{}
+	messages     *messages
+	stdinCopied  chan error    // has nil when Java has ended the conversation, an error when the child reads no more
+	stdoutCopied chan struct{} // closed when the child's standard output has ended
+	stderrCopied sync.WaitGroup
+	exited       chan struct{}
 }
 
 // start starts the child.
 func (s *session) start() (_ *child, err error) {
 	c := &child{
-		messages: newMessages(s.host.config.Timeout),
-		in:       make(chan error, 1), out: make(chan struct{}), exited: make(chan struct{}),
+		messages:    newMessages(s.host.config.Timeout),
+		stdinCopied: make(chan error, 1), stdoutCopied: make(chan struct{}), exited: make(chan struct{}),
 	}
 	c.cmd = exec.Command(s.host.config.Program[0], s.host.config.Program[1:]...)
 	c.cmd.Env = append(os.Environ(), "KCL_STREAM_NAME="+s.lease.Stream, "KCL_LEASE_KEY="+s.lease.LeaseKey)
@@ -99,7 +95,7 @@ func (s *session) start() (_ *child, err error) {
 		c.cmd.Env = append(c.cmd.Env, "KCL_STREAM_ARN="+s.lease.StreamARN)
 	}
 	if errors.Is(c.cmd.Err, exec.ErrDot) {
-		c.cmd.Err = nil // Java starts it too
+		c.cmd.Err = nil // Java would start it too
 	}
 	var ours, theirs []*os.File
 	for i := 0; i < 3 && err == nil; i++ {
@@ -108,7 +104,7 @@ func (s *session) start() (_ *child, err error) {
 			break
 		}
 		if i == 0 {
-			r, w = w, r // its standard input
+			r, w = w, r // standard input
 		}
 		ours, theirs = append(ours, r), append(theirs, w)
 	}
@@ -133,45 +129,46 @@ func (s *session) start() (_ *child, err error) {
 	}
 	s.host.log.Debug("started a record processor", "stream", s.lease.Stream, "shard", s.lease.ShardID, "pid", c.cmd.Process.Pid)
 	go func() {
-		c.cmd.Wait() // what it returns is in ProcessState
+		c.cmd.Wait() // ProcessState has the result
 		close(c.exited)
 	}()
-	go func() { c.in <- c.messages.toChild(c.stdin, s.c) }()
+	go func() { c.stdinCopied <- c.messages.copyToChild(c.stdin, s.conversation) }()
 	go func() {
-		c.messages.toJava(s.c, s.host.config.Stderr, c.stdout)
-		close(c.out)
+		c.messages.copyToJava(s.conversation, s.host.config.Stderr, c.stdout)
+		close(c.stdoutCopied)
 	}()
-	c.said.Go(func() { lines.Copy(s.host.config.Stderr, c.stderr) })
+	c.stderrCopied.Go(func() { lines.Copy(s.host.config.Stderr, c.stderr) })
 	return c, nil
 }
 
-// follow returns when the conversation has ended, with nil, or the child has
-// failed.
+// follow waits until the conversation has ended, and returns nil, or until the child
+// has failed, and returns how.
 func (s *session) follow(c *child) error {
-	out, exited := c.out, c.exited
+	stdout, exited := c.stdoutCopied, c.exited
 	for {
 		select {
-		case err := <-c.in:
+		case err := <-c.stdinCopied:
 			if err == nil {
 				return nil
 			}
-			return c.how("it closed its standard input")
-		case <-out:
-			if out = nil; !c.messages.ended() {
-				return c.how("it closed its standard output")
+			return c.failure("it closed its standard input")
+		case <-stdout:
+			if stdout = nil; !c.messages.complete() {
+				return c.failure("it closed its standard output")
 			}
 		case <-exited:
-			// What it has written still counts; another process may hold its pipe.
-			await(c.out, settleTime)
-			if exited = nil; !c.messages.ended() {
-				return c.how("")
+			// What it has written still counts. Another process may hold its pipe.
+			isClosedWithin(c.stdoutCopied, settleTime)
+			if exited = nil; !c.messages.complete() {
+				return c.failure("")
 			}
 		case <-c.messages.late:
 			return fmt.Errorf("it has not answered within %v (timeoutInSeconds)", s.host.config.Timeout)
-		// Of a conversation that a child does not read the end is not seen.
-		case <-s.cut:
+		// While the child does not read, copyToChild does not see the end of the
+		// conversation.
+		case <-s.brokenOff:
 			return nil
-		case <-s.host.gone:
+		case <-s.host.javaEnded:
 			return nil
 		case <-s.host.kill:
 			return nil
@@ -179,38 +176,38 @@ func (s *session) follow(c *child) error {
 	}
 }
 
-// how returns how a child that does not go on has ended, or else what it did.
-func (c *child) how(what string) error {
-	if await(c.exited, settleTime) {
+// failure returns how a child has ended, or symptom if it has not.
+func (c *child) failure(symptom string) error {
+	if isClosedWithin(c.exited, settleTime) {
 		return errors.New("it ended with " + c.cmd.ProcessState.String())
 	}
-	return errors.New(what)
+	return errors.New(symptom)
 }
 
-// end sees that no process of the child is left.
+// end ends the child, and returns when none of its processes is left.
 func (s *session) end(c *child, failed bool) {
 	log := s.host.log.With("stream", s.lease.Stream, "shard", s.lease.ShardID)
 	if !failed {
-		go c.stdin.Close() // on Windows it waits for a write that the child holds up
+		go c.stdin.Close() // on Windows it waits for a write that the child blocks
 		select {
 		case <-c.exited:
 		case <-s.host.kill:
-		case <-time.After(s.host.leave):
-			soon(func() { log.Warn("killing a record processor that did not leave at the end of its input") })
+		case <-time.After(s.host.exitTime):
+			callBriefly(func() { log.Warn("killing a record processor that did not exit at the end of its input") })
 		}
 	}
-	c.messages.stop()
-	if !await(c.exited, 0) {
+	c.messages.stopTimer()
+	if !isClosed(c.exited) {
 		c.group.Kill()
 	}
 	c.stdin.Close()
-	for told := false; !s.host.killed(c); told = true {
-		if !told {
-			soon(func() {
-				log.Error("processes of a record processor are still there after SIGKILL: the shard is not read until they have gone")
+	for logged := false; !s.host.awaitKilled(c); logged = true {
+		if !logged {
+			callBriefly(func() {
+				log.Error("processes of a record processor survived SIGKILL: the shard is not read until they have ended")
 			})
 		}
-		if s.host.over() {
+		if s.host.stopping() {
 			s.host.mu.Lock()
 			s.host.survivors = true
 			s.host.mu.Unlock()
@@ -218,35 +215,43 @@ func (s *session) end(c *child, failed bool) {
 		}
 	}
 	c.group.Close()
-	soon(func() { c.said.Wait(); <-c.out })
-	// What has left the group may hold the pipes.
+	callBriefly(func() { c.stderrCopied.Wait(); <-c.stdoutCopied })
+	// A process that left the group may hold the pipes.
 	c.stdout.Close()
 	c.stderr.Close()
-	soon(func() { c.said.Wait(); <-c.out })
+	callBriefly(func() { c.stderrCopied.Wait(); <-c.stdoutCopied })
 }
 
-// soon returns when a function has, or after settleTime: whoever reads what this
-// process writes may have paused.
-func soon(f func()) {
+// callBriefly calls f, and returns when f has returned or after settleTime. f may block
+// on a write to this process's output.
+func callBriefly(f func()) {
 	done := make(chan struct{})
 	go func() {
 		f()
 		close(done)
 	}()
-	await(done, settleTime)
+	isClosedWithin(done, settleTime)
 }
 
-// killed tells whether all of a child that was killed has gone.
-func (c *child) killed() bool {
-	return await(c.exited, killTime) && c.group.End(0, nil, slog.New(slog.DiscardHandler))
+// awaitKilled waits for the processes of a killed child, for up to killTime each for
+// the child and for the others. It reports whether all have ended.
+func (c *child) awaitKilled() bool {
+	return isClosedWithin(c.exited, killTime) && c.group.End(0, nil, slog.New(slog.DiscardHandler))
 }
 
-// await tells whether a channel is closed in time.
-func await(c <-chan struct{}, limit time.Duration) bool {
+func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:
 		return true
 	default:
+		return false
+	}
+}
+
+// isClosedWithin waits until c is closed, for up to limit, and reports whether it is.
+func isClosedWithin(c <-chan struct{}, limit time.Duration) bool {
+	if isClosed(c) {
+		return true
 	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

@@ -1,6 +1,14 @@
-// Package group starts a command with all the processes that it starts, so that
-// they can be ended together, and end with this process as far as the system can
-// see to that.
+// Package group runs a command as the leader of a group that includes all processes
+// that the command starts. The group can be stopped and killed as a whole, and ends
+// with this process as far as the system supports that.
+//
+//	g, err := group.New(cmd, false)
+//	...
+//	defer g.Close()
+//	err = g.Start()
+//	...
+//	cmd.Wait()
+//	ended := g.End(time.Second, nil, logger)
 package group
 
 import (
@@ -11,20 +19,21 @@ import (
 	"time"
 )
 
-// New has a command lead a group when [Group.Start] starts it. One that is deaf is
-// not stopped by signals: neither Ctrl-C at the terminal nor the end of this
-// process asks it to stop.
-func New(cmd *exec.Cmd, deaf bool) (*Group, error) {
+// New prepares cmd to lead a group when [Group.Start] starts it. If ignoreSignals is
+// true, the command is one that signals do not stop: it does not receive Ctrl-C of the
+// terminal where the system can prevent that, and is killed when this process ends,
+// rather than asked to stop.
+func New(cmd *exec.Cmd, ignoreSignals bool) (*Group, error) {
 	g := &Group{cmd: cmd}
-	if err := g.prepare(deaf); err != nil {
+	if err := g.prepare(ignoreSignals); err != nil {
 		g.Close()
 		return nil, err
 	}
 	return g, nil
 }
 
-// starts has what is to be started. Linux tells a child when its parent's thread
-// ends, not when its parent does: this goroutine never leaves its thread.
+// starts receives functions that start processes. Linux signals a child when the thread
+// that started it ends, so one goroutine starts all, and never leaves its thread.
 var starts = sync.OnceValue(func() chan<- func() {
 	c := make(chan func())
 	go func() {
@@ -36,7 +45,7 @@ var starts = sync.OnceValue(func() chan<- func() {
 	return c
 })
 
-// Start starts the command. The caller waits for it.
+// Start starts the command. The caller must call cmd.Wait.
 func (g *Group) Start() error {
 	done := make(chan error)
 	starts() <- func() {
@@ -54,9 +63,9 @@ func (g *Group) Start() error {
 	return err
 }
 
-// End waits until none of the group's processes is left, and kills them when
-// grace is over or kill says so. It returns false if even that did not end them.
-// It may be called once the command has been waited for.
+// End waits until no process of the group is left. It kills them after grace, or when
+// kill receives a value or is closed. It returns false if they survive that for 10 s.
+// End may be called after cmd.Wait has returned.
 func (g *Group) End(grace time.Duration, kill <-chan struct{}, log *slog.Logger) bool {
 	deadline := time.After(grace)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -70,12 +79,12 @@ func (g *Group) End(grace time.Duration, kill <-chan struct{}, log *slog.Logger)
 			kill = nil
 		case <-deadline:
 			if killed {
-				return false // they sleep in the kernel
+				return false // they wait in the kernel
 			}
 		}
 		killed = true
 		deadline = time.After(10 * time.Second)
-		log.Warn("killing processes that outlived the one that started them", "group", g.pid())
+		log.Warn("killing processes that outlived their group's leader", "group", g.pid())
 		g.Kill()
 	}
 	return true

@@ -7,20 +7,18 @@ import (
 	"syscall"
 )
 
-// dieWithParent has the command asked to stop when this process is killed, so
-// that nothing goes on that nobody looks after. When a process of many threads
-// dies the signal can come more than once; Java takes no notice of the later
-// ones. One that is deaf to it is killed instead.
-func dieWithParent(attr *syscall.SysProcAttr, deaf bool) {
+// dieWithParent asks the command to stop when this process is killed, so that it does
+// not go on unattended. The signal can come more than once when a process with many
+// threads dies; Java ignores the later ones. A command that ignores signals is killed.
+func dieWithParent(attr *syscall.SysProcAttr, ignoreSignals bool) {
 	attr.Pdeathsig = syscall.SIGTERM
-	if deaf {
+	if ignoreSignals {
 		attr.Pdeathsig = syscall.SIGKILL
 	}
 }
 
-// onlyZombies tells whether all that is left of a group has ended, and waits
-// only for the system's first process to collect it, which in a container may
-// never be.
+// onlyZombies reports whether all processes of a group have ended, and only wait for
+// the system's first process to collect them, which in a container may never happen.
 func onlyZombies(pgid int) bool {
 	proc, err := os.Open("/proc")
 	if err != nil {
@@ -38,9 +36,9 @@ func onlyZombies(pgid int) bool {
 		}
 		stat, err := os.ReadFile("/proc/" + name + "/stat")
 		if err != nil {
-			continue // it has gone
+			continue // the process has ended
 		}
-		// pid (name) state parent group ...; the name may hold anything.
+		// The file has: pid (name) state parent group ... The name may contain anything.
 		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 		if len(fields) < 3 || string(fields[2]) != strconv.Itoa(pgid) {
 			continue

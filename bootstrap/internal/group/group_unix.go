@@ -9,31 +9,31 @@ import (
 	"syscall"
 )
 
-// A Group is the process group that a command leads.
+// A Group is the process group of a command.
 type Group struct{ cmd *exec.Cmd }
 
-func (g *Group) prepare(deaf bool) error {
+func (g *Group) prepare(ignoreSignals bool) error {
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithParent(g.cmd.SysProcAttr, deaf)
+	dieWithParent(g.cmd.SysProcAttr, ignoreSignals)
 	return nil
 }
 
 func (g *Group) started() error { return nil }
 
-// Inherit has a command keep a file open as long as it lives.
+// Inherit makes the command inherit file, and keep it open for as long as it runs.
 func Inherit(cmd *exec.Cmd, file *os.File) { cmd.ExtraFiles = []*os.File{file} }
 
-// Terminate asks all of the group to stop.
+// Terminate sends SIGTERM to all processes of the group.
 func (g *Group) Terminate() { syscall.Kill(-g.pid(), syscall.SIGTERM) }
 
-// Kill ends all of the group.
+// Kill kills all processes of the group.
 func (g *Group) Kill() { syscall.Kill(-g.pid(), syscall.SIGKILL) }
 
-// empty tells whether no process of the group is left. It may be called once
-// the group's leader has been waited for.
+// empty reports whether no process of the group is left. It may be called after
+// cmd.Wait has returned.
 func (g *Group) empty() bool {
-	// Orphans that became this process's children, because it is a
-	// container's first process, stay until they are waited for.
+	// In a container whose first process is this one, orphans become its children,
+	// and stay until it waits for them.
 	for {
 		pid, err := syscall.Wait4(-g.pid(), nil, syscall.WNOHANG, nil)
 		if pid <= 0 && !errors.Is(err, syscall.EINTR) {
@@ -43,13 +43,14 @@ func (g *Group) empty() bool {
 	return errors.Is(syscall.Kill(-g.pid(), 0), syscall.ESRCH) || onlyZombies(g.pid())
 }
 
-// Lower has all of the group run behind everything else.
+// Lower gives all processes of the group the lowest priority.
 func (g *Group) Lower() { syscall.Setpriority(syscall.PRIO_PGRP, g.pid(), 19) }
 
-// Close does nothing on this system.
+// Close releases the group. On Windows it also kills what is left of it.
 func (g *Group) Close() {}
 
-// ExitCode returns 128 and the signal's number where a signal ended the process.
+// ExitCode returns the exit status of a process, and 128 plus the signal's number if a
+// signal has ended it.
 func ExitCode(s *os.ProcessState) int {
 	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return 128 + int(ws.Signal())

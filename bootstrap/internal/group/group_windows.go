@@ -9,20 +9,20 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A Group is the job object that a command and all its children are in. It is
-// closed with this process, and ends them then.
+// A Group is the job object of a command and all its children. It is closed with this
+// process, and kills them then.
 //
-// The daemon is not put into a console process group of its own: there it would
-// not hear Ctrl-C, the one thing that makes Java run its shutdown hooks. A
-// command that is deaf, not to be stopped by signals, is put into one.
+// Only a command that ignores signals gets its own console process group. In one, the
+// daemon would not receive Ctrl-C, the only thing that makes Java run its shutdown
+// hooks.
 type Group struct {
 	cmd *exec.Cmd
 	job windows.Handle
 }
 
-func (g *Group) prepare(deaf bool) (err error) {
+func (g *Group) prepare(ignoreSignals bool) (err error) {
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{}
-	if deaf {
+	if ignoreSignals {
 		g.cmd.SysProcAttr.CreationFlags = windows.CREATE_NEW_PROCESS_GROUP
 	}
 	if g.job, err = windows.CreateJobObject(nil, nil); err != nil {
@@ -38,15 +38,15 @@ func (g *Group) prepare(deaf bool) (err error) {
 	return err
 }
 
-// Inherit has a command keep a file open as long as it lives.
+// Inherit makes the command inherit file, and keep it open for as long as it runs.
 func Inherit(cmd *exec.Cmd, file *os.File) {
 	handle := file.Fd()
 	windows.SetHandleInformation(windows.Handle(handle), windows.HANDLE_FLAG_INHERIT, windows.HANDLE_FLAG_INHERIT)
 	cmd.SysProcAttr.AdditionalInheritedHandles = []syscall.Handle{syscall.Handle(handle)}
 }
 
-// started puts the command into the job. A program takes far longer than this to
-// start its first child, so none escapes.
+// started puts the command into the job. This takes far less time than a program needs
+// to start its first child.
 func (g *Group) started() error {
 	handle, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(g.pid()))
 	if err == nil {
@@ -59,10 +59,10 @@ func (g *Group) started() error {
 	return err
 }
 
-// Terminate sends nothing: the console has told Java already.
+// Terminate does nothing: Java has already received Ctrl-C from the console.
 func (g *Group) Terminate() {}
 
-// Lower has the command run behind everything else.
+// Lower gives the command the lowest priority.
 func (g *Group) Lower() {
 	if handle, err := windows.OpenProcess(windows.PROCESS_SET_INFORMATION, false, uint32(g.pid())); err == nil {
 		defer windows.CloseHandle(handle)
@@ -70,10 +70,10 @@ func (g *Group) Lower() {
 	}
 }
 
-// Kill ends all processes of the job.
+// Kill kills all processes of the job.
 func (g *Group) Kill() { windows.TerminateJobObject(g.job, 128+9) }
 
-// empty tells whether no process of the job is left.
+// empty reports whether no process of the job is left.
 func (g *Group) empty() bool {
 	// JOBOBJECT_BASIC_ACCOUNTING_INFORMATION
 	var info struct {
@@ -89,8 +89,8 @@ func (g *Group) empty() bool {
 	return err != nil || info.ActiveProcesses == 0
 }
 
-// Close ends what is left in the job.
+// Close releases the job, and kills what is left in it.
 func (g *Group) Close() { windows.CloseHandle(g.job) }
 
-// ExitCode returns the status of a process that has ended.
+// ExitCode returns the exit status of a process.
 func ExitCode(s *os.ProcessState) int { return s.ExitCode() }

@@ -1,7 +1,16 @@
-// Package javaproperties reads a file of properties exactly as
-// java.util.Properties.load does, because the daemon reads the same file with
-// that: ISO-8859-1, \uXXXX escapes with surrogate pairs, continued lines, and
-// what it makes of odd input. A test compares it with Java itself.
+// Package javaproperties parses properties files exactly as Java's
+// java.util.Properties.load does, with which the daemon reads the same file:
+// ISO-8859-1, \uXXXX escapes with surrogate pairs, continued lines, and odd input. A
+// test compares it with Java.
+//
+//	list, err := javaproperties.Parse(text)
+//	for _, p := range list {
+//		fmt.Println(p.Line, p.Key, p.Value)
+//	}
+//
+// github.com/magiconair/properties differs from Java: it decodes each half of a
+// surrogate pair alone, ends a value at a line continued before CR LF, rejects a
+// backslash at the end of the file, and does not return line numbers.
 package javaproperties
 
 import (
@@ -10,28 +19,28 @@ import (
 	"unicode/utf16"
 )
 
-// errMalformedEscape stands for the exception that Java throws.
+// errMalformedEscape corresponds to an exception of Java's.
 var errMalformedEscape = errors.New(`\u is not followed by four hexadecimal digits`)
 
-// A SyntaxError says what Java would refuse a file for.
+// A SyntaxError reports why Java would reject a file.
 type SyntaxError struct {
-	Line int // where the property starts, from 1
+	Line int // the line on which the property starts, from 1
 	Text string
 }
 
-// Error returns one line.
+// Error returns one line with the line number and the text.
 func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
 
-// A Property is one of a file, in its place.
+// A Property is a property of a file.
 type Property struct {
 	Key, Value string
-	// Line is the number of the line at which it starts, from 1.
+	// Line is the number of the line on which the property starts, from 1.
 	Line int
 }
 
-// Parse returns the properties in text, in their order. Of a key that is there
-// twice the last value counts. The one possible error is a *SyntaxError for a
-// malformed \u escape.
+// Parse returns the properties in text, in order. Java uses the last value of a key that
+// is there more than once. The only possible error is a [*SyntaxError] for a malformed
+// \u escape.
 func Parse(text []byte) ([]Property, error) {
 	var properties []Property
 	r := lineReader{text: text, line: 1}
@@ -53,20 +62,20 @@ func Parse(text []byte) ([]Property, error) {
 	}
 }
 
-// A lineReader puts natural lines together to logical ones.
+// A lineReader joins natural lines to logical lines.
 type lineReader struct {
 	text []byte
 	pos  int
 	line int // number of the natural line at pos, from 1
 }
 
-// next returns the next logical line that is neither blank nor a comment,
-// without its line ends and the backslashes before them, and its number.
+// next returns the next logical line that is neither blank nor a comment, without line
+// ends and the backslashes before them, and its number.
 func (r *lineReader) next() (line []byte, number int, ok bool) {
 	var (
 		skipSpace = true  // at the start of a natural line
-		continued = false // that start follows a backslash
-		backslash = false // an odd number of them precede
+		continued = false // the line before ended with a backslash
+		backslash = false // an odd number of backslashes precede
 	)
 	for r.pos < len(r.text) {
 		c := r.text[r.pos]
@@ -123,14 +132,14 @@ func (r *lineReader) next() (line []byte, number int, ok bool) {
 	return line, number, true
 }
 
-// countLine counts the line end c, which lies before pos; of CR LF the LF.
+// countLine counts the line end c, which is just before pos. It counts CR LF at the LF.
 func (r *lineReader) countLine(c byte) {
 	if c == '\n' || r.pos == len(r.text) || r.text[r.pos] != '\n' {
 		r.line++
 	}
 }
 
-// split parts a logical line at the first unescaped =, : or white space.
+// split splits a logical line at the first unescaped =, : or white space.
 func split(line []byte) (key, value []byte) {
 	var (
 		keyEnd    int
@@ -158,7 +167,7 @@ func split(line []byte) (key, value []byte) {
 }
 
 func unescape(raw []byte) (string, error) {
-	// UTF-16 as in Java, so that two escapes can be one character.
+	// UTF-16, as in Java, because two escapes can be one character.
 	out := make([]uint16, 0, len(raw))
 	for i := 0; i < len(raw); i++ {
 		c := raw[i]

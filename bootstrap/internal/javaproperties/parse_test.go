@@ -48,7 +48,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// values is what Java would have of a file.
+// values returns the properties as Java has them.
 func values(properties []Property) map[string]string {
 	m := make(map[string]string)
 	for _, p := range properties {
@@ -80,6 +80,8 @@ func TestParseMalformed(t *testing.T) {
 }
 
 // TestParseAsJava gives the same random files to Java. It needs a JDK.
+//
+// Guarantee: A properties file is read as java.util.Properties reads it.
 func TestParseAsJava(t *testing.T) {
 	if os.Getenv("LONG_TESTS") == "" {
 		t.Skip("a long test: set LONG_TESTS=1 to run it")
@@ -138,7 +140,7 @@ func dump(file []byte) string {
 		return "malformed"
 	}
 	var out strings.Builder
-	// Sorted as Java sorts: all keys' digits are ASCII.
+	// Sorted as in Java: the digits of the keys are ASCII.
 	byHex := make(map[string]string)
 	for k, v := range values(properties) {
 		byHex[hexUnits(k)] = hexUnits(v)

@@ -1,3 +1,8 @@
-// Package lifeline ends the processes of a test with the test binary, however
-// that ends.
+// Package lifeline kills the processes that a test binary has started when the binary
+// ends, however it ends.
+//
+//	func TestMain(m *testing.M) {
+//		lifeline.Tie()
+//		os.Exit(m.Run())
+//	}
 package lifeline

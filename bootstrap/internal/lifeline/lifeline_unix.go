@@ -11,22 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// variable names a file that the test's processes inherit, and theirs too.
+// variable is an environment variable with the number of a file that the test's
+// processes inherit, and their processes too.
 const variable = "KCL_BOOTSTRAP_TEST_LIFELINE"
 
-// Tie kills this process when the test binary has ended, unless it is the test
-// binary. TestMain calls it first. It panics where there are no pipes.
+// Tie makes this process end with the test binary, unless it is the test binary.
+// TestMain must call it first. It panics if it cannot create a pipe.
 func Tie() {
 	if value := os.Getenv(variable); value != "" {
-		heed(value)
+		killAtEnd(value)
 		return
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		panic(err)
 	}
-	// A copy of one end is inherited. Its number is none that a command's own files
-	// get. A copy of the other is not; the kernel closes it when this process ends.
+	// A copy of one end is inherited, under a number that a command's own files do
+	// not get. A copy of the other end is not; the kernel closes it when this
+	// process ends.
 	inherited, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD, 100)
 	if err != nil {
 		panic(err)
@@ -39,7 +41,8 @@ func Tie() {
 	os.Setenv(variable, strconv.Itoa(inherited))
 }
 
-func heed(value string) {
+// killAtEnd kills this process when the test binary has ended.
+func killAtEnd(value string) {
 	fd, err := strconv.Atoi(value)
 	if err != nil {
 		panic(err)

@@ -1,4 +1,4 @@
-// Package lines copies text line by line, and makes lines of text.
+// Package lines copies output line by line, and makes text safe for one line.
 package lines
 
 import (
@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// Plain returns a text in which nothing is left that ends a line or that a terminal
-// would obey: what is not printable becomes U+FFFD.
+// Plain replaces each character that is not printable by U+FFFD, so that text has no
+// line ends and no control sequences for a terminal.
 func Plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -20,9 +20,10 @@ func Plain(text string) string {
 	}, text)
 }
 
-// Copy copies lines, each in one write, which keeps them whole beside those of
-// others; of a line of more than 16 KiB each part. A last line gets an end. It reads
-// on when w fails: who writes must not block.
+// Copy copies r to w until r ends, each line in one Write, so that lines stay whole when
+// several goroutines write to w. It splits lines of more than 16 KiB into several Writes.
+// It ends the last line if that has no end. Copy ignores errors of w and reads on, so
+// that whatever writes to the other end of r never blocks.
 func Copy(w io.Writer, r io.Reader) {
 	in := bufio.NewReaderSize(r, 16<<10)
 	for {

@@ -12,7 +12,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// Copy writes whole lines, however they come, and lines of any length.
+// Copy writes whole lines, however they arrive, and lines of any length.
 func TestCopy(t *testing.T) {
 	text := "a\r\n" + strings.Repeat("x", 200<<10) + "\n\nlast"
 	var out bytes.Buffer
@@ -23,7 +23,7 @@ func TestCopy(t *testing.T) {
 		t.Errorf("%d bytes of %d in %d writes", out.Len(), len(text)+1, writes)
 	}
 
-	// A writer that fails does not stop it: the other side would block.
+	// A failing writer does not stop Copy: the other side would block.
 	r := strings.NewReader(text)
 	Copy(writerFunc(func([]byte) (int, error) { return 0, errors.New("no reader") }), r)
 	if r.Len() != 0 {

@@ -1,5 +1,10 @@
-// Package scaffold writes a new consumer project: all that kcl-bootstrap new
-// makes. The text of its files is in the folder template.
+// Package scaffold creates a new consumer project for kcl-bootstrap new. The files of
+// the project are made from the templates in folder template.
+//
+//	files, err := scaffold.Create(ctx, "orders", scaffold.Project{
+//		Module: "example.com/team/orders", Stream: "orders", Application: "orders-app",
+//		Region: "eu-west-1", ProcessorVersion: scaffold.DefaultWorkerVersion,
+//	})
 package scaffold
 
 import (
@@ -17,51 +22,50 @@ import (
 	"text/template"
 )
 
-// A Project is what the files of a new project are made of.
+// A Project describes a new project. The templates of its files use it.
 type Project struct {
 	// Module is the module path, such as example.com/team/orders.
 	Module string
-	// Stream is the stream to read, by its name or its ARN.
+	// Stream is the name or the ARN of the stream to read.
 	Stream string
-	// Application is the name that AWS will know.
+	// Application is KCL's application name, which names the tables in DynamoDB.
 	Application string
 	// Region is an AWS region, such as eu-west-1.
 	Region string
-	// Children makes a program that kcl-bootstrap starts for each shard, as KCL's
-	// other languages do. Without it the program is a worker: one process for all
-	// shards.
+	// Children selects a program that kcl-bootstrap starts once per shard, as with
+	// KCL for other languages. The default is a worker, one process for all shards.
 	Children bool
-	// ProcessorVersion is the version that go.mod requires of processor/worker, or
-	// with Children of processor.
+	// ProcessorVersion is the version of processor/worker, or with Children of
+	// processor, that go.mod requires.
 	ProcessorVersion string
 	// BootstrapVersion is the version of kcl-bootstrap that the Dockerfile of
-	// Children installs; latest where that is not known.
+	// Children installs, such as v0.1.0 or latest.
 	BootstrapVersion string
 }
 
-// The newest releases that the templates were tried with.
+// The newest releases that the templates were tested with.
 const (
 	DefaultWorkerVersion    = "v0.1.0"
 	DefaultProcessorVersion = "v0.1.0"
 )
 
-// deadLetters is the folder that the project's own program makes.
+// deadLetters is the folder that the project's program creates.
 const deadLetters = "dead-letters"
 
-// file is a file of a project. Its template, in the folder template, is a
-// text/template of a Project.
+// file is a file of a project. Its template, in folder template, is a text/template
+// that gets the Project.
 type file struct{ name, template, what string }
 
-// files are those of the project, in the order in which to read them.
+// files returns the files of the project, in the order in which to read them.
 func (p Project) files() []file {
 	if p.Children {
 		return []file{
 			{"README.md", "children/README.md", "how to build, try and deploy it"},
-			{"records.go", "records.go", "what is done with a record: begin here"},
-			{"records_test.go", "records_test.go", "its test; KCL is played"},
-			{"main.go", "children/main.go", "the program, which kcl-bootstrap starts for each shard"},
+			{"records.go", "records.go", "what to do with a record; begin here"},
+			{"records_test.go", "records_test.go", "its test, without KCL"},
+			{"main.go", "children/main.go", "the program; kcl-bootstrap starts it once per shard"},
 			{"sample.properties", "children/sample.properties", "KCL's configuration"},
-			{"Dockerfile", "children/Dockerfile", "an image that needs no network but AWS's"},
+			{"Dockerfile", "children/Dockerfile", "an image that needs only the network of AWS"},
 			{p.Name() + ".service", "children/service", "the systemd unit"},
 			{"go.mod", "children/go.mod", ""},
 			{".gitignore", "gitignore", ""},
@@ -70,11 +74,11 @@ func (p Project) files() []file {
 	}
 	return []file{
 		{"README.md", "worker/README.md", "how to build, try and deploy it"},
-		{"records.go", "records.go", "what is done with a record: begin here"},
-		{"records_test.go", "records_test.go", "its test; KCL is played"},
-		{"main.go", "worker/main.go", "the program, and its configuration"},
-		{"Dockerfile", "worker/Dockerfile", "an image that needs no network but AWS's"},
-		{"deployment.yaml", "worker/deployment.yaml", "the image in Kubernetes"},
+		{"records.go", "records.go", "what to do with a record; begin here"},
+		{"records_test.go", "records_test.go", "its test, without KCL"},
+		{"main.go", "worker/main.go", "the program and its configuration"},
+		{"Dockerfile", "worker/Dockerfile", "an image that needs only the network of AWS"},
+		{"deployment.yaml", "worker/deployment.yaml", "the deployment in Kubernetes"},
 		{p.Name() + ".service", "worker/service", "the systemd unit"},
 		{"go.mod", "worker/go.mod", ""},
 		{".gitignore", "gitignore", ""},
@@ -85,11 +89,11 @@ func (p Project) files() []file {
 //go:embed template
 var templates embed.FS
 
-// A File is one of a project's.
+// A File is a file of a project.
 type File struct {
 	// Name is relative to the project's folder.
 	Name string
-	// What says in a few words what it is for; empty where the name does.
+	// What describes the file in a few words. It is empty if the name does that.
 	What string
 
 	text []byte
@@ -107,14 +111,14 @@ var (
 	release     = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`)
 )
 
-// gosOwn are the first elements of the paths of Go's own packages, and more that
-// the go command does not build in a module.
-var gosOwn = strings.Fields(`archive bufio bytes cmd cmp compress container context crypto
+// reservedElements are the first elements of the standard library's package paths, and
+// others that the go command does not accept in a module's path.
+var reservedElements = strings.Fields(`archive bufio bytes cmd cmp compress container context crypto
 	database debug embed encoding errors expvar flag fmt go hash html image index internal
 	io iter log maps math mime net os path plugin reflect regexp runtime slices sort std
 	strconv strings structs sync syscall testing text time unicode unique unsafe vendor weak`)
 
-// Name is the name of the program, which go build takes from the module path.
+// Name returns the name of the program, which go build takes from the module path.
 func (p Project) Name() string {
 	elements := strings.Split(p.Module, "/")
 	last := elements[len(elements)-1]
@@ -124,61 +128,61 @@ func (p Project) Name() string {
 	return last
 }
 
-// Image is the name of the container image, which has no capital letters.
+// Image returns the name of the container image, which has no capital letters.
 func (p Project) Image() string { return strings.ToLower(p.Name()) }
 
-// Kubernetes is the name of the project's objects there: small letters, digits
-// and hyphens. It is short enough for what their pods' names have behind it.
+// Kubernetes returns the name of the project's objects in Kubernetes: lower-case
+// letters, digits and hyphens, short enough for the suffixes of pod names.
 func (p Project) Kubernetes() string {
 	name := notDNS.ReplaceAllString(strings.ToLower(p.Name()), "-")
 	return strings.TrimRight(name[:min(len(name), 40)], "-")
 }
 
-// ByARN tells whether the stream is named by its ARN.
+// ByARN reports whether Stream is an ARN.
 func (p Project) ByARN() bool { return p.StreamRegion() != "" }
 
-// StreamName is the stream's name, also where its ARN is given.
+// StreamName returns the stream's name, also if Stream is an ARN.
 func (p Project) StreamName() string {
-	if name := p.ofARN(3); name != "" {
+	if name := p.arnPart(3); name != "" {
 		return name
 	}
 	return p.Stream
 }
 
-// StreamRegion is the region of the stream's ARN; empty where its name is given.
-func (p Project) StreamRegion() string { return p.ofARN(1) }
+// StreamRegion returns the region of the stream's ARN, or "" if Stream is a name.
+func (p Project) StreamRegion() string { return p.arnPart(1) }
 
-// StreamAccount is the account of the stream's ARN; empty where its name is given.
-func (p Project) StreamAccount() string { return p.ofARN(2) }
+// StreamAccount returns the account of the stream's ARN, or "" if Stream is a name.
+func (p Project) StreamAccount() string { return p.arnPart(2) }
 
-// ofARN is a group of streamARN.
-func (p Project) ofARN(group int) string {
+// arnPart returns a group of streamARN, or "" if Stream is a name.
+func (p Project) arnPart(group int) string {
 	if arn := streamARN.FindStringSubmatch(p.Stream); arn != nil {
 		return arn[group]
 	}
 	return ""
 }
 
-// Validate says what is wrong with the project, by the names of the flags of
-// kcl-bootstrap new.
+// Validate returns an error for the first thing that is wrong with the project. The
+// error names the flag of kcl-bootstrap new to correct.
 func (p Project) Validate() error {
 	switch {
 	case !validModule(p.Module) || !programName.MatchString(p.Name()):
-		return fmt.Errorf("module path %q is not one like example.com/team/orders; name it with --module", p.Module)
-	case slices.Contains(gosOwn, strings.SplitN(p.Module, "/", 2)[0]):
-		return fmt.Errorf("module path %q begins as Go's own packages do; name it with --module, such as example.com/%[1]s", p.Module)
-	case p.reserved(p.Name()):
-		return fmt.Errorf("a program called %s would stand in the way of the project's file of that name; name another --module", p.Name())
+		return fmt.Errorf("module path %q is not like example.com/team/orders; name one with --module", p.Module)
+	case slices.Contains(reservedElements, strings.SplitN(p.Module, "/", 2)[0]):
+		return fmt.Errorf("module path %q begins like a package of Go's standard library; name one with --module, such as example.com/%[1]s", p.Module)
+	case p.hasFile(p.Name()):
+		return fmt.Errorf("a program called %s has the name of another file of the project; name another --module", p.Name())
 	case !p.ByARN() && !streamName.MatchString(p.Stream):
-		return fmt.Errorf("stream %q is neither the ARN of one nor a name that AWS takes: 1 to 128 letters, digits, and _ . -; name it with --stream", p.Stream)
+		return fmt.Errorf("stream %q is neither the ARN of a stream nor a valid name: 1 to 128 letters, digits, and _ . -; name it with --stream", p.Stream)
 	case !tableName.MatchString(p.Application):
-		return fmt.Errorf("application name %q cannot name tables: 3 to 237 letters, digits, and _ . -; name it with --application", p.Application)
+		return fmt.Errorf("application name %q cannot be the name of a table: 3 to 237 letters, digits, and _ . -; name it with --application", p.Application)
 	case !regionName.MatchString(p.Region):
-		return fmt.Errorf("region %q is no name of a region, like us-east-1; name it with --region", p.Region)
+		return fmt.Errorf("region %q is not like us-east-1; name it with --region", p.Region)
 	case p.ByARN() && p.StreamRegion() != p.Region:
-		return fmt.Errorf("stream %s is not in region %s: KCL reads in the region of its tables; correct --region or --stream", p.Stream, p.Region)
+		return fmt.Errorf("stream %s is not in region %s, and KCL reads in the region of its tables; correct --region or --stream", p.Stream, p.Region)
 	case !release.MatchString(p.ProcessorVersion):
-		return fmt.Errorf("--processor-version %q is no version, like %s", p.ProcessorVersion, DefaultProcessorVersion)
+		return fmt.Errorf("--processor-version %q is not a version like %s", p.ProcessorVersion, DefaultProcessorVersion)
 	}
 	return nil
 }
@@ -192,9 +196,9 @@ func validModule(path string) bool {
 	return true
 }
 
-// reserved tells whether the project has something else of that name, also on
-// a system that takes capital and small letters for the same.
-func (p Project) reserved(program string) bool {
+// hasFile reports whether the project has a file of that name, also on a system that
+// does not distinguish capital and small letters.
+func (p Project) hasFile(program string) bool {
 	for _, f := range p.files() {
 		if strings.EqualFold(program, f.name) {
 			return true
@@ -203,12 +207,12 @@ func (p Project) reserved(program string) bool {
 	return strings.EqualFold(program, deadLetters)
 }
 
-// ErrNotEmpty is the error for a folder that has files already.
-var ErrNotEmpty = errors.New("it has files already; name a new or an empty folder")
+// ErrNotEmpty means that the folder of a new project has files already.
+var ErrNotEmpty = errors.New("it is not empty; name a new or an empty folder")
 
-// Create makes the project in dir, which must not exist, or be empty but for a
-// .git. When it fails, or ctx ends, nothing of it is left.
-func Create(ctx context.Context, dir string, p Project) (made []File, err error) {
+// Create creates the project in dir, which must not exist or be empty, except for .git.
+// It returns the files. After an error, or when ctx ends, it leaves nothing in dir.
+func Create(ctx context.Context, dir string, p Project) (created []File, err error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
@@ -217,16 +221,16 @@ func Create(ctx context.Context, dir string, p Project) (made []File, err error)
 		return nil, err
 	}
 	if err := checkEmpty(dir); err != nil {
-		return nil, fmt.Errorf("cannot make a project in %s: %w", dir, err)
+		return nil, fmt.Errorf("cannot create a project in %s: %w", dir, err)
 	}
 	undo, err := write(ctx, dir, all)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot make a project in %s: %w", dir, err), undo())
+		return nil, errors.Join(fmt.Errorf("cannot create a project in %s: %w", dir, err), undo())
 	}
 	return all, nil
 }
 
-// render makes the texts, before anything is on the disk.
+// render returns the files of the project, before anything is written.
 func (p Project) render() ([]File, error) {
 	var all []File
 	for _, f := range p.files() {
@@ -256,19 +260,19 @@ func checkEmpty(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() != ".git" { // a clone of a repository that is still empty
+		if e.Name() != ".git" { // a clone of an empty repository
 			return ErrNotEmpty
 		}
 	}
 	return nil
 }
 
-// write makes the folder and the files in it. undo removes what it made.
+// write creates the folder and the files in it. undo removes what it created.
 func write(ctx context.Context, dir string, all []File) (undo func() error, err error) {
-	var made []string
+	var created []string
 	undo = func() (err error) {
-		for i := len(made) - 1; i >= 0; i-- {
-			err = errors.Join(err, os.Remove(made[i]))
+		for i := len(created) - 1; i >= 0; i-- {
+			err = errors.Join(err, os.Remove(created[i]))
 		}
 		return err
 	}
@@ -283,19 +287,19 @@ func write(ctx context.Context, dir string, all []File) (undo func() error, err 
 		if err := os.Mkdir(missing[i], 0o777); err != nil {
 			return undo, err
 		}
-		made = append(made, missing[i])
+		created = append(created, missing[i])
 	}
 	for _, f := range all {
 		if err := ctx.Err(); err != nil {
 			return undo, context.Cause(ctx)
 		}
 		name := filepath.Join(dir, f.Name)
-		// What came there meanwhile is somebody else's.
+		// A file that appeared meanwhile must not be overwritten.
 		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if err != nil {
 			return undo, err
 		}
-		made = append(made, name)
+		created = append(created, name)
 		_, err = file.Write(f.text)
 		if err := errors.Join(err, file.Close()); err != nil {
 			return undo, err
@@ -304,12 +308,12 @@ func write(ctx context.Context, dir string, all []File) (undo func() error, err 
 	return undo, nil
 }
 
-// pseudo is the end of the version of a commit that is no release.
+// pseudo is the end of the version of a commit that is not a release.
 var pseudo = regexp.MustCompile(`[-.][0-9]{14}-[0-9a-f]{12}$`)
 
-// Released returns version if it is one that go install finds, else latest: a
-// kcl-bootstrap that was built in a checkout has no such version.
-func Released(version string) string {
+// InstallableVersion returns version if it is a release that go install finds, and
+// latest otherwise: a kcl-bootstrap that was built in a checkout has no such version.
+func InstallableVersion(version string) string {
 	if release.MatchString(version) && !pseudo.MatchString(version) {
 		return version
 	}

@@ -22,7 +22,7 @@ func project(module string) Project {
 	}
 }
 
-// forms are both forms of a project.
+// forms returns a project of each kind.
 func forms(module string) map[string]Project {
 	worker, children := project(module), project(module)
 	children.Children = true
@@ -38,7 +38,7 @@ func read(t *testing.T, elements ...string) string {
 	return string(text)
 }
 
-// Each file is there, is formatted, and says what the project is.
+// Each file exists, is formatted, and has the names of the project.
 func TestCreate(t *testing.T) {
 	for _, module := range []string{"orders", "example.com/team/orders", "example.com/orders/v2", "example.com/Order_s.x"} {
 		for form, p := range forms(module) {
@@ -108,9 +108,9 @@ func testCreate(t *testing.T, p Project) {
 	}
 }
 
-// Where the stream is named by its ARN, no command takes the stream of that name in
-// the reader's own account: the name alone is for the local producer, which is of the
-// stream's account.
+// If the stream is named by its ARN, no command uses the stream of that name in the
+// reader's own account. Only the local producer, which runs in the stream's account,
+// uses the name.
 func TestARNIsWhatIsTyped(t *testing.T) {
 	const arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/payments"
 	for form, p := range forms("orders") {
@@ -149,8 +149,8 @@ func TestARNIsWhatIsTyped(t *testing.T) {
 	}
 }
 
-// Kubernetes takes the name of any program: as a label and as the beginning of a
-// pod's name, both of 63 characters at most.
+// Kubernetes accepts the name for any program: as a label and as the prefix of pod
+// names, which have at most 63 characters.
 func TestKubernetes(t *testing.T) {
 	for program, want := range map[string]string{
 		"orders": "orders", "Order_s.x": "order-s-x", "a__b": "a-b", "7": "7",
@@ -162,7 +162,7 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
-// The configuration passes the check of every start, without a warning.
+// The configuration passes the check of every start, without warnings.
 func TestPropertiesAreGood(t *testing.T) {
 	const arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders-stream"
 	for property, stream := range map[string]string{"streamName": "orders-stream", "streamArn": arn} {
@@ -182,7 +182,7 @@ func TestPropertiesAreGood(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		warnings, err := properties.Check(bootstrap.DaemonKeys())
+		warnings, err := properties.Check(nil)
 		if err != nil || len(warnings) > 0 {
 			t.Errorf("%v, %v", warnings, err)
 		}
@@ -253,14 +253,14 @@ func TestOccupiedFolders(t *testing.T) {
 		t.Error("a file was changed")
 	}
 	if _, err := Create(t.Context(), filepath.Join(dir, "main.go"), project("orders")); err == nil {
-		t.Error("a file is taken for a folder")
+		t.Error("no error for a file instead of a folder")
 	}
 	if _, err := Create(t.Context(), filepath.Join(dir, "main.go", "below"), project("orders")); err == nil {
-		t.Error("a folder in a file")
+		t.Error("no error for a folder within a file")
 	}
 }
 
-// endsAfter is a context that ends when it was looked at n times.
+// endsAfter is a context that ends after n calls of Err.
 type endsAfter struct {
 	context.Context
 	n *int
@@ -273,8 +273,8 @@ func (c endsAfter) Err() error {
 	return nil
 }
 
-// Ctrl-C after any file leaves nothing behind: neither files nor the folders
-// that were made for them, and what was there before stays.
+// Ctrl-C after any file leaves nothing behind, neither files nor new folders, and
+// keeps what was there before.
 func TestNothingIsLeft(t *testing.T) {
 	for form, p := range forms("orders") {
 		for n := range p.files() {
@@ -326,7 +326,7 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
-func TestReleased(t *testing.T) {
+func TestInstallableVersion(t *testing.T) {
 	for version, want := range map[string]string{
 		"v0.1.0": "v0.1.0", "v1.2.3-rc.1": "v1.2.3-rc.1", "(devel)": "latest", "(unknown)": "latest", "": "latest",
 		"v0.0.0-20261124153528-885abcdef012":         "latest",
@@ -334,7 +334,7 @@ func TestReleased(t *testing.T) {
 		"v0.1.0+dirty":                               "latest",
 		"v0.1.1-0.20261124153528-885abcdef012+dirty": "latest",
 	} {
-		if got := Released(version); got != want {
+		if got := InstallableVersion(version); got != want {
 			t.Errorf("%q: %q, want %q", version, got, want)
 		}
 	}

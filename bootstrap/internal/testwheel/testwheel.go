@@ -1,5 +1,5 @@
-// Package testwheel makes small wheels with a Java in them, and the index that has
-// them, for tests.
+// Package testwheel makes small Python wheels that contain a fake Java, and the index
+// page that lists them, for tests.
 package testwheel
 
 import (
@@ -15,11 +15,11 @@ import (
 	"strings"
 )
 
-// Java is a script that is a Java only as far as it tells its version.
+// Java is a shell script that prints a version as Java does, and nothing else.
 const Java = "#!/bin/sh\necho 'openjdk version \"25.0.1\"'\n"
 
-// Files returns those of a made-up Java by name, of n bytes that cannot be
-// compressed and some more.
+// Files returns the files of a fake Java by name. One of them has n bytes that cannot
+// be compressed; the others are small.
 func Files(n int) map[string]string {
 	random := rand.NewChaCha8([32]byte{1})
 	modules := make([]byte, n)
@@ -38,15 +38,15 @@ func Files(n int) map[string]string {
 	}
 }
 
-// A Wheel is one, with what a lock has of it.
+// A Wheel is a wheel and its line in a lock.
 type Wheel struct {
-	Name    string // of the file
+	Name    string // the file name
 	Content []byte
-	Lock    string // the line
+	Lock    string // the line in a lock
 }
 
-// New makes a wheel for a platform. edit, if not nil, may change the archive's entries
-// before they are written.
+// New returns a wheel for a platform. edit, if not nil, may change the entries of the
+// archive before they are written.
 func New(platform string, files map[string]string, edit func(entries []*zip.FileHeader) []*zip.FileHeader) Wheel {
 	const root = "made_up/java/"
 	var manifest strings.Builder
@@ -81,7 +81,7 @@ func New(platform string, files map[string]string, edit func(entries []*zip.File
 	return Locked(platform, content.Bytes(), sha256.Sum256([]byte(manifest.String())))
 }
 
-// Locked returns a wheel of this content.
+// Locked returns a wheel with this content, and the hash of its manifest in its lock.
 func Locked(platform string, content []byte, manifest [32]byte) Wheel {
 	return Wheel{
 		Name: "made_up-1.0-py3-none-any.whl", Content: content,
@@ -89,7 +89,7 @@ func Locked(platform string, content []byte, manifest [32]byte) Wheel {
 	}
 }
 
-// Page is the index's page of the project, for wheels in this folder.
+// Page returns the index page of the wheel's project, with links into folder.
 func (w Wheel) Page(folder string) string {
 	return "<!DOCTYPE html><html><body><a href=\"x.whl\">x</a>\n<a class='a' href='" + folder + w.Name +
 		"#sha256=0&amp;x' data-requires-python=\"&gt;=3.8\">" + w.Name + "</a><br/></body></html>"

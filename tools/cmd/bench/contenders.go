@@ -43,7 +43,7 @@ func newProtocolBench(ctx context.Context, rounds int, progress io.Writer) (b *p
 	if err != nil {
 		return nil, nil, err
 	}
-	java, err := bootstrap.FindJava("")
+	java, err := bootstrap.FindJava("", 0)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
@@ -40,15 +39,12 @@ type stream struct {
 // measure runs a job with all contenders in turns.
 func (b *programBench) measure(ctx context.Context, j job, rounds int) ([]figures, error) {
 	fmt.Fprintln(b.progress, j.name)
-	local, err := stack.Start(stack.Config{})
+	local, err := stack.Start(nil)
 	if err != nil {
 		return nil, err
 	}
 	defer local.Close()
-	s := &stream{job: j, stack: local, kinesis: kinesis.New(kinesis.Options{
-		BaseEndpoint: aws.String(local.KinesisURL()), Region: stack.Region,
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})}
+	s := &stream{job: j, stack: local, kinesis: kinesis.NewFromConfig(local.AWSConfig())}
 	all := make([]figures, len(b.contenders))
 	err = inTurns(ctx, rounds, len(all), func(round, i int) error {
 		application := fmt.Sprintf("bench-%d-%d", round, i)

@@ -49,8 +49,8 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 		return nil, err
 	}
 	fetch := []string{"fetch"}
-	switch _, err := bootstrap.FindJavaOf("", 17); {
-	case bootstrap.CanFetchJava(err):
+	switch _, err := bootstrap.FindJava("", 17); {
+	case err != nil && os.Getenv("JAVA_HOME") == "":
 		fetch = append(fetch, "--java")
 	case errors.Is(err, bootstrap.ErrNoJava):
 		return nil, err
@@ -90,7 +90,7 @@ func demo(ctx context.Context, o options, stderr io.Writer) (r *result, err erro
 
 	step("starting the local Kinesis and DynamoDB")
 	stackBegin := time.Now()
-	local, err := stack.Start(stack.Config{})
+	local, err := stack.Start(nil)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func build(ctx context.Context, root string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	fetched, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	fetched, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func build(ctx context.Context, root string) ([]byte, error) {
 
 // compiler returns the javac command. It returns an error for another version than release.
 func compiler(ctx context.Context) (string, error) {
-	java, err := bootstrap.FindJava("")
+	java, err := bootstrap.FindJava("", 0)
 	if err != nil {
 		return "", err
 	}

@@ -55,12 +55,12 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	var config stack.Config
+	var opts stack.Options
 	flags := pflag.NewFlagSet("kcl-local", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.SortFlags = false
-	flags.IntVar(&config.KinesisPort, "kinesis-port", 0, "TCP `port` of Kinesis; 0 means a free port")
-	flags.IntVar(&config.DynamoDBPort, "dynamodb-port", 0, "TCP `port` of DynamoDB; 0 means a free port")
+	flags.IntVar(&opts.KinesisPort, "kinesis-port", 0, "TCP `port` of Kinesis; 0 means a free port")
+	flags.IntVar(&opts.DynamoDBPort, "dynamodb-port", 0, "TCP `port` of DynamoDB; 0 means a free port")
 	properties := flags.StringP("properties", "p", "",
 		"a consumer's properties `file`; kcl-local writes a copy that uses the local services beside it, and removes the copy when it ends")
 	verbose := flags.BoolP("verbose", "v", false, "log each request")
@@ -75,13 +75,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
 	}
-	for name, port := range map[string]int{"kinesis-port": config.KinesisPort, "dynamodb-port": config.DynamoDBPort} {
+	for name, port := range map[string]int{"kinesis-port": opts.KinesisPort, "dynamodb-port": opts.DynamoDBPort} {
 		if port < 0 || port > 65535 {
 			return fmt.Errorf("--%s %d is out of range, 0 to 65535; %w", name, port, errUsage)
 		}
 	}
 	if *verbose {
-		config.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		opts.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	var base []byte
 	if *properties != "" {
@@ -90,14 +90,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		}
 	}
 
-	s, err := stack.Start(config)
+	s, err := stack.Start(&opts)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 
 	fmt.Fprintln(stderr, "kcl-local: ready; Ctrl-C stops it")
-	fmt.Fprintf(stderr, "  Kinesis   %s\n  DynamoDB  %s\n\n", s.KinesisURL(), s.DynamoDBURL())
+	fmt.Fprintf(stderr, "  Kinesis   %s\n  DynamoDB  %s\n\n", s.KinesisURL, s.DynamoDBURL)
 	if *properties == "" {
 		fmt.Fprintf(stderr, "Add these lines to the consumer's properties file (or use --properties):\n%s\n", stack.PropertiesText(s.Properties()))
 	} else {

@@ -44,17 +44,17 @@ func knownKeys(ctx context.Context) (string, error) {
 	out, err := java(ctx, program, "")
 	return "# The properties that this daemon reads, the credentials providers that it makes,\n" +
 		"# and the regions that it knows, from its classes: go run ./tools/cmd/knownkeys.\n" +
-		"# bootstrap.ParseKeys says what each word means.\n" + out, err
+		"# parseKeys in bootstrap/keys.go explains each word.\n" + out, err
 }
 
 // java runs a Java program of one file on the daemon's classes and returns its output. It
 // fetches the jars.
 func java(ctx context.Context, program, stdin string) (stdout string, err error) {
-	java, err := bootstrap.FindJava("")
+	java, err := bootstrap.FindJava("", 17)
 	if err != nil {
 		return "", err
 	}
-	fetched, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	fetched, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), nil)
 	if err != nil {
 		return "", err
 	}

@@ -19,6 +19,9 @@ func long(t *testing.T) {
 }
 
 // The keys that bootstrap carries are those that the daemon's classes have.
+//
+// Guarantee: The properties that Check knows are those that the daemon's classes
+// have.
 func TestKeysAreTheDaemons(t *testing.T) {
 	long(t)
 	got, err := knownKeys(t.Context())
@@ -34,6 +37,9 @@ func TestKeysAreTheDaemons(t *testing.T) {
 // exception or hold another value than the file has, or none, and a warning where the
 // daemon would run the same without the property. Besides the files here, the test tries
 // all properties with all forms of values, by the rules in generated_test.go.
+//
+// Guarantee: Check refuses what the daemon's own classes throw an exception for or
+// silently ignore, and warns of what makes no difference to them.
 func TestCheckIsTheDaemons(t *testing.T) {
 	long(t)
 	const credentials = "AwsCredentialsProvider = AnonymousCredentialsProvider\n"
@@ -181,7 +187,7 @@ func checked(t *testing.T, file, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := p.Check(bootstrap.DaemonKeys())
+	found, err := p.Check(nil)
 	var config *bootstrap.ConfigError
 	if errors.As(err, &config) {
 		found = append(config.Findings, found...)

@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -52,7 +53,7 @@ type Driver struct {
 // Start fetches the daemon's jars and compiles the Java program, unless that was done
 // before, and starts the driver.
 func Start(ctx context.Context, c Config) (*Driver, error) {
-	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), bootstrap.FetchOptions{})
+	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,15 @@ func Start(ctx context.Context, c Config) (*Driver, error) {
 // javaArgs returns the JVM options of bootstrap's command for the daemon, so that they are
 // tested too, and the driver.
 func javaArgs(c Config, classPath []string) ([]string, error) {
-	daemon, err := bootstrap.Command{Java: c.Java, Jars: classPath, Properties: "none.properties"}.Args()
+	file := filepath.Join(classPath[0], "empty.properties")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		return nil, err
+	}
+	properties, err := bootstrap.ReadProperties(file)
+	if err != nil {
+		return nil, err
+	}
+	daemon, err := bootstrap.Command{Java: c.Java, Jars: classPath, Properties: properties}.Args()
 	if err != nil {
 		return nil, err
 	}

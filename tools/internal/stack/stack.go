@@ -18,48 +18,39 @@ import (
 // Region is the region for clients of the stack. Both services ignore it.
 const Region = "us-east-1"
 
-// Config says how to run the stack. The zero value is good.
-type Config struct {
-	// KinesisPort and DynamoDBPort are TCP ports; 0 means a free one.
+// Options are the options of Start.
+type Options struct {
+	// KinesisPort and DynamoDBPort are TCP ports. Defaults to free ones.
 	KinesisPort, DynamoDBPort int
 
 	// Logger gets what both services log. Defaults to nil: nothing is logged.
 	Logger *slog.Logger
 }
 
-// Endpoints are where a Kinesis and a DynamoDB are.
-type Endpoints struct{ kinesis, dynamoDB string }
-
-// At returns the endpoints with these URLs.
-func At(kinesis, dynamoDB string) Endpoints { return Endpoints{kinesis, dynamoDB} }
-
-// KinesisURL returns the endpoint of Kinesis, http://127.0.0.1:PORT.
-func (e Endpoints) KinesisURL() string { return e.kinesis }
-
-// DynamoDBURL returns the endpoint of DynamoDB, http://127.0.0.1:PORT.
-func (e Endpoints) DynamoDBURL() string { return e.dynamoDB }
+// Endpoints are the URLs of a Kinesis and a DynamoDB, such as http://127.0.0.1:PORT.
+type Endpoints struct{ KinesisURL, DynamoDBURL string }
 
 // A Stack is a running Kinesis and DynamoDB. Its methods may be called concurrently.
 type Stack struct {
 	Endpoints
-	server *localaws.Server
+	*localaws.Server
 }
 
 // Start starts both services.
-func Start(config Config) (*Stack, error) {
+func Start(opts *Options) (*Stack, error) {
+	if opts == nil {
+		opts = new(Options)
+	}
 	local := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	s, err := localaws.Start(&localaws.Options{
-		Kinesis:  kinesislocal.Options{Addr: local(config.KinesisPort), Logger: config.Logger},
-		DynamoDB: dynamolocal.Options{Addr: local(config.DynamoDBPort), Logger: config.Logger},
+		Kinesis:  kinesislocal.Options{Addr: local(opts.KinesisPort), Logger: opts.Logger},
+		DynamoDB: dynamolocal.Options{Addr: local(opts.DynamoDBPort), Logger: opts.Logger},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Stack{At(s.Kinesis.URL(), s.DynamoDB.URL()), s}, nil
+	return &Stack{Endpoints{s.Kinesis.URL(), s.DynamoDB.URL()}, s}, nil
 }
-
-// Close ends both services. It may be called more than once.
-func (s *Stack) Close() error { return s.server.Close() }
 
 // A Setting is a name and a value.
 type Setting struct{ Name, Value string }
@@ -107,8 +98,8 @@ func Override(text string, settings []Setting) string {
 // fake credentials, and looks for no others on an EC2 instance.
 func (e Endpoints) Env() []Setting {
 	return []Setting{
-		{"AWS_ENDPOINT_URL_KINESIS", e.kinesis},
-		{"AWS_ENDPOINT_URL_DYNAMODB", e.dynamoDB},
+		{"AWS_ENDPOINT_URL_KINESIS", e.KinesisURL},
+		{"AWS_ENDPOINT_URL_DYNAMODB", e.DynamoDBURL},
 		{"AWS_REGION", Region},
 		{"AWS_DEFAULT_REGION", Region}, // what the AWS command line reads
 		{"AWS_ACCESS_KEY_ID", "local"},
@@ -151,8 +142,8 @@ func (e Endpoints) Environ(environ []string) []string {
 // throttle and bill so many calls.
 func (e Endpoints) Properties() []Setting {
 	return []Setting{
-		{"kinesisEndpoint", e.kinesis},
-		{"dynamoDBEndpoint", e.dynamoDB},
+		{"kinesisEndpoint", e.KinesisURL},
+		{"dynamoDBEndpoint", e.DynamoDBURL},
 		{"regionName", Region},
 		{"AwsCredentialsProvider", "DefaultCredentialsProvider"},
 		// There is no local CloudWatch, and no property for its endpoint.

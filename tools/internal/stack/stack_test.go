@@ -15,7 +15,7 @@ import (
 // both services.
 func TestClientsByEnvironment(t *testing.T) {
 	ctx := t.Context()
-	s, err := Start(Config{})
+	s, err := Start(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,10 +56,7 @@ func Compared(t testing.TB, format string, args ...any) {
 // none. With CI=true, this function and the following ones fail t instead.
 func Java(t testing.TB) string {
 	t.Helper()
-	java, err := bootstrap.FindJavaOf("", 17)
-	if bootstrap.CanFetchJava(err) {
-		java, err = bootstrap.FetchJava(t.Context(), nil, bootstrap.FetchOptions{})
-	}
+	java, err := bootstrap.FindOrFetchJava(t.Context(), "", 17, nil)
 	if err != nil {
 		skip(t, err)
 	}

@@ -4,8 +4,8 @@ import java.util.Properties;
 import java.util.TreeMap;
 
 /**
- * Reads files from standard input, each with its length before it, and prints
- * for each one line of what java.util.Properties makes of it, in hexadecimal.
+ * Reads files from standard input, each preceded by its length. For each file it prints one line with
+ * the properties that java.util.Properties reads, in hexadecimal.
  */
 public class Dump {
     public static void main(String[] args) throws Exception {
@@ -33,7 +33,7 @@ public class Dump {
     private static String hex(String s) {
         StringBuilder b = new StringBuilder();
         s.codePoints().forEach(c -> {
-            // Go's strings have no lone surrogates.
+            // Go strings have no lone surrogates.
             for (char unit : Character.toChars(c >= 0xd800 && c < 0xe000 ? 0xfffd : c)) {
                 b.append(String.format("%04x", (int) unit));
             }

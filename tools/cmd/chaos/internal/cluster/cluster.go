@@ -26,7 +26,6 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/sample"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 	"github.com/seed96110120/kinesis-client-go/tools/internal/subprocess"
-	"github.com/seed96110120/kinesis-client-go/tools/localaws"
 )
 
 // Name is the name of the stream, of the application and of its lease table.
@@ -47,7 +46,7 @@ var JavaOptions = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLeve
 
 // A Cluster is a running cluster. Its methods may be called concurrently.
 type Cluster struct {
-	AWS     *localaws.Server
+	AWS     *stack.Stack
 	Kinesis *kinesis.Client
 	Hosts   []*Host
 
@@ -70,23 +69,22 @@ type Config struct {
 
 // Start starts the services, creates stream, tables and leases, and starts the hosts.
 func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
-	server, err := localaws.Start(nil)
+	local, err := stack.Start(nil)
 	if err != nil {
 		return nil, err
 	}
 	hosts, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c := &Cluster{
-		AWS: server, stop: stop,
-		Kinesis:  kinesis.NewFromConfig(server.AWSConfig()),
-		dynamoDB: dynamodb.NewFromConfig(server.AWSConfig()),
+		AWS: local, stop: stop,
+		Kinesis:  kinesis.NewFromConfig(local.AWSConfig()),
+		dynamoDB: dynamodb.NewFromConfig(local.AWSConfig()),
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	endpoints := stack.At(c.AWS.Kinesis.URL(), c.AWS.DynamoDB.URL())
-	environ := sample.Environ(endpoints.Environ(os.Environ()), config.Bin)
+	environ := sample.Environ(local.Environ(os.Environ()), config.Bin)
 	create := exec.Command(sample.Command(config.Bin, "kcl-infra"), "create",
 		"--application", Name, "--stream-name", Name, "--shards", strconv.Itoa(config.Shards), "--seed-leases", "TRIM_HORIZON")
 	create.Env = environ
@@ -98,7 +96,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		if h.Bootstrap {
 			h.Name = fmt.Sprintf("bootstrap-%d", n-config.Workers+1)
 		}
-		if err := h.prepare(config, environ, endpoints); err != nil {
+		if err := h.prepare(config, environ, local.Endpoints); err != nil {
 			return nil, err
 		}
 		if h.restart(); h.err != nil {
@@ -136,7 +134,7 @@ func (h *Host) prepare(config Config, environ []string, endpoints stack.Endpoint
 		return sample.StartDaemon(c)
 	}
 	text := stack.PropertiesText(append([]stack.Setting{
-		{Name: "kinesisEndpoint", Value: endpoints.KinesisURL()}, {Name: "dynamoDBEndpoint", Value: endpoints.DynamoDBURL()},
+		{Name: "kinesisEndpoint", Value: endpoints.KinesisURL}, {Name: "dynamoDBEndpoint", Value: endpoints.DynamoDBURL},
 	}, config.Properties...))
 	return os.WriteFile(filepath.Join(h.Dir, PropertiesFile), []byte(text), 0o644)
 }

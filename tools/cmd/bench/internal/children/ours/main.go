@@ -6,4 +6,4 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/cmd/bench/internal/children/counter"
 )
 
-func main() { processor.Main(&counter.Counter{}) }
+func main() { processor.Main(counter.New()) }

@@ -19,7 +19,7 @@ func main() {
 	defer stop()
 	config := worker.Config{PropertiesFile: os.Args[1]}
 	err := worker.Run(ctx, config, func(worker.ShardInfo) (processor.RecordProcessor, error) {
-		return &counter.Counter{}, nil
+		return counter.New(), nil
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -18,21 +18,22 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The connection for events, which go to the Go process, and commands, which come from it. One
- * thread writes what any other sends, one reads, one looks whether the Go process is still heard.
+ * thread writes the events of all other threads, one reads commands, and one sends heartbeats and
+ * checks those of the Go process.
  */
 final class Control {
     static final ObjectMapper MAPPER = new ObjectMapper();
-    private static final int TICKS = 6; // heartbeats within the time of silence
-    private static final int MOST_LOGS = 1000; // that wait to be written
+    private static final int TICKS = 6; // heartbeats within the allowed silence
+    private static final int MOST_LOGS = 1000; // log events that wait to be written
     private static final int MOST_TEXT = 1000; // characters of a message
 
     private final Line line;
     private final LinkedBlockingQueue<ObjectNode> queue = new LinkedBlockingQueue<>();
-    private final AtomicInteger logs = new AtomicInteger(); // in the queue
-    private final AtomicInteger dropped = new AtomicInteger(); // since the last log that was not
+    private final AtomicInteger logs = new AtomicInteger(); // log events in the queue
+    private final AtomicInteger dropped = new AtomicInteger(); // log events dropped since the last one that was not
     private final long tickMillis;
     private volatile boolean heard;
-    private volatile Engine engine; // null until there is one
+    private volatile Engine engine; // null until it is made
     private final CountDownLatch served = new CountDownLatch(1);
 
     Control(Path socket, String token, String version, long silenceMillis) throws IOException {
@@ -51,7 +52,7 @@ final class Control {
         return MAPPER.createObjectNode().put("event", name);
     }
 
-    /** Returns a throwable and its causes, the outermost first. */
+    /** Returns a throwable and its causes, beginning with the outermost. */
     static ArrayNode causes(Throwable t) {
         ArrayNode all = MAPPER.createArrayNode();
         Set<Throwable> seen = Collections.newSetFromMap(new IdentityHashMap<>());
@@ -65,12 +66,12 @@ final class Control {
         return text == null ? "" : text.length() <= MOST_TEXT ? text : text.substring(0, MOST_TEXT);
     }
 
-    /** Sends an event. It does not wait. */
+    /** Sends an event. It does not block. */
     void send(ObjectNode event) {
         queue.add(event);
     }
 
-    /** Sends an event of the log, but drops it when the Go process does not keep up. */
+    /** Sends a log event, or drops it if the Go process does not keep up. */
     void sendLog(ObjectNode event) {
         if (logs.get() >= MOST_LOGS) {
             dropLog();
@@ -84,7 +85,7 @@ final class Control {
         queue.add(event);
     }
 
-    /** Counts an event of the log that is not sent. */
+    /** Counts a log event that is dropped. */
     void dropLog() {
         dropped.incrementAndGet();
     }
@@ -102,14 +103,14 @@ final class Control {
         }
     }
 
-    /** Ends the process when all that was sent before has been written, or a second has passed. */
+    /** Ends the process after all earlier events were written, or after one second. */
     void exit(int status) {
         queue.add(MAPPER.createObjectNode().put("exit", status));
         sleep(1000);
         Runtime.getRuntime().halt(status);
     }
 
-    /** Waits, less long when it is interrupted. */
+    /** Waits, or returns early when it is interrupted. */
     static void sleep(long millis) {
         try {
             Thread.sleep(millis);
@@ -118,11 +119,11 @@ final class Control {
         }
     }
 
-    /** Sends heartbeats, and ends the process when none comes. */
+    /** Sends heartbeats, and gives up when the Go process sends none. */
     private void beat() {
         ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(work -> daemon("heartbeats", work));
-        // Ticks are counted and not the time, so that a pause of this process is not taken for
-        // silence of the other.
+        // It counts ticks rather than time, so that a pause of this process does not look like a
+        // silent Go process.
         AtomicInteger silent = new AtomicInteger();
         timer.scheduleWithFixedDelay(() -> {
             send(event("heartbeat"));
@@ -140,7 +141,7 @@ final class Control {
         thread("commands", this::read).start();
     }
 
-    /** Lets an engine have the commands, those of before too. */
+    /** Passes the commands to an engine, including those that arrived before. */
     void serve(Engine engine) {
         this.engine = engine;
         served.countDown();
@@ -155,7 +156,7 @@ final class Control {
                 continue;
             }
             if (name.equals("stop") && engine == null) {
-                send(event("stopped").put("released", 0).put("complete", true)); // nothing has begun
+                send(event("stopped").put("released", 0).put("complete", true)); // there is nothing to stop
                 exit(Entry.STOPPED);
             }
             served.await();
@@ -164,7 +165,7 @@ final class Control {
                 case "read" -> engine.read(command.get("leaseKey").asText());
                 case "evict" -> engine.evict(command.get("leaseKey").asText());
                 case "stop" -> engine.stop(command.get("graceMillis").asLong());
-                default -> throw new IOException("a command that is not known");
+                default -> throw new IOException("unknown command");
             }
         }
     }
@@ -173,7 +174,7 @@ final class Control {
         void run() throws Exception;
     }
 
-    /** Returns a thread with whose failure the connection is over, and so this process. */
+    /** Returns a thread whose failure ends the process, because the connection has failed. */
     private static Thread thread(String name, Work work) {
         return daemon(name, () -> {
             try {

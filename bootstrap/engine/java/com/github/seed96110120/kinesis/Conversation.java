@@ -21,21 +21,21 @@ import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
 import software.amazon.kinesis.processor.ShardRecordProcessor;
 
 /**
- * A record processor whose work is done by the Go process: it passes each call on as a message of
- * the MultiLang protocol, and makes the checkpoints that are asked for until the answer comes.
+ * A record processor that lets the Go process do the work: it sends each call as a message of the
+ * MultiLang protocol, and makes the checkpoints that the Go process requests until it answers.
  *
- * <p>No method throws. KCL goes on past a batch that threw, logs its records, and calls initialize
- * again without end; one that has failed takes no more records and makes no more checkpoints
- * instead, and Engine has KCL end its consumer.
+ * <p>No method throws. After an exception KCL would skip the batch, log its records, or call
+ * initialize again without end. Instead, a conversation that has failed accepts no more records and
+ * makes no more checkpoints, and Engine makes KCL end its consumer.
  */
 final class Conversation implements ShardRecordProcessor {
     final long id;
     private final Engine engine;
-    private final String stream; // KCL's identifier, empty when there is but one
+    private final String stream; // KCL's identifier, empty with a single stream
     private volatile String leaseKey; // null before initialize
     private volatile String shard;
     private volatile Line line;
-    private final AtomicBoolean over = new AtomicBoolean(); // no more messages, by plan or not
+    private final AtomicBoolean over = new AtomicBoolean(); // no more messages, after a planned end or a failure
     private RecordProcessorCheckpointer checkpointer; // null before the first batch
 
     Conversation(Engine engine, long id, String stream) {
@@ -78,8 +78,9 @@ final class Conversation implements ShardRecordProcessor {
     }
 
     /**
-     * A processor that has failed makes no checkpoint at the end; KCL sees that itself. A shard that
-     * has not ended is as if the conversation had broken off: it is read again from its checkpoint.
+     * A processor that has failed makes no checkpoint at the end, which KCL notices. If the shard has
+     * not really ended, the conversation is broken off, and the shard is read again from its
+     * checkpoint.
      */
     @Override
     public synchronized void shardEnded(ShardEndedInput input) {
@@ -95,7 +96,7 @@ final class Conversation implements ShardRecordProcessor {
         end();
     }
 
-    /** Ends the conversation as KCL does at a hand-off, once the open action is answered. */
+    /** Ends the conversation as KCL does at a hand-over, after the open action is answered. */
     synchronized void stop() {
         act(ShutdownRequestedMessage.ACTION, checkpointer, new ShutdownRequestedMessage(), null);
         act(LeaseLostMessage.ACTION, null, new LeaseLostMessage(), null);
@@ -108,12 +109,12 @@ final class Conversation implements ShardRecordProcessor {
         engine.ended(this);
     }
 
-    /** Takes the conversation for over, and tells whether it was not. */
+    /** Marks the conversation as over, and returns false if it was over already. */
     boolean finish() {
         return over.compareAndSet(false, true);
     }
 
-    /** Ends the action that is open. */
+    /** Closes the connection, which ends the open action. */
     void close() {
         Line open = line;
         if (open != null) {
@@ -125,7 +126,7 @@ final class Conversation implements ShardRecordProcessor {
         void run() throws IOException;
     }
 
-    /** Sends a message and serves the Go process until it has answered. */
+    /** Sends a message, and makes checkpoints until the Go process has answered. */
     private void act(String action, RecordProcessorCheckpointer checkpointer, Message message, Step first) {
         if (over.get() || first == null && line == null) {
             return;
@@ -136,7 +137,7 @@ final class Conversation implements ShardRecordProcessor {
             }
             line.write(message);
             while (!answered(action, checkpointer)) {
-                // It was a checkpoint.
+                // It was a request for a checkpoint.
             }
         } catch (Throwable t) {
             engine.broken(this, t);
@@ -155,16 +156,16 @@ final class Conversation implements ShardRecordProcessor {
         if (answer instanceof StatusMessage status && action.equals(status.getResponseFor())) {
             return true;
         }
-        throw new IOException("an answer that was not expected: " + answer.getClass().getSimpleName());
+        throw new IOException("unexpected answer: " + answer.getClass().getSimpleName());
     }
 
-    /** Returns why there is no checkpoint, null if there is one. */
+    /** Makes a checkpoint, and returns null or the reason why it failed. */
     private Throwable checkpoint(String number, Long subNumber, RecordProcessorCheckpointer checkpointer) {
         if (over.get() || engine.isLost()) {
             return new ShutdownException("the conversation is over");
         }
         if (checkpointer == null) {
-            return new InvalidStateException("no checkpoint can be made in this action");
+            return new InvalidStateException("no checkpoint is possible in this action");
         }
         try {
             if (number == null) {

@@ -7,9 +7,9 @@ import software.amazon.kinesis.retrieval.AggregatorUtil;
 import software.amazon.kinesis.retrieval.KinesisClientRecord;
 
 /**
- * Takes records apart that the Kinesis Producer Library has put together. One that KCL cannot take
- * apart is passed on as it is: KCL leaves out what follows in it and logs its data, or, where
- * Java has no javax.xml.bind any more, throws an Error that ends all shards.
+ * Separates the user records that the Kinesis Producer Library has aggregated. A record that KCL
+ * cannot separate is delivered as it is. KCL itself would drop the rest of it and log its data, or,
+ * with a Java that lacks javax.xml.bind, throw an Error that ends all shards.
  */
 final class Deaggregator extends AggregatorUtil {
     @Override

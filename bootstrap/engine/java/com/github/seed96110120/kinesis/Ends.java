@@ -13,10 +13,10 @@ import software.amazon.kinesis.leases.ShardInfo;
 import software.amazon.kinesis.retrieval.kpl.ExtendedSequenceNumber;
 
 /**
- * Looks whether a shard that KCL takes for ended has ended. KCL takes each ResourceNotFoundException
- * for an end, also that of a fan-out consumer that was deleted. When a stream was deleted and made
- * again, the leases of the old one may be at their ends. KCL does not read such a shard, and does
- * not say so.
+ * Checks whether a shard that KCL considers ended really has ended. KCL takes every
+ * ResourceNotFoundException for an end, also that of a deleted fan-out consumer. After a stream was
+ * deleted and created again, leases of the old stream may be at their ends: KCL does not read such a
+ * shard, and does not report it.
  */
 final class Ends {
     /** The shard is open. */
@@ -24,7 +24,7 @@ final class Ends {
         private static final long serialVersionUID = 1;
 
         OpenShardException() {
-            super("KCL takes the shard for ended, but it is open");
+            super("KCL considers the shard ended, but it is open");
         }
     }
 
@@ -39,8 +39,8 @@ final class Ends {
     private final Listener listener;
 
     private final AtomicBoolean looking = new AtomicBoolean();
-    private final Set<String> wrong = ConcurrentHashMap.newKeySet(); // keys, of shards that are open
-    private long looked = System.nanoTime() - AGAIN_NANOS; // the scheduler's thread alone
+    private final Set<String> wrong = ConcurrentHashMap.newKeySet(); // lease keys at their ends whose shards are open
+    private long looked = System.nanoTime() - AGAIN_NANOS; // only the scheduler's thread uses it
 
     Ends(Scheduler scheduler, Streams streams, Listener listener) {
         this.scheduler = scheduler;
@@ -48,7 +48,7 @@ final class Ends {
         this.listener = listener;
     }
 
-    /** Is given the leases that this worker reads, in each round. It does not wait for AWS. */
+    /** Receives the leases that this worker reads, in each round. It does not wait for AWS. */
     void look(List<ShardInfo> held) {
         List<ShardInfo> ended = held.stream()
                 .filter(shard -> ExtendedSequenceNumber.SHARD_END.equals(shard.checkpoint()))
@@ -73,7 +73,7 @@ final class Ends {
             try {
                 open = open(stream);
             } catch (RuntimeException e) {
-                return; // ListShards: KCL itself tells of that
+                return; // ListShards failed, which KCL itself reports
             }
             for (ShardInfo lease : leases) {
                 String key = ShardInfo.getLeaseKey(lease);
@@ -87,12 +87,12 @@ final class Ends {
         });
     }
 
-    /** Tells whether a lease is at its end, and its shard was found open. */
+    /** Returns whether a lease is at its end although its shard is open. */
     boolean isOpen(String leaseKey) {
         return wrong.contains(leaseKey);
     }
 
-    /** Throws if the shard is open, or if that cannot be found out. */
+    /** Throws if the shard is open, or if it is not known whether it is. */
     void confirm(StreamConfig stream, String shardId) throws OpenShardException {
         if (open(stream).contains(shardId)) {
             throw new OpenShardException();

@@ -49,24 +49,24 @@ import software.amazon.kinesis.processor.ShardRecordProcessor;
 import software.amazon.kinesis.processor.ShardRecordProcessorFactory;
 
 /**
- * KCL's Scheduler with a conversation for each lease, and with what the daemon lacks: one shard
- * can be held back and read again while its lease is kept, and a stop ends in seconds.
+ * Runs KCL's Scheduler with a conversation for each lease. Unlike the daemon, it can hold back one
+ * shard and read it again while it keeps the lease, and it stops within seconds.
  *
- * <p>A shard is held back by leaving it out of the leases that the scheduler looks at in each
- * round ({@link ShardPrioritization}): it ends the consumer of such a shard as if the lease had
- * been lost, while the lease goes on to be renewed. When the shard is among them again, the
- * scheduler makes a new consumer, which begins at the checkpoint.
+ * <p>To hold a shard back, it removes the shard from the leases that the scheduler sees in each
+ * round ({@link ShardPrioritization}). The scheduler then ends the shard's consumer as if the lease
+ * was lost, but continues to renew the lease. When the scheduler sees the shard again, it makes a
+ * new consumer, which begins at the checkpoint.
  */
 final class Engine {
-    // A round of the scheduler; KCL's own is 1000. One that starts again waits for three of them. In
-    // each the leader reads its lock in the table.
+    // The length of the scheduler's rounds; KCL's default is 1000. A shard that starts again waits
+    // for three rounds. In each round the leader reads its lock in the table.
     private static final long ROUND_MILLIS = 250;
-    private static final long QUICK_MILLIS = 25; // a round while a shard starts
-    private static final int QUICK_ROUNDS = 4; // that it takes
+    private static final long QUICK_MILLIS = 25; // the length of a round while a shard starts
+    private static final int QUICK_ROUNDS = 4; // the number of rounds that a start takes
     private static final long FIRST_CAPTURE_MILLIS = 10;
     private static final long RELEASE_MILLIS = 5000; // for all leases
     private static final long WITHDRAW_MILLIS = 1000;
-    private static final long METRICS_MILLIS = 2000; // to send the last ones
+    private static final long METRICS_MILLIS = 2000; // to send the last metrics
     private static final int RELEASES_AT_ONCE = 16;
     private static final int RELEASE_PASSES = 5;
 
@@ -76,14 +76,15 @@ final class Engine {
     private final Streams streams;
     private final LeaseForm form;
     private final Scheduler scheduler;
-    private volatile Ends ends; // null while the scheduler is made
+    private volatile Ends ends; // null until the scheduler is made
     private final AtomicLong conversations = new AtomicLong();
     private final Map<Long, Conversation> open = new ConcurrentHashMap<>(); // by ID
-    // Lease keys held back, and whether they shall be read again: when their consumer has gone.
+    // By lease key of a shard that is held back: whether it is to be read again once its consumer
+    // has ended.
     private final Map<String, Boolean> held = new ConcurrentHashMap<>();
     private final Tasks tasks = new Tasks();
-    private volatile boolean stopping; // no conversation begins
-    private volatile boolean lost; // no checkpoint is made any more
+    private volatile boolean stopping; // no new conversation begins
+    private volatile boolean lost; // no more checkpoints are made
     private volatile boolean ready;
     private volatile Throwable failure;
 
@@ -98,7 +99,7 @@ final class Engine {
         form = new LeaseForm(resolved.leaseManagement(), streams.several());
         Retrieval.watch(resolved.retrieval(), this::told, shard -> ends.confirm(streams.config(shard), shard.shardId()));
         resolved.coordinator()
-                .shardConsumerDispatchPollIntervalMillis(QUICK_MILLIS) // the rest of a round waits in Leases
+                .shardConsumerDispatchPollIntervalMillis(QUICK_MILLIS) // Leases waits for the rest of a round
                 .workerStateChangeListener(new States())
                 .shardPrioritization(new Leases(resolved.coordinator().shardPrioritization()));
         resolved.lifecycle().taskExecutionListener(tasks).aggregatorUtil(new Deaggregator());
@@ -108,9 +109,10 @@ final class Engine {
     }
 
     /**
-     * Has the worker report to the leader at once. No lease is dealt out to one that has not, and KCL
-     * waits for two captures of the worker's load with the first report; the scheduler that is made
-     * has its own interval of captures already, so that this is all that changes. KCL 2 has no reports.
+     * Makes the worker report to the leader at once. The leader assigns no leases to a worker that has
+     * not reported, and KCL delays the first report until it has captured the worker's load twice. The
+     * scheduler has already copied the interval of later captures, so only the first report changes.
+     * KCL 2 has no reports.
      */
     private static void reportSoon(LeaseManagementConfig config) {
         try {
@@ -119,7 +121,7 @@ final class Engine {
                     .getMethod("inMemoryWorkerMetricsCaptureFrequencyMillis", long.class)
                     .invoke(assignment, FIRST_CAPTURE_MILLIS);
         } catch (ReflectiveOperationException e) {
-            // Then leases come as late as KCL has it.
+            // Then leases arrive as late as KCL's default.
         }
     }
 
@@ -144,7 +146,7 @@ final class Engine {
         return lost;
     }
 
-    /** Returns why KCL has ended by itself. */
+    /** Returns the reason why KCL has ended by itself. */
     Throwable failure() {
         return failure != null ? failure : new IllegalStateException("KCL has ended by itself");
     }
@@ -164,10 +166,10 @@ final class Engine {
         }
     }
 
-    /** Takes a conversation up, unless none may begin. */
+    /** Registers a conversation, and returns false if none may begin. */
     boolean begin(Conversation conversation) {
         open.put(conversation.id, conversation);
-        if (stopping) { // perhaps since the line above
+        if (stopping) { // possibly since the line above
             open.remove(conversation.id);
         }
         return !stopping;
@@ -198,8 +200,9 @@ final class Engine {
     }
 
     /**
-     * Ends a conversation that has failed and holds its shard back, unless it is over. It is held
-     * before anybody can see the end: the command to read it again may come at once.
+     * Ends a conversation that has failed and holds its shard back, and returns false if it was over
+     * already. It holds the shard back before the Go process can see the end, because the command to
+     * read the shard again may come at once.
      */
     private boolean hold(Conversation conversation) {
         synchronized (held) {
@@ -213,7 +216,7 @@ final class Engine {
         return true;
     }
 
-    /** Ends a conversation because of something on this side. */
+    /** Ends a conversation because of a failure in this process. */
     void broken(Conversation conversation, Throwable t) {
         if (hold(conversation)) {
             control.send(Control.event("lost")
@@ -223,10 +226,10 @@ final class Engine {
         }
     }
 
-    /** Throws if the shard of a conversation has not ended, and tells of it. */
+    /** Throws and reports an error if the shard of a conversation has not ended. */
     void confirmEnd(String leaseKey, String stream, String shardId) throws Exception {
         if (stopping) {
-            throw new IllegalStateException("the worker stops");
+            throw new IllegalStateException("the worker is stopping");
         }
         try {
             ends.confirm(streams.config(stream), shardId);
@@ -251,7 +254,7 @@ final class Engine {
         }
     }
 
-    /** Gives a lease up. Its shard stays held back until then. */
+    /** Gives up a lease. Its shard stays held back until then. */
     void evict(String leaseKey) {
         Control.daemon("evict", () -> {
             try {
@@ -266,17 +269,17 @@ final class Engine {
         }).start();
     }
 
-    /** Stops, and ends the process. */
+    /** Stops, and then ends the process. */
     void stop(long graceMillis) {
         if (stopping) {
             return;
         }
         stopping = true;
         Control.daemon("stop", () -> {
-            ExecutorService workers = Executors.newCachedThreadPool(Engine::daemon);
+            ExecutorService threads = Executors.newCachedThreadPool(Engine::daemon);
             List<Future<?>> ends = new ArrayList<>();
             for (Conversation conversation : open.values()) {
-                ends.add(workers.submit(conversation::stop));
+                ends.add(threads.submit(conversation::stop));
             }
             int late = await(ends, graceMillis);
             lost = true;
@@ -285,7 +288,7 @@ final class Engine {
         }).start();
     }
 
-    /** Ends the process because the Go process is not heard any more. */
+    /** Ends the process because the Go process is silent. */
     void giveUp() {
         stopping = true;
         lost = true;
@@ -293,7 +296,7 @@ final class Engine {
         end("the Go process is silent", Entry.SILENCE);
     }
 
-    /** Ends the process because of leases that are not this application's. It releases none. */
+    /** Ends the process because of leases of the other form. It releases no leases. */
     private void refuse(Throwable t) {
         stopping = true;
         lost = true;
@@ -301,7 +304,7 @@ final class Engine {
         Control.daemon("refuse", () -> Entry.fail(control, t)).start();
     }
 
-    /** Shuts the scheduler down, releases the leases and ends the process. */
+    /** Shuts down the scheduler, releases the leases and ends the process. */
     private void end(String reason, int status) {
         ObjectNode event = Control.event("stopped");
         try {
@@ -326,15 +329,15 @@ final class Engine {
                     return null;
                 });
             } catch (Exception e) {
-                // The last metrics are not worth more time.
+                // The last metrics are not worth a longer wait.
             }
         }
         control.exit(reason == null || status != Entry.STOPPED ? status : Entry.INCOMPLETE);
     }
 
     /**
-     * Takes this worker out of the table of those that leases are dealt out to. Otherwise the
-     * leader would go on to give it some for a minute. KCL 2 has no such table.
+     * Removes this worker from the table of workers to which the leader assigns leases. Otherwise the
+     * leader would assign leases to it for another minute. KCL 2 has no such table.
      */
     private void withdraw() {
         LeaseManagementConfig config = scheduler.leaseManagementConfig();
@@ -349,24 +352,24 @@ final class Engine {
                     .deleteItem(request -> request.tableName(name).key(Map.of("wid", worker)))
                     .get(WITHDRAW_MILLIS, TimeUnit.MILLISECONDS);
         } catch (Exception e) {
-            // The leases come to others all the same, but later.
+            // Then other workers get the leases later.
         }
     }
 
     /**
-     * Takes this worker's name off all leases that bear it, and returns their number. It looks again
-     * until there are none: others may deal leases out meanwhile.
+     * Gives up all leases of this worker, and returns their number. It repeats that until there are
+     * none, because the leader may assign more meanwhile.
      */
     private int release() throws Exception {
         LeaseCoordinator leases = scheduler.leaseCoordinator();
         String self = leases.workerIdentifier();
-        ExecutorService workers = Executors.newFixedThreadPool(RELEASES_AT_ONCE, Engine::daemon);
+        ExecutorService threads = Executors.newFixedThreadPool(RELEASES_AT_ONCE, Engine::daemon);
         int released = 0;
         for (int pass = 0; pass < RELEASE_PASSES; pass++) {
             List<Future<Boolean>> all = new ArrayList<>();
             for (Lease lease : leases.leaseRefresher().listLeases()) {
                 if (self.equals(lease.leaseOwner()) || self.equals(reader(lease))) {
-                    all.add(workers.submit(() -> giveUp(lease)));
+                    all.add(threads.submit(() -> giveUp(lease)));
                 }
             }
             if (all.isEmpty()) {
@@ -376,10 +379,10 @@ final class Engine {
                 released += one.get() ? 1 : 0;
             }
         }
-        throw new IllegalStateException("leases are dealt out to this worker again and again");
+        throw new IllegalStateException("leases are assigned to this worker again and again");
     }
 
-    /** Gives a lease up. One that is being handed over to this worker stays with who reads it. */
+    /** Gives up a lease. One that is being handed over to this worker stays with its present reader. */
     private boolean giveUp(Lease lease) throws Exception {
         LeaseRefresher leases = scheduler.leaseCoordinator().leaseRefresher();
         String reader = reader(lease);
@@ -391,8 +394,8 @@ final class Engine {
     }
 
     /**
-     * Returns the worker that reads a lease. While KCL 3 hands one over, the owner is the next
-     * worker, and another attribute names the one that still reads it.
+     * Returns the worker that reads a lease. While KCL 3 hands over a lease, its owner is the next
+     * worker, and another attribute names the worker that still reads it.
      */
     private static String reader(Lease lease) {
         try {
@@ -402,7 +405,7 @@ final class Engine {
         }
     }
 
-    /** Waits for all of them, and returns how many have not ended in time. */
+    /** Waits for all, and returns the number that did not end in time. */
     private static int await(List<Future<?>> all, long millis) {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
         int late = 0;
@@ -417,8 +420,8 @@ final class Engine {
     }
 
     private static <T> T within(long millis, Callable<T> work) throws Exception {
-        ExecutorService worker = Executors.newSingleThreadExecutor(Engine::daemon);
-        return worker.submit(work).get(millis, TimeUnit.MILLISECONDS);
+        ExecutorService thread = Executors.newSingleThreadExecutor(Engine::daemon);
+        return thread.submit(work).get(millis, TimeUnit.MILLISECONDS);
     }
 
     private static Thread daemon(Runnable work) {
@@ -427,7 +430,7 @@ final class Engine {
 
     // Events.
 
-    /** Tells of an error with a shard, or with a null throwable that all is well again. */
+    /** Reports an error with a shard, or with a null throwable that the shard has recovered. */
     private void told(String leaseKey, String operation, Throwable t) {
         if (t == null) {
             control.send(Control.event("recovered").put("leaseKey", leaseKey));
@@ -440,8 +443,9 @@ final class Engine {
     }
 
     /**
-     * Makes the leases of streams that have none. KCL does that where there is no lease at all, and
-     * for a stream that was added to others minutes later. Who else does it makes the same ones.
+     * Makes leases for the streams that have none. KCL does so at once only if there is no lease at
+     * all; for a stream that was added to others, it does so minutes later. If another worker makes
+     * leases at the same time, it makes the same ones.
      */
     private void syncAdded() {
         try {
@@ -454,7 +458,7 @@ final class Engine {
                 }
             }
         } catch (Exception e) {
-            // KCL does it all the same, later.
+            // Then KCL does it later.
         }
     }
 
@@ -464,7 +468,7 @@ final class Engine {
             switch (state) {
                 case INITIALIZING -> {
                     control.send(Control.event("state").put("state", "initializing"));
-                    form.confirm(scheduler.leaseCoordinator().leaseRefresher()); // what it throws ends KCL
+                    form.confirm(scheduler.leaseCoordinator().leaseRefresher()); // an exception ends KCL
                     form.tell(Engine.this::refuse);
                 }
                 case STARTED -> {
@@ -474,7 +478,7 @@ final class Engine {
                         Control.daemon("added", Engine.this::syncAdded).start();
                     }
                 }
-                default -> { } // the end is told by whoever brings it about
+                default -> { } // whatever ends KCL reports the end
             }
         }
 
@@ -484,12 +488,12 @@ final class Engine {
         }
     }
 
-    /** Is asked in each round of the scheduler, with the leases that this worker has. */
+    /** The scheduler calls it in each round, with the leases of this worker. */
     private final class Leases implements ShardPrioritization {
         private final ShardPrioritization order;
         private Set<String> before = Set.of();
         private Set<String> reading = Set.of();
-        private int quick; // rounds that follow at once
+        private int quick; // the number of quick rounds that follow
         private final Set<ShardInfo> handedOver = new HashSet<>();
 
         Leases(ShardPrioritization order) {
@@ -505,7 +509,7 @@ final class Engine {
             for (ShardInfo shard : all) {
                 String key = ShardInfo.getLeaseKey(shard);
                 keys.add(key);
-                // One that is dealt out at its end is not read: there is nothing to tell of it.
+                // A shard that was assigned after its end is not read, and so not reported.
                 if (!shard.isCompleted() || before.contains(key) || ends.isOpen(key)) {
                     now.add(key);
                 }
@@ -517,7 +521,7 @@ final class Engine {
                 before = now;
             }
             ends.look(all);
-            held.keySet().retainAll(keys); // a lease that comes back begins afresh
+            held.keySet().retainAll(keys); // a lease that comes back is not held
             tasks.last.keySet().retainAll(keys);
             handedOver.retainAll(dealt);
             dealt.forEach(this::handOver);
@@ -536,7 +540,7 @@ final class Engine {
             return read;
         }
 
-        /** Waits for the rest of a round, or for the first lease, and returns what is dealt out then. */
+        /** Waits for the rest of a round, or for the first lease, and returns the leases assigned then. */
         private List<ShardInfo> await(List<ShardInfo> dealt) {
             if (quick > 0) {
                 quick--;
@@ -552,16 +556,16 @@ final class Engine {
         }
 
         /**
-         * Hands a lease over that the leader wants for another worker, if it has no consumer here.
-         * KCL waits for the consumer to do that. It has none if its stream is not read, or if the
-         * lease came with the wish. A consumer that has not begun ends of the wish without a word,
-         * and until 3.4.3 KCL goes on to renew the lease, and nobody reads the shard.
+         * Hands over a lease that the leader wants to move to another worker, if the lease has no
+         * consumer here. KCL waits for the consumer to do so. There is none if the stream is not read,
+         * or if the leader already wanted to move the lease when it came. Also, a consumer that has not
+         * begun just ends, and KCL before 3.4.3 then renews the lease, so that nobody reads the shard.
          */
         private void handOver(ShardInfo shard) {
             String key = ShardInfo.getLeaseKey(shard);
             ShardConsumer consumer = scheduler.shardInfoShardConsumerMap().get(shard);
             boolean none = consumer == null
-                    ? !Boolean.FALSE.equals(held.get(key)) // what was held back may still be at work
+                    ? !Boolean.FALSE.equals(held.get(key)) // a shard that is held back may still have a consumer at work
                     : consumer.isShutdown() && consumer.shutdownReason() == ShutdownReason.REQUESTED;
             if (!none || stopping) {
                 return;
@@ -575,7 +579,7 @@ final class Engine {
                 try {
                     leases.leaseRefresher().evictLease(lease);
                 } catch (Exception e) {
-                    // It expires, and is dealt out again.
+                    // It expires, and is assigned again.
                 } finally {
                     leases.dropLease(lease);
                 }
@@ -584,7 +588,7 @@ final class Engine {
 
         private boolean mayRead(ShardInfo shard) {
             String key = ShardInfo.getLeaseKey(shard);
-            if (stopping) { // nothing new begins
+            if (stopping) { // no new conversation begins
                 return open.values().stream().anyMatch(c -> key.equals(c.leaseKey()));
             }
             if (handedOver.contains(shard)) {
@@ -611,7 +615,7 @@ final class Engine {
             Log.within(null);
             String key = ShardInfo.getLeaseKey(input.shardInfo());
             if (input.taskType() == TaskType.PROCESS) {
-                if (input.taskOutcome() == TaskOutcome.FAILURE) { // KCL would go on past the batch
+                if (input.taskOutcome() == TaskOutcome.FAILURE) { // KCL would skip the batch
                     open.values().stream()
                             .filter(c -> key.equals(c.leaseKey()))
                             .forEach(c -> broken(c, new IllegalStateException("KCL could not deliver a batch")));

@@ -6,21 +6,21 @@ import java.nio.file.Path;
 import java.util.Properties;
 
 /**
- * Runs KCL for a Go process, which has started this one and listens at a Unix socket. It takes
- * four arguments: the socket's path, the properties file's, how long the Go process may be silent
- * in milliseconds, and the least level of what is logged. The token that the Go process wants to
- * see comes on standard input, which stays open for as long as the Go process lives.
+ * Runs KCL for the Go process that has started this process and listens on a Unix socket. It has four
+ * arguments: the path of the socket, the path of the properties file, how long the Go process may be
+ * silent, in milliseconds, and the lowest level that is logged. Standard input has the token for the
+ * Go process, and stays open for as long as the Go process runs.
  *
- * <p>The classes, from here to the records: {@link Control} is the connection for events and
- * commands, {@link Engine} is KCL with what is added to it, {@link Conversation} is one lease,
- * {@link Streams} are what is read, {@link Retrieval} watches over the reading of a shard.
+ * <p>The most important classes: {@link Control} is the connection for events and commands, {@link
+ * Engine} runs KCL, {@link Conversation} serves one lease, {@link Streams} are the streams to read,
+ * and {@link Retrieval} observes how KCL reads a shard.
  */
 final class Entry {
     // Exit statuses.
     static final int STOPPED = 0;
     static final int FAILED = 1;
     static final int ORPHANED = 2;
-    static final int SILENCE = 5; // 3 is ExitOnOutOfMemoryError's
+    static final int SILENCE = 5; // 3 is the status of ExitOnOutOfMemoryError
     static final int INCOMPLETE = 4;
 
     public static void main(String[] args) {
@@ -42,7 +42,7 @@ final class Entry {
             control.serve(engine);
             engine.run();
             if (engine.isStopping()) {
-                Thread.currentThread().join(); // whoever stops it ends the process
+                Thread.currentThread().join(); // the thread that stops it ends the process
             }
             fail(control, engine.failure());
         } catch (Throwable t) {
@@ -50,7 +50,7 @@ final class Entry {
         }
     }
 
-    /** Ends the process, and says why. */
+    /** Reports a failure, and ends the process. */
     static void fail(Control control, Throwable t) {
         if (control == null) {
             System.err.println(t);
@@ -60,31 +60,31 @@ final class Entry {
         control.exit(FAILED);
     }
 
-    /** Ends the process as soon as standard input ends: then the Go process has gone. */
+    /** Ends the process when standard input ends, because the Go process has ended. */
     private static void watch(InputStream in) {
         Control.daemon("watch", () -> {
             try {
                 while (in.read() >= 0) {
-                    // Nothing more is expected.
+                    // No input is expected.
                 }
             } catch (Exception e) {
-                // As good as its end.
+                // The same as the end.
             }
             Runtime.getRuntime().halt(ORPHANED);
         }).start();
     }
 
     /**
-     * Keeps a SIGTERM that a service manager sends to all of a service from ending the process:
-     * it ends when the Go process says so. Java has no other way that is its own: a hook that
-     * does not return holds the end up, and everything else goes on.
+     * Prevents that SIGTERM ends the process: a service manager may send it to all processes of a
+     * service, but only the Go process decides about the end. Java's only way to do this without
+     * internal classes is a shutdown hook that does not return: everything else goes on meanwhile.
      */
     private static void ignoreSignals() {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             try {
                 Thread.sleep(Long.MAX_VALUE);
             } catch (InterruptedException e) {
-                // The end may come.
+                // The process may end.
             }
         }));
     }
@@ -98,7 +98,7 @@ final class Entry {
         return new String(line, 0, n, StandardCharsets.US_ASCII);
     }
 
-    /** Returns KCL's version, "unknown" if its jar does not tell. */
+    /** Returns KCL's version, or "unknown" if its jar does not have it. */
     static String version() {
         String name = "/META-INF/maven/software.amazon.kinesis/amazon-kinesis-client/pom.properties";
         try (InputStream in = Entry.class.getResourceAsStream(name)) {

@@ -12,40 +12,40 @@ import software.amazon.kinesis.leases.dynamodb.DynamoDBLeaseSerializer;
 import software.amazon.kinesis.leases.dynamodb.DynamoDBMultiStreamLeaseSerializer;
 
 /**
- * Sees that all leases of the table are of the form of this application's: those of one stream have
- * the shard's ID for key, those of several the stream's before it. KCL would not find the
- * checkpoints of the other form, and begin anew: it looks at every lease that KCL reads.
+ * Checks that all leases in the table have the form of this application: the key of a lease is the
+ * shard's ID with one stream, and has the stream before it with several. KCL would not find the
+ * checkpoints of the other form, and start without them. The check sees every lease that KCL reads.
  */
 final class LeaseForm {
-    private static final int ATTEMPTS = 20; // as many as KCL makes of its start
+    private static final int ATTEMPTS = 20; // the number of KCL's attempts to start
     private static final long BACKOFF_MILLIS = 1000;
 
     private final String table;
     private final boolean several;
-    private volatile IllegalStateException other; // the first lease that is not of the form
+    private volatile IllegalStateException other; // about the first lease of the other form
     private volatile Consumer<Throwable> listener = t -> { };
 
-    /** Has KCL look at each lease. */
+    /** Makes KCL pass each lease to this check. */
     LeaseForm(LeaseManagementConfig config, boolean several) {
         this.table = config.tableName();
         this.several = several;
-        // KCL waits that long after it has made a stream's leases, in the start with each one after the
-        // other. Nothing needs it: what looks for new shards has an interval of its own.
+        // KCL waits for this interval after it has made the leases of a stream, one stream after the
+        // other during a start. That is not needed: the search for new shards has its own interval.
         long interval = config.shardSyncIntervalMillis();
         config.shardSyncIntervalMillis(0);
-        // The first one to ask for the factory says what is in it.
+        // The first call that asks for the factory determines what is in it.
         config.leaseManagementFactory(several ? new OfSeveral() : new OfOne(), several);
         config.shardSyncIntervalMillis(interval);
     }
 
-    /** Looks at all leases that there are, and throws if one is not of the form. */
+    /** Checks all leases in the table, and throws if one has the other form. */
     void confirm(LeaseRefresher leases) {
         for (int attempt = 1; ; attempt++) {
             try {
                 leases.listLeases();
             } catch (Exception e) {
                 Throwable t = Streams.cause(e);
-                if (other == null && !(t instanceof ResourceNotFoundException)) { // then there is no table yet
+                if (other == null && !(t instanceof ResourceNotFoundException)) { // there is no table yet
                     if (attempt == ATTEMPTS || !Streams.passes(t)) {
                         throw new IllegalStateException(e);
                     }
@@ -53,20 +53,20 @@ final class LeaseForm {
                     continue;
                 }
             }
-            if (other != null) { // KCL may have caught it
+            if (other != null) { // KCL may have caught the exception
                 throw other;
             }
             return;
         }
     }
 
-    /** Tells the listener, once, of a lease that is not of the form, from now on. */
+    /** From now on, reports the first lease of the other form to the listener. */
     void tell(Consumer<Throwable> listener) {
         this.listener = listener;
     }
 
     private synchronized void look(Map<String, AttributeValue> row) {
-        AttributeValue type = row.get("entityType"); // since KCL 3.5 other things are in the table too
+        AttributeValue type = row.get("entityType"); // since KCL 3.5 the table also has other entities
         if (type != null && !type.s().equals("LEASE") || !row.containsKey("checkpoint")) {
             return;
         }

@@ -13,12 +13,12 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 
 /**
- * A connection to the Go process that carries a JSON value a line. One thread may write while
- * another reads. It uses the channel itself: on Java 17 the streams of java.nio.channels.Channels
- * have one lock for both directions, so that a write waits for a read.
+ * A connection to the Go process with one JSON value per line. One thread may write while another
+ * reads. It uses the channel directly: with Java 17, the streams of java.nio.channels.Channels have
+ * one lock for both directions, so that a write would wait for a read.
  */
 final class Line implements Closeable {
-    private static final int MOST = 1 << 20; // bytes of a line that is read
+    private static final int MOST = 1 << 20; // bytes of the longest line that is read
     private static final ObjectWriter WRITER =
             Control.MAPPER.writer().without(JsonGenerator.Feature.AUTO_CLOSE_TARGET);
 
@@ -29,7 +29,7 @@ final class Line implements Closeable {
         channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
     }
 
-    /** Writes a value piece by piece: a batch is never in memory a second time as a whole. */
+    /** Writes a value piece by piece, so that there is no complete copy of a batch in memory. */
     void write(Object value) throws IOException {
         try (Out out = new Out()) {
             WRITER.writeValue(out, value);
@@ -63,13 +63,13 @@ final class Line implements Closeable {
         }
     }
 
-    /** Closes the connection; a read or a write in another thread fails. */
+    /** Closes the connection. A read or a write in another thread fails. */
     @Override
     public void close() {
         try {
             channel.close();
         } catch (IOException e) {
-            // It is of no use any more.
+            // The connection is not used any more.
         }
     }
 
@@ -116,7 +116,7 @@ final class Line implements Closeable {
         }
     }
 
-    /** Direct buffers for those that write at this moment, not one for each idle shard. */
+    /** Direct buffers for the connections that write at the moment. */
     private static final class Buffers {
         private static final int SIZE = 128 << 10;
         private static final int MOST = 8;

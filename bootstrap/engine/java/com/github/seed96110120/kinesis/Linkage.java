@@ -14,8 +14,8 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 
 /**
- * Sees that this version of KCL has every class, method and field that the classes of this jar
- * name. Java itself looks when one is first used, which may be long after leases were taken.
+ * Checks that this version of KCL has every class, method and field that the classes of this jar
+ * use. Java itself checks at the first use, which may be long after leases were taken.
  */
 final class Linkage {
     // Tags of a class file's constants, as in section 4.4 of the Java Virtual Machine Specification.
@@ -25,10 +25,10 @@ final class Linkage {
 
     private final int[] tags;
     private final String[] texts;
-    private final int[] first; // what a constant refers to
+    private final int[] first; // the constants that a constant refers to
     private final int[] second;
 
-    /** Returns the first thing that is missing, null if nothing is. */
+    /** Returns the first class, method or field that is missing, or null. */
     static String missing() throws Exception {
         URI jar = Linkage.class.getProtectionDomain().getCodeSource().getLocation().toURI();
         try (JarFile file = new JarFile(Path.of(jar).toFile())) {
@@ -60,7 +60,7 @@ final class Linkage {
                 case INTEGER, FLOAT -> in.skipNBytes(4);
                 case LONG, DOUBLE -> {
                     in.skipNBytes(8);
-                    i++; // they take two places
+                    i++; // these take two indexes
                 }
                 case CLASS, STRING, METHOD_TYPE, MODULE, PACKAGE -> first[i] = in.readUnsignedShort();
                 case FIELD, METHOD, INTERFACE_METHOD, NAME_AND_TYPE, DYNAMIC, INVOKE_DYNAMIC -> {
@@ -68,7 +68,7 @@ final class Linkage {
                     second[i] = in.readUnsignedShort();
                 }
                 case METHOD_HANDLE -> in.skipNBytes(3);
-                default -> throw new IOException("a constant that is not known: " + tags[i]);
+                default -> throw new IOException("unknown constant: " + tags[i]);
             }
         }
     }
@@ -94,14 +94,14 @@ final class Linkage {
                 return name;
             } catch (TypeNotPresentException e) { // in the descriptor
                 return e.typeName();
-            } catch (LinkageError e) { // of a class that this one names
+            } catch (LinkageError e) { // of a class that this one uses
                 return name + " (" + e + ")";
             }
         }
         return null;
     }
 
-    /** Looks for a member as Java itself does when it links: at no other of its class. */
+    /** Looks for a member as Java's linker does, and ignores all other members of the class. */
     private static boolean has(Class<?> type, String name, String descriptor, boolean field)
             throws IllegalAccessException {
         MethodHandles.Lookup in = MethodHandles.privateLookupIn(type, MethodHandles.lookup());
@@ -119,7 +119,7 @@ final class Linkage {
     private static boolean found(Callable<MethodHandle> find) {
         try {
             return find.call() != null;
-        } catch (Exception e) { // no such member, or it is static and must not be
+        } catch (Exception e) { // there is no such member, or only a static one
             return false;
         }
     }

@@ -13,11 +13,11 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.LoggerFactory;
 
-/** Sends what KCL logs to the Go process, as events. */
+/** Sends KCL's log records to the Go process, as events. */
 final class Log extends AppenderBase<ILoggingEvent> {
     private static final ThreadLocal<String> SHARD = new ThreadLocal<>();
 
-    // One cause is often logged by several loggers, and again in each round, with each shard.
+    // The same problem is often logged by several loggers, in each round, and for each shard.
     private static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(10);
     private static final int MOST_IN_WINDOW = 3; // records of one logger, level and exception
 
@@ -31,14 +31,15 @@ final class Log extends AppenderBase<ILoggingEvent> {
         this.limited = limited;
     }
 
-    /** Sets the shard that this thread is at work for. */
+    /** Sets the shard for which this thread works. */
     static void within(String leaseKey) {
         SHARD.set(leaseKey);
     }
 
     /**
-     * Takes the place of KCL's own configuration. Below INFO only KCL is heard: the HTTP client
-     * would log credentials. One logger tells the values of all properties, which may be secrets.
+     * Replaces KCL's log configuration. Below INFO only KCL is logged, because the HTTP client would
+     * log credentials. One logger is restricted because it logs the values of all properties, which
+     * may be secrets.
      */
     static void install(Control control, String level) {
         LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
@@ -51,7 +52,7 @@ final class Log extends AppenderBase<ILoggingEvent> {
             context.getLogger("software.amazon.kinesis.multilang.config.KinesisClientLibConfigurator")
                     .setLevel(Level.WARN);
         }
-        // It would log the data of a record that it cannot take apart.
+        // It would log the data of a record that it cannot de-aggregate.
         context.getLogger("software.amazon.kinesis.retrieval.AggregatorUtil").setLevel(Level.OFF);
         Log log = new Log(control, least.isGreaterOrEqual(Level.WARN));
         log.setContext(context);
@@ -59,7 +60,7 @@ final class Log extends AppenderBase<ILoggingEvent> {
         root.addAppender(log);
     }
 
-    /** Tells whether a record may be sent yet. AppenderBase calls append by one thread at a time. */
+    /** Counts a record, and returns false if it exceeds the limit. AppenderBase serializes the calls of append. */
     private boolean within(ILoggingEvent record) {
         long now = System.nanoTime();
         if (now - begun > WINDOW_NANOS) {
@@ -73,7 +74,7 @@ final class Log extends AppenderBase<ILoggingEvent> {
 
     @Override
     protected void append(ILoggingEvent record) {
-        // ProcessTask logs a batch's records when it throws. Ours do not, but for Errors.
+        // ProcessTask logs the records of a batch after an exception, here only after an Error.
         if (record.getMessage() != null && record.getMessage().contains("Skipping over")) {
             return;
         }

@@ -20,12 +20,12 @@ import software.amazon.kinesis.retrieval.RetrievalFactory;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
 /**
- * Stands between KCL and its own classes that read a shard, and sees what they do: the errors that
- * KCL only logs, and the wait of a minute that the end of a consumer can have. The methods of
- * these interfaces differ from version to version, so all are passed on by reflection.
+ * Wraps the classes of KCL that read a shard. It reports errors that KCL only logs, and avoids a wait
+ * of a minute at the end of a consumer. The methods of these interfaces differ between versions of
+ * KCL, so the wrappers use reflection.
  */
 final class Retrieval {
-    /** Is told of an error with a shard, and by a null throwable of the first success after it. */
+    /** Receives an error with a shard, and with a null throwable the first success after it. */
     interface Listener {
         void told(String leaseKey, String operation, Throwable t);
     }
@@ -40,7 +40,7 @@ final class Retrieval {
 
     private final Listener listener;
     private final Ending ending;
-    private final Map<String, Long> failing = new HashMap<>(); // when it was told last, by lease key
+    private final Map<String, Long> failing = new HashMap<>(); // by lease key, when an error was last reported
 
     private Retrieval(Listener listener, Ending ending) {
         this.listener = listener;
@@ -49,7 +49,7 @@ final class Retrieval {
 
     static void watch(RetrievalConfig config, Listener listener, Ending ending) {
         Retrieval retrieval = new Retrieval(listener, ending);
-        // Of this thread alone: a publisher's strategy is made while its publisher is.
+        // Thread-local, because a publisher's strategy is made while the publisher is made.
         ThreadLocal<String> leaseKey = new ThreadLocal<>();
         if (config.retrievalSpecificConfig() instanceof PollingConfig polling) {
             RecordsFetcherFactory fetchers = polling.recordsFetcherFactory();
@@ -80,7 +80,7 @@ final class Retrieval {
         }));
     }
 
-    /** Polling: each answer to GetRecords. */
+    /** With POLLING: wraps each call of GetRecords. */
     private GetRecordsRetrievalStrategy strategy(GetRecordsRetrievalStrategy strategy, String leaseKey) {
         return proxy(GetRecordsRetrievalStrategy.class, strategy, (method, args) -> {
             if (!method.getName().startsWith("getRecords")) {
@@ -98,7 +98,7 @@ final class Retrieval {
     }
 
     private RecordsPublisher publisher(RecordsPublisher publisher, String leaseKey, ShardInfo shard, boolean fanOut) {
-        AtomicLong refused = new AtomicLong(System.nanoTime() - RESUBSCRIBE_NANOS); // when it was last
+        AtomicLong refused = new AtomicLong(System.nanoTime() - RESUBSCRIBE_NANOS); // the time of the last error
         return proxy(RecordsPublisher.class, publisher, (method, args) -> {
             switch (method.getName()) {
                 case "start":
@@ -110,14 +110,14 @@ final class Retrieval {
                     }
                 case "subscribe":
                     if (fanOut) {
-                        // KCL subscribes again in its next round, which is shorter here than its own.
+                        // KCL subscribes again in its next round, and rounds are shorter here.
                         pause(refused.get() + RESUBSCRIBE_NANOS - System.nanoTime());
                         args[0] = subscriber(cast(args[0]), leaseKey, shard, refused);
                     }
                     return method.invoke(publisher, args);
                 case "shutdown":
-                    // Polling's would wait a minute for its thread, and with it the consumer's end;
-                    // interrupted, it ends the thread at once.
+                    // With POLLING it would wait a minute for its thread, and delay the consumer's
+                    // end. When it is interrupted, it ends the thread at once.
                     if (!fanOut) {
                         Thread.currentThread().interrupt();
                     }
@@ -133,9 +133,9 @@ final class Retrieval {
     }
 
     /**
-     * Enhanced fan-out: each event of SubscribeToShard. KCL makes an end without children of each
-     * ResourceNotFoundException. If the shard is open that becomes an error, after which KCL
-     * subscribes again; a consumer that saw such an end would have the lease deleted.
+     * With FANOUT: wraps each event of SubscribeToShard. KCL turns every ResourceNotFoundException into
+     * a shard end without child shards. If the shard is open, this becomes an error, after which KCL
+     * subscribes again. A consumer that received the end would delete the lease.
      */
     private Subscriber<RecordsRetrieved> subscriber(
             Subscriber<RecordsRetrieved> subscriber, String leaseKey, ShardInfo shard, AtomicLong refused) {
@@ -156,7 +156,7 @@ final class Retrieval {
                     return;
                 }
                 ends = true;
-                // It asks AWS, and this is a thread of the client's.
+                // The check calls AWS, and this is a thread of the client.
                 Control.daemon("end-" + leaseKey, () -> {
                     try {
                         ending.confirm(shard);
@@ -180,14 +180,14 @@ final class Retrieval {
 
             @Override
             public void onComplete() {
-                if (!ends) { // then it comes later
+                if (!ends) { // otherwise it is called after the check
                     subscriber.onComplete();
                 }
             }
         };
     }
 
-    @SuppressWarnings("unchecked") // KCL's only subscriber
+    @SuppressWarnings("unchecked") // KCL has only this kind of subscriber
     private static Subscriber<RecordsRetrieved> cast(Object subscriber) {
         return (Subscriber<RecordsRetrieved>) subscriber;
     }
@@ -196,11 +196,11 @@ final class Retrieval {
         try {
             TimeUnit.NANOSECONDS.sleep(nanos);
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt(); // the end: whoever waits next sees it
+            Thread.currentThread().interrupt(); // the next wait notices the interrupt
         }
     }
 
-    /** Tells whether something failed because a consumer's end has interrupted it. */
+    /** Returns whether a failure is due to the interrupt at a consumer's end. */
     static boolean interrupted(Throwable t) {
         for (int depth = 0; t != null && depth < 10; depth++, t = t.getCause()) {
             if (t instanceof InterruptedException) {
@@ -238,7 +238,7 @@ final class Retrieval {
         Object to(Method method, Object[] args) throws Exception;
     }
 
-    /** Returns an object that has its calls made by another. */
+    /** Returns an object that passes its calls to another one. */
     static <T> T proxy(Class<T> type, T inner, Call call) {
         return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (self, method, args) -> {
             if (method.getDeclaringClass() == Object.class) {

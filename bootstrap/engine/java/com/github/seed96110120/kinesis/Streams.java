@@ -41,24 +41,24 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
 import software.amazon.kinesis.retrieval.polling.SynchronousBlockingRetrievalFactory;
 
 /**
- * The streams that are read. The daemon knows one, by its name: here it may be an ARN, and there
- * may be several, each with its own position and consumer. A single one has the lease keys that
- * the daemon gives it; of several the stream is part of the key.
+ * The streams to read. The daemon reads one stream by its name. Here it may be an ARN, and there may
+ * be several streams, each with its own position and consumer. With a single stream the lease keys
+ * are those of the daemon. With several streams the stream is part of the key.
  *
- * <p>Where the ARN is known it goes out with every call. So a stream of another account is read,
- * and never the one of the same name in the own account.
+ * <p>If the ARN is known, every call has it. So the stream of another account is read, and never the
+ * stream of the same name in the own account.
  */
 final class Streams {
     private static final Logger LOG = LoggerFactory.getLogger(Streams.class);
-    private static final int ATTEMPTS = 20; // as many as KCL makes of its start
+    private static final int ATTEMPTS = 20; // the number of KCL's attempts to start
     private static final long BACKOFF_MILLIS = 1000;
     private static final long CALL_SECONDS = 30;
 
     private final Map<String, StreamConfig> all = new LinkedHashMap<>(); // by KCL's identifier
     private final boolean several;
-    private final Set<String> warned = new HashSet<>(); // of streams that are not read; the scheduler's thread alone
+    private final Set<String> warned = new HashSet<>(); // streams that are not read; only the scheduler's thread uses it
 
-    /** Has KCL read the streams that the properties name, if they name more than a streamName. */
+    /** Makes KCL read the streams that the properties name. */
     static Streams of(Properties properties, RetrievalConfig config) throws Exception {
         StreamConfig named = config.streamTracker().streamConfigList().get(0);
         String list = properties.getProperty("streams", "").strip();
@@ -74,7 +74,7 @@ final class Streams {
             return new Streams(configs, false);
         }
         String[] elements = list.split(",");
-        Map<String, String> seen = new LinkedHashMap<>(); // as it was given, by ARN
+        Map<String, String> seen = new LinkedHashMap<>(); // by ARN, as it was given
         for (String element : elements) {
             String[] words = element.strip().split("\\s+");
             StreamIdentifier stream;
@@ -123,7 +123,7 @@ final class Streams {
         return InitialPositionInStreamExtended.newInitialPositionAtTimestamp(Date.from(Instant.parse(value)));
     }
 
-    /** Changes KCL's configuration for these streams. All else of it stays as it was. */
+    /** Changes KCL's configuration for these streams, and nothing else of it. */
     private void configure(RetrievalConfig config) throws Exception {
         StreamConfig first = all.values().iterator().next();
         if (config.retrievalSpecificConfig() instanceof FanOutConfig fanOut) {
@@ -148,7 +148,7 @@ final class Streams {
         config.streamTracker(several ? new Several() : new SingleStreamTracker(first.streamIdentifier(), first));
     }
 
-    /** Finds, registers or confirms the consumers of all streams, at once: each takes KCL a second at least. */
+    /** Finds, registers or confirms the consumers of all streams concurrently: each takes at least a second. */
     private void setConsumers(FanOutConfig config) throws Exception {
         ExecutorService threads = Executors.newCachedThreadPool(work -> Control.daemon("consumers", work));
         try {
@@ -175,12 +175,12 @@ final class Streams {
         if (consumer != null) {
             confirm(config, id, consumer);
         } else if (id.streamArnOptional().isPresent()) {
-            // KCL would look for the consumer of the stream of that name in the own account.
+            // KCL would look for a consumer of the stream of that name in the own account.
             stream.consumerArn(register(config, id.streamArnOptional().get()));
         }
     }
 
-    /** Throws if a consumer is not one of the stream, but perhaps of one of that name in another account. */
+    /** Throws if a consumer does not belong to the stream, but perhaps to one of that name in another account. */
     private static void confirm(FanOutConfig config, StreamIdentifier stream, String consumer) throws Exception {
         if (stream.streamArnOptional().isEmpty()) {
             stream = describe(config.kinesisClient(), stream.streamName());
@@ -192,7 +192,7 @@ final class Streams {
         }
     }
 
-    /** KCL 2 knows ARNs, and forgets them when it polls: it would read a stream of that name. */
+    /** Throws with KCL 2, which ignores ARNs when it polls: it would read another stream of that name. */
     private static void requireArns() {
         for (Method method : SynchronousBlockingRetrievalFactory.class.getDeclaredMethods()) {
             if (List.of(method.getParameterTypes()).contains(StreamIdentifier.class)) {
@@ -209,13 +209,13 @@ final class Streams {
             return new ArrayList<>(all.values());
         }
 
-        /** Where leases of a stream are, it was read, and may be again: nothing of it is lost. */
+        /** A stream that has leases was read and may be read again, so its leases are kept. */
         @Override
         public FormerStreamsLeasesDeletionStrategy formerStreamsLeasesDeletionStrategy() {
             return new FormerStreamsLeasesDeletionStrategy.NoLeaseDeletionStrategy();
         }
 
-        /** Is asked for streams that only the lease table names. They are not read. */
+        /** KCL calls it for streams that are only in the lease table. They are not read. */
         @Override
         public StreamConfig createStreamConfig(StreamIdentifier stream) {
             StreamConfig known = all.get(stream.serialize());
@@ -233,12 +233,12 @@ final class Streams {
         }
     }
 
-    /** Tells whether the leases are those of an application of several streams. */
+    /** Returns whether the leases have the form for several streams. */
     boolean several() {
         return several;
     }
 
-    /** Returns the stream of a lease, by KCL's identifier of it, which is empty with a single one. */
+    /** Returns the stream with KCL's identifier, which is empty with a single stream. */
     StreamConfig config(String identifier) {
         return several ? all.get(identifier) : all.values().iterator().next();
     }
@@ -248,9 +248,9 @@ final class Streams {
     }
 
     /**
-     * Returns those leases whose stream is read. Others may be dealt out to this worker: of a
-     * stream that was removed, or that newer workers read. They are kept, and their shards are not
-     * read: the worker that reads them next begins at their checkpoints.
+     * Returns the leases whose stream is read. The leader may also assign leases of a stream that was
+     * removed, or that only newer workers read. These leases are kept, and their shards are not read:
+     * the next worker that reads them begins at their checkpoints.
      */
     List<ShardInfo> read(List<ShardInfo> leases) {
         if (!several) {
@@ -262,15 +262,15 @@ final class Streams {
             if (all.containsKey(stream)) {
                 read.add(lease);
             } else if (warned.add(stream)) {
-                LOG.warn("leases of the stream {} were dealt out to this worker, which does not read it: it is not in streams,"
-                        + " or was made anew since; they are kept unread, and count against maxLeasesForWorker."
+                LOG.warn("leases of the stream {} were assigned to this worker, which does not read it: it is not in streams,"
+                        + " or was created again since; they are kept unread, and count against maxLeasesForWorker."
                         + " If no worker will read it, delete them: kcl-infra delete --leases-of", stream);
             }
         }
         return read;
     }
 
-    /** Asks Kinesis for the stream's ARN and for when it was made, of which the lease keys are made. */
+    /** Asks Kinesis for the stream's ARN and its time of creation, which are part of lease keys. */
     private static StreamIdentifier describe(KinesisAsyncClient client, String stream) throws Exception {
         DescribeStreamSummaryRequest.Builder request = DescribeStreamSummaryRequest.builder();
         if (isArn(stream)) {
@@ -290,7 +290,10 @@ final class Streams {
                 Arn.fromString(is.streamARN()), is.streamCreationTimestamp().getEpochSecond());
     }
 
-    /** Calls Kinesis until it answers, or fails as it would again; denied is what to do when it denies. */
+    /**
+     * Calls Kinesis until it answers, or fails in a way that a retry cannot help. denied says what to do
+     * about AccessDeniedException.
+     */
     private static <T> T attempt(String what, String denied, Callable<T> call) throws InterruptedException {
         for (int attempt = 1; ; attempt++) {
             Throwable t;
@@ -309,7 +312,7 @@ final class Streams {
         }
     }
 
-    /** Returns what the AWS SDK has thrown, and else the innermost cause. */
+    /** Returns the exception of the AWS SDK among the causes, or else the innermost cause. */
     static Throwable cause(Throwable t) {
         while (!(t instanceof SdkException) && t.getCause() != null) {
             t = t.getCause();
@@ -317,7 +320,7 @@ final class Streams {
         return t;
     }
 
-    /** Tells whether a failure may pass by itself: not an answer that would be the same again. */
+    /** Returns whether a retry may succeed. */
     static boolean passes(Throwable t) {
         return !(t instanceof AwsServiceException e)
                 || e.isThrottlingException()
@@ -329,7 +332,7 @@ final class Streams {
         return e.awsErrorDetails() == null ? "" : String.valueOf(e.awsErrorDetails().errorCode());
     }
 
-    /** Returns an error that says what to do before it says what Kinesis did: messages are cut. */
+    /** Returns an error that says first what to do, then what Kinesis answered, because long messages are cut. */
     private static IllegalStateException refused(String what, Throwable t, String denied) {
         if (!(t instanceof AwsServiceException e)) {
             return new IllegalStateException(what + ": " + t);
@@ -344,9 +347,9 @@ final class Streams {
     }
 
     /**
-     * Returns the ARN of a stream's consumer, registered by KCL's own class. It asks for the ARN of
-     * the stream by the name, and gets the answer here. It gives up after some ten seconds: a new
-     * consumer may be CREATING for longer.
+     * Returns the ARN of a stream's consumer, which KCL's own class finds or registers. That class asks
+     * for the ARN of the stream by its name; the proxy answers it. It gives up after about ten seconds,
+     * but a new consumer may be CREATING for longer.
      */
     private static String register(FanOutConfig config, Arn stream) throws InterruptedException {
         CompletableFuture<DescribeStreamSummaryResponse> known = CompletableFuture.completedFuture(

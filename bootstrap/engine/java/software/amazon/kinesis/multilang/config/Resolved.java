@@ -8,8 +8,8 @@ import software.amazon.kinesis.processor.ShardRecordProcessorFactory;
 import software.amazon.kinesis.retrieval.RetrievalConfig;
 
 /**
- * KCL's configuration as the daemon makes it of the properties, before the Scheduler is. It stands
- * in this package because the daemon shows it to no other.
+ * KCL's configuration as the daemon makes it from the properties, before the Scheduler is made. It is
+ * in this package because the daemon's class is visible only here.
  */
 public record Resolved(
         Scheduled all,

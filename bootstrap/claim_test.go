@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-func claim(t *testing.T, dir, application string) *Worker {
+func claim(t *testing.T, dir, application string) *WorkerIDClaim {
 	t.Helper()
-	w, err := ClaimWorker(t.Context(), dir, application, nil)
+	w, err := ClaimWorkerID(t.Context(), dir, application, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,9 @@ func claim(t *testing.T, dir, application string) *Worker {
 
 // Workers side by side have different IDs; the next one in the place of one
 // that has gone has the same.
-func TestClaimWorker(t *testing.T) {
+//
+// Guarantee: The next claim gets the worker ID of the last one again.
+func TestClaimWorkerID(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made when missing")
 	first, second := claim(t, dir, "app"), claim(t, dir, "app")
 	if first.ID == second.ID {
@@ -58,7 +60,7 @@ func TestClaimWorker(t *testing.T) {
 }
 
 // A slot's number that was not wholly written is made again.
-func TestClaimWorkerTornNumber(t *testing.T) {
+func TestClaimWorkerIDTornNumber(t *testing.T) {
 	for _, text := range []string{"abc", strings.Repeat("z", 32), ""} {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "app.0.owner")
@@ -75,7 +77,7 @@ func TestClaimWorkerTornNumber(t *testing.T) {
 
 // As long as a daemon that was left behind has its lock, its slot is waited
 // for, and no other is taken.
-func TestClaimWorkerWaitsForADaemon(t *testing.T) {
+func TestClaimWorkerIDWaitsForADaemon(t *testing.T) {
 	dir := t.TempDir()
 	w := claim(t, dir, "app")
 	w.note(4711)
@@ -86,7 +88,7 @@ func TestClaimWorkerWaitsForADaemon(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	waiting := make(chan error, 1)
 	go func() {
-		claimed, err := ClaimWorker(ctx, dir, "app", log)
+		claimed, err := ClaimWorkerID(ctx, dir, "app", &ClaimOptions{Logger: log})
 		if err == nil {
 			claimed.Close()
 		}
@@ -102,12 +104,12 @@ func TestClaimWorkerWaitsForADaemon(t *testing.T) {
 	text = newTranscript()
 	log = slog.New(slog.NewTextHandler(text, nil))
 	type result struct {
-		*Worker
+		*WorkerIDClaim
 		error
 	}
 	claimed := make(chan result, 1)
 	go func() {
-		again, err := ClaimWorker(t.Context(), dir, "app", log)
+		again, err := ClaimWorkerID(t.Context(), dir, "app", &ClaimOptions{Logger: log})
 		claimed <- result{again, err}
 	}()
 	text.holds(t, "waiting for the daemon")
@@ -122,18 +124,21 @@ func TestClaimWorkerWaitsForADaemon(t *testing.T) {
 	}
 }
 
-func TestClaimWorkerBadFolder(t *testing.T) {
+func TestClaimWorkerIDBadFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ClaimWorker(t.Context(), filepath.Join(file, "x"), "app", nil); err == nil || !strings.Contains(err.Error(), "cannot make the state folder") {
-		t.Errorf("%v", err)
+	if _, err := ClaimWorkerID(t.Context(), filepath.Join(file, "x"), "app", nil); err == nil || !strings.Contains(err.Error(), "cannot create the state folder") {
+		t.Errorf("error %v, want that the state folder cannot be created", err)
 	}
 }
 
 // The lock lasts as long as the command that inherits it, though the process
 // that claimed it was killed.
+//
+// Guarantee: No two daemons have the worker ID of a claim at once, even if the
+// process that claimed it is killed.
 func TestClaimOutlivesItsProcess(t *testing.T) {
 	dir := t.TempDir()
 	supervisor := exec.Command(os.Args[0], dir)
@@ -181,11 +186,11 @@ func TestClaimOutlivesItsProcess(t *testing.T) {
 }
 
 // A network disk, or what cannot be told, is refused.
-func TestClaimWorkerNotLocal(t *testing.T) {
+func TestClaimWorkerIDNotLocal(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs a file system that is there on every machine and is no disk")
 	}
-	_, err := ClaimWorker(t.Context(), "/proc", "app", nil)
+	_, err := ClaimWorkerID(t.Context(), "/proc", "app", nil)
 	if !errors.Is(err, ErrNotLocal) || !strings.Contains(err.Error(), "state folder /proc: not on a local disk; ") {
 		t.Errorf("%v, want ErrNotLocal", err)
 	}

@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-// errLocked is the error of a lock that somebody else has.
+// errLocked says that somebody else has the lock.
 var errLocked = errors.New("locked")
 
-// openLocked opens a file with a lock that lasts as long as the file is open
-// in any process that has it from this one.
+// openLocked opens a file and locks it. The lock lasts as long as the file is open in this
+// process or in one that inherited it.
 func openLocked(name string) (*os.File, error) {
 	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

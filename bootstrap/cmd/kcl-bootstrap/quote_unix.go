@@ -1,12 +1,12 @@
 //go:build !windows
 
-package bootstrap
+package main
 
 import "strings"
 
 const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%"
 
-func quote(arg string) string {
+func quoteArg(arg string) string {
 	if arg != "" && strings.Trim(arg, plain) == "" {
 		return arg
 	}

@@ -12,13 +12,13 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap/internal/lines"
 )
 
-// settleTime is how long the number of shards must have stood still to be told:
-// KCL takes and returns them in bursts.
+// settleTime is how long the number of shards must be unchanged before it is printed: KCL
+// takes and returns them in bursts.
 const settleTime = 300 * time.Millisecond
 
-// A teller tells what Java tells of itself: how many shards it holds, until it is
-// asked to stop; what cannot be read; and KCL's log.
-type teller struct {
+// A reporter prints what Java reports: how many shards it holds, until it is asked to stop;
+// which shards cannot be read; and KCL's log.
+type reporter struct {
 	say    func(string, ...any)
 	stderr io.Writer
 	ctx    context.Context
@@ -27,19 +27,19 @@ type teller struct {
 	mu      sync.Mutex
 	ready   bool
 	shards  int
-	told    int // -1: nothing yet
+	told    int // the number that was printed last; -1: none yet
 	settled *time.Timer
 }
 
-func newTeller(ctx context.Context, say func(string, ...any), stderr io.Writer) *teller {
-	t := &teller{say: say, stderr: stderr, ctx: ctx, bad: make(map[string]bool), told: -1}
+func newReporter(ctx context.Context, say func(string, ...any), stderr io.Writer) *reporter {
+	t := &reporter{say: say, stderr: stderr, ctx: ctx, bad: make(map[string]bool), told: -1}
 	t.settled = time.AfterFunc(settleTime, t.holding)
 	t.settled.Stop()
 	return t
 }
 
-// event is called by one goroutine.
-func (t *teller) event(e engine.Event) {
+// event prints an event. It is called by one goroutine.
+func (t *reporter) event(e engine.Event) {
 	switch e := e.(type) {
 	case engine.State:
 		if e == engine.Ready {
@@ -58,7 +58,7 @@ func (t *teller) event(e engine.Event) {
 			t.bad[e.LeaseKey] = true
 			t.say("shard %s cannot be read, %s failed: %s", e.LeaseKey, e.Operation, causes(e.Causes))
 		}
-	case engine.Recovered:
+	case engine.ShardRecovered:
 		if t.bad[e.LeaseKey] {
 			delete(t.bad, e.LeaseKey)
 			t.say("shard %s is read again", e.LeaseKey)
@@ -68,7 +68,7 @@ func (t *teller) event(e engine.Event) {
 	}
 }
 
-func (t *teller) holding() {
+func (t *reporter) holding() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.ready || t.shards == t.told || t.ctx.Err() != nil {
@@ -82,10 +82,10 @@ func (t *teller) holding() {
 	t.told = t.shards
 }
 
-// between stands in a line for a line end, and between the parts of a record.
+// between separates the lines of a text and the parts of a record.
 const between = " | "
 
-// logLine is a record of KCL's log, in one line.
+// logLine returns a record of KCL's log as one line.
 func logLine(now time.Time, r engine.LogRecord) string {
 	logger := r.Logger[strings.LastIndexByte(r.Logger, '.')+1:]
 	line := fmt.Sprintf("%s %-5s %s - %s", now.Format("2006-01-02T15:04:05.000Z07:00"), r.Level, logger, r.Message)

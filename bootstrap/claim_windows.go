@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// errLocked is the error of a lock that somebody else has.
+// errLocked says that somebody else has the lock.
 var errLocked = errors.New("locked")
 
-// openLocked opens a file that nobody else can open as long as it is open in
-// any process that has it from this one.
+// openLocked opens a file that nobody else can open as long as it is open in this process or
+// in one that inherited it.
 func openLocked(name string) (*os.File, error) {
 	path, err := windows.UTF16PtrFromString(name)
 	if err != nil {

@@ -1,5 +1,0 @@
-package bootstrap
-
-import "syscall"
-
-func quote(arg string) string { return syscall.EscapeArg(arg) }
