@@ -560,11 +560,11 @@ func TestDefaultRepository(t *testing.T) {
 		t.Errorf("%s is not Maven Central", got)
 	}
 	t.Setenv(repositoryEnvKCL, "https://b.example/")
-	if got := DefaultRepository(); got != "https://b.example/" {
-		t.Error(got)
+	if got, want := DefaultRepository(), "https://b.example/"; got != want {
+		t.Errorf("repository %s, want %s", got, want)
 	}
 	t.Setenv(repositoryEnv, "https://a.example/")
-	if got := DefaultRepository(); got != "https://a.example/" {
-		t.Error(got)
+	if got, want := DefaultRepository(), "https://a.example/"; got != want {
+		t.Errorf("repository %s, want %s", got, want)
 	}
 }

@@ -19,11 +19,12 @@ var (
 	ErrNoJava = errors.New("no Java")
 
 	// ErrOldJava says that the Java found is too old.
-	ErrOldJava = errors.New("Java is too old")
+	ErrOldJava = errors.New("this Java is too old")
 )
 
 // FindOrFetchJava returns the java command that FindJava finds. If it finds none and
-// neither path nor JAVA_HOME names one, FindOrFetchJava fetches Java 25 as FetchJava does.
+// neither path nor JAVA_HOME names one, it fetches Java 25 as [FetchJava] does. nil options
+// mean the defaults.
 func FindOrFetchJava(ctx context.Context, path string, minVersion int, opts *FetchOptions) (string, error) {
 	java, err := FindJava(path, minVersion)
 	if err == nil || path != "" || os.Getenv("JAVA_HOME") != "" {

@@ -99,6 +99,28 @@ func TestRestartEnds(t *testing.T) {
 	}
 }
 
+// The policy's own rule replaces the default, and a negative limit means no restart.
+func TestRestartRule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		again, other, exit := errors.New("again"), errors.New("other"), &ExitError{Code: 7}
+		for _, tt := range []struct {
+			policy RestartPolicy
+			errs   []error // of the runs; the last one is returned
+		}{
+			{RestartPolicy{Restart: func(err error) bool { return err == again }}, []error{again, again, other}},
+			{RestartPolicy{Restart: func(error) bool { return false }}, []error{exit}},
+			{RestartPolicy{Restart: func(error) bool { return true }}, []error{other, exit, nil}},
+			{RestartPolicy{Limit: -1}, []error{exit}},
+		} {
+			runs := 0
+			err := tt.policy.Run(t.Context(), func(context.Context) error { runs++; return tt.errs[runs-1] })
+			if want := tt.errs[len(tt.errs)-1]; err != want || runs != len(tt.errs) {
+				t.Errorf("error %v after %d runs, want %v after %d", err, runs, want, len(tt.errs))
+			}
+		}
+	})
+}
+
 // A nil *ExitError is a run without a failure, and beside another
 // error it hides none and ends no program.
 func TestNilPointerErrors(t *testing.T) {

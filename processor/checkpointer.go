@@ -21,7 +21,8 @@ type Checkpointer struct {
 // Checkpoint does nothing. In ShardEnded it checkpoints the end of the shard.
 //
 // The error is a [*CheckpointError]. When ctx ends first it is context.Cause(ctx), and
-// the checkpoint may still be made.
+// the checkpoint may still be made. Under [Main], a call with the lease's context returns
+// when the daemon has answered or closed the input, even if that context ends before.
 func (c *Checkpointer) Checkpoint(ctx context.Context) error {
 	return c.run.ask(&checkpointRequest{ctx: ctx, latest: true}, c.shardID)
 }

@@ -13,9 +13,8 @@ import (
 //   - ShardEnded and ShutdownRequested: checkpoint at the last record delivered, and
 //     return the error of that.
 //
-// So the work on a batch must be done when ProcessRecords returns; for work that goes
-// on in the background, set ShardEnded and ShutdownRequested too. Between the two, only
-// ProcessRecords itself makes checkpoints.
+// So the work on a batch must be done when ProcessRecords returns. For work that goes on
+// in the background, set ShardEnded and ShutdownRequested too.
 type Funcs struct {
 	Initialize        func(context.Context, InitializeInput) error
 	ProcessRecords    func(context.Context, ProcessRecordsInput) error
@@ -24,11 +23,11 @@ type Funcs struct {
 	ShutdownRequested func(context.Context, ShutdownRequestedInput) error
 }
 
-// Processor returns the processor. It holds no state beside the functions.
+// Processor returns the processor. It has no state but the functions.
 func (f Funcs) Processor() RecordProcessor { return funcsProcessor{f} }
 
-// funcsProcessor is apart from Funcs because a struct cannot have a field and a method
-// of one name.
+// funcsProcessor is a type of its own because a struct cannot have a field and a method
+// with the same name.
 type funcsProcessor struct{ funcs Funcs }
 
 func (p funcsProcessor) Initialize(ctx context.Context, in InitializeInput) error {

@@ -144,6 +144,24 @@ var children = map[string]func(){
 			return in.Checkpointer.Checkpoint(ctx)
 		}})
 	},
+	// fail fails while its checkpoint is not answered.
+	"fail": func() {
+		shortGrace()
+		Main(funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
+			short, cancel := context.WithTimeout(ctx, time.Millisecond)
+			defer cancel()
+			if err := in.Checkpointer.Checkpoint(short); !errors.Is(err, context.DeadlineExceeded) {
+				return fmt.Errorf("a checkpoint with a deadline: %w", err)
+			}
+			fmt.Fprintln(os.Stderr, "working")
+			go func() { <-in.Lease.Stopping(); in.Lease.Fail(errors.New("disk full")) }()
+			in.Checkpointer.Checkpoint(ctx)
+			if ctx.Err() == nil {
+				fmt.Fprintln(os.Stderr, "the lease is held")
+			}
+			return nil
+		}})
+	},
 	"dead stderr": func() {
 		Main(funcs{processRecords: func(ctx context.Context, in ProcessRecordsInput) error {
 			for range 3 {
@@ -346,6 +364,27 @@ func TestMainFails(t *testing.T) {
 		}
 		if strings.Contains(c.raw.String(), "processRecords") {
 			t.Errorf("%s: a status was sent", name)
+		}
+	}
+}
+
+// A Fail ends the process while a checkpoint waits for its answer. With one answer, that
+// call reads the answer itself; without, it waits for the call before.
+func TestMainFailsDuringACheckpoint(t *testing.T) {
+	for _, answers := range []int{0, 1} {
+		c := start(t, "fail")
+		c.Do(initialize)
+		c.Send(batch("1"))
+		c.Expect(protocol.Checkpoint{Position: at("1")})
+		c.stderr.await("working")
+		if answers > 0 {
+			c.Send(protocol.Checkpoint{Position: at("1")})
+			c.Expect(protocol.Checkpoint{Position: at("1")})
+		}
+		c.cmd.Process.Signal(syscall.SIGTERM)
+		c.wait(1)
+		if got := c.stderr.String(); !strings.Contains(got, "disk full") || strings.Contains(got, "the lease is held") {
+			t.Errorf("%d answers: stderr %q, want the failure, after the end of the lease", answers, got)
 		}
 	}
 }

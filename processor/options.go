@@ -60,18 +60,17 @@ func (o *Options) validate() error {
 	return errors.Join(errs...)
 }
 
-// How long a method in work may go on once Run is ending. With what Main adds, a
-// child is gone within 5 s of its daemon. Tests have another.
+// handlerGrace is how long Run waits at its end for a method at work. With what Main
+// adds, a child ends within 5 s of its daemon. Tests set another.
 var handlerGrace = 3 * time.Second
 
 // config is Options with the defaults filled in, and what only Main sets.
 type config struct {
 	Options
-	// inputEnded is Main's: called, from the reading goroutine, as soon as
-	// there is nothing more to read.
+	// inputEnded is set by Main. It is called as soon as there is nothing more to read.
 	inputEnded func()
-	// child is Main's: the process serves only this shard. A host of many
-	// shards warns of a start at LATEST itself, once for all of them.
+	// child is set by Main: the process serves only this shard. A host of many shards
+	// warns of a start at LATEST itself, once for all of them.
 	child bool
 }
 

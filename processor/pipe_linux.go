@@ -5,15 +5,15 @@ import (
 	"syscall"
 )
 
-// The largest size that Linux gives to anyone by default
-// (/proc/sys/fs/pipe-max-size).
+// pipeSize is the largest size that Linux allows an unprivileged process by default
+// (/proc/sys/fs/pipe-max-size), in bytes.
 const pipeSize = 1 << 20
 
 const setPipeSize = 1031 // F_SETPIPE_SZ, which package syscall lacks
 
-// widen has the kernel hold more of what the daemon writes: with the usual 64
-// KiB the two take turns many times a batch. What is no pipe, or may not be
-// larger, stays as it is.
+// widen makes the kernel hold more of what the daemon writes. With the usual 64 KiB,
+// daemon and child take turns many times per batch. A file that is not a pipe, or a pipe
+// that may not be larger, stays as it is.
 func widen(pipe *os.File) {
 	syscall.Syscall(syscall.SYS_FCNTL, pipe.Fd(), setPipeSize, pipeSize)
 }

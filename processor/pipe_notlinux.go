@@ -4,5 +4,5 @@ package processor
 
 import "os"
 
-// widen does nothing: the size of a pipe is the kernel's business here.
+// widen does nothing: this system has no way to change the size of a pipe.
 func widen(*os.File) {}

@@ -14,14 +14,14 @@ var (
 	pipeSignals = []os.Signal{syscall.SIGPIPE}
 )
 
-// The *os.File values of descriptors 0 and 1 as the program began with them.
-// Were a program to set os.Stdout to something else, the old value would be
-// collected and its finalizer would close the descriptor.
+// keepStdin and keepStdout are the *os.File values of descriptors 0 and 1 at the start of
+// the program. If a program replaces os.Stdout, the old value would otherwise be collected
+// and its finalizer would close the descriptor.
 var keepStdin, keepStdout = os.Stdin, os.Stdout
 
-// takeStdio moves descriptors 0 and 1 to private ones that child processes do
-// not inherit, and puts the null device and standard error in their places.
-// None is made non-blocking: that would hold for everyone who shares the pipe.
+// takeStdio moves descriptors 0 and 1 to private ones that child processes do not
+// inherit, and replaces them by the null device and standard error. It makes none
+// non-blocking, because that would affect everyone who shares the pipe.
 func takeStdio() (in, out *os.File, err error) {
 	if in, err = private(keepStdin, "daemon to child"); err != nil {
 		return nil, nil, err

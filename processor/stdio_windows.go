@@ -12,14 +12,14 @@ var (
 	pipeSignals []os.Signal
 )
 
-// The standard streams as the program began with them.
+// keepStdin and keepStdout are the standard streams at the start of the program.
 var keepStdin, keepStdout = os.Stdin, os.Stdout
 
 var setStdHandle = syscall.NewLazyDLL("kernel32.dll").NewProc("SetStdHandle")
 
-// takeStdio keeps the two standard handles for the protocol, not inherited by
-// child processes, and gives the null device and standard error to everyone
-// who asks for them from now on. Whoever asked before still has the old ones.
+// takeStdio keeps the two standard handles for the protocol and makes them not
+// inheritable. From now on, whoever asks for the standard handles gets the null device
+// and standard error; code that asked before still has the old ones.
 func takeStdio() (in, out *os.File, err error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {

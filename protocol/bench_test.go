@@ -33,7 +33,7 @@ func batchLine(tb testing.TB, n, size int) []byte {
 // endless repeats its line, and returns at most one line in a Read.
 type endless struct {
 	line, rest []byte
-	buffer     int // the largest that a line was read into, at least
+	buffer     int // a lower bound of the largest buffer that a line was read into
 }
 
 func (e *endless) Read(p []byte) (int, error) {

@@ -89,7 +89,7 @@ func TestFastDeclines(t *testing.T) {
 			t.Errorf("took %q", line)
 		}
 	}
-	// Cut anywhere, a line is none of the daemon's.
+	// The daemon writes no line that is cut short.
 	for _, line := range taken {
 		for n := range len(line) {
 			if alike(t, line[:n]) {

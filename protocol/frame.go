@@ -24,10 +24,13 @@ const (
 	// Longer than any message except a batch of records.
 	smallBuffer = 32 << 10
 
-	// A longer line is read on in a larger buffer. The step is wide because
-	// what was outgrown lies about until it is collected, while the unused end
-	// of a buffer never becomes memory.
+	// A buffer that is too small is replaced by one of bufferGrowth times its size,
+	// or of twice its size from largeBuffer on. Wide steps leave little garbage of
+	// smaller buffers. But the garbage collector lets the heap grow with the size of
+	// the buffer, although its unused end takes no memory, so it must not be much
+	// larger than its lines.
 	bufferGrowth = 8
+	largeBuffer  = 2 << 20
 
 	// A large buffer is released after this many lines that did not need it: a
 	// few batches with their checkpoints.
@@ -131,7 +134,11 @@ func (f *frames) grow() {
 		return
 	}
 	// One byte more than the longest line shows that a line is too long.
-	f.buf = make([]byte, min(bufferGrowth*len(f.buf), f.max+1))
+	size := 2 * len(f.buf)
+	if len(f.buf) < largeBuffer {
+		size = bufferGrowth * len(f.buf)
+	}
+	f.buf = make([]byte, min(size, f.max+1))
 }
 
 // release allows the buffer of the line that next returned to be used again.

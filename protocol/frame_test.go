@@ -97,7 +97,7 @@ func FuzzFrames(f *testing.F) {
 		for i, want := range lines {
 			last := i == len(lines)-1
 			if len(want) <= limit && len(bytes.TrimSpace(want)) == 0 && !last {
-				continue // passed over
+				continue // skipped
 			}
 			got, n, err := frames.next()
 			what := fmt.Sprintf("line %d of %d bytes, limit %d: got %d bytes as line %d, %v", i+1, len(want), limit, len(got), n, err)

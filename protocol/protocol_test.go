@@ -472,7 +472,7 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte("data"), "key", "12", int64(3), int64(1700000000123), int64(7), "ThrottlingException")
 	f.Fuzz(func(t *testing.T, data []byte, key, sequenceNumber string, sub, ms, lag int64, text string) {
 		text = strings.ToValidUTF8(text, "?")
-		// JSON's timestamps are milliseconds; the year 1 is the zero Time.
+		// Timestamps have whole milliseconds; the year 1 is the zero Time.
 		at := time.UnixMilli(ms % (1 << 45)).UTC()
 		if at.IsZero() {
 			at = arrival

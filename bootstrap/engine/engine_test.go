@@ -245,7 +245,7 @@ func TestConversation(t *testing.T) {
 	pids := make(chan int, 1)
 	var known atomic.Bool
 	r.config.Started = func(pid int) {
-		<-answered // Java has told its state long since
+		<-answered // Java has reported its state by now
 		pids <- pid
 		known.Store(true)
 	}

@@ -14,10 +14,12 @@ var (
 	MonitorRun     func(ctx context.Context, w *Worker, addr string) error
 )
 
-// get returns the status and the body of an answer of the monitor.
-func get(w *Worker, path string) (int, string) {
+// get returns the status and the body of an answer of the worker's monitor.
+func get(w *Worker, path string) (int, string) { return getFrom(MonitorHandler(w), path) }
+
+func getFrom(h http.Handler, path string) (int, string) {
 	recorder := httptest.NewRecorder()
-	MonitorHandler(w).ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+	h.ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
 	return recorder.Code, recorder.Body.String()
 }
 

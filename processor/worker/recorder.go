@@ -371,7 +371,7 @@ type shardRecord struct {
 	history      history
 	lag          int64         // at lagTime, in milliseconds
 	lagTime      time.Time     // zero while the shard is another worker's
-	busy         time.Duration // time with a batch in work, until countedUntil
+	busy         time.Duration // time spent processing batches, until countedUntil
 	countedUntil time.Time
 }
 
@@ -381,7 +381,7 @@ func (shard *shardRecord) lock(now time.Time) {
 	if now.Before(shard.countedUntil) {
 		return
 	}
-	// With handle's MaxInFlight options records are in work while no method is.
+	// With handle's MaxInFlight options records are processed while no method is called.
 	if shard.status.State == ShardProcessing || shard.status.State == ShardHung || shard.status.InFlight > 0 {
 		shard.busy += now.Sub(shard.countedUntil)
 	}

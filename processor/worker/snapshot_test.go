@@ -191,7 +191,7 @@ func FuzzMonitor(f *testing.F) {
 	f.Add(`"><script>`, "{{script}}", "</title>")
 	f.Add("\xff", "a\nb", strings.Repeat("é", 600))
 	rec, _ := testRecorder()
-	w := &Worker{recorder: rec}
+	h := MonitorHandler(&Worker{recorder: rec})
 	f.Fuzz(func(t *testing.T, key, other, text string) {
 		key, other = strings.ToValidUTF8(key, "?"), strings.ToValidUTF8(other, "?") // as JSON is read
 		rec.beginRun()
@@ -200,16 +200,16 @@ func FuzzMonitor(f *testing.F) {
 		rec.setLeases([]string{key, other})
 		rec.beginSession(key).failed(errors.New(text))
 		rec.addProblem(other, strings.ToValidUTF8(text, "?"), []engine.Cause{{Class: text, Message: text}})
-		if _, page := get(w, "/"); strings.Count(strings.ToLower(page), "<script") != 1 || strings.Count(page, "</html>") != 1 || strings.Contains(page, "ZgotmplZ") {
+		if _, page := getFrom(h, "/"); strings.Count(strings.ToLower(page), "<script") != 1 || strings.Count(page, "</html>") != 1 || strings.Contains(page, "ZgotmplZ") {
 			t.Errorf("the page is\n%s", page)
 		}
-		if _, text := get(w, "/status.json"); !json.Valid([]byte(text)) {
+		if _, text := getFrom(h, "/status.json"); !json.Valid([]byte(text)) {
 			t.Errorf("the status is %s", text)
 		}
-		if status, text := get(w, "/metrics"); status != 200 {
+		if status, text := getFrom(h, "/metrics"); status != 200 {
 			t.Errorf("no metrics: %s", text)
 		}
-		_, text = get(w, "/readyz")
+		_, text = getFrom(h, "/readyz")
 		ready := strings.TrimSuffix(text, "\n")
 		if !strings.HasPrefix(ready, "ready; ") || strings.ContainsFunc(ready, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("readyz is %q", ready)

@@ -27,14 +27,14 @@ type Status struct {
 	Daemon DaemonStatus `json:"daemon"`
 	// MaxMillisBehindLatest is the greatest lag of the worker's shards, in
 	// milliseconds. The lag of a shard that is not being read (blocked, starting,
-	// failed, hung, with a Problem, or with a batch in work) is the lag of its last
+	// failed, hung, with a Problem, or processing a batch) is the lag of its last
 	// batch plus the time since then; before the first batch, the time for which the
 	// worker has the shard. Without shards it is 0, and processor.UnknownLag (-1) while
 	// KCL does not take leases.
 	MaxMillisBehindLatest int64 `json:"maxMillisBehindLatest"`
 	// SumMillisBehindLatest is the sum of these lags, in milliseconds.
 	SumMillisBehindLatest int64 `json:"sumMillisBehindLatest"`
-	// BusySeconds is the time since Started during which a batch was in work, from its
+	// BusySeconds is the time since Started that shards spent processing a batch, from its
 	// delivery until all of it was finished, summed over the shards.
 	BusySeconds float64 `json:"busySeconds"`
 	// Shards are the shards that the worker has, by stream and ID, followed by those
@@ -100,8 +100,8 @@ type ShardStatus struct {
 	// left the shard.
 	RecordsPerSecond float64 `json:"recordsPerSecond"`
 	// InFlight is how many records have been delivered and are not finished. For a
-	// processor that is not handle.Observable, these are the records of the batch in
-	// work.
+	// processor that is not handle.Observable, these are the records of the batch that
+	// it processes.
 	InFlight int `json:"inFlight"`
 	// Retries counts records that failed and were to be tried again, once for each
 	// attempt. It is 0 for processors that are not handle.Observable.
@@ -184,8 +184,8 @@ const (
 	ShardStarting   ShardState = "starting"   // its lease was taken, its processor is not initialized yet
 	ShardBlocked    ShardState = "blocked"    // its parents have not been read to their ends
 	ShardWaiting    ShardState = "waiting"    // its previous processor has not returned yet
-	ShardIdle       ShardState = "idle"       // no batch is in work
-	ShardProcessing ShardState = "processing" // a batch is in work
+	ShardIdle       ShardState = "idle"       // no batch is being processed
+	ShardProcessing ShardState = "processing" // a batch is being processed
 	ShardStopping   ShardState = "stopping"   // shutdownRequested was received
 	ShardFailed     ShardState = "failed"     // its processor failed, and may not have returned yet
 	ShardRestarting ShardState = "restarting" // it gets a new processor at NextTry

@@ -495,6 +495,52 @@ func TestRecordDataIsNotShown(t *testing.T) {
 	}
 }
 
+// Observers are told of the batches of all processors, and of records by those of package
+// handle.
+func TestObserve(t *testing.T) {
+	r := newRig(t, "serves")
+	w := r.worker(func(shard string) processor.RecordProcessor {
+		if shard == "shard-0" {
+			return handle.Record(func(context.Context, processor.Record) error { return nil }, nil)
+		}
+		return funcs{records: func(context.Context, processor.ProcessRecordsInput) error { return nil }}
+	})
+	told := make(chan string)
+	done := make(chan struct{})
+	tell := func(what string, shard handle.Shard, records int) {
+		select {
+		case told <- words(what, shard.Stream, shard.ShardID, shard.Key, records):
+		case <-done:
+		}
+	}
+	for range 2 {
+		w.Observe(handle.Observer{
+			BatchReceived:  func(e handle.BatchReceived) { tell("received", e.Shard, e.Records) },
+			BatchFinished:  func(e handle.BatchFinished) { tell("finished", e.Shard, e.Records) },
+			RecordFinished: func(e handle.RecordFinished) { tell("record", e.Shard, 1) },
+		})
+	}
+	stop := start(t, w)
+	want := map[string]bool{"record stream shard-0 shard-0 1": true}
+	for _, what := range []string{"received", "finished"} {
+		for _, shard := range []string{"shard-0", "shard-1"} {
+			want[words(what, "stream", shard, shard, 1)] = true
+		}
+	}
+	for seen := map[string]bool{}; len(seen) < len(want); {
+		got := <-told
+		if !want[got] {
+			t.Errorf("an observer is told %q, want %v", got, want)
+			break
+		}
+		seen[got] = true
+	}
+	close(done)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Guarantee: A stop that KCL does not complete is an error of Run.
 func TestStopIsNotComplete(t *testing.T) {
 	r := newRig(t, "stops badly")

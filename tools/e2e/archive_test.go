@@ -16,7 +16,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// KCL is loaded from an archive that is whole. One that is not makes no difference.
+// KCL is loaded from a valid archive. An invalid one has no effect.
 func TestArchive(t *testing.T) {
 	testenv.Nightly(t)
 	java := testenv.Java(t)

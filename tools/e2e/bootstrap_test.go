@@ -25,7 +25,7 @@ import (
 
 var workerIDLine = regexp.MustCompile(`MultiLangDaemonConfig - Using workerId: (\S+)\n`)
 
-// workerIDs are the IDs of all the daemons that the log tells of.
+// workerIDs returns the worker IDs of all daemons in the log.
 func (a *application) workerIDs() (ids []string) {
 	for _, m := range workerIDLine.FindAllStringSubmatch(a.read("daemon.log"), -1) {
 		ids = append(ids, m[1])
@@ -41,9 +41,8 @@ func (a *application) awaitLog(d *sample.Daemon, text string, n int) {
 	})
 }
 
-// A daemon that is killed comes back with its worker ID and so takes its
-// leases over at once; with another ID it would take more than two minutes. No
-// proxy stands before loopback.
+// A killed daemon is started again with its worker ID and gets its leases immediately; with
+// another ID it would take more than two minutes. No proxy is used for loopback addresses.
 //
 // Guarantee: The next claim gets the worker ID of the last one again.
 func TestRestartTakesItsLeasesOver(t *testing.T) {
@@ -62,7 +61,7 @@ func TestRestartTakesItsLeasesOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.awaitLog(d, "kcl-bootstrap: started ", 2)
-	a.produce(100) // these can only come from the new daemon
+	a.produce(100) // only the new daemon can process these
 	a.awaitRecords(d)
 	t.Logf("records again %.1f s after kill -9", time.Since(begin).Seconds())
 	a.awaitLog(d, "kcl-bootstrap: ready: initialised, holding ", 2)
@@ -73,7 +72,7 @@ func TestRestartTakesItsLeasesOver(t *testing.T) {
 	a.stop(d)
 }
 
-// lastJava is the process ID of the daemon that was started last.
+// lastJava returns the process ID of the Java that was started last.
 func (a *application) lastJava() int {
 	a.t.Helper()
 	log := a.read("daemon.log")
@@ -88,8 +87,8 @@ func (a *application) lastJava() int {
 	return pid
 }
 
-// kcl-bootstrap is killed and Java is not: the next kcl-bootstrap starts none
-// as long as that one lives, and then one with its worker ID.
+// kcl-bootstrap is killed and Java is not. The next kcl-bootstrap starts no Java while that
+// one lives, and then one with its worker ID.
 //
 // Guarantee: No two daemons have the worker ID of a claim at once, even if the
 // process that claimed it is killed.
@@ -98,7 +97,7 @@ func TestKilledBootstrapLeavesOneDaemon(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, 2)
 	a.environ = append(a.environ, deadProxy...)
-	// The entry would end with kcl-bootstrap, stopped or not.
+	// The entry would end with kcl-bootstrap, even if it is paused.
 	a.arguments = []string{"--stock", "--restart", "--worker-id", "auto", "--state-dir", filepath.Join(a.dir, "state")}
 	a.produce(50)
 	first := a.start()
@@ -113,7 +112,7 @@ func TestKilledBootstrapLeavesOneDaemon(t *testing.T) {
 		t.Errorf("Java does not have the lock: %s", files)
 	}
 
-	// Java is told that its parent has gone; stopped, it does not hear it yet.
+	// Java is notified of its parent's end, but it is paused.
 	if err := syscall.Kill(java, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -144,13 +143,13 @@ func TestKilledBootstrapLeavesOneDaemon(t *testing.T) {
 	if !gone(java) {
 		t.Error("the first daemon is still there")
 	}
-	a.produce(50) // the first one may have read the others when it went on
+	a.produce(50) // the first one may have read the others when it continued
 	a.awaitRecords(second)
 	a.stop(second)
 	if ids := a.workerIDs(); len(ids) != 2 || ids[0] != ids[1] {
 		t.Errorf("worker IDs %q, want one twice", ids)
 	}
-	// The first one had no log any more, and yet stopped with its checkpoints.
+	// The first one had no log any more, but stopped with its checkpoints.
 	a.stoppedWithCheckpoints()
 	a.exactlyOnce()
 }
@@ -177,7 +176,7 @@ func childrenOf(t *testing.T, pid int) (children []int) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		text, _ := os.ReadFile(name) // a thread may have ended
+		text, _ := os.ReadFile(name) // the thread may have ended
 		for _, field := range strings.Fields(string(text)) {
 			child, err := strconv.Atoi(field)
 			if err != nil {
@@ -192,7 +191,7 @@ func childrenOf(t *testing.T, pid int) (children []int) {
 	return children
 }
 
-// openFiles are the names of the files that a process has open.
+// openFiles returns the names of the files that a process has open.
 func openFiles(t *testing.T, pid int) string {
 	t.Helper()
 	var names []string
@@ -207,12 +206,12 @@ func openFiles(t *testing.T, pid int) string {
 	return strings.Join(names, " ")
 }
 
-// A terminal is a command in the foreground of a terminal of its own.
+// A terminal is a command in the foreground of a new terminal.
 type terminal struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	keys   *os.File
-	closed chan struct{} // once all that have the terminal open have gone
+	closed chan struct{} // when no process has the terminal open
 
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -236,14 +235,14 @@ func (a *application) terminal(variables []string, name string, args ...string) 
 			term.text.Write(buffer[:n])
 			term.mu.Unlock()
 			if err != nil {
-				return // EIO, when nobody has it open any more
+				return // EIO, when no process has it open
 			}
 		}
 	}()
 	a.t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
-		keys.Close() // SIGHUP to what is left
+		keys.Close() // SIGHUP to the remaining processes
 		if a.t.Failed() {
 			a.t.Logf("the terminal shows:\n%s", term.shows())
 		}
@@ -264,8 +263,7 @@ func (term *terminal) ctrlC() {
 	}
 }
 
-// end waits until all have left the terminal, and returns the status of the
-// command.
+// end waits until no process has the terminal open, and returns the status of the command.
 func (term *terminal) end() int {
 	term.t.Helper()
 	select {
@@ -277,8 +275,8 @@ func (term *terminal) end() int {
 	return term.cmd.ProcessState.ExitCode()
 }
 
-// startedIn waits for a daemon that notes 20 records, and returns the process
-// ID of Java.
+// startedIn waits until a daemon has recorded 20 records and returns the process ID of
+// Java.
 func (a *application) startedIn(text func() string, records int) int {
 	a.t.Helper()
 	started := regexp.MustCompile(`kcl-bootstrap: started MultiLangDaemon \S+, pid (\d+)\n`)
@@ -294,8 +292,8 @@ func (a *application) startedIn(text func() string, records int) int {
 	return java
 }
 
-// wantCheckpoints checks that both shards were stopped in the good way, and
-// that no process is left.
+// wantCheckpoints checks that both shards were stopped with checkpoints, and that no
+// process is left.
 func (a *application) wantCheckpoints(java int, children []int) {
 	a.t.Helper()
 	events := a.read("events.txt")
@@ -331,8 +329,8 @@ func TestCtrlC(t *testing.T) {
 	a.wantCheckpoints(java, children)
 }
 
-// In a pipeline Ctrl-C ends tee at once. kcl-bootstrap, whose output then has
-// no reader, stops the daemon as well as without.
+// In a pipeline Ctrl-C ends tee immediately. kcl-bootstrap, whose output then has no
+// reader, still stops the daemon in order.
 func TestCtrlCInAPipeline(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -354,7 +352,8 @@ func TestCtrlCInAPipeline(t *testing.T) {
 	a.wantCheckpoints(java, children)
 }
 
-// A kill reaches Java and its children, not the pipeline around kcl-bootstrap.
+// A kill of the daemon reaches Java and its children, but not the pipeline around
+// kcl-bootstrap.
 //
 // Guarantee: Nothing outside the daemon's process group is signalled.
 func TestPipelineSurvivesAKill(t *testing.T) {
@@ -370,7 +369,7 @@ func TestPipelineSurvivesAKill(t *testing.T) {
 	children := childrenOf(t, bootstrap)
 	ended := false
 	a.await(nil, "the end of the pipeline", func() bool {
-		// The second one counts from a second after the first.
+		// The second one counts one second after the first.
 		syscall.Kill(bootstrap, syscall.SIGTERM)
 		select {
 		case <-term.closed:
@@ -395,9 +394,9 @@ func TestPipelineSurvivesAKill(t *testing.T) {
 	}
 }
 
-// All that is printed is of a known form: a line for each record of KCL's log, none
-// with a property's value, kcl-bootstrap's own, and once what a child writes to its
-// standard error, or to its standard output beside the messages.
+// All output has a known form: a line for each entry of KCL's log, without values of
+// properties; kcl-bootstrap's own lines; and once what a child writes to its standard
+// error, or to its standard output besides the messages.
 //
 // Guarantee: What else a child prints is shown and does no harm.
 func TestDaemonLog(t *testing.T) {
@@ -406,7 +405,7 @@ func TestDaemonLog(t *testing.T) {
 	a := newApplication(t, 2, childProperties)
 	a.arguments = []string{"--log-level", "info"}
 	a.produce(20)
-	// Also where the locale has no letters for the name of a folder.
+	// Also if the locale lacks the characters of a folder's name.
 	folder := filepath.Join(a.dir, "größe 世")
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
@@ -416,7 +415,7 @@ func TestDaemonLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.properties = properties
-	// Java tells of these options in a line of its own.
+	// Java prints these options in a line.
 	a.environ = slices.DeleteFunc(a.environ, func(v string) bool { return strings.HasPrefix(v, "JAVA_TOOL_OPTIONS=") })
 	d := a.start(childEnv+"=stderr", "LC_ALL=POSIX")
 	a.awaitNoted(d, 20)

@@ -36,8 +36,8 @@ func note(name, format string, args ...any) error {
 	return err
 }
 
-// noter notes what it is told in events.txt, each record in records.txt, and
-// checkpoints after each batch, unless the test puts something in its place.
+// noter records its calls in events.txt and each record in records.txt, and checkpoints
+// after each batch, unless the test replaces a method.
 type noter struct {
 	shardID string
 	records func(ctx context.Context, in processor.ProcessRecordsInput) error
@@ -88,8 +88,8 @@ const firstShard = "shardId-000000000000"
 
 var children = map[string]func(){
 	"note": func() { processor.Main(&noter{}) },
-	// stderr says who it is on its standard error, and pollutes its standard
-	// output before processor can keep it from that.
+	// stderr prints its identity to standard error, and pollutes standard output before
+	// processor can prevent it.
 	"stderr": func() {
 		fmt.Println("pollution")
 		processor.Main(&talker{})
@@ -116,7 +116,7 @@ var children = map[string]func(){
 		}
 		processor.Main(n)
 	},
-	// record writes down what it and the daemon say.
+	// record records its conversation with the daemon.
 	"record": func() {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM) // Main would: the group gets it
 		transcript, err := os.OpenFile("transcript.txt", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
@@ -130,7 +130,7 @@ var children = map[string]func(){
 		}
 		os.Exit(0)
 	},
-	// shutdown says on the first shard that the lease has gone.
+	// shutdown returns ErrLeaseLost on the first shard.
 	"shutdown": func() {
 		n := &noter{}
 		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
@@ -141,7 +141,7 @@ var children = map[string]func(){
 		}
 		processor.Main(n)
 	},
-	// panic does so in its first batch of all, once.
+	// panic panics once, in the first of all batches.
 	"panic": func() {
 		n := &noter{}
 		n.records = func(ctx context.Context, in processor.ProcessRecordsInput) error {
@@ -152,7 +152,7 @@ var children = map[string]func(){
 		}
 		processor.Main(n)
 	},
-	// sleep sleeps in its first batch and does not care for its context.
+	// sleep sleeps in its first batch and ignores its context.
 	"sleep": func() {
 		n := &noter{}
 		n.records = func(context.Context, processor.ProcessRecordsInput) error {

@@ -18,9 +18,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// Amazon's clients for other languages, unchanged, are started and read, one of them
-// fails, a shard is split, and they stop. With --execute a failure concerns its shard
-// alone; with --stock all end, and --restart brings them back.
+// Amazon's unchanged clients for other languages start and read, one of them fails, a shard
+// is split, and they stop. With --execute a failure affects only its shard; with --stock
+// all children end, and --restart starts them again.
 //
 // Guarantee: Each child gets what Java writes, and Java gets the child's messages,
 // byte for byte and of any length.
@@ -59,7 +59,7 @@ func TestClients(t *testing.T) {
 				a := newApplication(t, 2, stack.Setting{Name: "executableName", Value: name + " " + client.program})
 				a.write(client.program, string(text))
 				if way == "--stock" {
-					// After a reshard Amazon's stop takes all of its grace.
+					// After a reshard Amazon's daemon stops only at the end of its grace.
 					a.arguments = []string{"--stock", "--restart", "--set", "shutdownGraceMillis=10000"}
 				}
 				readByClients(a, way == "--stock", variable)
@@ -85,7 +85,7 @@ func readByClients(a *application, stock bool, variable string) {
 	if restarted := d.JavaPID() != java; restarted != stock {
 		t.Errorf("Java was started again: %t", restarted)
 	}
-	// The other shard's child goes on, or they are all new, perhaps more than once.
+	// The other shard's child continues, or all children are new, maybe more than once.
 	failed, other := a.count("initialize "+firstShard), a.count("initialize "+*shardID(1))
 	if failed < 2 || stock && other < 2 || !stock && (failed != 2 || other != 1) {
 		t.Errorf("%d and %d children:\n%s", failed, other, a.read("events.txt"))
@@ -112,11 +112,11 @@ func readByClients(a *application, stock bool, variable string) {
 	}
 }
 
-// kclpyVersion is of PyPI's amazon_kclpy.
+// kclpyVersion is the version of amazon_kclpy.
 const kclpyVersion = "3.2.0"
 
-// kclpy unpacks amazon_kclpy in the user's cache and returns the folder to import
-// it from. To install it would fetch its jars.
+// kclpy unpacks amazon_kclpy in the user's cache and returns the folder to import it from.
+// Installing it would fetch its jars.
 func kclpy(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()

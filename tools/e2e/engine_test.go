@@ -32,16 +32,16 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// Of the child that runs an engine without a worker.
+// For the child that runs an engine without a worker.
 const (
-	engineLockEnv  = "E2E_ENGINE_LOCK"  // a file; else the lock is that of the worker
-	enginePauseEnv = "E2E_ENGINE_PAUSE" // after every 4 MiB that it reads, and after each record
+	engineLockEnv  = "E2E_ENGINE_LOCK"  // a file; the default is the worker's lock
+	enginePauseEnv = "E2E_ENGINE_PAUSE" // after each 4 MiB that it reads, and after each record
 )
 
 func init() { children["engine"] = runEngine }
 
-// runEngine runs an engine until SIGTERM. Its processors are obedient, and begin
-// again at once when they fail.
+// runEngine runs an engine until SIGTERM. Its processors are obedient, and start again
+// immediately when they fail.
 func runEngine() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -89,7 +89,7 @@ func runEngine() {
 	os.Exit(0)
 }
 
-// engineConfig returns one with Java, the jars of the lock, and the properties.
+// engineConfig returns a configuration with Java, the jars of the lock, and the properties.
 func engineConfig(ctx context.Context, lock *bootstrap.Lock, properties string) (c engine.Config, err error) {
 	if c.Command.Java, err = bootstrap.FindOrFetchJava(ctx, "", engine.MinJava, nil); err != nil {
 		return c, err
@@ -112,16 +112,16 @@ func (a *application) startEngine(variables ...string) *workerProcess {
 	return a.startProcess("engine", exec.Command(os.Args[0]), variables...)
 }
 
-// One jar of the entry runs with all versions of KCL 2.5 and 3, on tables that kcl-infra
-// makes and reads: records come, a shard that fails begins again, and after a stop the
-// leases are free.
+// One jar of the entry works with all versions of KCL 2.5 and 3, on tables that kcl-infra
+// creates and reads: it delivers records, a shard that fails starts again, and after a stop
+// the leases are free.
 func TestVersionsOfKCL(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
 	for _, of := range []struct{ version, credentials, layout, migration string }{
 		{"2.5.4", "AWSCredentialsProvider", "kcl2", ""},
 		{"3.5.1", "AwsCredentialsProvider", "kcl3.5", ""},
-		{"3.5.1", "AwsCredentialsProvider", "kcl3", "INIT"}, // an application that 3.0 to 3.4 began
+		{"3.5.1", "AwsCredentialsProvider", "kcl3", "INIT"}, // an application that 3.0 to 3.4 started
 	} {
 		t.Run(of.version+" "+of.layout, func(t *testing.T) {
 			t.Parallel()
@@ -151,7 +151,7 @@ func TestVersionsOfKCL(t *testing.T) {
 			e.stop()
 			a.ownedBy("worker", false)
 
-			// All of it again; kcl-infra waits until the worker's last report is old.
+			// All of it again. kcl-infra waits until the worker's last report is old.
 			a.kclInfra("rewind", "--to", "TRIM_HORIZON", "--yes")
 			e = a.startEngine(engineLockEnv + "=" + lock)
 			e.await("each record again", func() bool { return a.noted() >= 2*len(a.sent) })
@@ -163,8 +163,8 @@ func TestVersionsOfKCL(t *testing.T) {
 	}
 }
 
-// readByInfra checks that kcl-infra reads the tables of a running worker: those of
-// KCL 2 have leases alone.
+// readByInfra checks that kcl-infra reads the tables of a running worker. Those of KCL 2
+// have only leases.
 func (a *application) readByInfra(e *workerProcess, layout, migration string) {
 	a.t.Helper()
 	var s infraStatus
@@ -197,8 +197,8 @@ func (a *application) readByInfra(e *workerProcess, layout, migration string) {
 	}
 }
 
-// A KCL that lacks what the entry needs is named, with what runs it, before KCL
-// does anything.
+// If KCL lacks a class that the entry needs, an error names its version and the supported
+// ones before KCL does anything.
 func TestKCLLacks(t *testing.T) {
 	testenv.Long(t)
 	require(t)
@@ -239,7 +239,7 @@ func TestKCLLacks(t *testing.T) {
 	}
 }
 
-// without returns a copy of a jar without a class.
+// without returns a copy of a jar that lacks a class.
 func without(t *testing.T, jar, class string) (copied string) {
 	t.Helper()
 	from, err := zip.OpenReader(jar)
@@ -264,9 +264,9 @@ func without(t *testing.T, jar, class string) (copied string) {
 	return copied
 }
 
-// Batches of 14 MB go to a reader that pauses in the middle of them, each record
-// is checkpointed, and a stop comes meanwhile: nothing hangs, and nothing is lost.
-// On Java 17 the streams of a socket would hang, for a write waits for a read.
+// A reader pauses within batches of 14 MB and checkpoints each record, and is stopped
+// meanwhile. Nothing hangs, and no record is lost. On Java 17 the streams of a socket would
+// hang, because a write waits for a read.
 func TestLargeBatches(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -274,7 +274,7 @@ func TestLargeBatches(t *testing.T) {
 	a.putLarge(30)
 	e := a.startEngine(enginePauseEnv + "=1s")
 	e.await("a pause in the second batch", func() bool { return strings.HasSuffix(a.read("events.txt"), "batch 10\npause 4\n") })
-	if took := e.stop(); took > 5*time.Second+slack { // four of them are pauses
+	if took := e.stop(); took > 5*time.Second+slack { // four of them for pauses
 		t.Errorf("the stop took %v", took)
 	}
 	a.ownedBy("worker", false)
@@ -289,7 +289,7 @@ func TestLargeBatches(t *testing.T) {
 	e.stop()
 }
 
-// putLarge puts n records of 1 MiB. A read takes 10 of them.
+// putLarge puts n records of 1 MiB. A read returns 10 of them.
 func (a *application) putLarge(n int) {
 	a.t.Helper()
 	client := a.kinesis()
@@ -304,7 +304,7 @@ func (a *application) putLarge(n int) {
 	}
 }
 
-// A pausing reader pauses after every 4 MiB, and notes it.
+// A pausing reader pauses after each 4 MiB and records that.
 type pausing struct {
 	r      io.Reader
 	pause  time.Duration
@@ -323,8 +323,8 @@ func (p *pausing) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// slowly notes and checkpoints each record by itself, and pauses in the middle
-// of a batch.
+// slowly records and checkpoints each record separately, and pauses in the middle of a
+// batch.
 func (n *noter) slowly(pause time.Duration) func(context.Context, processor.ProcessRecordsInput) error {
 	return func(ctx context.Context, in processor.ProcessRecordsInput) error {
 		if len(in.Records) > 0 {

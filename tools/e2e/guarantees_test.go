@@ -16,16 +16,10 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// guaranteesAreQuoted is set when all packages have their guarantees in this form.
-const guaranteesAreQuoted = false
-
 // The items of the list under "# Guarantees" in a package's documentation are
 // promises. The doc comment of each test that proves one quotes it, in a paragraph
 // that begins with "Guarantee:".
 func TestGuaranteesAreQuoted(t *testing.T) {
-	if !guaranteesAreQuoted {
-		t.Skip("not all packages have their guarantees in this form yet")
-	}
 	differences, err := compareGuarantees(os.DirFS(testenv.Workspace(t)))
 	if err != nil {
 		t.Fatal(err)

@@ -45,41 +45,41 @@ func (p *perShard) Initialize(ctx context.Context, in processor.InitializeInput)
 	return p.RecordProcessor.Initialize(ctx, in)
 }
 
-// What TestParallelKeys compares: the first shard has one worker, the second
-// as many as it has times the records, so that both work at the same time.
+// TestParallelKeys compares two shards: the first has a concurrency of 1, the second a
+// higher one and as many times the records, so that both take the same time.
 const (
-	rateWorkers = 16
-	rateRecords = 300 // of one worker: 3 s
-	rateSleep   = 10 * time.Millisecond
+	rateConcurrency = 16
+	rateRecords     = 300 // at a concurrency of 1: 3 s
+	rateSleep       = 10 * time.Millisecond
 )
 
 func rateProcessor(lease *processor.Lease) processor.RecordProcessor {
-	workers := rateWorkers
+	concurrency := rateConcurrency
 	if lease.ShardID() == firstShard {
-		workers = 1
+		concurrency = 1
 	}
 	var begin sync.Once
 	var began time.Time
 	var done atomic.Int64
 	return handle.Record(func(ctx context.Context, r processor.Record) error {
 		begin.Do(func() { began = time.Now() })
-		time.Sleep(rateSleep) // what a handler waits for
-		if n := done.Add(1); n == int64(rateRecords*workers) {
+		time.Sleep(rateSleep) // a handler that waits
+		if n := done.Add(1); n == int64(rateRecords*concurrency) {
 			return note("events.txt", "rate %s %d %d", lease.ShardID(), n, time.Since(began).Nanoseconds())
 		}
 		return nil
-	}, &handle.Options{Concurrency: workers, MaxInFlightRecords: 20000, MaxInFlightBytes: 1 << 30})
+	}, &handle.Options{Concurrency: concurrency, MaxInFlightRecords: 20000, MaxInFlightBytes: 1 << 30})
 }
 
-// A handler that waits 10 ms for each record: 16 workers on 100 keys are at
-// least 12 times as fast as one.
+// With a handler that waits 10 ms for each record and 100 keys, a concurrency of 16 is at
+// least 12 times as fast as 1.
 func TestParallelKeys(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
 	a := newApplication(t, 2, childProperties)
 	last := new(big.Int).Lsh(big.NewInt(1), 128)
 	a.put(rateRecords, "0")
-	a.put(rateRecords*rateWorkers, last.Sub(last, big.NewInt(1)).String())
+	a.put(rateRecords*rateConcurrency, last.Sub(last, big.NewInt(1)).String())
 	d := a.start(childEnv + "=handle-rate")
 	a.await(d, "both shards done", func() bool { return strings.Count(a.read("events.txt"), "rate ") == 2 })
 	a.stop(d)
@@ -95,14 +95,14 @@ func TestParallelKeys(t *testing.T) {
 	one := rate[firstShard]
 	delete(rate, firstShard)
 	for _, many := range rate {
-		t.Logf("%d workers %.0f records/s, 1 worker %.1f: %.1f times", rateWorkers, many, one, many/one)
+		t.Logf("concurrency %d: %.0f records/s, 1: %.1f; %.1f times", rateConcurrency, many, one, many/one)
 		if many < 12*one {
-			t.Errorf("%d workers are %.1f times as fast as 1, want 12", rateWorkers, many/one)
+			t.Errorf("a concurrency of %d is %.1f times as fast as 1, want 12", rateConcurrency, many/one)
 		}
 	}
 }
 
-// put puts n records of 100 keys into the shard that has a hash key.
+// put puts n records of 100 keys into the shard with a hash key.
 func (a *application) put(n int, hashKey string) {
 	a.t.Helper()
 	client := a.kinesis()
@@ -170,8 +170,8 @@ func poisonProcessor(*processor.Lease) processor.RecordProcessor {
 	}, &handle.Options{Concurrency: 4, MaxAttempts: 3, DeadLetters: handle.NewFiles("dead")})
 }
 
-// One record in a thousand that fails for good: it ends in the dead-letter
-// file, the others in the shard files, and the checkpoints pass it.
+// One record of a thousand fails permanently. It is written to the dead-letter file, the
+// others to the shard files, and checkpoints pass it.
 func TestPoisonRecord(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -199,7 +199,7 @@ func TestPoisonRecord(t *testing.T) {
 	a.await(d, "each shard's last record checkpointed", func() bool { return maps.Equal(a.checkpoints(), last) })
 	a.stop(d)
 	var letter handle.DeadLetter
-	if err := json.Unmarshal([]byte(a.deadLetters()), &letter); err != nil { // one line, or this fails
+	if err := json.Unmarshal([]byte(a.deadLetters()), &letter); err != nil { // fails for more than one line
 		t.Fatal(err)
 	}
 	if string(letter.Data) != poison || letter.Attempts != 3 || letter.Reason != handle.ReasonAttempts || letter.Error != errPoison.Error() {
@@ -213,8 +213,8 @@ func TestPoisonRecord(t *testing.T) {
 	}
 }
 
-// checkpoints returns the sequence number of each lease's checkpoint. It is called again
-// and again, and kcl-infra leases would use up the shards' reads.
+// checkpoints returns the sequence number of each lease's checkpoint. It is called
+// repeatedly; kcl-infra leases would use up the shards' reads.
 func (a *application) checkpoints() map[string]string {
 	a.t.Helper()
 	of := map[string]string{}
@@ -224,7 +224,7 @@ func (a *application) checkpoints() map[string]string {
 	return of
 }
 
-// deadLetters returns the lines of the dead-letter files.
+// deadLetters returns the lines of all dead-letter files.
 func (a *application) deadLetters() string {
 	a.t.Helper()
 	names, err := filepath.Glob(filepath.Join(a.dir, "dead", "*.jsonl"))

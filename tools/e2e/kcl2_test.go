@@ -15,9 +15,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// Amazon's own daemon of KCL 2.5.4, with all that Maven gives it, runs on the
-// local services: records come, a stop checkpoints them, and the next daemon goes
-// on from there.
+// Amazon's daemon of KCL 2.5.4, with all of Maven's jars, works with the local services: it
+// delivers records, checkpoints them at a stop, and the next daemon continues from there.
 func TestDaemonOfKCL2(t *testing.T) {
 	testenv.Nightly(t)
 	t.Parallel()
@@ -53,7 +52,7 @@ func TestDaemonOfKCL2(t *testing.T) {
 		t.Cleanup(func() { daemon.Stop(time.Second) })
 		a.awaitRecords(nil)
 		daemon.Stop(patience)
-		if code := daemon.ExitCode(); code != 128+15 { // of Java, at SIGTERM
+		if code := daemon.ExitCode(); code != 128+15 { // Java's status after SIGTERM
 			t.Errorf("it ended with status %d", code)
 		}
 	}

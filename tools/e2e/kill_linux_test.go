@@ -20,8 +20,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// The child is killed in mid-batch, its records written and not checkpointed,
-// five times. They come again each time; nothing is there twice.
+// The child is killed five times during a batch, when its records are written but not
+// checkpointed. They are delivered again each time, but no record is written twice.
 //
 // Guarantee: A child that fails in any way is replaced alone, after it and all
 // processes of its group have gone, and ever more slowly.
@@ -90,7 +90,7 @@ func guardCheckpoints(t *testing.T) *guard {
 	}
 	g := &guard{held: make(chan struct{}, 1), refuse: make(chan struct{})}
 	proxy := httputil.NewSingleHostReverseProxy(dynamoDB)
-	proxy.ErrorLog = log.New(io.Discard, "", 0) // of daemons that end in mid-request
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // of daemons that end during a request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -116,8 +116,8 @@ func guardCheckpoints(t *testing.T) *guard {
 	return g
 }
 
-// SIGTERM to each process, as a service manager sends it, does not end Java or the
-// children before their checkpoint.
+// A service manager's SIGTERM to each process does not end Java or the children before
+// their checkpoint.
 //
 // Guarantee: A stop lets each child end its conversation, whatever signals reach the
 // terminal's process group.
@@ -140,7 +140,7 @@ func TestSIGTERMToEachProcess(t *testing.T) {
 	}
 }
 
-// terminateAll sends SIGTERM to a command, its Java and its children.
+// terminateAll sends SIGTERM to a command, to its Java and to its children.
 func terminateAll(t *testing.T, d *sample.Daemon) {
 	t.Helper()
 	for _, pid := range append(childrenOf(t, d.PID()), d.PID()) {
@@ -150,8 +150,8 @@ func terminateAll(t *testing.T, d *sample.Daemon) {
 	}
 }
 
-// SIGTERM to each process while a record waits for a retry an hour away: what is
-// finished before it is checkpointed, within the grace, and the daemon stops.
+// SIGTERM to each process, while a record waits an hour for its retry. What is finished
+// before the record is checkpointed within the grace, and the daemon stops.
 func TestSIGTERMWhileInRetry(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

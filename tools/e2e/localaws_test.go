@@ -18,9 +18,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/localaws"
 )
 
-// The test in the README of localaws is testMyWorker, and passes. It runs
-// nightly: KCL takes more than a minute to the first record of a new application,
-// and no test may run beside one that sets variables of the environment.
+// The test in the README of localaws is testMyWorker, and passes. It runs nightly, because
+// KCL takes more than a minute until the first record of a new application, and no other
+// test may run at the same time because it sets environment variables.
 func TestREADMEOfLocalAWS(t *testing.T) {
 	dir := filepath.Join(testenv.Workspace(t), "tools")
 	readme, err := os.ReadFile(filepath.Join(dir, "localaws", "README.md"))

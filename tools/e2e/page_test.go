@@ -103,7 +103,7 @@ type browserPage struct {
 
 	mu       sync.Mutex
 	requests []string // to others than the worker
-	problems []string // that the browser tells of
+	problems []string // that the browser reports
 }
 
 // openPage starts a worker, opens its page and stays on it until the test ends.
@@ -347,8 +347,8 @@ func TestStatusPage(t *testing.T) {
 	}
 }
 
-// The page of two streams, whose shards have the same IDs: each has its part of the
-// table, and what is said of a shard says of which.
+// The page of two streams whose shards have the same IDs has a part of the table for each
+// stream, and messages about a shard name the stream.
 func TestStatusPageOfStreams(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

@@ -20,8 +20,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// Two restarts, one as asked and one by kill -9, with records put in between:
-// nothing is lost, nothing is written twice, and the stop has its checkpoints.
+// After two restarts, a graceful one and one after kill -9, with records put in between, no
+// record is lost or written twice, and the stop has checkpointed.
 func TestRestartsLoseNothing(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, 2)
@@ -34,7 +34,7 @@ func TestRestartsLoseNothing(t *testing.T) {
 	d = a.start()
 	a.awaitRecords(d)
 	a.stoppedWithCheckpoints()
-	a.produce(200) // in work when Java dies, or not yet read
+	a.produce(200) // in progress when Java dies, or not yet read
 	killGroup(t, d.JavaPID(), syscall.SIGKILL)
 	if status := a.awaitEnd(d); status == 0 {
 		t.Error("kcl-bootstrap reports success for a daemon that was killed")
@@ -57,7 +57,7 @@ func killGroup(t *testing.T, pgid int, s syscall.Signal) {
 	}
 }
 
-// Whatever a processor prints, the daemon goes on; every record comes once.
+// Whatever a processor prints, the daemon continues and delivers each record once.
 //
 // Guarantee: What else a child prints is shown and does no harm.
 func TestPollutionDoesNoHarm(t *testing.T) {
@@ -104,14 +104,14 @@ func TestErrLeaseLostLeavesTheDaemonUp(t *testing.T) {
 	if strings.Contains(a.read("records.txt"), firstShard) {
 		t.Error("records of the first shard were processed")
 	}
-	// Nothing of it was checkpointed either: the next processor gets it all.
+	// Nothing of it was checkpointed, so that the next processor gets all of it.
 	d = a.start(childEnv + "=pollute")
 	a.awaitNoted(d, len(a.sent))
 	a.stop(d)
 }
 
-// A processor that panics is followed by another, so that nothing is passed over:
-// it gets the same records.
+// A processor that panics is replaced by another one that gets the same records, so that
+// none is skipped.
 func TestPanicPassesNothingOver(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -131,8 +131,8 @@ func TestPanicPassesNothingOver(t *testing.T) {
 	}
 }
 
-// A child whose daemon was killed in the middle of a batch is gone within 5 s:
-// the next daemon must not meet a second writer.
+// A child whose daemon was killed during a batch ends within 5 s, so that the next daemon's
+// child is the only writer.
 func TestChildOfAKilledDaemonGoes(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -148,7 +148,7 @@ func TestChildOfAKilledDaemonGoes(t *testing.T) {
 		return m != nil
 	})
 	begin := time.Now()
-	if err := syscall.Kill(d.JavaPID(), syscall.SIGKILL); err != nil { // Java alone, not its group
+	if err := syscall.Kill(d.JavaPID(), syscall.SIGKILL); err != nil { // only Java, not its group
 		t.Fatal(err)
 	}
 	a.await(nil, "the child is gone", func() bool { return gone(pid) })
@@ -158,7 +158,7 @@ func TestChildOfAKilledDaemonGoes(t *testing.T) {
 	a.awaitEnd(d)
 }
 
-// gone reports whether a process has ended, be it waited for or not.
+// gone reports whether a process has ended, even if it was not waited for.
 func gone(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return true
@@ -167,8 +167,8 @@ func gone(pid int) bool {
 	return err == nil && strings.Contains(string(stat[strings.LastIndex(string(stat), ")"):]), " Z ")
 }
 
-// A reshard: every parent ends with its checkpoint, every record of the
-// children comes, and a stop is as quick as before.
+// In a reshard each parent ends with its checkpoint, all records of the children are
+// delivered, and a stop stays quick.
 func TestReshard(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, 2)

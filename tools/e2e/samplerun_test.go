@@ -12,16 +12,15 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/testenv"
 )
 
-// newSampleRun is the sample application in one process for all shards.
+// newSampleRun makes the sample application with one process for all shards.
 func newSampleRun(t *testing.T, shards int) *application {
 	a := newApplication(t, shards)
 	a.worker = true
 	return a
 }
 
-// One process for all shards: it is stopped and started again, and its Java is
-// killed while it goes on. Nothing is lost, nothing is written twice, and the
-// stop has its checkpoints.
+// One process serves all shards. It is stopped and started again, and its Java is killed.
+// No record is lost or written twice, and the stop has checkpointed.
 func TestSampleRun(t *testing.T) {
 	t.Parallel()
 	a := newSampleRun(t, 4)
@@ -47,7 +46,7 @@ func TestSampleRun(t *testing.T) {
 	a.await(d, "it tells of its progress", func() bool { return strings.Contains(d.Tail(), "800 records written so far, ") })
 	a.stop(d)
 	a.exactlyOnce()
-	// One log for all shards, each line with its own.
+	// There is one log for all shards, with the shard in each line.
 	for _, line := range strings.Split(a.read("application.log"), "\n") {
 		if strings.Contains(line, "msg=processRecords") && strings.Count(line, "shardId=") != 1 {
 			t.Errorf("a line without its shard: %s", line)
@@ -55,7 +54,7 @@ func TestSampleRun(t *testing.T) {
 	}
 }
 
-// A second signal ends it at once, and no process is left behind.
+// A second signal leaves no process.
 //
 // Guarantee: A second signal ends consumer-sample run and all that it started at once.
 func TestSampleRunSecondSignal(t *testing.T) {
@@ -66,13 +65,13 @@ func TestSampleRunSecondSignal(t *testing.T) {
 	mark := "E2E_RUN_MARK=" + t.Name()
 	d := a.start(mark)
 	a.awaitRecords(d)
-	// A Java that does not answer: a stop is through at once otherwise.
+	// Pause Java, because a stop would be immediate otherwise.
 	if err := syscall.Kill(d.JavaPID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	interrupt(t, d.PID())
 	a.await(nil, "it has heard of the stop", func() bool { return strings.Contains(d.Tail(), "another signal after a second") })
-	second := time.NewTimer(1100 * time.Millisecond) // what the command waits for
+	second := time.NewTimer(1100 * time.Millisecond) // the command ignores it earlier
 	select {
 	case <-d.Done():
 		t.Fatalf("it stopped within a second: there is no second signal to try\n%s", d.Tail())

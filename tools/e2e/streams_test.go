@@ -35,8 +35,8 @@ import (
 
 const arnPrefix = "arn:aws:kinesis:" + kinesislocal.Region + ":" + kinesislocal.DefaultAccount + ":stream/"
 
-// streamsTest is an application with a Kinesis of its own, whose requests are
-// noted. Its one stream and its table with leases have the test's name.
+// streamsTest is an application with its own Kinesis, whose requests are recorded. The
+// first stream and the lease table have the test's name.
 type streamsTest struct {
 	*application
 	server  *kinesislocal.Server
@@ -66,14 +66,14 @@ func newStreamsTest(t *testing.T, lock *bootstrap.Lock, transition time.Duration
 	return s
 }
 
-// Write notes the server's log.
+// Write records the server's log.
 func (s *streamsTest) Write(line []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests.Write(line)
 }
 
-// asked returns which operations were asked with which resource, and forgets it.
+// asked returns the recorded operations with their resources, and clears them.
 func (s *streamsTest) asked() map[string][]string {
 	s.t.Helper()
 	s.mu.Lock()
@@ -92,7 +92,7 @@ func (s *streamsTest) asked() map[string][]string {
 	return all
 }
 
-// put puts records that say where they came from.
+// put puts records whose data name their stream.
 func (s *streamsTest) put(stream, data string, n int) {
 	s.t.Helper()
 	for i := range n {
@@ -104,7 +104,7 @@ func (s *streamsTest) put(stream, data string, n int) {
 	}
 }
 
-// leases returns the rows of a lease table by their keys.
+// leases returns the rows of a lease table by key.
 func (s *streamsTest) leases(table string) map[string]map[string]ddb.AttributeValue {
 	s.t.Helper()
 	out, err := s.tables.Scan(s.t.Context(), &dynamodb.ScanInput{TableName: &table})
@@ -128,7 +128,7 @@ func owner(lease map[string]ddb.AttributeValue) string {
 
 type leaseOf struct{ shardID, stream, streamARN string }
 
-// An engineRun is an engine in this process, and what came of it.
+// An engineRun is an engine in this process, with what it has done.
 type engineRun struct {
 	t      *testing.T
 	stop   context.CancelFunc
@@ -142,7 +142,7 @@ type engineRun struct {
 	news     chan struct{}
 }
 
-// start starts an engine with properties in the place of the file's.
+// start starts an engine with properties that override the file's.
 func (s *streamsTest) start(t *testing.T, properties map[string]string) *engineRun {
 	ctx, stop := context.WithCancel(t.Context())
 	r := &engineRun{
@@ -204,7 +204,7 @@ func (r *engineRun) note(what func()) {
 	}
 }
 
-// await waits until what was noted is so.
+// await waits until done returns true.
 func (r *engineRun) await(what string, so func() bool) {
 	r.t.Helper()
 	for timeout := time.After(patience); ; {
@@ -224,7 +224,7 @@ func (r *engineRun) await(what string, so func() bool) {
 	}
 }
 
-// ended waits for the end by itself, and returns its reason.
+// ended waits until the engine ends by itself and returns the reason.
 func (r *engineRun) ended() string {
 	r.t.Helper()
 	select {
@@ -240,7 +240,7 @@ func (r *engineRun) ended() string {
 	}
 }
 
-// stopped stops it in order.
+// stopped stops the engine in order.
 func (r *engineRun) stopped() {
 	r.t.Helper()
 	r.stop()
@@ -358,7 +358,7 @@ func testStreams(t *testing.T, lock *bootstrap.Lock) {
 			t.Errorf("%s belongs to %s after the stop", key, o)
 		}
 	}
-	s.onlyARNs("GetRecords", "DescribeStreamSummary") // asked for by the names
+	s.onlyARNs("GetRecords", "DescribeStreamSummary") // which look up the names
 	clicks := keys[0]
 	before := s.leases(several)[clicks]["checkpoint"]
 
@@ -385,7 +385,7 @@ func testStreams(t *testing.T, lock *bootstrap.Lock) {
 	if owner(kept) == "" || fmt.Sprint(kept["checkpoint"]) != fmt.Sprint(before) {
 		t.Errorf("the lease of the stream that is not read: %v", kept)
 	}
-	// The leader wants it for a worker that reads the stream.
+	// The leader assigns it to a worker that reads the stream.
 	_, err := s.tables.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName: &several, Key: map[string]ddb.AttributeValue{"leaseKey": kept["leaseKey"]},
 		UpdateExpression: aws.String("SET leaseOwner = :other, checkpointOwner = :self"),
@@ -417,8 +417,8 @@ func testStreams(t *testing.T, lock *bootstrap.Lock) {
 	}
 }
 
-// onlyARNs checks that all was asked by ARN, but for the operations, and that one
-// was asked.
+// onlyARNs checks that all requests but those of the operations name an ARN, and that there
+// was one.
 func (s *streamsTest) onlyARNs(some string, but ...string) {
 	s.t.Helper()
 	asked := s.asked()
@@ -427,7 +427,7 @@ func (s *streamsTest) onlyARNs(some string, but ...string) {
 	}
 	for operation, resources := range asked {
 		for _, resource := range resources {
-			// The tests' own.
+			// The test's own requests.
 			own := strings.HasPrefix(operation, "Put") || operation == "CreateStream" || operation == "RegisterStreamConsumer"
 			if !strings.HasPrefix(resource, "arn:") && !slices.Contains(but, operation) && !own {
 				s.t.Errorf("%s was asked of %q", operation, resource)

@@ -41,7 +41,7 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 	}
 	run.Process.Kill()
 	run.Wait()
-	for ended := time.Now(); ; time.Sleep(20 * time.Millisecond) { // no event tells of another's child
+	for ended := time.Now(); ; time.Sleep(20 * time.Millisecond) { // polls, because it is not a child of this process
 		files, _ := os.ReadDir(temp)
 		left := testenv.RunProcesses(dirs[0])
 		if len(files) == 0 && len(left) == 0 {

@@ -215,7 +215,7 @@ func silentWorker(t *testing.T, silence, least time.Duration, variables ...strin
 		if time.Since(stopped) > 2*silence+slack {
 			t.Fatal("Java still runs, though its worker is silent")
 		}
-		time.Sleep(50 * time.Millisecond) // no event tells of another's child
+		time.Sleep(50 * time.Millisecond) // polls, because it is not a child of this process
 	}
 	t.Logf("Java ended %v after the worker was stopped", time.Since(stopped))
 	a.leasesAreFree()

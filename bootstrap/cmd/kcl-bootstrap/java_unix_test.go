@@ -101,7 +101,7 @@ func TestJavaIsFetched(t *testing.T) {
 		{"a stub, as macOS has", "", java(""), nil, fetched, "fetching Java 25"},
 		{"an old one", "", java8, nil, fetched, "fetching Java 25"},
 		{"an old one for Amazon's main class", "", java8, []string{"--stock"}, found, ""},
-		{"an old one, and none shall be fetched", "", java8, []string{"--no-fetch-java"}, found, "only Amazon's main class is run, as with --stock: Java is too old: "},
+		{"an old one, and none shall be fetched", "", java8, []string{"--no-fetch-java"}, found, "only Amazon's main class is run, as with --stock: this Java is too old: "},
 		{"an old one in JAVA_HOME", java8, java17, nil, found, "only Amazon's main class is run"},
 		{"an old one by --java", "", java17, []string{"--java", java8}, found, "only Amazon's main class is run"},
 		{"a wrong JAVA_HOME", none, java17, nil, 1, "no Java: JAVA_HOME: "},

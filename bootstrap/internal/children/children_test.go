@@ -16,16 +16,16 @@ import (
 // A fakeHost is a host without processes, for a synctest bubble.
 type fakeHost struct {
 	*host
-	stop  context.CancelFunc
-	last  int64
-	reads chan string
+	stop    context.CancelFunc
+	last    int64
+	resumed chan string
 }
 
 func newFakeHost(t *testing.T) *fakeHost {
 	ctx, cancel := context.WithCancel(t.Context())
-	h := &fakeHost{host: newHost(ctx, Config{}, nil), stop: cancel, reads: make(chan string, 9)}
+	h := &fakeHost{host: newHost(ctx, Config{}, nil), stop: cancel, resumed: make(chan string, 9)}
 	t.Cleanup(cancel)
-	h.resume = func(key string) { h.reads <- key }
+	h.resume = func(key string) { h.resumed <- key }
 	return h
 }
 
@@ -48,22 +48,22 @@ func (h *fakeHost) end(s *session, failure error) {
 	go h.resumeLater(s, failure)
 }
 
-func (h *fakeHost) wantReads(t *testing.T, after time.Duration, want ...string) {
+func (h *fakeHost) wantResumed(t *testing.T, after time.Duration, want ...string) {
 	t.Helper()
 	time.Sleep(after)
 	synctest.Wait()
 	var got []string
-	for len(h.reads) > 0 {
-		got = append(got, <-h.reads)
+	for len(h.resumed) > 0 {
+		got = append(got, <-h.resumed)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("to be read again: %q, want %q", got, want)
+		t.Errorf("resumed %q, want %q", got, want)
 	}
 }
 
 var errFailed = errors.New("it has failed")
 
-// A shard that fails again and again waits longer each time. The waits begin anew
+// A shard that fails again and again waits longer each time. The waits begin again
 // after a session that ended as planned, and after the lease has gone.
 //
 // Guarantee: A child that fails in any way is replaced alone, after it and all
@@ -73,28 +73,28 @@ func TestWaits(t *testing.T) {
 		h := newFakeHost(t)
 		fail := func() { h.end(h.begin("key"), errFailed) }
 		fail()
-		h.wantReads(t, 0, "key")
+		h.wantResumed(t, 0, "key")
 		fail()
-		h.wantReads(t, 400*time.Millisecond)
-		h.wantReads(t, 600*time.Millisecond, "key")
+		h.wantResumed(t, 400*time.Millisecond)
+		h.wantResumed(t, 600*time.Millisecond, "key")
 		fail()
-		h.wantReads(t, 900*time.Millisecond)
-		h.wantReads(t, 1100*time.Millisecond, "key")
+		h.wantResumed(t, 900*time.Millisecond)
+		h.wantResumed(t, 1100*time.Millisecond, "key")
 
 		h.end(h.begin("key"), nil)
 		fail()
-		h.wantReads(t, 0, "key")
+		h.wantResumed(t, 0, "key")
 		h.event(engine.Leases{LeaseKeys: []string{"other"}})
 		fail()
-		h.wantReads(t, 0, "key")
+		h.wantResumed(t, 0, "key")
 
 		// A stop ends the wait.
 		fail()
 		synctest.Wait()
 		h.stop()
-		h.wantReads(t, time.Hour)
+		h.wantResumed(t, time.Hour)
 		fail()
-		h.wantReads(t, time.Hour)
+		h.wantResumed(t, time.Hour)
 	})
 }
 
@@ -104,29 +104,29 @@ func TestBroken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newFakeHost(t)
 		h.event(engine.ConversationBroken{ID: 99, LeaseKey: "never begun"})
-		h.wantReads(t, 900*time.Millisecond)
-		h.wantReads(t, 100*time.Millisecond, "never begun")
+		h.wantResumed(t, 900*time.Millisecond)
+		h.wantResumed(t, 100*time.Millisecond, "never begun")
 
 		s := h.begin("key")
 		h.event(engine.ConversationBroken{ID: 1, LeaseKey: "key"})
-		h.wantReads(t, time.Hour)
+		h.wantResumed(t, time.Hour)
 		h.end(s, nil)
-		h.wantReads(t, 0, "key")
+		h.wantResumed(t, 0, "key")
 
-		// The event comes after the end: that looked as planned.
+		// The event comes after an end that looked planned.
 		h.end(h.begin("key"), nil)
 		h.event(engine.ConversationBroken{ID: 2, LeaseKey: "key"})
-		h.wantReads(t, time.Second, "key")
+		h.wantResumed(t, time.Second, "key")
 
 		h.end(h.begin("key"), errFailed)
 		h.event(engine.ConversationBroken{ID: 3, LeaseKey: "key"})
-		h.wantReads(t, time.Minute, "key")
+		h.wantResumed(t, time.Minute, "key")
 
-		// A newer conversation sees to the shard: it may be this one that holds it.
+		// The shard has a newer conversation, but is resumed for the older one.
 		first := h.begin("overtaken")
 		h.begin("overtaken")
 		h.end(first, errFailed)
-		h.wantReads(t, 0, "overtaken")
+		h.wantResumed(t, 0, "overtaken")
 		h.event(engine.Leases{})
 		if h.shards["overtaken"] == nil {
 			t.Error("a shard with a session was forgotten")
@@ -134,7 +134,7 @@ func TestBroken(t *testing.T) {
 	})
 }
 
-// The limit applies while an answer is missing, and begins anew with each line.
+// The limit applies while an answer is missing, and begins again with each line.
 //
 // Guarantee: A child that fails in any way is replaced alone, after it and all
 // processes of its group have gone, and ever more slowly.
@@ -170,7 +170,7 @@ func TestTimeLimit(t *testing.T) {
 		if late(time.Hour) {
 			t.Error("late after the end")
 		}
-		// A checkpoint is not waited for: its answer comes after that of the action.
+		// The result of a checkpoint comes after the child's request, so it needs no answer.
 		m = newMessages(time.Second)
 		m.inspect([]byte("{}\n"))
 		m.copyToJava(&bytes.Buffer{}, &bytes.Buffer{}, strings.NewReader(`{"action":"checkpoint"}`+"\n"+status2))

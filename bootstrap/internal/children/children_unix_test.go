@@ -97,7 +97,7 @@ func TestNoise(t *testing.T) {
 	}
 }
 
-// However a child fails: Java is told first, none of the child's processes is left
+// However a child fails: Java hears of it first, none of the child's processes is left
 // when the shard is resumed, and the error says how it failed.
 //
 // Guarantee: A child that fails in any way is replaced alone, after it and all
@@ -136,8 +136,8 @@ func TestFailures(t *testing.T) {
 			default:
 				t.Error("Java was not told")
 			}
-			if key := <-r.reads; key != "key" {
-				t.Errorf("%s is to be read again", key)
+			if key := <-r.resumed; key != "key" {
+				t.Errorf("resumed %s, want key", key)
 			}
 			if !gone(r.stderr.number(t, "pid", 1)) {
 				t.Error("the child is still there")
@@ -163,7 +163,7 @@ func TestNotStarted(t *testing.T) {
 	if err := r.lease("key").ended(); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
-	<-r.reads
+	<-r.resumed
 }
 
 // A conversation that ends for another reason than its child is not a failure. The
@@ -342,8 +342,8 @@ func TestOneChildForAShard(t *testing.T) {
 	if err := second.ended(); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
 	}
-	if key := <-r.reads; key != "a:shard" {
-		t.Errorf("%s is to be read again", key)
+	if key := <-r.resumed; key != "a:shard" {
+		t.Errorf("resumed %s, want a:shard", key)
 	}
 	other.asks(leaseLost, status)
 	other.Close()

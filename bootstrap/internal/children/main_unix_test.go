@@ -124,12 +124,12 @@ func grandchild(lost bool) {
 // A rig is a host whose Java is played by the test.
 type rig struct {
 	*host
-	t      *testing.T
-	stop   context.CancelFunc
-	kill   chan struct{}
-	gone   chan struct{}
-	stderr *text
-	reads  chan string
+	t       *testing.T
+	stop    context.CancelFunc
+	kill    chan struct{}
+	gone    chan struct{}
+	stderr  *text
+	resumed chan string
 }
 
 func newRig(t *testing.T, role string, timeout time.Duration) *rig {
@@ -138,12 +138,12 @@ func newRig(t *testing.T, role string, timeout time.Duration) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, kill: make(chan struct{}), gone: make(chan struct{}), stderr: newText(), reads: make(chan string, 9)}
+	r := &rig{t: t, kill: make(chan struct{}), gone: make(chan struct{}), stderr: newText(), resumed: make(chan string, 9)}
 	ctx, cancel := context.WithCancel(t.Context())
 	r.stop = cancel
 	r.host = newHost(ctx, Config{Program: []string{self, role, "a"}, Timeout: timeout, Stderr: r.stderr}, r.kill)
 	r.exitTime, r.host.javaEnded = 100*time.Millisecond, r.gone
-	r.resume = func(key string) { r.reads <- key }
+	r.resume = func(key string) { r.resumed <- key }
 	return r
 }
 

@@ -15,6 +15,7 @@ import (
 	"unicode/utf16"
 )
 
+// Guarantee: A properties file is read as java.util.Properties reads it.
 func TestParse(t *testing.T) {
 	tests := []struct {
 		name string

@@ -32,8 +32,8 @@ stream cannot have had. If the stream was deleted and created again, use TRIM_HO
 With --shard that also drops the lease of a shard that the stream no longer has.
 
 Stop all workers first: rewind refuses while the application runs, and waits up to 90
-seconds to be sure. Before the first change it writes the leases to a backup file, which
-kcl-infra restore restores. If rewind is interrupted, run it again.
+seconds to be sure. Before the first change it writes the leases to a backup file, with
+which kcl-infra restore undoes the rewind. If rewind is interrupted, run it again.
 
 TIME is a time such as 2026-11-29T00:00:00Z, or seconds since 1970.
 

@@ -1,12 +1,11 @@
-// Package metrics provides a worker's metrics to Prometheus. [METRICS.md] lists them.
+// Package metrics provides a worker's metrics to Prometheus. METRICS.md in the folder of
+// package worker lists them.
 //
 //	w := worker.New(config, newProcessor)
 //	prometheus.MustRegister(metrics.New(w))
 //	err := w.Run(ctx)
 //
-// Package monitor serves them at /metrics, with no other code.
-//
-// [METRICS.md]: https://github.com/seed96110120/kinesis-client-go/blob/main/processor/worker/METRICS.md
+// Package monitor serves them at /metrics and needs no other code.
 package metrics
 
 import (
@@ -216,7 +215,7 @@ var (
 	sumLagDesc = desc("worker_sum_millis_behind_latest",
 		"The sum of the lags of this worker's shards, in milliseconds. Absent when the greatest lag is.")
 	busyDesc = desc("worker_busy_seconds_total",
-		"Time with a batch in work, from its delivery until all of it was finished, summed over the shards.")
+		"Time spent processing batches, each from its delivery until all of it was finished, summed over the shards.")
 
 	lagDesc = desc("shard_millis_behind_latest",
 		"How far the last batch was behind the tip of the shard, in milliseconds, as reported by Kinesis. Absent while it is not known.",

@@ -162,7 +162,7 @@ func newPage(s worker.Status) page {
 	return p
 }
 
-// The page shows for how long a batch has been in work after slowBatch.
+// The page shows how long a batch has taken so far, after slowBatch.
 const slowBatch = 10 * time.Second
 
 func newRow(s worker.ShardStatus, now time.Time) row {

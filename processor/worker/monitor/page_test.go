@@ -48,15 +48,15 @@ func TestPageOfShards(t *testing.T) {
 // The lag of a shard that another worker has now is not fallen.
 func TestPageOfAShardThatLeft(t *testing.T) {
 	got := text(t, snapshot(t, "left"), `<section class="tiles"`, "</section>")
-	if !strings.Contains(got, "Greatest lag | 5.0 s | \u00a0 | Records per second") {
-		t.Error(got)
+	if want := "Greatest lag | 5.0 s | \u00a0 | Records per second"; !strings.Contains(got, want) {
+		t.Errorf("tiles %q, want %q", got, want)
 	}
 }
 
 func TestPageNamesAllThatFail(t *testing.T) {
 	got := text(t, snapshot(t, "failing"), `<p class="alarm"`, "</p>")
-	if !strings.Contains(got, "a, b fail again and again: 3 times") {
-		t.Error(got)
+	if want := "a, b fail again and again: 3 times"; !strings.Contains(got, want) {
+		t.Errorf("alarm %q, want %q", got, want)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestPageOfTrouble(t *testing.T) {
 		` | c | hung 8.0 s | unknown | 0 | 0 | none yet | 1`+
 		` | d | restarting in 1 min | unknown | 0 | 0 | none yet | 1`)
 	if got := text(t, snapshot(t, "trouble_later"), "<tbody", "</tbody>"); !strings.Contains(got, "d | restarting now") {
-		t.Error(got)
+		t.Errorf("rows %q, want one with d | restarting now", got)
 	}
 }
 
@@ -114,8 +114,8 @@ func TestPageWithoutShards(t *testing.T) {
 func TestPageBeforeRun(t *testing.T) {
 	status, _, body := request(t, Handler(worker.New(worker.Config{}, nil)), "GET", "/")
 	check(t, "status", status, 200)
-	if !strings.Contains(body, "<h1>Kinesis worker</h1>") {
-		t.Error(body)
+	if want := "<h1>Kinesis worker</h1>"; !strings.Contains(body, want) {
+		t.Errorf("page without %s:\n%s", want, body)
 	}
 }
 

@@ -41,11 +41,6 @@ type deployment struct {
 
 func set(name, value string) stack.Setting { return stack.Setting{Name: name, Value: value} }
 
-var kclDefaults = []stack.Setting{
-	set("leaseAssignmentIntervalMillis", "20000"), set("workerMetricsReporterFreqInMillis", "30000"),
-	set("noOfPersistedMetricsPerWorkerMetrics", "10"), set("workerMetricsEMAAlpha", "0.5"),
-}
-
 var deployments = []deployment{
 	{name: "new IDs"},
 	{name: "kept IDs", keepIDs: true},
@@ -57,8 +52,6 @@ var deployments = []deployment{
 	{name: "surge, settled, leader last", surge: true, settled: true, leaderLast: true},
 	{name: "new IDs, settled, killed", settled: true, killed: true},
 	{name: "kept IDs, settled, killed", keepIDs: true, settled: true, killed: true},
-	{name: "new IDs, settled, KCL's own", settled: true, settings: kclDefaults},
-	{name: "kept IDs, settled, KCL's own", keepIDs: true, settled: true, settings: kclDefaults},
 	{name: "new IDs, settled, failover 5 s", settled: true, settings: []stack.Setting{set("failoverTimeMillis", "5000")}},
 	{name: "new IDs, settled, no handoff", settled: true, settings: []stack.Setting{set("isGracefulLeaseHandoffEnabled", "false")}},
 	{name: "new IDs, settled, FANOUT", settled: true, settings: []stack.Setting{set("retrievalMode", "FANOUT")}},

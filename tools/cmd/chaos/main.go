@@ -44,7 +44,7 @@ Examples:
   go run ./tools/cmd/chaos --list
 
 Standard error gets a line every second, standard output the results. Exit status: 0 all
-checks passed, 1 one failed or the run did, 2 wrong usage.
+checks passed, 1 a check or the run failed, 2 wrong usage.
 `
 
 type options struct {
@@ -85,7 +85,8 @@ func consume(ctx context.Context, as string) error {
 		processor.MainWithOptions(consumer.New(dir), &processor.Options{Logger: log(slog.LevelWarn)}) // which ends the process
 	}
 	return worker.Run(ctx, worker.Config{
-		PropertiesFile: cluster.PropertiesFile, Logger: log(slog.LevelInfo),
+		// At Debug KCL says when it assigns leases, which a long wait needs to be explained.
+		PropertiesFile: cluster.PropertiesFile, Logger: log(slog.LevelDebug),
 		Leases: worker.LeaseOptions{WorkerID: as},
 		Java:   worker.JavaOptions{Options: cluster.JavaOptions, Restart: restart},
 	}, func(worker.ShardInfo) (processor.RecordProcessor, error) { return consumer.New(dir), nil })

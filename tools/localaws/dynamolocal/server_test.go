@@ -401,7 +401,8 @@ func TestIndexWritesAreCounted(t *testing.T) {
 		}
 		check(fmt.Sprintf("%s %.5s", w.update, w.value), out.ConsumedCapacity, w.table, w.global, w.local)
 	}
-	// A transaction consumes twice the capacity of the table; repeated, that of a read.
+	// A transaction consumes twice a write's capacity of the table. Repeated, it
+	// consumes twice a read's.
 	in := &dynamodb.TransactWriteItemsInput{
 		TransactItems:      []types.TransactWriteItem{{Delete: &types.Delete{TableName: name, Key: at}}},
 		ClientRequestToken: aws.String("token"), ReturnConsumedCapacity: "INDEXES",

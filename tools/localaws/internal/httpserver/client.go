@@ -9,7 +9,7 @@ import (
 
 // AWSConfig returns a configuration for clients of the AWS SDK for Go: the
 // server's endpoint, Region, placeholder credentials with the access key
-// "local", and an HTTP client of its own that speaks HTTP/2.
+// "local", and its own HTTP client, which speaks HTTP/2.
 //
 // With HTTP/1.1, version 1.28.8 of smithy-go sometimes cuts the connection in the
 // middle of a response that came at once: a put is then sent twice, and a

@@ -123,7 +123,7 @@ func (v Map) ItemSize() (n int) {
 	return n
 }
 
-// Error says that a value is invalid. The message is that of AWS.
+// Error says that a value is invalid. The message is AWS's.
 type Error struct{ Message string }
 
 func (e *Error) Error() string { return e.Message }

@@ -502,8 +502,8 @@ final class Engine {
 
         @Override
         public List<ShardInfo> prioritize(List<ShardInfo> earlier) {
-            List<ShardInfo> dealt = await(earlier);
-            List<ShardInfo> all = streams.read(dealt);
+            List<ShardInfo> assigned = await(earlier);
+            List<ShardInfo> all = streams.read(assigned);
             Set<String> keys = new TreeSet<>();
             Set<String> now = new TreeSet<>();
             for (ShardInfo shard : all) {
@@ -523,8 +523,8 @@ final class Engine {
             ends.look(all);
             held.keySet().retainAll(keys); // a lease that comes back is not held
             tasks.last.keySet().retainAll(keys);
-            handedOver.retainAll(dealt);
-            dealt.forEach(this::handOver);
+            handedOver.retainAll(assigned);
+            assigned.forEach(this::handOver);
             List<ShardInfo> read = new ArrayList<>();
             Set<String> begun = new HashSet<>();
             for (ShardInfo shard : order.prioritize(all)) {
@@ -541,18 +541,18 @@ final class Engine {
         }
 
         /** Waits for the rest of a round, or for the first lease, and returns the leases assigned then. */
-        private List<ShardInfo> await(List<ShardInfo> dealt) {
+        private List<ShardInfo> await(List<ShardInfo> assigned) {
             if (quick > 0) {
                 quick--;
-                return dealt;
+                return assigned;
             }
             long rest = ROUND_MILLIS - QUICK_MILLIS;
-            long step = dealt.isEmpty() ? QUICK_MILLIS : rest;
-            for (long waited = 0; waited < rest && (waited == 0 || dealt.isEmpty()); waited += step) {
+            long step = assigned.isEmpty() ? QUICK_MILLIS : rest;
+            for (long waited = 0; waited < rest && (waited == 0 || assigned.isEmpty()); waited += step) {
                 Control.sleep(step);
-                dealt = scheduler.leaseCoordinator().getCurrentAssignments();
+                assigned = scheduler.leaseCoordinator().getCurrentAssignments();
             }
-            return dealt;
+            return assigned;
         }
 
         /**
