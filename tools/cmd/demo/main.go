@@ -20,7 +20,7 @@ Builds the commands, starts a local Kinesis and DynamoDB, creates stream and tab
 with kcl-infra, puts records with the producer, and runs the sample consumer under the
 real KCL (kcl-bootstrap -e; with --worker consumer-sample run). It waits until each
 record is in a shard's file, stops everything and removes its files.
-Needs Go. The first run downloads KCL's jars, about 33 MB, and, if no Java 17 or later
+Needs Go. The first run downloads KCL's jars, about 34 MB, and, if no Java 17 or later
 is installed, a Java of 45 MB.
 
 Flags:
