@@ -18,13 +18,14 @@ import (
 // console is a handler for the worker's log. It also prints what the worker logs at
 // Info and above. What KCL logs has the attribute "logger" and is not printed.
 type console struct {
-	slog.Handler // of the log file
+	slog.Handler        // of the log file
+	with         string // the attributes of Logger.With as text, such as the shard
 }
 
 func (c console) Handle(ctx context.Context, r slog.Record) error {
-	text, show := r.Message, r.Level >= slog.LevelInfo
+	text, show := r.Message+c.with, r.Level >= slog.LevelInfo
 	r.Attrs(func(a slog.Attr) bool {
-		text += fmt.Sprintf(", %s %v", a.Key, a.Value)
+		text += attrText(a)
 		show = show && a.Key != "logger"
 		return true
 	})
@@ -36,8 +37,13 @@ func (c console) Handle(ctx context.Context, r slog.Record) error {
 
 func (c console) WithAttrs(attrs []slog.Attr) slog.Handler {
 	c.Handler = c.Handler.WithAttrs(attrs)
+	for _, a := range attrs {
+		c.with += attrText(a)
+	}
 	return c
 }
+
+func attrText(a slog.Attr) string { return fmt.Sprintf(", %s %v", a.Key, a.Value) }
 
 func (c console) WithGroup(name string) slog.Handler {
 	c.Handler = c.Handler.WithGroup(name)

@@ -28,17 +28,21 @@ written, only that shard is retried, from its last checkpoint.
                           share the shards
       --region REGION     the region of the streams and tables (default: the
                           region in an ARN, else the properties' region)
-      --set KEY=VALUE     any other property; overrides the file; may be repeated
+      --set KEY=VALUE     any other property, as in a properties file; overrides
+                          the file; may be repeated
       --dir DIR           folder for the shard files, created if missing (default
                           "data"); with several streams it has a folder for each
       --log FILE          log file, appended to (default "application.log")
       --http ADDR         serve a status page, /metrics, /healthz and /readyz at
-                          HOST:PORT; without a host, at 127.0.0.1
-      --worker-id ID      the worker's ID; auto claims an ID for this host and
-                          needs --state-dir
-      --state-dir DIR     a folder on a local disk for the locks of auto
-  -j, --java PATH         the java command, or a Java installation (default: that
-                          of JAVA_HOME, else java on PATH, else a downloaded one)
+                          HOST:PORT (default: off); without a host, at
+                          127.0.0.1
+      --worker-id ID      the worker's ID (default: the properties' workerId, else
+                          a random one); auto: the same ID at each start, unique
+                          on this host; needs --state-dir
+      --state-dir DIR     a folder on a local disk with which auto claims an ID;
+                          the same folder at each start
+  -j, --java PATH         the java command, or a Java installation (default:
+                          JAVA_HOME, else java on PATH, else a downloaded one)
   -c, --jar-path DIR      folder for downloads (default: kcl-bootstrap/maven in
                           the user's cache folder)
       --offline           download nothing; fail if a jar or Java is missing

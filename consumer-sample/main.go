@@ -20,13 +20,16 @@ Without run, it is a record processor that kcl-bootstrap starts once for each
 shard. Name it in a properties file:
 
   executableName = consumer-sample --dir data
-  $ kcl-bootstrap -e -p sample.properties
+  $ kcl-bootstrap --execute -p sample.properties
 
 Flags (executableName is split at spaces: values must not contain spaces):
       --dir DIR   folder for the shard files, created if missing (default "data");
                   with several streams it has a folder for each stream
       --log FILE  log file, appended to (default "application.log")
   -h, --help      print this text
+
+Exit status without run: 0 the daemon ended the conversation; 1 failed; 2 wrong
+usage, or started by hand on a terminal.
 `
 
 // Exit statuses.

@@ -40,7 +40,7 @@ func TestPrintLine(t *testing.T) {
 	var out bytes.Buffer
 	stderr = &out
 	defer func() { stderr = os.Stderr }()
-	log := slog.New(console{slog.NewTextHandler(io.Discard, nil)})
+	log := slog.New(console{Handler: slog.NewTextHandler(io.Discard, nil)})
 	log.Warn("a shard\ncannot be read", "error", "x\x1b[2J\u009b\r\nconsumer-sample: stopped as asked")
 	if got, want := out.String(), "consumer-sample: a shard | cannot be read, error x\uFFFD[2J\uFFFD\uFFFD | consumer-sample: stopped as asked\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -326,7 +326,7 @@ func TestCommandLine(t *testing.T) {
 		status         int
 		stdout, stderr string
 	}{
-		{[]string{"--help"}, 0, "kcl-bootstrap -e -p sample.properties", ""},
+		{[]string{"--help"}, 0, "kcl-bootstrap --execute -p sample.properties", ""},
 		{[]string{"-h"}, 0, "--dir DIR", ""},
 		{[]string{"--fly"}, 2, "", "see consumer-sample --help"},
 		{[]string{"data"}, 2, "", `"data"`},

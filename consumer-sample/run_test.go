@@ -134,7 +134,7 @@ func TestConsole(t *testing.T) {
 	log.Debug("detail")
 	log.With("shardId", "0").Error("failed", "error", errors.New("one\ntwo"))
 	log.Error("java's", "logger", "Scheduler")
-	if want := "consumer-sample: daemon started, version 3.1.3, pid 17\nconsumer-sample: failed, error one | two\n"; printed.String() != want {
+	if want := "consumer-sample: daemon started, version 3.1.3, pid 17\nconsumer-sample: failed, shardId 0, error one | two\n"; printed.String() != want {
 		t.Errorf("got %q, want %q", printed, want)
 	}
 	if n := strings.Count(file.String(), "\n"); n != 3 {

@@ -39,9 +39,9 @@ func parse(args []string) (o options, help string, err error) {
 	flags.IntVar(&o.shards, "shards", 2, "`number` of shards if the stream is created")
 	flags.IntVarP(&o.records, "records", "n", 10, "`number` of sensor records to put")
 	flags.IntVar(&o.size, "size", 0, fmt.Sprintf("pad the data of each sensor record to this many `bytes`, at least %d (default: no padding)", record.MinSensorSize))
-	flags.StringVarP(&o.file, "file", "f", "", "put the lines of `FILE` instead of sensor records; - means standard input")
+	flags.StringVarP(&o.file, "file", "f", "", "put the lines of `FILE` instead of sensor records, without --records and --size; - means standard input")
 	flags.Float64Var(&o.rate, "rate", 0, "`records` per second (default: as fast as possible)")
-	flags.StringVar(&o.region, "region", "", "AWS `region` (default: that of the environment, else "+connect.DefaultRegion+")")
+	flags.StringVar(&o.region, "region", "", "AWS `region` (default: AWS_REGION, else the profile's, else "+connect.DefaultRegion+")")
 	flags.StringVar(&o.endpoint, "endpoint", "", "`URL` of Kinesis (default: AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, else AWS's)")
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return o, usage(flags), nil
@@ -66,6 +66,8 @@ Examples:
   producer -s orders -n 5000 --rate 100      5000 records into stream orders, 100 a second
   tail -f app.log | producer --file -        each line of a log as it is written
   producer --endpoint http://127.0.0.1:4567  a local Kinesis
+
+Exit status: 0 all records were put; 1 something failed, or Ctrl-C; 2 wrong usage.
 `
 }
 

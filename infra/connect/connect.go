@@ -5,7 +5,9 @@
 //	cfg, err := connect.LoadConfig(ctx, nil)
 //	client := kinesis.NewFromConfig(cfg)
 //	_, err = client.ListStreams(ctx, nil)
-//	err = connect.Explain(err, connect.Location("kinesis", nil, cfg.Region))
+//	err = connect.Explain(err, connect.Location("kinesis", client.Options().BaseEndpoint, cfg.Region))
+//
+// All functions may be called concurrently.
 package connect
 
 import (
@@ -46,8 +48,13 @@ type Options struct {
 }
 
 // LoadConfig returns the configuration for AWS clients, and an error if no credentials
-// are found. A nil opts means the defaults. LoadConfig calls no service. Give the first
-// call of a client a context that ends within seconds, and few attempts.
+// are found. A nil opts means the defaults. It reads the environment as the SDK does,
+// AWS_ENDPOINT_URL included. It calls no service but the source of the credentials, such
+// as AWS SSO, for at most 4 seconds.
+//
+// Clients wait at most 2 seconds for a connection, and at most 30 for the beginning of an
+// answer. They make the SDK's 3 attempts. To see a dead endpoint sooner, give the first call
+// a context that ends within seconds, and fewer attempts.
 func LoadConfig(ctx context.Context, opts *Options) (aws.Config, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -86,7 +93,8 @@ func LoadConfig(ctx context.Context, opts *Options) (aws.Config, error) {
 }
 
 // Location returns where a client's calls go, for Explain: "kinesis at
-// http://127.0.0.1:4567", or "kinesis in us-east-1" if endpoint is nil.
+// http://127.0.0.1:4567", or "kinesis in us-east-1" if endpoint is nil. The endpoint is
+// BaseEndpoint of the client's Options, which AWS_ENDPOINT_URL sets too.
 func Location(service string, endpoint *string, region string) string {
 	if endpoint != nil {
 		return service + " at " + *endpoint

@@ -23,6 +23,7 @@ type job struct {
 	// progress counts the items that are finished one by one. The loop may read
 	// it at any time.
 	progress atomic.Int64
+	dumped   atomic.Bool // a call of it hung and was reported
 	// err is the error of the item after those, or of the whole call.
 	err error
 	// failures are the records that err names, nil if it names none.
@@ -35,7 +36,6 @@ type job struct {
 	seen      int64     // progress when the watchdog last checked
 	seenSince time.Time // since when the progress is this
 	checked   time.Time // when the watchdog last checked
-	dumped    bool
 }
 
 var errGoexit = errors.New("the handler ended its goroutine (runtime.Goexit)")
@@ -72,7 +72,7 @@ func (l *leaseLoop) callForEach(j *job) error {
 		begin = time.Now()
 	}
 	for i := range j.items {
-		if l.halted.Load() {
+		if l.halted.Load() || j.dumped.Load() { // the next call that hangs is reported too
 			return nil
 		}
 		it := &j.items[i]

@@ -1,4 +1,4 @@
-// Package handle makes a dependable record processor of a function: with
+// Package handle turns a function into a dependable record processor, with
 // retries, dead letters, order per key in parallel, and checkpoints that never
 // pass an unfinished record.
 //
@@ -11,7 +11,7 @@
 // [Record] takes a function for one record, [Batch] a function for several.
 // By default a shard's records are handled in order, one at a time; a record that
 // fails is tried again until it succeeds, and the records behind it wait. A nil
-// [Options] means these defaults. With all that a service in production wants:
+// [Options] means these defaults. A service in production sets more options:
 //
 //	handle.Record(store, &handle.Options{
 //		Logger:        log,
@@ -23,10 +23,13 @@
 //		HangAction:    handle.EndProcessor,
 //	})
 //
-// The daemon is KCL's Java process, which delivers the records of a shard and
-// stores its checkpoints. A record is finished when its handler has succeeded or
-// the dead-letter sink has taken it. The watermark is the greatest position up to
-// which every record is finished.
+// The daemon is KCL's Java process, which delivers the records of a shard in
+// batches and stores its checkpoints. A call is one call of the handler; for Batch
+// it has several records, of one or more batches. A record is past its limits when
+// it fails at MaxAttempts, MaxRetryTime or MaxRecordAge, or with a [Permanent]
+// error. It is finished when its handler has succeeded or the dead-letter sink has
+// taken it. The watermark is the greatest position up to which every record is
+// finished.
 //
 // # Guarantees
 //
@@ -36,29 +39,33 @@
 //     shard.
 //   - Every record is finished at least once, despite crashes, stops, lost
 //     leases and checkpoint errors.
-//   - Records of one partition key are handled in order, one at a time. With a
-//     concurrency of 1 all records of the shard are.
+//   - Records of one partition key are handled in order, one at a time.
+//     With a concurrency of 1 this holds for all records of the shard.
 //   - With a concurrency of more than 1, a key with many records, or with a
 //     record in retry, does not hold up other keys.
 //   - A record is not tried again before its last attempt has returned.
 //   - No record is skipped silently: one that is given up is in the dead-letter
 //     sink before any checkpoint passes it.
-//   - Without a dead-letter sink the shard waits for a record that is given up.
-//   - With Options.EndOnFailure a record that is given up ends the processor.
+//   - By default a record past its limits is tried again, and no checkpoint
+//     passes it.
+//   - With Options.EndOnFailure a record past its limits ends the
+//     processor.
 //   - A panic fails its record and nothing else.
-//   - A batch that fails is halved down to the bad record.
-//   - If a batch handler names the records that failed, no other is repeated.
-//   - If the Failures that a handler returns names no record, none is repeated.
-//   - The daemon gets its answer to a batch when the batch is finished and
-//     checkpointed.
+//   - When a call of a Batch handler fails, its records are halved, down to
+//     the bad record.
+//   - If a Batch handler names the records that failed, no other is
+//     repeated.
+//   - A Failures that names no record counts as success.
+//   - By default the daemon gets its answer to a batch when the batch is
+//     finished and its checkpoint was tried.
 //   - With Options.MaxInFlightRecords the daemon gets its answer as soon as there
 //     is room: the records held stay below the limit plus one batch.
 //   - After SIGTERM or shutdownRequested no attempt begins. Within
 //     Options.StopGrace the watermark is checkpointed and the daemon gets its
 //     answer.
 //   - A shard does not end before all its records are finished.
-//   - A lost lease cancels the handlers, is never checkpointed again, and counts
-//     as a failure of no record.
+//   - When the lease is lost, the handlers' contexts are cancelled, no
+//     checkpoint is made, and no record counts as failed.
 //   - A call that hangs for Options.HangTimeout is reported with the stacks of
 //     all goroutines.
 //   - A dead letter in Files is on disk before Put returns.
@@ -66,7 +73,8 @@
 //   - Shards of several streams that have the same ID are kept apart: in IDs,
 //     dead letters and their files, observers and logs.
 //   - No shard or stream gets a file outside of the folder of Files.
-//   - With a concurrency of 1 the package allocates at most once per record.
+//   - With the default options the package allocates at most once per
+//     record.
 //   - When Processor.Done is closed, nothing of the Processor runs.
 //
 // # How it works

@@ -183,8 +183,8 @@ func TestShardEndNeedsItsCheckpoint(t *testing.T) {
 	})
 }
 
-// Guarantee: A lost lease cancels the handlers, is never checkpointed again,
-// and counts as a failure of no record.
+// Guarantee: When the lease is lost, the handlers' contexts are cancelled, no
+// checkpoint is made, and no record counts as failed.
 func TestLeaseLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -219,8 +219,8 @@ func TestLeaseLost(t *testing.T) {
 
 // The loop may receive the handler's return before the end of the lease.
 //
-// Guarantee: A lost lease cancels the handlers, is never checkpointed again,
-// and counts as a failure of no record.
+// Guarantee: When the lease is lost, the handlers' contexts are cancelled, no
+// checkpoint is made, and no record counts as failed.
 func TestLeaseLostIsNoFailure(t *testing.T) {
 	for range 20 { // of two channels that are ready the loop takes one at random
 		synctest.Test(t, func(t *testing.T) {

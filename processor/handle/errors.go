@@ -15,19 +15,19 @@ var (
 	// ErrTimeout: the attempt took longer than Options.RecordTimeout or
 	// Options.BatchTimeout.
 	ErrTimeout = errors.New("the attempt took too long")
-	// ErrStopping: the process stops, or the lease is handed over, and three
+	// ErrStopping: the process stops, or the lease is handed off, and three
 	// quarters of Options.StopGrace have passed.
 	ErrStopping = errors.New("work on this shard is stopping")
 )
 
 // ErrStopIgnored ends the processor when a batch arrives more than a minute after
 // the notice of a stop ([processor.Lease.Stopping]): the signal was sent to this
-// process alone. Send it to kcl-bootstrap instead. ProcessRecords returns it,
-// wrapped.
+// process alone. Send it to kcl-bootstrap instead. (Package worker always stops
+// the daemon too.) ProcessRecords returns it, wrapped.
 var ErrStopIgnored = errors.New("the daemon continues to send records; stop the daemon instead of its processor")
 
 // Permanent marks an error that a retry cannot fix: a record that fails with it is
-// given up at once. The error may be wrapped further. Permanent(nil) is nil.
+// past its limits at once. The error may be wrapped further. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -51,13 +51,13 @@ func isPermanent(err error) bool {
 // the key too.
 //
 // A record with a nil error is not named. A Failures that names no record is no
-// failure, so a handler may make one, fill it in a loop and return it. Nor is a
-// nil pointer to one of package processor's errors. Both hold for the errors of
-// handlers and of sinks.
+// failure, so a handler may make one, fill it in a loop and return it. A nil
+// pointer of package processor, such as (*processor.CheckpointError)(nil), is no
+// failure either. Both hold for the errors of handlers and of sinks.
 //
 // Failures may be wrapped, and several may be joined. If another error is joined
-// to them, or an index is not in the batch, it is unknown which records are
-// finished; then all of the batch have failed.
+// to them, or an index is not in the slice, it is unknown which records are
+// finished; then all records of the call have failed.
 type Failures map[int]error
 
 // Error returns the number of failed records and the error of the first.
@@ -66,7 +66,7 @@ func (f Failures) Error() string {
 	if len(failed) == 0 {
 		return "no record is named as failed"
 	}
-	return fmt.Sprintf("%d records of the batch failed, the first at index %d: %v", len(failed), failed[0], f[failed[0]])
+	return fmt.Sprintf("%d records failed, the first at index %d: %v", len(failed), failed[0], f[failed[0]])
 }
 
 // Unwrap returns the errors of the failed records, in the order of the records.

@@ -17,8 +17,7 @@ import (
 // without a failure in them are no failure, however they are wrapped. With
 // another error beside them, nothing is known about any record.
 //
-// Guarantee: If the Failures that a handler returns names no record, none is
-// repeated.
+// Guarantee: A Failures that names no record counts as success.
 func TestFailuresName(t *testing.T) {
 	other := errors.New("commit failed")
 	var noCheckpoint *processor.CheckpointError
@@ -102,8 +101,7 @@ func (e *pointerError) Unwrap() error { return e.err }
 // The same holds after earlier failures of the same records, and the
 // checkpoints continue.
 //
-// Guarantee: If the Failures that a handler returns names no record, none is
-// repeated.
+// Guarantee: A Failures that names no record counts as success.
 func TestNoFailureNamedAfterAFailure(t *testing.T) {
 	for _, test := range []struct {
 		first error
@@ -218,7 +216,7 @@ func TestFailuresText(t *testing.T) {
 		f    Failures
 		want string
 	}{
-		{Failures{4: errBad, 2: nil, 3: errBad}, "2 records of the batch failed, the first at index 3: bad record"},
+		{Failures{4: errBad, 2: nil, 3: errBad}, "2 records failed, the first at index 3: bad record"},
 		{Failures{2: nil}, "no record is named as failed"},
 		{nil, "no record is named as failed"},
 	} {

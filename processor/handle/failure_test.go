@@ -128,8 +128,8 @@ func TestSinkFails(t *testing.T) {
 	})
 }
 
-// Guarantee: Without a dead-letter sink the shard waits for a record that is
-// given up.
+// Guarantee: By default a record past its limits is tried again, and no
+// checkpoint passes it.
 func TestBlocksWithoutSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -161,7 +161,7 @@ func TestBlocksWithoutSink(t *testing.T) {
 	})
 }
 
-// Guarantee: With Options.EndOnFailure a record that is given up ends the
+// Guarantee: With Options.EndOnFailure a record past its limits ends the
 // processor.
 func TestEndOnFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -226,7 +226,8 @@ func batches(t testing.TB, h func(data []string, call int) error, opts *Options)
 	return calls, s
 }
 
-// Guarantee: A batch that fails is halved down to the bad record.
+// Guarantee: When a call of a Batch handler fails, its records are halved,
+// down to the bad record.
 func TestBatchIsHalved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink letters
@@ -243,7 +244,7 @@ func TestBatchIsHalved(t *testing.T) {
 	})
 }
 
-// Guarantee: If a batch handler names the records that failed, no other is
+// Guarantee: If a Batch handler names the records that failed, no other is
 // repeated.
 func TestPartialFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -349,4 +350,29 @@ func TestWatchdog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each call that hangs is reported once, also those of one batch.
+//
+// Guarantee: A call that hangs for Options.HangTimeout is reported with the
+// stacks of all goroutines.
+func TestWatchdogReportsEachCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s processortest.Shard
+		s.Put("a", "0", "1", "2")
+		var stderr bytes.Buffer
+		var hung []string
+		p := Record(func(ctx context.Context, r processor.Record) error {
+			if string(r.Data) == "1" {
+				return nil
+			}
+			return wait(ctx, 10*time.Minute)
+		}, &Options{HangTimeout: time.Minute, Observer: Observer{Hung: func(h Hung) { hung = append(hung, h.Position.SequenceNumber) }}})
+		p.settings.stderr = &stderr
+		d := start(t, &s, p)
+		d.Do(s.Next(3))
+		want(t, "reported", strings.Join(hung, " "), "1 3")
+		want(t, "dumps", strings.Count(stderr.String(), "has not returned for"), 2)
+		want(t, "checkpoints", sequences(&s), "3")
+	})
 }

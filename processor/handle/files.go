@@ -14,8 +14,9 @@ import (
 
 // Files is a dead-letter [Sink] that writes a file for each shard, with one line of
 // JSON for each record: see [DeadLetter]. Each line is on disk (fsync) before Put
-// returns. Its methods may be called concurrently. Two programs must not write
-// to the same folder.
+// returns. Its methods may be called concurrently. The processes of one application
+// on a machine may share the folder; two applications must not, because their
+// shards may have the same names.
 type Files struct {
 	dir string
 
@@ -26,8 +27,9 @@ type Files struct {
 
 // NewFiles returns a sink that writes dir/SHARD.jsonl or, in an application of
 // several streams, dir/ACCOUNT_NAME_EPOCH/SHARD.jsonl: see [processor.LeaseFile].
-// The lease key is that in the letter's ID. Folders and files are made for the
-// first record that needs them; files have mode 0600.
+// The lease key is the first part of DeadLetter.ID. A relative dir is relative to
+// the working directory. Folders and files are made by the first Put that needs
+// them, which returns the error if that fails; files have mode 0600.
 func NewFiles(dir string) *Files {
 	return &Files{dir: dir, open: map[string]*os.File{}, torn: map[string]bool{}}
 }

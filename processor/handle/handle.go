@@ -39,7 +39,7 @@ func Record(h func(ctx context.Context, r processor.Record) error, opts *Options
 //
 // All records are finished when h returns nil. When h returns [Failures], the
 // named records have failed and the others, perhaps all, are finished. After any
-// other error, or a panic, the batch is halved, and the first half is tried
+// other error, or a panic, the records are halved, and the first half is tried
 // before the second, down to the record that fails alone; h then gets records
 // again that it has already handled. The record that fails alone is treated like
 // one of [Record].
@@ -49,7 +49,8 @@ func Batch(h func(ctx context.Context, records []processor.Record) error, opts *
 
 // Processor is the [processor.RecordProcessor] that [Record] and [Batch] return,
 // for [processor.Main], [processor.Run] and package worker. It serves one lease:
-// make another for the next. Its methods, except Done, are for the host to call.
+// make another for the next. Its methods, except Done, are for [processor.Run] to
+// call.
 type Processor struct {
 	settings settings
 	loop     *leaseLoop
@@ -66,10 +67,9 @@ func newProcessor(s settings) *Processor {
 }
 
 // Done returns a channel that is closed when the lease has ended and every
-// handler has returned: nothing of this Processor runs after that. A host of
-// several leases must not start a shard's next processor before. The channel
-// stays open if Initialize is never called. Done may be called from any
-// goroutine.
+// handler has returned: nothing of this Processor runs after that. Do not start
+// another processor for the shard before the channel is closed. It stays open if
+// Initialize is never called. Done may be called from any goroutine.
 func (p *Processor) Done() <-chan struct{} { return p.done }
 
 // Observe adds an observer to Options.Observer. It must be called before
@@ -94,8 +94,9 @@ func (p *Processor) Initialize(_ context.Context, in processor.InitializeInput) 
 	return nil
 }
 
-// ProcessRecords returns when the batch is finished and checkpointed or, with
-// Options.MaxInFlightRecords, when there is room for the next.
+// ProcessRecords returns when the batch is finished and a checkpoint that is due was
+// made or, with Options.MaxInFlightRecords, when there is room for the next batch. A
+// checkpoint that the lease table throttles is left to the next one.
 func (p *Processor) ProcessRecords(_ context.Context, in processor.ProcessRecordsInput) error {
 	return p.loop.do(action{kind: deliver, records: in.Records, lag: in.MillisBehindLatest, checkpointer: in.Checkpointer})
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
 
-// Guarantee: The daemon gets its answer to a batch when the batch is finished
-// and checkpointed.
+// Guarantee: By default the daemon gets its answer to a batch when the batch
+// is finished and its checkpoint was tried.
 func TestBatchIsFinishedBeforeItsStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s processortest.Shard
@@ -43,7 +43,7 @@ func TestBatchIsFinishedBeforeItsStatus(t *testing.T) {
 // Keys in parallel; the number of calls is limited by the concurrency.
 //
 // Guarantee: Records of one partition key are handled in order, one at a time.
-// With a concurrency of 1 all records of the shard are.
+// With a concurrency of 1 this holds for all records of the shard.
 func TestOrderPerKey(t *testing.T) {
 	for _, concurrency := range []int{1, 2, 7, 100} {
 		synctest.Test(t, func(t *testing.T) {

@@ -15,7 +15,8 @@ type Shard struct {
 	// Stream is the name of its stream, empty if the host does not tell it.
 	Stream string
 	// Key is the key of its lease: the ShardID or, in an application of several
-	// streams, ACCOUNT:NAME:EPOCH:SHARD.
+	// streams, ACCOUNT:NAME:EPOCH:SHARD; EPOCH is when the stream was created, in
+	// seconds since 1970.
 	Key string
 }
 
@@ -40,9 +41,11 @@ func ShardID(ctx context.Context) string { return shardOf(ctx).ShardID }
 func Stream(ctx context.Context) string { return shardOf(ctx).Stream }
 
 // ID returns the ID of r, leaseKey/sequenceNumber/subSequenceNumber. It is the same
-// at every delivery and on every host, and unique in the application. The lease
+// at every delivery and on every machine, and unique in the application. The lease
 // key is the shard's ID or, in an application of several streams,
-// ACCOUNT:NAME:EPOCH:SHARD. ctx must be the context of the handler.
+// ACCOUNT:NAME:EPOCH:SHARD: see [processor.SplitLeaseKey]. ctx must be the context
+// of the handler or of the sink, or derived from it; from any other the ID lacks
+// the lease key.
 //
 // A handler that stores the ID in the same transaction as its effect, and skips
 // records whose ID is already stored, has its effect exactly once.

@@ -380,7 +380,7 @@ func (l *leaseLoop) deadline() time.Time {
 	}
 	if l.HangTimeout > 0 {
 		for j := range l.active {
-			if !j.dumped {
+			if !j.dumped.Load() {
 				at(l.nextCheck(j))
 			}
 		}

@@ -94,7 +94,7 @@ type Retry struct {
 	Shard
 	Position processor.Position // of the first record that failed
 	Records  int                // that will be tried again together
-	Attempts int                // failures of the first record so far; 0 for a batch that is halved
+	Attempts int                // failures of the first record so far, not of the sink; 0 for a call that is halved
 	Delay    time.Duration      // before the next attempt
 	Err      error
 }
@@ -112,9 +112,9 @@ type DeadLettered struct {
 type Checkpoint struct {
 	Shard
 	Position processor.Position // the zero Position: the end of the shard
-	Records  int                // finished since the last one that was made
-	Duration time.Duration
-	Err      error // a *processor.CheckpointError; nil when it was made
+	Records  int                // that it covers and the last successful checkpoint did not
+	Duration time.Duration      // of the request, with its retries
+	Err      error              // a *processor.CheckpointError; nil when it was made
 }
 
 // InFlight is what is in flight, counted in whole batches.

@@ -53,14 +53,15 @@ type Options struct {
 
 	// CheckpointRecords makes a checkpoint when the watermark has passed this
 	// many records since the last checkpoint, also in the middle of a batch: 1
-	// to 10,000,000. Defaults to 0: any number.
+	// to 10,000,000. Defaults to 0: the number causes no checkpoint.
 	//
 	// Without CheckpointRecords and CheckpointInterval every finished batch is
 	// checkpointed or, with MaxInFlightRecords, every action that finds the
 	// watermark moved. With both, the one that comes first counts.
 	CheckpointRecords int
 	// CheckpointInterval makes a checkpoint when the last one is this old, also
-	// in the middle of a batch: 1 ms to 24 h. Defaults to 0: any age.
+	// in the middle of a batch: 1 ms to 24 h. Defaults to 0: time causes no
+	// checkpoint.
 	CheckpointInterval time.Duration
 
 	// MinBackoff is the wait before the first retry: 1 ms to 24 h. Each further
@@ -71,34 +72,38 @@ type Options struct {
 	// than MinBackoff. Defaults to 30 s.
 	MaxBackoff time.Duration
 
-	// MaxAttempts gives a record up when it has failed this many times: 1 or
-	// more. Failures of a batch that is halved do not count. Defaults to 0: no
-	// limit.
+	// MaxAttempts is how often a record may fail: it is past its limits at this
+	// failure. 1 or more. Failures of a call that is halved do not count. Defaults
+	// to 0: no limit.
 	MaxAttempts int
-	// MaxRetryTime gives a record up when it fails this long after its first
-	// failure, or later: 1 ms or more. Defaults to 0: no limit.
+	// MaxRetryTime is how long a record is retried: it is past its limits at the
+	// first failure that comes this time or more after its first one. 1 ms or
+	// more. Defaults to 0: no limit.
 	MaxRetryTime time.Duration
-	// MaxRecordAge gives a record up when it fails this long after it reached
-	// the stream (ApproximateArrivalTimestamp), or later: 1 ms or more. Every
-	// record is tried at least once. Defaults to 0: no limit.
+	// MaxRecordAge is how old a record may become: it is past its limits at the
+	// first failure that comes this time or more after it reached the stream
+	// (ApproximateArrivalTimestamp). Every record is tried at least once. 1 ms or
+	// more. Defaults to 0: no limit.
 	MaxRecordAge time.Duration
 
-	// DeadLetters takes the records that are given up; then the shard continues. It
-	// needs MaxAttempts, MaxRetryTime or MaxRecordAge. A record that fails with
-	// a [Permanent] error goes to it at once.
+	// DeadLetters takes the records past their limits, which are thereby given up;
+	// then the shard continues. It needs MaxAttempts, MaxRetryTime or
+	// MaxRecordAge. A record that fails with a [Permanent] error goes to it at
+	// once.
 	//
-	// Defaults to nil: a record that is given up is tried again after MaxBackoff,
+	// Defaults to nil: a record past its limits is tried again after MaxBackoff,
 	// without end, and each failure is logged as an error. It blocks the shard.
 	// With a Concurrency of more than 1 it blocks its partition key, and the
 	// shard once the rest of the batch is finished or the in-flight limit is
 	// reached.
 	DeadLetters Sink
-	// EndOnFailure ends the processor when a record is given up. It excludes
-	// DeadLetters. Whoever serves the shard next gets the same record.
+	// EndOnFailure ends the processor when a record is past its limits; without
+	// MaxAttempts, MaxRetryTime and MaxRecordAge that is a [Permanent] error. It
+	// excludes DeadLetters. The shard's next processor gets the same record.
 	//
-	// kcl-bootstrap then starts another process for the shard; Amazon's own main
-	// class stops, with all its shards. In package worker the shard alone starts
-	// again. Defaults to false.
+	// kcl-bootstrap then starts another process for the shard; with --stock,
+	// Amazon's daemon ends, with the processes of all its shards. In package
+	// worker the shard alone starts again. Defaults to false.
 	EndOnFailure bool
 
 	// RecordTimeout cancels the context of a call after this time for each of its
@@ -106,15 +111,14 @@ type Options struct {
 	// before the call has returned. Defaults to 0: no limit.
 	RecordTimeout time.Duration
 	// BatchTimeout is like RecordTimeout, for a whole call, however many records
-	// it has: 1 ms to 24 h. The shorter of the two counts. Defaults to 0: no
-	// limit.
+	// it has: 1 ms to 24 h. The shorter of the two counts; [Record] accepts both.
+	// Defaults to 0: no limit.
 	BatchTimeout time.Duration
 
-	// HangTimeout is how long a call of the handler or of DeadLetters may make
-	// no progress: it has neither returned nor, in [Record] with a Concurrency
-	// of 1, gone on to the next record. Then the stacks of all goroutines are
-	// written to standard error, once for each call. 1 s to 24 h, checked four
-	// times within it. Defaults to 0: calls are not watched.
+	// HangTimeout is how long a call of the handler or of DeadLetters may take
+	// before it is reported: 1 s to 24 h. Defaults to 0: calls are not watched.
+	// The report comes at most a quarter of HangTimeout late: the stacks of all
+	// goroutines on standard error, once for each call.
 	//
 	// It should be less than the daemon's timeoutInSeconds, which the process
 	// cannot see and which halts Java without a message; in package worker, less
@@ -130,8 +134,9 @@ type Options struct {
 	// returned are abandoned, the watermark is checkpointed and the daemon gets
 	// its answer. Defaults to 5 s; negative means none.
 	//
-	// The daemon waits for its shutdownGraceMillis. KCL moves a lease that it
-	// hands over after 30 s in any case.
+	// At a stop the daemon waits for its shutdownGraceMillis. A hand-off to another
+	// worker waits 30 s; then KCL moves the lease, even if the processor has not
+	// finished.
 	StopGrace time.Duration
 
 	// Observer is told what happens. Defaults to the zero Observer: nobody is
@@ -146,8 +151,8 @@ const (
 	// KeepWaiting waits for the call to return.
 	KeepWaiting HangAction = iota
 	// EndProcessor ends the processor: kcl-bootstrap starts another process for
-	// its shard, and Amazon's own main class stops, with all its shards. In
-	// package worker the shard starts again when the call has returned.
+	// its shard; with --stock, Amazon's daemon ends, with the processes of all its
+	// shards. In package worker the shard starts again when the call has returned.
 	EndProcessor
 )
 

@@ -87,7 +87,7 @@ func BenchmarkOverhead(b *testing.B) {
 
 // In fact it allocates far less.
 //
-// Guarantee: With a concurrency of 1 the package allocates at most once per
+// Guarantee: With the default options the package allocates at most once per
 // record.
 func TestAllocations(t *testing.T) {
 	records := overheadRecords()

@@ -53,13 +53,13 @@ import (
 // lost leases and checkpoint errors.
 //
 // Guarantee: Records of one partition key are handled in order, one at a time.
-// With a concurrency of 1 all records of the shard are.
+// With a concurrency of 1 this holds for all records of the shard.
 //
 // Guarantee: With Options.MaxInFlightRecords the daemon gets its answer as
 // soon as there is room: the records held stay below the limit plus one batch.
 //
-// Guarantee: A lost lease cancels the handlers, is never checkpointed again,
-// and counts as a failure of no record.
+// Guarantee: When the lease is lost, the handlers' contexts are cancelled, no
+// checkpoint is made, and no record counts as failed.
 func TestProperties(t *testing.T) {
 	schedules := 200
 	if testing.Short() {

@@ -8,7 +8,7 @@ import (
 
 // checkProgress reports a job that has made no progress for HangTimeout.
 func (l *leaseLoop) checkProgress(j *job, now time.Time) {
-	if j.dumped || now.Before(l.nextCheck(j)) {
+	if j.dumped.Load() || now.Before(l.nextCheck(j)) {
 		return
 	}
 	j.checked = now
@@ -20,7 +20,7 @@ func (l *leaseLoop) checkProgress(j *job, now time.Time) {
 	if elapsed < l.HangTimeout {
 		return
 	}
-	j.dumped = true
+	j.dumped.Store(true)
 	position := j.items[j.seen].record().Position()
 	l.Logger.Error("a call hangs; the stacks of all goroutines are on standard error", "position", position, "elapsed", elapsed)
 	fmt.Fprintf(l.stderr, "handle: %s: the call at %v has not returned for %v; all goroutines:\n%s\n", l.shard.Key, position, elapsed, allStacks())

@@ -17,8 +17,10 @@ import (
 
 // Daemon is the daemon of one processor, played by a test. Its methods must be
 // called from the goroutine that runs the test. The methods without a result end
-// the test if the processor does not do what they wait for; the failure shows
-// the conversation.
+// the test if the processor ends or does something else than they wait for; the
+// failure shows the last messages. They wait without a limit: a processor that is
+// stuck runs into go test's -timeout or, in a bubble of [testing/synctest], into its
+// report of a deadlock.
 type Daemon struct {
 	t        testing.TB
 	shard    *Shard
@@ -41,9 +43,9 @@ type Daemon struct {
 // daemon, which has sent nothing yet. A nil opts means the defaults. In the copy,
 // Start sets Host.Stream, Host.LeaseKey and Host.Stopping.
 //
-// The end of the test closes p's input and waits for Run. If Run then returns an
-// error that is not about the input, and that the test cannot have seen, the test
-// fails.
+// The end of the test closes p's input and waits for Run. The test fails if Run
+// returns an error, except [processor.ErrDaemonGone], one that an [Action] was not
+// answered for, and any after [Daemon.Close], which returns it.
 //
 // The lease passes to p. Checkpoints of a processor that was started earlier fail
 // with [processor.ErrLeaseLost] from then on.
@@ -78,8 +80,8 @@ func (s *Shard) Start(t testing.TB, p processor.RecordProcessor, opts *processor
 
 // Connect returns the daemon of a processor that runs elsewhere, such as a process
 // with pipes as its standard input and output. The end of the test closes stdin.
-// The caller does the rest; this includes the environment variables by which
-// [processor.Main] learns Stream and Key.
+// The caller does the rest; this includes KCL_STREAM_NAME and KCL_LEASE_KEY, the
+// environment variables from which [processor.Main] learns Stream and Key.
 func (s *Shard) Connect(t testing.TB, stdin io.WriteCloser, stdout io.Reader) *Daemon {
 	t.Helper()
 	d := s.daemon(t, stdin, stdout)
@@ -107,7 +109,8 @@ func (d *Daemon) Do(m protocol.Message) {
 	}
 }
 
-// Begin sends an action and returns. Checkpoints are taken until it is answered.
+// Begin sends an action and returns; other messages are for Send. Checkpoints are
+// taken until it is answered.
 // Like the real daemon, a Daemon has one action in progress at a time: the one
 // before must have been answered.
 func (d *Daemon) Begin(m protocol.Message) *Action {
@@ -135,7 +138,7 @@ func (d *Daemon) Begin(m protocol.Message) *Action {
 	return a
 }
 
-// Action is an action in progress.
+// Action is an action in progress: see [Daemon.Begin].
 type Action struct {
 	name string
 	done chan struct{}
@@ -193,8 +196,8 @@ func (d *Daemon) reason(err error) error {
 }
 
 // Send sends a message and does not wait; Expect receives the processor's next
-// message. A checkpoint message without an error counts as a checkpoint of the
-// shard.
+// message. If m answers a checkpoint without an error, the shard has that
+// checkpoint.
 func (d *Daemon) Send(m protocol.Message) {
 	d.t.Helper()
 	if err := d.send(m); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed96110120/kinesis-client-go/processor"
+	"github.com/seed96110120/kinesis-client-go/processor/handle"
 	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 	"github.com/seed96110120/kinesis-client-go/protocol"
 )
@@ -17,23 +18,27 @@ import (
 // after the checkpoint, to the end of the shard.
 func Example() {
 	TestConsumer := func(t testing.TB) {
+		var seen []string
+		store := func(ctx context.Context, r processor.Record) error {
+			seen = append(seen, string(r.Data))
+			return nil
+		}
 		var shard processortest.Shard
 		shard.Put("sensor-17", "one", "two", "three")
 
-		d := shard.Start(t, &consumer{save: everything}, nil)
+		d := shard.Start(t, handle.Record(store, nil), nil)
 		d.Do(shard.Initialize())
 		d.Do(shard.Next(2))
 		d.Close()
 
-		c := &consumer{save: everything}
-		d = shard.Start(t, c, nil)
+		d = shard.Start(t, handle.Record(store, nil), nil)
 		d.Do(shard.Initialize())
 		d.Do(shard.Next(2))
 		d.Do(protocol.ShardEnded{})
-		fmt.Println(c.seen, shard.Checkpoints())
+		fmt.Println(seen, shard.Checkpoints())
 	}
 	TestConsumer(&fakeTB{})
-	// Output: [three] [2/0 3/0 SHARD_END/0]
+	// Output: [one two three] [2/0 3/0 SHARD_END/0]
 }
 
 // A processor must repeat the conversation with a real daemon.

@@ -44,8 +44,8 @@ func outputOf(test func(testing.TB)) string {
 	return f.text.String()
 }
 
-// Guarantee: A test that expects something else than what happens fails with
-// the conversation.
+// Guarantee: When a method of Daemon ends the test, the failure shows the last
+// messages that were exchanged.
 func TestFailures(t *testing.T) {
 	boom := errors.New("boom")
 	failing := func(context.Context, processor.ProcessRecordsInput) error { return boom }

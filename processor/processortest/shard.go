@@ -125,10 +125,17 @@ func (s *Shard) Next(n int) protocol.ProcessRecords {
 	return m
 }
 
-// FailCheckpoint makes the daemon refuse a checkpoint with an exception, such as
-// "ThrottlingException". call is the number of the checkpoint from now on, 1 for
-// the next one that a processor requests. Retries of a throttled checkpoint count
-// too.
+// FailCheckpoint makes the daemon refuse a checkpoint with an exception. call is
+// the number of the checkpoint from now on, 1 for the next one that a processor
+// requests. Retries of a throttled checkpoint count too. The processor's
+// checkpoint fails with a [processor.CheckpointError] that wraps
+//
+//   - ErrThrottled for ThrottlingException, if each retry is refused with it too;
+//   - ErrLeaseLost for ShutdownException;
+//   - ErrInvalidState for InvalidStateException;
+//   - ErrDependency for KinesisClientLibDependencyException;
+//   - ErrOutOfRange for IllegalArgumentException;
+//   - nothing for any other name.
 func (s *Shard) FailCheckpoint(call int, exception string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

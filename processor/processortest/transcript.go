@@ -18,11 +18,11 @@ import (
 // lines are omitted. The transcript contains the records' data: protect it like
 // them.
 //
-// Serve the processor with [processor.Run] over Input and Output, of os.Stdin and
-// os.Stdout to record a real daemon. Unlike Main, Run does not catch signals. The
-// program must catch SIGTERM and SIGINT, which the daemon and its processors get at
-// the same time; otherwise the end is not recorded. An error of the transcript's
-// writer ends the conversation.
+// To record a real daemon, call [processor.Run] with r.Input(os.Stdin) and
+// r.Output(os.Stdout) instead of [processor.Main]. Unlike Main, Run does not catch
+// signals. The program must catch SIGTERM and SIGINT, which the daemon and its
+// processors get at the same time; otherwise the end is not recorded. An error of
+// the transcript's writer ends the conversation.
 type Recorder struct {
 	mu sync.Mutex
 	w  io.Writer

@@ -28,7 +28,8 @@ type Options struct {
 	DynamoDB dynamolocal.Options
 }
 
-// Server is a Kinesis and a DynamoDB in this process.
+// Server is a Kinesis and a DynamoDB in this process. Its methods may be called
+// concurrently.
 type Server struct {
 	Kinesis  *kinesislocal.Server
 	DynamoDB *dynamolocal.Server
@@ -66,7 +67,8 @@ func StartTest(t testing.TB, opts *Options) *Server {
 
 // AWSConfig returns a configuration for clients of the AWS SDK for Go to both
 // services. Each call returns a configuration with its own connections. Clients
-// of other services cannot reach AWS with it.
+// of other services do not reach AWS with it: they call Kinesis, which answers
+// with an error.
 func (s *Server) AWSConfig() aws.Config {
 	c := s.Kinesis.AWSConfig()
 	c.ConfigSources = []any{endpoints{"DynamoDB": s.DynamoDB.URL()}}
@@ -83,6 +85,6 @@ func (e endpoints) GetServiceBaseEndpoint(_ context.Context, sdkID string) (stri
 	return url, ok, nil
 }
 
-// Close stops both services; all that they hold is gone. It may be called more
-// than once.
+// Close stops both services; all that they hold is gone. Further calls return
+// the same errors.
 func (s *Server) Close() error { return errors.Join(s.Kinesis.Close(), s.DynamoDB.Close()) }

@@ -146,8 +146,8 @@ func (t *target) setPositions(seed string, timestamp int64) error {
 const statusHelp = `Usage: kcl-infra status [flags]
 
 Shows the streams, tables and workers, how many shards no worker reads, and checkpoints
-that the stream cannot have. kcl-infra leases shows each shard. It changes nothing. What
-does not exist is "missing".
+that the stream cannot have, because it was deleted and created again. status changes
+nothing. What does not exist is "missing". kcl-infra leases shows each shard.
 
 It also shows the layout of the tables, which depends on the version of KCL, and how far
 a migration from one layout to the next is.
@@ -207,8 +207,8 @@ func deleteResources(ctx context.Context, c *console, args []string) error {
 	t.addFlags(flags)
 	stream := flags.Bool("stream", false, "delete the streams too, with their records")
 	leasesOf := flags.String("leases-of", "", "delete only the leases of this `stream`, given by its identifier (see status), name or ARN")
-	yes := flags.BoolP("yes", "y", false, "do not ask")
-	force := flags.Bool("force", false, "even if the application runs, a table is not KCL's, or, with --stream, the stream has other consumers")
+	yes := flags.BoolP("yes", "y", false, yesUsage)
+	force := flags.Bool("force", false, "delete even if the application runs, a table is not KCL's, or, with --stream, the stream has other consumers, which are removed")
 	if err := t.parse(c, flags, args, deleteHelp); err != nil {
 		return err
 	}
@@ -291,11 +291,12 @@ func confirm(ctx context.Context, c *console, title string, items []string, verb
 const policyHelp = `Usage: kcl-infra iam-policy [flags]
 
 Prints the smallest IAM policy that the workers of the application need, for POLLING
-and FANOUT. It needs no credentials and calls no service.
+and FANOUT. It needs no credentials and calls no service, so endpoints have no effect.
 
 --layout is the layout of the tables, which kcl-infra status shows. During a migration
-from one layout to the next both are needed: --layout kcl2,kcl3 or --layout kcl3,kcl3.5.
-A migration to kcl3.5 ends when the two tables are deleted that status calls left over.
+from one layout to another both are needed: --layout kcl2,kcl3, --layout kcl3,kcl3.5 or
+--layout kcl2,kcl3.5. A migration to kcl3.5 ends when the two tables are deleted that
+status calls left over.
 
 A stream of another account is named by its ARN, and can be read only if its owner
 allows it too. --resource-policies prints the policies that the owner attaches to the
@@ -316,7 +317,8 @@ func iamPolicy(ctx context.Context, c *console, args []string) error {
 	flags := pflag.NewFlagSet("iam-policy", pflag.ContinueOnError)
 	t.addFlags(flags)
 	account := flags.String("account", "", "`number` of the AWS account (default: any account)")
-	layoutNames := flags.StringSlice("layout", []string{kcl.DefaultLayout.String()}, "`LAYOUT` of the tables: kcl2, kcl3 or kcl3.5")
+	layoutNames := flags.StringSlice("layout", []string{kcl.DefaultLayout.String()}, "`LAYOUT` of the tables, one or more of kcl2, kcl3 and kcl3.5, separated by commas")
+	flags.Lookup("layout").DefValue = kcl.DefaultLayout.String() // in the help, without brackets
 	resourcePolicies := flags.Bool("resource-policies", false, "print the policies that owners of other accounts' streams must attach")
 	if err := t.parse(c, flags, args, policyHelp); err != nil {
 		return err

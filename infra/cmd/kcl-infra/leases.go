@@ -30,9 +30,9 @@ Shows each shard with its lease, and changes nothing.
   PARENTS, CHILDREN  numbers of those shards that the stream still has
   NOTE        why no worker reads the shard now, and what is unusual about its checkpoint
 
-For LAG and ARRIVED it reads one record of each shard. Kinesis allows 5 reads per second
-and shard, for all POLLING consumers and this command together. A read that is refused
-is not retried.
+- means none or unknown. For LAG and ARRIVED it reads one record of each shard. Kinesis
+allows 5 reads per second and shard, for all POLLING consumers and this command together.
+If a read is refused, LAG is -, and NOTE says why.
 
 Flags:
 

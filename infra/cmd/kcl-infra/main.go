@@ -47,7 +47,9 @@ kcl-infra COMMAND --help shows the flags of a command.
 
 Example:
   kcl-infra create --application kclgosample --stream-name kclgosample --shards 2
-`
+` + exitStatus
+
+const exitStatus = "\nExit status: 0 success; 1 something failed or was refused; 2 wrong usage.\n"
 
 // console has the standard streams and the log.
 type console struct {

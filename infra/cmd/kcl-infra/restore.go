@@ -12,7 +12,7 @@ import (
 const restoreHelp = `Usage: kcl-infra restore FILE [flags]
 
 Restores the leases as they were before a rewind. FILE is the backup that the rewind
-wrote. Leases that the rewind created are deleted. It refuses while the application
+wrote, and names the application; the region is that of the rewind's flags. Leases that the rewind created are deleted. It refuses while the application
 runs, and if a lease has changed since the rewind. With --force it restores those too,
 and the application continues where it was before the rewind. If restore is interrupted,
 run it again.
@@ -29,7 +29,7 @@ func restore(ctx context.Context, c *console, args []string) error {
 	t.addFlags(flags)
 	force := flags.Bool("force", false, "also restore leases that have changed since the rewind")
 	dryRun := flags.Bool("dry-run", false, "show each lease before and after, and change nothing")
-	yes := flags.BoolP("yes", "y", false, "do not ask")
+	yes := flags.BoolP("yes", "y", false, yesUsage)
 	if err := t.parse(c, flags, args, restoreHelp); err != nil {
 		return err
 	}

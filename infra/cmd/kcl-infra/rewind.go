@@ -35,7 +35,8 @@ Stop all workers first: rewind refuses while the application runs, and waits up 
 seconds to be sure. Before the first change it writes the leases to a backup file, with
 which kcl-infra restore undoes the rewind. If rewind is interrupted, run it again.
 
-TIME is a time such as 2026-11-29T00:00:00Z, or seconds since 1970.
+TIME is a time such as 2026-11-29T00:00:00Z, or seconds since 1970. With --shard a number
+of more than 13 digits is a SEQUENCE number. LATEST skips what arrives before the next start.
 
 Flags:
 
@@ -49,11 +50,12 @@ func rewindLeases(ctx context.Context, c *console, args []string) error {
 	var t target
 	flags := pflag.NewFlagSet("rewind", pflag.ContinueOnError)
 	t.addFlags(flags)
+	flags.Lookup("stream-name").DefValue = "[]" // in the help: it has no default here
 	text := flags.String("to", "", "read again from here on: `TIME`, TRIM_HORIZON, LATEST or, with --shard, a sequence number")
 	shard := flags.String("shard", "", "rewind only this `shard` and its descendants; with several streams, the key of its lease")
 	dryRun := flags.Bool("dry-run", false, "show each lease before and after, and change nothing")
 	backup := flags.String("backup", "", "write the leases to this `FILE`, which must not exist (default: kcl-infra-APPLICATION-TIME.jsonl in this folder)")
-	yes := flags.BoolP("yes", "y", false, "do not ask")
+	yes := flags.BoolP("yes", "y", false, yesUsage)
 	if err := t.parse(c, flags, args, rewindHelp); err != nil {
 		return err
 	}

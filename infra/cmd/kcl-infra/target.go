@@ -27,14 +27,18 @@ type target struct {
 	arguments        int              // how many arguments the command takes, besides flags
 }
 
+// yesUsage describes --yes.
+const yesUsage = "do not ask; required without a terminal"
+
 // sampleName is the application and the stream of consumer-sample.
 const sampleName = "kclgosample"
 
 func (t *target) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&t.application, "application", sampleName, "`name` of the application and of its tables")
 	flags.StringSliceVarP(&t.streamFlags, "stream-name", "s", []string{sampleName}, "`name` or ARN of the stream; repeat it for several streams")
-	flags.StringVarP(&t.propertiesFile, "properties", "p", "", "properties `FILE` of the MultiLangDaemon, for names, region and endpoints that no flag sets")
-	flags.StringVar(&t.region, "region", "", "AWS `region` (default: that of the streams' ARNs, else that of the environment, else "+connect.DefaultRegion+")")
+	flags.Lookup("stream-name").DefValue = sampleName // in the help, without brackets
+	flags.StringVarP(&t.propertiesFile, "properties", "p", "", "properties `FILE` of the MultiLangDaemon, for the application, streams, region and endpoints that no flag sets")
+	flags.StringVar(&t.region, "region", "", "AWS `region` (default: in the streams' ARNs, else AWS_REGION, else the profile's, else "+connect.DefaultRegion+")")
 	flags.StringVar(&t.kinesisEndpoint, "kinesis-endpoint", "", "`URL` of Kinesis (default: AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL, else AWS's)")
 	flags.StringVar(&t.dynamoDBEndpoint, "dynamodb-endpoint", "", "`URL` of DynamoDB (default: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, else AWS's)")
 }
@@ -47,7 +51,7 @@ func (t *target) parse(c *console, flags *pflag.FlagSet, args []string, help str
 	flags.SortFlags = false
 	flags.Usage = func() {}
 	if err := flags.Parse(args); err == pflag.ErrHelp {
-		if _, err := c.stdout.Write([]byte(help[:indexFlags(help)] + flags.FlagUsages() + help[indexFlags(help):])); err != nil {
+		if _, err := c.stdout.Write([]byte(help[:indexFlags(help)] + flags.FlagUsages() + help[indexFlags(help):] + exitStatus)); err != nil {
 			return err
 		}
 		return pflag.ErrHelp

@@ -12,12 +12,12 @@ const unlockHelp = `Usage: kcl-infra unlock [flags]
 Releases what dead workers hold: leases, and the leader lock, without which nobody
 assigns leases. It watches the lock and all leases for two minutes, or for the lock's own
 lease duration if that is longer, and refuses as soon as a leader renews the lock. Then it
-deletes the lock, and removes the owners of leases whose workers neither renewed a lease
-nor reported in that time. Running workers keep their leases, and try to take the lock
-every 30 seconds.
+deletes the lock, and frees the leases of each worker that neither renewed a lease nor
+reported in that time. Running workers keep their leases, and try to take the lock
+every 30 seconds. The streams do not matter.
 
 A worker of KCL 2 does not report, and renews its leases every third of
-failoverTimeMillis. Stop it first if that is more than five minutes.
+failoverTimeMillis. If that property is more than 300000, stop the worker first.
 
 Flags:
 
@@ -30,7 +30,7 @@ func unlock(ctx context.Context, c *console, args []string) error {
 	flags := pflag.NewFlagSet("unlock", pflag.ContinueOnError)
 	t.addFlags(flags)
 	dryRun := flags.Bool("dry-run", false, "watch, show what would be released, and change nothing")
-	yes := flags.BoolP("yes", "y", false, "do not ask")
+	yes := flags.BoolP("yes", "y", false, yesUsage)
 	if err := t.parse(c, flags, args, unlockHelp); err != nil {
 		return err
 	}

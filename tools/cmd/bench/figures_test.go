@@ -90,7 +90,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, rest, _ := strings.Cut(s.String(), "\n")
-	if !strings.HasPrefix(first, "A bench, measured on ") || !strings.Contains(first, " cores, ") {
+	if !strings.HasPrefix(first, "A bench. Measured on ") || !strings.Contains(first, " cores, ") {
 		t.Errorf("the first line is %q, want the title, the machine and its cores", first)
 	}
 	if want := "\nStart\n\n| who | time |\n|---|---|\n| ours | 2.0 |\n| theirs | 4 |\n\nQuiet.\n"; rest != want {

@@ -57,12 +57,12 @@ func measureJava(ctx context.Context, o options, progress io.Writer) (r *report,
 		b.contenders = append(b.contenders, c)
 	}
 	t := &table{header: []string{
-		"load, shards", "options", "records a second", "CPU s a million records: Java", "others", "start: CPU s of Java", "s to the first record",
+		"load, shards", "options", "records per second", "CPU s per million records: Java", "others", "start: CPU s of Java", "s to the first record",
 		"MB of Java at the first record", "at the last", "at most",
 	}}
 	r = &report{title: "Java options of a worker", tables: []*table{t}, notes: []string{
 		fmt.Sprintf("%d rounds in which the options take turns: median (range). Each worker starts anew, with seeded leases, after the records were put. "+
-			"The first quarter of the records is not timed. Memory is PSS; the maximum is RSS. MB are 10^6 bytes.", b.rounds),
+			"The first quarter of the records is not timed. Memory is proportional set size (PSS), its maximum resident set size (RSS). 1 MB is 10^6 bytes.", b.rounds),
 	}}
 	for _, j := range javaJobs() {
 		if !o.only.MatchString(j.name) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -28,8 +29,9 @@ Measures programs in turns, in one run, and prints a report in Markdown.
             kcl-bootstrap with one process per shard; throughput of 4 shards, start
             time, memory with 1 and 16 idle shards
   java      a worker with different Java options: CPU time, memory and start time
-            for 1 to 64 shards, records of 100 B and 1 KiB, POLLING and FANOUT; each
-            combination takes 10 to 20 s
+            for 1 to 64 shards; each combination takes 10 to 20 s. The names of the
+            loads are "MODE, RECORDS, SHARDS": POLLING or FANOUT; idle, 100 B, 1 KiB
+            or 100 B for long; 1, 4, 16 or 64
 
 Needs Java 17 or later. protocol needs a JDK, and Node.js with npm; it installs aws-kcl
 in the user's cache folder. CPU time, memory and start time are measured on Linux only.
@@ -37,8 +39,13 @@ Run nothing else meanwhile.
 
 Flags:
 %s
-Example:
+Without --with, java compares these, one a line:
+  ''
+  %s
+
+Examples:
   go run ./tools/cmd/bench protocol --rounds 21 >bench.md
+  go run ./tools/cmd/bench java --only '^FANOUT, 1 KiB, (1|64)$' --with '' --with -XX:+UseG1GC
 
 Exit status: 0 measured, 1 failed, 2 wrong usage.
 `
@@ -67,12 +74,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	var o options
 	flags.IntVarP(&o.rounds, "rounds", "n", 15, "`number` of rounds that count; protocol has 3 more to warm up")
-	flags.StringArrayVar(&o.with, "with", javaOptions, "Java `options`, and variables such as JAVA_HOME=DIR, separated by spaces, that java compares; repeatable")
-	only := flags.String("only", "", "`pattern` of the loads that java measures, such as '^FANOUT, 1 KiB, (1|64)$'")
+	flags.StringArrayVar(&o.with, "with", nil, "Java `options`, and variables such as JAVA_HOME=DIR, separated by spaces, that java compares; repeatable (default: below)")
+	only := flags.String("only", "", "regular `expression` for the names of the loads that java measures (default: all)")
 	err := flags.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintf(stdout, usage, flags.FlagUsages())
+		fmt.Fprintf(stdout, usage, flags.FlagUsages(), strings.Join(javaOptions[1:], "\n  "))
 		return 0
+	}
+	if !flags.Changed("with") {
+		o.with = javaOptions
 	}
 	if err == nil {
 		o.only, err = regexp.Compile(*only)

@@ -12,7 +12,7 @@ func TestUsage(t *testing.T) {
 		status         int
 		stdout, stderr string
 	}{
-		{"--help", 0, "Example:", ""},
+		{"--help", 0, "Examples:", ""},
 		{"protocol --help", 0, "--rounds number", ""},
 		{"", 2, "", "name one bench"},
 		{"java --help", 0, "--with options", ""},

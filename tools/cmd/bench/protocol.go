@@ -48,8 +48,8 @@ func (b *protocolBench) compare(ctx context.Context, loads []load) (*report, err
 	defer stop()
 	header := []string{"batch", b.sink.name, b.ours.name, b.encodingJSON.name, b.node.name}
 	related := &table{title: "Throughput relative to the sink's in the same round: median (range)", header: header}
-	rates := &table{title: "Records a second, in thousands", header: header}
-	cpu := &table{title: "The child's CPU time for a batch, ms", header: header}
+	rates := &table{title: "Records per second, in thousands", header: header}
+	cpu := &table{title: "The child's CPU time per batch, ms", header: header}
 	memory := &table{title: "The child's peak memory, MB", header: header}
 	for _, l := range loads {
 		var trials []*trial
@@ -73,15 +73,15 @@ func (b *protocolBench) compare(ctx context.Context, loads []load) (*report, err
 		row(memory, func(t *trial) string { return fmt.Sprintf("%.3g", t.peak) })
 	}
 	return &report{
-		title:  "The daemon's classes with one child per shard",
+		title:  "The daemon's classes drove one child per shard",
 		tables: []*table{related, rates, cpu, memory},
 		notes: []string{
-			fmt.Sprintf("MultiLangShardRecordProcessor of KCL %s on %s, one warm JVM, its log at WARN. %d rounds after %d to warm up, in which the contenders take turns. "+
-				"The data is random. Each batch is checkpointed, and all but the sink decode each record's data.", bootstrap.DaemonVersion, javaVersion, b.rounds, warmUps),
-			fmt.Sprintf("The sink finds the end of each line and answers, with a pipe of 1 MiB: the upper bound for any child. "+
-				"Node is aws-kcl %s on Node.js %s; encoding/json is a loop in Go on that package.", npm.KCLVersion, strings.TrimPrefix(nodeVersion, "v")),
-			"A batch's time is that of the daemon's processRecords: it makes the JSON, writes it, and waits for checkpoint and answer. " +
-				"With 4 shards it is the time of all, with the driver's own work between batches; the memory is that of one child. MB are 10^6 bytes, memory is resident.",
+			fmt.Sprintf("MultiLangShardRecordProcessor of KCL %s on %s, one warm JVM, its log at WARN. %d rounds after %d for warming up; in each round the contenders take turns. "+
+				"The data is random. All contenders checkpoint each batch, and all except the sink decode the data of each record.", bootstrap.DaemonVersion, javaVersion, b.rounds, warmUps),
+			fmt.Sprintf("The sink only finds the end of each line and answers, with a pipe of 1 MiB: no child can be faster. "+
+				"Node is aws-kcl %s on Node.js %s; encoding/json is a loop in Go that uses that package.", npm.KCLVersion, strings.TrimPrefix(nodeVersion, "v")),
+			"The time of a batch is that of the daemon's processRecords, which makes the JSON, writes it, and waits for the checkpoint and the answer. " +
+				"For 4 shards it is the time of all, including the driver's own work between batches; the memory is that of one child. 1 MB is 10^6 bytes. Memory is resident memory.",
 		},
 	}, nil
 }

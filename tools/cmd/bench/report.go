@@ -26,7 +26,7 @@ type table struct {
 // write writes the report in Markdown.
 func (r *report) write(w io.Writer) error {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%s, measured on %s.\n", r.title, machine())
+	fmt.Fprintf(&s, "%s. Measured on %s.\n", r.title, machine())
 	line := func(cells []string) { fmt.Fprintf(&s, "| %s |\n", strings.Join(cells, " | ")) }
 	for _, t := range r.tables {
 		fmt.Fprintf(&s, "\n%s\n\n", t.title)

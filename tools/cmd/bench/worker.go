@@ -99,7 +99,7 @@ func (b *programBench) compare(ctx context.Context, throughput []job, idle [2]jo
 	for _, c := range b.contenders {
 		names = append(names, c.name)
 	}
-	rates := &table{title: "Records a second: median (range)", header: append([]string{"batch"}, names...)}
+	rates := &table{title: "Records per second: median (range)", header: append([]string{"batch"}, names...)}
 	related := &table{title: "Relative to the worker's in the same round: median (range), interval", header: append([]string{"batch"}, names[1:]...)}
 	start := &table{title: "From Java's start to the first record, s", header: []string{"", "median (range)", "beyond the worker's in the same round: median (range), interval"}}
 	memory := &table{title: "Memory of all processes but Java, MB: median (range)", header: []string{"", idle[0].name, idle[1].name, "each further shard"}}
@@ -142,7 +142,7 @@ func (b *programBench) compare(ctx context.Context, throughput []job, idle [2]jo
 				"An interval encloses the true median with a probability of 95%%; with less than 6 rounds it is the range.", b.rounds, few),
 			"The records are put before the start, and the last three quarters are timed; Kinesis makes batches of 1 MiB. Single records are put after all shards have checkpointed the one before. " +
 				fmt.Sprintf("The bench's own process, Kinesis included, took %s of the CPU time.", shares.withRange("%.2f")),
-			"Leases are seeded. Memory is PSS, with shared pages divided among the processes, after each shard has checkpointed a batch. MB are 10^6 bytes.",
+			"Leases are seeded. Memory is proportional set size (PSS: shared pages are divided among the processes), after each shard has checkpointed a batch. 1 MB is 10^6 bytes.",
 		},
 	}, nil
 }

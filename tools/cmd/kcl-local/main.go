@@ -20,19 +20,21 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/stack"
 )
 
-const usage = `usage: kcl-local [flags]
+const usage = `Usage: go run ./tools/cmd/kcl-local [flags]
 
-Runs Kinesis and DynamoDB (tools/localaws) in memory until Ctrl-C. Only this
-machine can reach them. Standard output gets the lines that make AWS clients use
-them; everything else goes to standard error. A client whose access key is 12
-digits belongs to the account with that ID.
+Runs Kinesis and DynamoDB (tools/localaws) in memory until Ctrl-C, on 127.0.0.1,
+which only this machine can reach. Standard output gets the lines that make AWS
+clients use them; everything else goes to standard error. A client whose access key
+is 12 digits belongs to the account with that ID.
 
-flags:
+Flags:
 %s
-examples:
-  go run ./tools/cmd/kcl-local                   # paste the export lines into another terminal
+Examples:
+  go run ./tools/cmd/kcl-local                   # paste the unset and export lines into another terminal
   go run ./tools/cmd/kcl-local > local.env       # in another terminal: . ./local.env
   go run ./tools/cmd/kcl-local -p consumer-sample/sample.properties
+
+Exit status: 0 stopped, 1 failed, 2 wrong usage.
 `
 
 // errUsage marks wrong usage: exit status 2.
@@ -59,10 +61,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags := pflag.NewFlagSet("kcl-local", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.SortFlags = false
-	flags.IntVar(&opts.KinesisPort, "kinesis-port", 0, "TCP `port` of Kinesis; 0 means a free port")
-	flags.IntVar(&opts.DynamoDBPort, "dynamodb-port", 0, "TCP `port` of DynamoDB; 0 means a free port")
+	flags.IntVar(&opts.KinesisPort, "kinesis-port", 0, "TCP `port` of Kinesis (default: a free port)")
+	flags.IntVar(&opts.DynamoDBPort, "dynamodb-port", 0, "TCP `port` of DynamoDB (default: a free port)")
 	properties := flags.StringP("properties", "p", "",
-		"a consumer's properties `file`; kcl-local writes a copy that uses the local services beside it, and removes the copy when it ends")
+		"a consumer's properties `file`, FILE.properties; kcl-local writes FILE.local.properties, a copy in the same folder that uses the local services, replaces a file of that name, and removes it at the end")
 	verbose := flags.BoolP("verbose", "v", false, "log each request")
 	help := flags.BoolP("help", "h", false, "print this text")
 	if err := flags.Parse(args); err != nil {

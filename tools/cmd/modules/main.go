@@ -17,12 +17,12 @@ import (
 	"github.com/seed96110120/kinesis-client-go/tools/internal/workspace"
 )
 
-const usage = `Usage: modules list
-       modules affected REVISION
-       modules tidy
-       modules check [MODULE...]
-       modules prepare [MODULE...] VERSION
-       modules tag [MODULE...] VERSION
+const usage = `Usage: go run ./tools/cmd/modules list
+       go run ./tools/cmd/modules affected REVISION
+       go run ./tools/cmd/modules tidy
+       go run ./tools/cmd/modules check [MODULE...]
+       go run ./tools/cmd/modules prepare [MODULE...] VERSION
+       go run ./tools/cmd/modules tag [MODULE...] VERSION
 
 MODULE is a module's folder, such as processor/worker. The default is all modules.
 

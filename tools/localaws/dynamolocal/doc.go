@@ -18,7 +18,8 @@
 //   - items with all types of attributes, up to 400 KB; numbers are exact to 38
 //     digits;
 //   - condition, update, projection, filter and key condition expressions, and
-//     the parameters that these replaced;
+//     the older parameters (Expected, AttributeUpdates, KeyConditions,
+//     QueryFilter, ScanFilter, AttributesToGet);
 //   - reads in pages of 1 MB, and batches;
 //   - transactions, with cancellation reasons and client tokens;
 //   - the capacity that each call consumes of a table and its indexes;
@@ -28,7 +29,7 @@
 //
 //   - Only the operations that the module's README lists exist. Any other
 //     operation fails with UnknownOperationException. A table with a stream,
-//     replicas or vectors is refused.
+//     replicas or VectorIndexes is refused.
 //   - Reads are always consistent.
 //   - Nothing is throttled, unless a fault throttles it.
 //   - Settings of time to live and continuous backups are stored and returned,

@@ -15,17 +15,18 @@ import (
 )
 
 const (
-	// Account is the ID of the account that all tables belong to.
+	// Account is the ID of the account that all tables belong to: 000000000000.
 	Account = core.Account
 
-	// Region is the region of clients that use Server.AWSConfig.
+	// Region is the region of clients that use Server.AWSConfig: us-east-1.
 	Region = httpserver.Region
 )
 
 // Options configures a Server. The zero value suits most tests.
 type Options struct {
 	// Addr is the TCP address to listen on, host:port. Defaults to
-	// "127.0.0.1:0": a free port that only this machine can reach.
+	// "127.0.0.1:0": a free port that only this machine can reach. With
+	// "0.0.0.0:0" other machines can call the service, but not set faults.
 	Addr string
 
 	// TransitionDelay is how long a table stays CREATING, UPDATING or DELETING,
@@ -98,8 +99,8 @@ func (s *Server) URL() string { return s.front.URL() }
 func (s *Server) AWSConfig() aws.Config { return s.front.AWSConfig() }
 
 // SetFaults replaces the rules that make calls fail on purpose. Without
-// arguments it removes all rules. When a rule is invalid, it returns an error
-// and changes nothing.
+// arguments it removes all rules. Counts, After and For of the new rules begin
+// anew. When a rule is invalid, it returns an error and changes nothing.
 func (s *Server) SetFaults(rules ...fault.Rule) error { return s.faults.Set(rules) }
 
 // Close stops the server; its tables are gone. Running requests get a quarter

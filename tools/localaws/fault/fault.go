@@ -3,7 +3,13 @@
 //
 //	err := server.SetFaults(fault.Rule{Kind: fault.Throttle, Operation: "GetRecords", Rate: 0.05})
 //
-// or send them over HTTP as JSON, to /faults at the server's URL.
+// or send them over HTTP as JSON, with PUT to /faults at the server's URL. There
+// GET returns the rules with their hits, and DELETE removes them.
+//
+// Several rules can match a call: Disconnect goes first, then Latency, whose
+// waits add up, Throttle, InternalError and the other kinds, and DropResponse
+// last, which also drops errors. A call that one rule fails does not run and
+// does not count for the kinds between that one and DropResponse.
 package fault
 
 import (
@@ -14,7 +20,7 @@ import (
 	"time"
 )
 
-// Kind is the way in which a call fails.
+// Kind is what a fault does to a call.
 type Kind string
 
 // The kinds of fault.
@@ -47,7 +53,9 @@ const (
 	// TransactionCanceledException. In a transaction each condition counts as a
 	// call.
 	FailCondition Kind = "fail-condition"
-	// StayCreating, in DynamoDB, keeps a table and its indexes CREATING.
+	// StayCreating, in DynamoDB, keeps a table and its indexes CREATING while the
+	// rule applies. Use Rate 1, because the first call that is not hit ends
+	// CREATING, and no Operation: a rule with one hits nothing.
 	StayCreating Kind = "stay-creating"
 	// Deny, in Kinesis, answers a call with AccessDeniedException.
 	Deny Kind = "deny"
@@ -57,13 +65,17 @@ const (
 
 var kinds = []Kind{Latency, Throttle, InternalError, Disconnect, DropResponse, PartialPut, ExpireIterator, FailCondition, StayCreating, Deny, DisableKey}
 
-// Rule makes a share of the calls fail. In JSON, durations are strings that
+// Rule makes a fault hit a share of the calls that its Operation, Table and
+// AccessKey all match. In JSON, durations are strings that
 // time.ParseDuration accepts.
 type Rule struct {
-	// Kind is the way in which the calls fail. Required.
+	// Kind is what the fault does to a call. A kind that the service does not
+	// have is an error of SetFaults. Required.
 	Kind Kind `json:"kind"`
 	// Operation limits the rule to the operation of that name, such as
 	// "GetRecords". Defaults to "": all operations that the kind applies to.
+	// PartialPut and ExpireIterator allow only theirs; other kinds hit no call
+	// of an operation that they do not apply to.
 	Operation string `json:"operation,omitempty"`
 	// Table limits the rule, in DynamoDB, to calls that name that table.
 	// Defaults to "": all calls.
@@ -71,8 +83,9 @@ type Rule struct {
 	// AccessKey limits the rule to calls signed with the access key of that ID,
 	// and so to one client. Defaults to "": all calls.
 	AccessKey string `json:"accessKey,omitempty"`
-	// Rate is the share of the calls that fail, above 0 and up to 1. Failures
-	// are spread evenly: with 0.05, every twentieth call fails. Required.
+	// Rate is the share of the matching calls that are hit, above 0 and up to 1,
+	// counted for each rule and rounded down. Hits are spread evenly: with 0.05,
+	// every twentieth call is hit. Required.
 	Rate float64 `json:"rate"`
 	// Latency is how long a call waits. Above 0 for the kind Latency, 0 for all
 	// other kinds.

@@ -1,6 +1,6 @@
 // Package kinesislocal runs a Kinesis Data Streams service inside a Go process,
-// for tests and local runs. Amazon's Kinesis Client Library (KCL 3.x, polling
-// and with enhanced fan-out), the AWS SDKs and the AWS CLI work with it as with
+// for tests and local runs. Amazon's Kinesis Client Library (KCL 2.5 to 3.5,
+// polling and with enhanced fan-out), the AWS SDKs and the AWS CLI work with it as with
 // AWS.
 //
 // In a test:
@@ -39,7 +39,8 @@
 // operations that AWS lets accounts share: DescribeStreamSummary,
 // DescribeStream, ListShards, GetShardIterator, GetRecords, PutRecord and
 // PutRecords on a stream; DescribeStreamConsumer and SubscribeToShard on a
-// consumer. All other operations fail with AccessDeniedException.
+// consumer. All other operations on a stream of another account fail with
+// AccessDeniedException.
 //
 // # Guarantees
 //

@@ -21,14 +21,15 @@ const (
 	// its access key is the ID of another account.
 	DefaultAccount = "000000000000"
 
-	// Region is the region of clients that use Server.AWSConfig.
+	// Region is the region of clients that use Server.AWSConfig: us-east-1.
 	Region = httpserver.Region
 )
 
 // Options configures a Server. The zero value suits most tests.
 type Options struct {
 	// Addr is the TCP address to listen on, host:port. Defaults to
-	// "127.0.0.1:0": a free port that only this machine can reach.
+	// "127.0.0.1:0": a free port that only this machine can reach. With
+	// "0.0.0.0:0" other machines can call the service, but not set faults.
 	Addr string
 
 	// TransitionDelay is how long a stream stays CREATING, UPDATING or
@@ -146,8 +147,8 @@ func (s *Server) AWSConfigForAccount(id string) aws.Config {
 }
 
 // SetFaults replaces the rules that make calls fail on purpose. Without
-// arguments it removes all rules. When a rule is invalid, it returns an error
-// and changes nothing.
+// arguments it removes all rules. Counts, After and For of the new rules begin
+// anew. When a rule is invalid, it returns an error and changes nothing.
 func (s *Server) SetFaults(rules ...fault.Rule) error { return s.faults.Set(rules) }
 
 // Close stops the server; its streams are gone. Subscriptions end. Running
