@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -37,9 +38,9 @@ func compiled(pattern string) func() *regexp.Regexp {
 //   - a property that the daemon does not know, also of a client or a provider, with the
 //     name that was probably meant; only a warning for another daemon;
 //   - a value that is not of the property's type, which the daemon would silently read as
-//     0 or false, or fail of;
+//     0 or false, or fail because of;
 //   - a value that KCL or AWS refuses later: names of tables, consumers and workers,
-//     numbers out of range, a start in the future or in milliseconds, something that is
+//     numbers out of range, an initial time in the future or in milliseconds, something that is
 //     not a region, an ARN of another region or stream;
 //   - an ARN instead of a name, and the reverse; an AWS profile that uses aws login if
 //     nothing else can provide credentials;
@@ -193,8 +194,11 @@ func (c *checker) executable(command string) {
 				"put its folder on PATH, or use a link whose path has no space")
 			return
 		case runtime.GOOS == "windows" || strings.Contains(name, "/"):
-			c.error("executableName", fmt.Sprintf("%q cannot be executed: %v", name, err),
-				"a relative path starts at the working directory; or make it absolute")
+			suggestion := "build the program, or correct the path"
+			if !filepath.IsAbs(name) {
+				suggestion = "build the program, or start this in its folder: a relative path starts at the working directory"
+			}
+			c.error("executableName", fmt.Sprintf("%q cannot be executed: %v", name, err), suggestion)
 		default:
 			c.error("executableName", fmt.Sprintf("%q cannot be executed: %v", name, err),
 				"name the file with its path, for example ./"+name)
@@ -353,7 +357,7 @@ func (c *checker) modes() {
 		return // another check finds it
 	}
 	if by != "" {
-		c.warn(by, fmt.Sprintf("retrievalMode names no mode, so it makes the daemon use %s, not %s", mode, fanoutMode),
+		c.warn(by, fmt.Sprintf("retrievalMode is unset or DEFAULT, so this property makes the daemon use %s, not %s", mode, fanoutMode),
 			"set retrievalMode to the one that you mean")
 	}
 	for _, name := range c.inOrder {

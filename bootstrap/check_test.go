@@ -149,12 +149,12 @@ func TestCheckFindings(t *testing.T) {
 			[]string{"9: warning: fanoutConfig.consumerName: it is ignored in retrieval mode POLLING; remove it, or set retrievalMode to FANOUT"},
 		},
 		{"what chooses polling", "maxRecords = 100\nfanoutConfig.consumerName = c", []string{
-			"8: warning: maxRecords: retrievalMode names no mode, so it makes the daemon use POLLING, not FANOUT; set retrievalMode to the one that you mean",
+			"8: warning: maxRecords: retrievalMode is unset or DEFAULT, so this property makes the daemon use POLLING, not FANOUT; set retrievalMode to the one that you mean",
 			"9: warning: fanoutConfig.consumerName: it is ignored in retrieval mode POLLING; remove it, or set retrievalMode to FANOUT",
 		}},
 		{
 			"a 0 that chooses", "retrievalMode = default\nretryGetRecordsInSeconds = 0",
-			[]string{"9: warning: retryGetRecordsInSeconds: retrievalMode names no mode, so it makes the daemon use POLLING, not FANOUT; set retrievalMode to the one that you mean"},
+			[]string{"9: warning: retryGetRecordsInSeconds: retrievalMode is unset or DEFAULT, so this property makes the daemon use POLLING, not FANOUT; set retrievalMode to the one that you mean"},
 		},
 		{
 			"a 0 that does not", "millisBehindLatestThresholdForReducedTps = 0",
@@ -597,7 +597,7 @@ func TestEditDistance(t *testing.T) {
 // Whatever a file says, and is set beside it, each finding is a line, and what passes
 // has streams of one form.
 //
-// Guarantee: A finding is one line that controls no terminal, whatever the file
+// Guarantee: A finding is one line without control characters, whatever the file
 // contains.
 func FuzzCheck(f *testing.F) {
 	f.Add("applicationName = a\\u001b[2J\nstreamName = ../../etc\nregionName = \\u202e", "workerId", "w\n1")

@@ -42,7 +42,8 @@ var ErrNotLocal = errors.New("not on a local disk")
 // claimPoll is how often ClaimWorkerID tries the lock of a daemon that was left behind.
 const claimPoll = 200 * time.Millisecond
 
-// ClaimWorkerID claims the first free worker ID of an application on this host.
+// ClaimWorkerID claims the first free worker ID of an application on this host. Each
+// daemon of the application has a slot, which has the ID.
 //
 // dir is the state folder. It is created if missing, and must be the same at each start.
 // It contains two lock files for each slot. The first daemon of the application gets slot

@@ -31,7 +31,8 @@ func claim(t *testing.T, dir, application string) *WorkerIDClaim {
 // Workers side by side have different IDs; the next one in the place of one
 // that has gone has the same.
 //
-// Guarantee: The next claim gets the worker ID of the last one again.
+// Guarantee: A claim gets the first worker ID that is free: one daemon after another
+// gets the same.
 func TestClaimWorkerID(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made when missing")
 	first, second := claim(t, dir, "app"), claim(t, dir, "app")

@@ -22,10 +22,10 @@ type Command struct {
 	// Jars are the daemon's files, as Fetch returns them.
 	Jars []string
 	// Properties are the daemon's properties. It gets the file that they were read from,
-	// or, if Set has set properties, a copy of that file with them at its end. So it does
-	// with a Claim, and, with an Entry, if there is the property streams: the Entry gets
-	// streams as FormatStreams writes it, and as streamName, which the daemon's classes
-	// require, the name of the first stream.
+	// or a copy with further properties at its end: those that Set has set, and the worker
+	// ID of a Claim. An Entry for which the property streams is set gets streams as
+	// FormatStreams writes it, and the name of the first stream as streamName, which the
+	// daemon's classes require.
 	Properties *Properties
 
 	// JavaOptions are options of Java itself, such as -Xmx256m. They, and those in
@@ -44,7 +44,7 @@ type Command struct {
 	Claim *WorkerIDClaim
 
 	// CacheDir is the folder in which Fetch keeps the jars. The class-data archives of
-	// an Entry, with which Java starts in half the time, are kept there too. Defaults to
+	// an Entry, which halve the CPU time of Java's start, are kept there too. Defaults to
 	// "", no archives. None are used if others may write to the folder, or if JavaOptions
 	// or Java's variables name an archive.
 	CacheDir string
@@ -55,8 +55,8 @@ type Command struct {
 }
 
 // An Entry is a main class that runs KCL instead of the daemon's main class; package
-// engine has one. Signals do not stop it: on Windows it does not see Ctrl-C, and on Linux
-// it is killed when this process ends in any way.
+// engine has one. It ignores SIGTERM and Ctrl-C: its caller must ask it to stop in another
+// way. On Linux it is killed when this process ends in any way.
 type Entry struct {
 	// Class is the name of the main class.
 	Class string
@@ -72,8 +72,8 @@ type Entry struct {
 	Classes []byte
 	// Ready, if not nil, is closed when the start has succeeded. If there is no archive,
 	// one is then made in the background after 30 s, with the lowest priority. That takes
-	// 10 s of one processor and half a GB of memory. If there is less than twice as much
-	// memory, a later run makes it.
+	// 10 s of CPU time and half a GB of memory. If less than 1 GiB is free, a later run
+	// makes it.
 	Ready <-chan struct{}
 }
 

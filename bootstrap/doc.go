@@ -1,9 +1,10 @@
 // Package bootstrap fetches and runs Amazon's MultiLangDaemon, the part of the Kinesis
 // Client Library (KCL) that runs record processors written in any language. Without the
-// error handling:
+// error handling, for Amazon's own main class:
 //
 //	properties, err := bootstrap.ReadProperties("sample.properties")
 //	warnings, err := properties.Check(nil)
+//	stockWarnings, err := properties.CheckStock()
 //	java, err := bootstrap.FindOrFetchJava(ctx, "", 17, nil)
 //	jars, err := bootstrap.Fetch(ctx, bootstrap.DaemonLock(), nil)
 //	command := bootstrap.Command{Java: java, Jars: jars.Files, Properties: properties}
@@ -37,14 +38,14 @@
 //   - Check refuses what the daemon's own classes throw an exception for or silently
 //     ignore, and warns of what makes no difference to them.
 //   - The properties that Check knows are those that the daemon's classes have.
-//   - ParseStreams reads what FormatStreams writes, and writing turns nothing else into a
-//     stream.
+//   - ParseStreams returns the streams that FormatStreams was given, or an error if one of
+//     them is invalid.
 //   - Amazon's own main class, which knows one stream by its name, is not started with the
 //     property streams.
 //   - Behind a proxy Java takes the same way as Go, as far as it can.
 //   - No finding repeats what may be a secret: the value of an unknown property, an
 //     endpoint, or the arguments of a credentials provider.
-//   - A finding is one line that controls no terminal, whatever the file contains.
+//   - A finding is one line without control characters, whatever the file contains.
 //   - Fetch returns only files that have the lock's size and SHA-256 at that moment,
 //     whatever the repository sends, and leaves no other file under the name of one of
 //     them.
@@ -52,7 +53,7 @@
 //   - Of two downloads into one cache one waits for the other.
 //   - Nothing is written outside the cache, whatever coordinates and symbolic links say.
 //   - FetchJava returns only a folder in which each file has at that moment the hash that
-//     follows from its lock, and which has no other files except a file manager's,
+//     follows from its lock, and which has no other files except .DS_Store and Thumbs.db,
 //     whatever the index sends and whatever has happened to the folder.
 //   - FetchJava repairs what a process left that was killed at any moment, and two
 //     processes may call it at once.
@@ -62,14 +63,15 @@
 //   - The class path has exactly the jars of the lock, sorted.
 //   - The daemon gets one SIGTERM when ctx ends.
 //   - Nothing outside the daemon's process group is signalled.
-//   - Run returns nil only if the daemon ended as Java does after a SIGTERM.
+//   - Run returns nil only if ctx has ended and Java's status is 0, 143 or 130.
 //   - No process of the group is left when Run returns, however it ended, or the error is
 //     ErrSurvivors.
 //   - A RestartPolicy starts nothing before all processes of the last run have gone.
 //   - A RestartPolicy gives up after its limit of restarts within an hour.
 //   - No two daemons have the worker ID of a claim at once, even if the process that
 //     claimed it is killed.
-//   - The next claim gets the worker ID of the last one again.
+//   - A claim gets the first worker ID that is free: one daemon after another gets the
+//     same.
 //   - The daemon's log shows no record's data and no property's value, and a record
 //     processor's standard error once.
 package bootstrap

@@ -17,7 +17,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/bootstrap"
 )
 
-// The whole way, as kcl-bootstrap goes it.
+// All steps, as kcl-bootstrap --execute --stock takes them.
 func Example() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
@@ -32,10 +32,11 @@ func runDaemon(ctx context.Context, file string) error {
 		return err
 	}
 	warnings, err := properties.Check(nil)
-	for _, warning := range warnings {
+	stockWarnings, stockErr := properties.CheckStock() // for Amazon's own main class
+	for _, warning := range append(warnings, stockWarnings...) {
 		log.Print(warning)
 	}
-	if err != nil {
+	if err := errors.Join(err, stockErr); err != nil {
 		return err
 	}
 	java, err := bootstrap.FindOrFetchJava(ctx, "", 17, nil)

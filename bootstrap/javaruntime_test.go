@@ -180,8 +180,8 @@ func TestFetchJava(t *testing.T) {
 // download.
 //
 // Guarantee: FetchJava returns only a folder in which each file has at that moment
-// the hash that follows from its lock, and which has no other files except a file
-// manager's, whatever the index sends and whatever has happened to the folder.
+// the hash that follows from its lock, and which has no other files except .DS_Store
+// and Thumbs.db, whatever the index sends and whatever has happened to the folder.
 func TestFetchJavaRepairs(t *testing.T) {
 	for name, spoil := range map[string]func(folder string) error{
 		"a byte": func(folder string) error {
@@ -250,8 +250,8 @@ func change(file string, f func([]byte) []byte) error {
 // What an index or a mirror of it may answer.
 //
 // Guarantee: FetchJava returns only a folder in which each file has at that moment
-// the hash that follows from its lock, and which has no other files except a file
-// manager's, whatever the index sends and whatever has happened to the folder.
+// the hash that follows from its lock, and which has no other files except .DS_Store
+// and Thumbs.db, whatever the index sends and whatever has happened to the folder.
 func TestFetchJavaFaults(t *testing.T) {
 	of := func(prefix string, a answer) answer {
 		return func(w http.ResponseWriter, r *http.Request, try int, content []byte) bool {
@@ -359,8 +359,8 @@ func TestFetchJavaCredentials(t *testing.T) {
 // it is left, in the cache or beside it.
 //
 // Guarantee: FetchJava returns only a folder in which each file has at that moment
-// the hash that follows from its lock, and which has no other files except a file
-// manager's, whatever the index sends and whatever has happened to the folder.
+// the hash that follows from its lock, and which has no other files except .DS_Store
+// and Thumbs.db, whatever the index sends and whatever has happened to the folder.
 func TestFetchJavaBadWheels(t *testing.T) {
 	first := func(change func(*zip.FileHeader)) func([]*zip.FileHeader) []*zip.FileHeader {
 		return func(entries []*zip.FileHeader) []*zip.FileHeader { change(entries[2]); return entries }

@@ -43,8 +43,8 @@ func TestFetchJavaTrust(t *testing.T) {
 // Neither links nor what cannot be executed are what was unpacked.
 //
 // Guarantee: FetchJava returns only a folder in which each file has at that moment
-// the hash that follows from its lock, and which has no other files except a file
-// manager's, whatever the index sends and whatever has happened to the folder.
+// the hash that follows from its lock, and which has no other files except .DS_Store
+// and Thumbs.db, whatever the index sends and whatever has happened to the folder.
 func TestFetchJavaLinksAndModes(t *testing.T) {
 	for name, spoil := range map[string]func(folder string) error{
 		"not executable": func(folder string) error { return os.Chmod(filepath.Join(folder, "bin", "java"), 0o644) },

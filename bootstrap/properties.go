@@ -112,7 +112,7 @@ func ReadProperties(file string) (*Properties, error) {
 		text, err = os.ReadFile(abs)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("properties file %s does not exist; name it with --properties: %w", file, fs.ErrNotExist)
+		return nil, fmt.Errorf("properties file %s: %w", file, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the properties file: %w", err)

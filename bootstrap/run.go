@@ -142,12 +142,13 @@ func (e *ExitError) Is(target error) bool {
 // gone. nil options mean the defaults.
 //
 // When ctx ends, the group gets one SIGTERM. The daemon then stops its record processors
-// within shutdownGraceMillis, and ends. Run returns nil if it ends with status 143 or 0;
+// within shutdownGraceMillis, and ends. Run returns nil if it ends with status 143
+// (SIGTERM), 130 (SIGINT, on Windows) or 0;
 // only its log says whether its shutdown was complete. Otherwise the daemon has failed.
 // Run returns an [*ExitError] if the daemon ended by itself, was killed by RunOptions.Kill
 // or after RunOptions.StopTimeout, or ended with another status. The error wraps
-// [ErrSurvivors] if processes are left. It is another one if the daemon could not be
-// started.
+// [ErrSurvivors] if processes are left. If the daemon cannot be started, Run returns the
+// reason.
 //
 // On Linux Java also gets a SIGTERM when this process is killed. Windows has no SIGTERM:
 // there Java shares the console and sees Ctrl-C itself, and all processes end with this

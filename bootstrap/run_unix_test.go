@@ -177,7 +177,7 @@ func TestRunKills(t *testing.T) {
 
 // The exit status says whether a stop was complete.
 //
-// Guarantee: Run returns nil only if the daemon ended as Java does after a SIGTERM.
+// Guarantee: Run returns nil only if ctx has ended and Java's status is 0, 143 or 130.
 func TestRunKnowsTheEnd(t *testing.T) {
 	for status, want := range map[string]string{
 		"143": "",

@@ -11,8 +11,8 @@ import (
 
 // A Stream is a stream to read, with the settings that differ for it.
 type Stream struct {
-	// Stream is the name or the ARN of the stream. A name is that of a stream in the
-	// account of the credentials.
+	// Stream is the name or the ARN of the stream. A name means a stream of the
+	// account to which the credentials belong.
 	Stream string
 	// InitialPosition is where a shard without a checkpoint starts: LATEST, TRIM_HORIZON,
 	// or AT_TIMESTAMP with InitialTimestamp. Defaults to initialPositionInStream and

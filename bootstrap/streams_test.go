@@ -14,8 +14,8 @@ const (
 	paymentsConsumer = payments + "/consumer/app:1700000000"
 )
 
-// Guarantee: ParseStreams reads what FormatStreams writes, and writing turns nothing
-// else into a stream.
+// Guarantee: ParseStreams returns the streams that FormatStreams was given, or an error
+// if one of them is invalid.
 func TestParseStreams(t *testing.T) {
 	at := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	orders := func(position string, at time.Time) []Stream {
@@ -113,8 +113,8 @@ func TestParseStreams(t *testing.T) {
 
 // What cannot be streams does not become others by being written.
 //
-// Guarantee: ParseStreams reads what FormatStreams writes, and writing turns nothing
-// else into a stream.
+// Guarantee: ParseStreams returns the streams that FormatStreams was given, or an error
+// if one of them is invalid.
 func TestFormatStreamsHidesNothing(t *testing.T) {
 	at := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	for _, s := range []Stream{
@@ -136,8 +136,8 @@ func TestFormatStreamsHidesNothing(t *testing.T) {
 	}
 }
 
-// Guarantee: ParseStreams reads what FormatStreams writes, and writing turns nothing
-// else into a stream.
+// Guarantee: ParseStreams returns the streams that FormatStreams was given, or an error
+// if one of them is invalid.
 func FuzzParseStreams(f *testing.F) {
 	f.Add("orders initialPosition=TRIM_HORIZON, " + payments + " initialPosition=2026-11-30T00:00:00Z consumerArn=" + paymentsConsumer)
 	f.Add("a initialPosition=1, b\t,c")

@@ -3,7 +3,8 @@ package processor
 import "context"
 
 // Checkpointer makes the checkpoints of a lease: it asks the daemon to write them. Its
-// methods may be called from any goroutine.
+// methods may be called from any goroutine; concurrent checkpoints are made one after the
+// other. Without the lease, and after Run, they return [ErrLeaseLost] at once.
 //
 // The daemon takes checkpoints only during ProcessRecords, ShutdownRequested and
 // ShardEnded. A call between two of them waits for the next one. On an idle shard that
@@ -18,11 +19,12 @@ type Checkpointer struct {
 
 // Checkpoint checkpoints at the last record that was delivered before the call. The work
 // on every delivered record must be finished. When no record was delivered yet,
-// Checkpoint does nothing. In ShardEnded it checkpoints the end of the shard.
+// Checkpoint does nothing and returns nil. In ShardEnded it checkpoints the end of the
+// shard.
 //
-// The error is a [*CheckpointError]. When ctx ends first it is context.Cause(ctx), and
-// the checkpoint may still be made. Under [Main], a call with the lease's context returns
-// when the daemon has answered or closed the input, even if that context ends before.
+// The error is a [*CheckpointError]. If ctx ends first, it is context.Cause(ctx), and the
+// checkpoint may still be made. Under [Main], a call with the lease's context may return
+// only when the daemon has answered or closed the input, although ctx has ended.
 func (c *Checkpointer) Checkpoint(ctx context.Context) error {
 	return c.run.ask(&checkpointRequest{ctx: ctx, latest: true}, c.shardID)
 }

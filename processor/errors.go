@@ -14,8 +14,9 @@ import (
 //     called, or that a method or [Lease.Fail] returned it.
 var ErrLeaseLost = errors.New("this worker no longer has the lease")
 
-// The other reasons why a checkpoint was not made. [Checkpointer]'s methods return a
-// [*CheckpointError] for which errors.Is finds one of these or [ErrLeaseLost].
+// The reasons besides [ErrLeaseLost] why a checkpoint was not made. [Checkpointer]'s
+// methods return a [*CheckpointError], which is one of these or ErrLeaseLost (errors.Is)
+// unless the daemon's exception is unknown.
 var (
 	// ErrThrottled means that DynamoDB limited the rate of writes at every retry. The
 	// lease is still held; a later checkpoint may succeed.
@@ -51,7 +52,7 @@ type CheckpointError struct {
 	Exception string
 	// Attempts is the number of requests to the daemon; 0 when it was not asked.
 	Attempts int
-	// Err is the sentinel for the exception; nil when there is none.
+	// Err is ErrLeaseLost or one of the other reasons; nil for an unknown exception.
 	Err error
 }
 

@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// Funcs makes a [RecordProcessor] of one to five functions. Each field is the method
-// of the same name. ProcessRecords is required; without it Initialize fails. What a
-// nil field does:
+// Funcs turns one to five functions into a [RecordProcessor]. Each field is the method of
+// the same name. ProcessRecords is required; without it Initialize fails. What a nil
+// field does:
 //
 //   - Initialize and LeaseLost: nothing.
-//   - ShardEnded and ShutdownRequested: checkpoint at the last record delivered, and
-//     return the error of that.
+//   - ShardEnded and ShutdownRequested: call [Checkpointer.Checkpoint] and return its
+//     error.
 //
 // So the work on a batch must be done when ProcessRecords returns. For work that goes on
 // in the background, set ShardEnded and ShutdownRequested too.

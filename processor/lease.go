@@ -56,13 +56,13 @@ var (
 	reserved       = regexp.MustCompile(`^(shardid-.*|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)$`)
 )
 
-// LeaseFile returns a file name, without an extension, for the data of the lease with
+// LeaseFile returns a relative path, without an extension, for the data of the lease with
 // this key: SHARD or, in an application of several streams, ACCOUNT_NAME_EPOCH/SHARD
-// with the system's separator. If NAME has upper-case letters, a dot and a hexadecimal
-// number that says which follow EPOCH. So no two leases have the same file, even where
-// the file system ignores case. A key of another form is an error, for it could lead out
-// of the folder. LeaseFile is for hosts and for programs that keep data of several
-// leases.
+// with the system's separator. If NAME has upper-case letters, EPOCH is followed by a
+// dot and a hexadecimal number that says which letters they are. So no two leases have
+// the same file, even where the file system ignores case. A key of another form is an
+// error, for it could lead out of the folder. LeaseFile is for hosts and for programs
+// that keep data of several leases.
 func LeaseFile(key string) (string, error) {
 	stream, shardID := SplitLeaseKey(key)
 	if !shardIDForm.MatchString(shardID) || reserved.MatchString(shardID) {
@@ -87,17 +87,17 @@ func LeaseFile(key string) (string, error) {
 // Context returns the lease's context, under which work that outlives its batch should
 // run. It is cancelled with a cause (context.Cause):
 //
-//   - [ErrLeaseLost] when the lease is lost, or the error that a method or Fail reported
-//     this with;
+//   - an error that is [ErrLeaseLost] (errors.Is) when the lease is lost;
 //   - [ErrDaemonGone] when the daemon closed the input;
-//   - the error that Run returns, without the shard, when it ends with an error.
+//   - the error with which Run ends, without the lease's key that Run puts before it.
 func (l *Lease) Context() context.Context { return l.ctx }
 
 // Stopping returns a channel that is closed at the early notice of a stop. [Main] closes
 // it at the first SIGTERM, SIGINT or SIGHUP, which a supervisor sends to the daemon and
 // its children alike. ShutdownRequested follows only after the method at work has
-// returned, so a method should return soon when the channel is closed. Under [Run] the
-// channel is [HostOptions.Stopping]; it may be nil, which is never closed.
+// returned, so a method should return soon when the channel is closed. Package
+// worker closes it when the worker is to stop. Under [Run] the channel is
+// [HostOptions.Stopping]; it may be nil, which is never closed.
 func (l *Lease) Stopping() <-chan struct{} { return l.stopping }
 
 // Fail ends Run with err. It is for goroutines that outlive a batch and cannot go on.

@@ -15,7 +15,7 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor/processortest"
 )
 
-// Guarantee: The key of a lease never becomes the name of a file outside its folder.
+// Guarantee: LeaseFile never returns a path that leads out of the folder it is joined to.
 func TestLeaseKeys(t *testing.T) {
 	const shard = "shardId-000000000000"
 	long := strings.Repeat("x", 128)
@@ -89,7 +89,7 @@ func TestLeaseKeys(t *testing.T) {
 // A key's file is in the folder, at most one below, and no other key has it, on a
 // file system that takes upper and lower case for one either.
 //
-// Guarantee: The key of a lease never becomes the name of a file outside its folder.
+// Guarantee: LeaseFile never returns a path that leads out of the folder it is joined to.
 func FuzzLeaseFile(f *testing.F) {
 	f.Add("111122223333:orders:1700000000:shardId-000000000000", "111122223333:Orders:1700000000:shardId-000000000000")
 	f.Add("1:A_1700:1:s", "1:a:1700:s")

@@ -16,8 +16,8 @@ import (
 // next reader of the shard may start soon after.
 const lifeAfterEOF = 4500 * time.Millisecond
 
-// Main serves p as a child of the MultiLangDaemon, on standard input and output, and then
-// ends the process. The status is
+// Main serves p on standard input and output, as a child process of kcl-bootstrap or of
+// Amazon's MultiLangDaemon, and then ends the process. The status is
 //
 //   - 0 when the daemon ended the conversation;
 //   - 1 when something failed (see [Run]); one line on standard error says what;
@@ -48,7 +48,8 @@ const lifeAfterEOF = 4500 * time.Millisecond
 //     throughput.
 func Main(p RecordProcessor) { MainWithOptions(p, nil) }
 
-// MainWithOptions is like [Main], with options. It sets opts.Host itself.
+// MainWithOptions is like [Main], with options. It ignores opts.Host and does not change
+// opts.
 func MainWithOptions(p RecordProcessor, opts *Options) {
 	os.Exit(runMain(p, opts))
 }

@@ -342,8 +342,8 @@ func TestMainWithReplacedStreams(t *testing.T) {
 	}
 }
 
-// Guarantee: A method that fails or panics is not answered, so the daemon does not go
-// past records that were not processed.
+// Guarantee: If a method fails or panics, its action is not answered, so the daemon does
+// not go past records that were not processed.
 //
 // Guarantee: Records appear in no error and no log, with one exception: Main prints
 // the value of a panic, as Go does.
@@ -389,8 +389,8 @@ func TestMainFailsDuringACheckpoint(t *testing.T) {
 	}
 }
 
-// Guarantee: A method that returns ErrLeaseLost is answered, so the loss of a lease
-// does not end the daemon.
+// Guarantee: If a method returns ErrLeaseLost, its action is answered, so the loss of a
+// lease does not end the daemon.
 func TestMainSurvivesTheLossOfTheLease(t *testing.T) {
 	c := start(t, "shutdown")
 	c.Do(initialize)
@@ -428,7 +428,7 @@ func TestMainDoesNotOutliveItsDaemon(t *testing.T) {
 	}
 }
 
-// Guarantee: A signal does not end a child before its checkpoint.
+// Guarantee: SIGTERM, SIGINT and SIGHUP do not end a child before its checkpoint.
 func TestMainCatchesSignals(t *testing.T) {
 	c := start(t, "signals")
 	c.Do(initialize)

@@ -16,18 +16,18 @@ type Options struct {
 	Logger *slog.Logger
 
 	// CheckpointRetries limits how often a throttled checkpoint is retried before
-	// [ErrThrottled] is returned: 1 to 100. Defaults to 10; negative means none. The
-	// waits between the attempts are random: up to 100 ms before the first retry, twice
-	// as long before each further one, and 5 s at most.
+	// [ErrThrottled] is returned: 1 to 100; a larger number is an error. Defaults to 10;
+	// negative means none. The waits between the attempts are random: up to 100 ms before
+	// the first retry, twice as long before each further one, and 5 s at most.
 	CheckpointRetries int
 
 	// Host is for programs that host processors themselves, such as package worker.
-	// MainWithOptions sets it itself and ignores what it holds.
+	// MainWithOptions ignores it.
 	Host HostOptions
 }
 
-// HostOptions is what only the host of a processor knows: the program that calls
-// [Run], such as package worker. Processors need none of it.
+// HostOptions are for programs that call [Run] themselves, such as package worker. They
+// tell Run what it cannot learn from the messages.
 type HostOptions struct {
 	// Stream is what [Lease.Stream] returns: the name of the shard's stream. Defaults
 	// to "", not known.

@@ -32,8 +32,8 @@ const UnknownLag = protocol.UnknownLag
 //     delivered and no more checkpoints are made; LeaseLost may follow.
 //   - Any other error, or a panic: the daemon is told nothing, so that it does not go
 //     past records that were not processed, and [Run] returns the error. A program
-//     that runs [Main] ends with status 1, and Amazon's daemon ends with all its
-//     shards; a supervisor starts it again at the last checkpoints. kcl-bootstrap -e
+//     that runs [Main] ends with status 1, and Amazon's MultiLangDaemon ends with all
+//     its shards; a supervisor starts it again at the last checkpoints. kcl-bootstrap -e
 //     and package worker start that one shard again.
 //
 // Every method but LeaseLost gets the context of the lease; see [Lease.Context].
@@ -46,18 +46,19 @@ type RecordProcessor interface {
 	// last checkpoint are delivered again: each record is handled at least once.
 	ProcessRecords(ctx context.Context, in ProcessRecordsInput) error
 
-	// LeaseLost is called when another worker has the lease. Nothing can be checkpointed
-	// any more. Its context ends with Run; the lease's context is cancelled already.
+	// LeaseLost is called when this worker no longer has the lease, also after
+	// ShutdownRequested. Nothing can be checkpointed any more. Its context ends with Run;
+	// the lease's context is cancelled already.
 	LeaseLost(ctx context.Context, in LeaseLostInput) error
 
 	// ShardEnded is called when every record of a closed shard was delivered. It must
 	// call Checkpointer.Checkpoint before it returns nil; without that checkpoint, the
-	// shard's child shards would never be read, so Run fails with [ErrNoEndCheckpoint].
+	// shards that follow this one would never be read, so Run fails with [ErrNoEndCheckpoint].
 	ShardEnded(ctx context.Context, in ShardEndedInput) error
 
 	// ShutdownRequested is called before the daemon stops or hands the lease over. It is
-	// the last opportunity to checkpoint. When Amazon's MultiLangDaemon stops, it calls
-	// it only if the property shutdownGraceMillis is set.
+	// the last opportunity to checkpoint. Amazon's MultiLangDaemon calls it before it
+	// stops only if the property shutdownGraceMillis is set.
 	ShutdownRequested(ctx context.Context, in ShutdownRequestedInput) error
 }
 

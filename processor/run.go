@@ -33,8 +33,9 @@ const watchAfter = time.Millisecond
 //   - ctx ended; the error wraps context.Cause(ctx).
 //
 // When Run must end while a method is at work, it cancels the lease's context and waits
-// for the method, 3 seconds at most. A Read of in that is in progress when Run returns
-// goes on until it returns by itself.
+// for the method, 3 seconds at most. After that it returns an error, although the method
+// still runs. A Read of in that is in progress when Run returns goes on until it returns
+// by itself.
 func Run(ctx context.Context, p RecordProcessor, in io.Reader, out io.Writer, opts *Options) error {
 	c, err := newConfig(opts)
 	if err != nil {

@@ -217,8 +217,8 @@ func TestLegacyShutdown(t *testing.T) {
 // An error, a panic, an exit of the goroutine: no status, so that the daemon
 // does not go past the records.
 //
-// Guarantee: A method that fails or panics is not answered, so the daemon does not go
-// past records that were not processed.
+// Guarantee: If a method fails or panics, its action is not answered, so the daemon does
+// not go past records that were not processed.
 func TestFailedMethodIsNotAnswered(t *testing.T) {
 	boom := errors.New("boom")
 	for _, tc := range []struct {
@@ -260,8 +260,8 @@ func TestFailedMethodIsNotAnswered(t *testing.T) {
 // The lease's loss is an ordinary event: every action is answered, no more
 // records and checkpoints get through.
 //
-// Guarantee: A method that returns ErrLeaseLost is answered, so the loss of a lease
-// does not end the daemon.
+// Guarantee: If a method returns ErrLeaseLost, its action is answered, so the loss of a
+// lease does not end the daemon.
 func TestErrLeaseLostKeepsTheDaemonUp(t *testing.T) {
 	batches, requested, lost := 0, false, false
 	var lease *Lease

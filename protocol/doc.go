@@ -20,10 +20,11 @@
 // # The conversation
 //
 // The daemon sends one action and waits: [Initialize], [ProcessRecords],
-// [LeaseLost], [ShardEnded] or [ShutdownRequested], and [Shutdown] if it is of
-// KCL 1.x. Until the child has answered the action, it may send any number of
-// [Checkpoint] messages. The daemon answers each with a [Checkpoint]. The child
-// ends the action with a [Status] that names it.
+// [LeaseLost], [ShardEnded] or [ShutdownRequested]. A daemon of KCL 1.x sends
+// [Shutdown] instead of LeaseLost and ShardEnded. Except during Initialize and
+// LeaseLost, the child may send [Checkpoint] messages before it answers, one at a
+// time: it waits for the daemon's Checkpoint before it sends the next message. The
+// child ends the action with a [Status] that names it. PROTOCOL.md has all rules.
 //
 // The messages are those of amazon-kinesis-client-multilang 3.1.3 (Java package
 // software.amazon.kinesis.multilang.messages).
@@ -31,12 +32,12 @@
 // # Memory
 //
 // A Reader does not run the garbage collector: memory policy belongs to the program.
-// By default (GOGC=100) the heap grows to about twice what is alive, which is the line
-// buffer and the batch. A program that reads batches of 10 MiB, whose lines have 14 MB,
-// and drops each one takes up to 67 MiB of resident memory. With GOMEMLIMIT=48MiB it
-// takes 55 MiB. With GOMEMLIMIT=32MiB it takes 37 MiB, but collects garbage with
-// every batch, which costs up to a third of the throughput. The README has the
-// measurement.
+// By default (GOGC=100) the heap grows to about twice what is alive, which is the
+// line buffer and the batch. A program that reads batches of 10 MiB, in lines of 14
+// to 16 MB, and drops each one takes up to 67 MiB of resident memory. GOMEMLIMIT is a
+// soft limit: with 48MiB the program takes up to 55 MiB, and with 32MiB up to 37 MiB,
+// but then it collects garbage with every batch, which costs up to a third of the
+// throughput. The README has the measurement.
 //
 // # Guarantees
 //
@@ -61,6 +62,7 @@
 //   - A record that is kept keeps the memory of its whole batch; its clone does not.
 //   - The sum of Record.Size over a batch is the memory that the batch takes.
 //   - With GOGC=100, and one batch alive at a time, a Reader and its batches take at most
-//     5 times the longest line and 8 MiB of the heap.
-//   - A Reader keeps the buffer of a long line for at most 16 more lines.
+//     5 times the length of the longest line, plus 8 MiB, of heap.
+//   - A Reader keeps the buffer of a line longer than 32 KiB for at most 16 more lines
+//     of up to 32 KiB.
 package protocol

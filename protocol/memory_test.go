@@ -49,9 +49,10 @@ func collected() int {
 }
 
 // Guarantee: With GOGC=100, and one batch alive at a time, a Reader and its batches take
-// at most 5 times the longest line and 8 MiB of the heap.
+// at most 5 times the length of the longest line, plus 8 MiB, of heap.
 //
-// Guarantee: A Reader keeps the buffer of a long line for at most 16 more lines.
+// Guarantee: A Reader keeps the buffer of a line longer than 32 KiB for at most 16 more
+// lines of up to 32 KiB.
 func TestMemory(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	for _, batch := range []struct{ n, size int }{{10_000, 100}, {3, 1 << 20}, {1, 10 << 20}} {

@@ -49,8 +49,8 @@ type ProcessRecords struct {
 	// Records are in the order of the shard.
 	Records []Record
 	// MillisBehindLatest is how far the batch is behind the tip of the shard, in
-	// milliseconds. UnknownLag, or when writing any negative number, is null on
-	// the wire.
+	// milliseconds. UnknownLag is null on the wire; Write writes every negative
+	// number as null.
 	MillisBehindLatest int64
 }
 
@@ -82,9 +82,10 @@ func (r Record) Position() Position {
 	return Position{SequenceNumber: r.SequenceNumber, SubSequenceNumber: r.SubSequenceNumber}
 }
 
-// Size returns the memory that the record takes, in bytes: its Data, its texts
-// and the Record itself. The sum over a batch is what a single kept record of the
-// batch may keep, and so what a memory limit must count.
+// Size returns the memory that the record takes, in bytes: its Data, PartitionKey
+// and SequenceNumber, and the Record itself. A record that you keep holds the memory
+// of its whole batch, the sum of Size over the batch: a memory limit must count that
+// sum.
 func (r Record) Size() int {
 	return recordSize + len(r.Data) + len(r.PartitionKey) + len(r.SequenceNumber)
 }
@@ -118,13 +119,15 @@ type LeaseLost struct{}
 
 // ShardEnded (daemon to child) says that all records of a closed shard were
 // delivered. The child must make a successful [Checkpoint] at the zero Position
-// before it answers, or the child shards are never read.
+// before it answers, or the shards that follow this one are never read.
 type ShardEnded struct{}
 
 // ShutdownRequested (daemon to child) says that the daemon is about to stop.
 type ShutdownRequested struct{}
 
-// The values of [Shutdown].Reason.
+// The values of [Shutdown].Reason: ReasonTerminate and ReasonZombie are those of KCL
+// 1.x, ReasonShardEnd and ReasonLeaseLost the same reasons under their names in KCL 2
+// and 3.
 const (
 	ReasonTerminate = "TERMINATE"
 	ReasonZombie    = "ZOMBIE"

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// The sequence numbers that are names of positions: where a shard without a
-// checkpoint starts, and the end of a shard.
+// The sequence numbers that are names of positions. A shard without a checkpoint
+// starts at one of the first three. ShardEnd is the checkpoint of a shard that was read
+// to its end.
 const (
 	TrimHorizon = "TRIM_HORIZON"
 	Latest      = "LATEST"
@@ -23,7 +24,7 @@ type Position struct {
 	// AtTimestamp and ShardEnd.
 	SequenceNumber string
 	// SubSequenceNumber numbers the user records of one aggregate from 0. It is 0
-	// for a record that was not aggregated.
+	// for a record that was not aggregated. Read returns 0 for null on the wire.
 	SubSequenceNumber int64
 }
 

@@ -3,23 +3,24 @@ package protocol
 import "io"
 
 // DefaultMaxLine is the default of [ReaderOptions].MaxLine: 64 MiB. The longest
-// line of the daemon, a batch of 10 MiB in base64, has about 14 MB.
+// lines of the daemon, batches of 10 MiB in base64, are 14 to 16 MB long.
 const DefaultMaxLine = 64 << 20
 
 // ReaderOptions are optional settings of a [Reader]. The zero value means the
 // defaults.
 type ReaderOptions struct {
 	// MaxLine is the longest line that is read, in bytes without the line end.
-	// A longer one is a [*LineTooLongError]. Defaults to DefaultMaxLine, as do
-	// negative numbers.
+	// A longer one is a [*LineTooLongError]. 0 and negative numbers mean
+	// DefaultMaxLine.
 	MaxLine int
 }
 
 // Reader reads messages. It is not safe for concurrent use.
 //
-// While it waits for a line, a Reader keeps less than 1 MiB, and the buffer of a
-// long line for 16 more lines. Reading batches of 10 MiB takes about 67 MiB of
-// memory by default; the package documentation says how to limit that.
+// A Reader that waits for a line keeps less than 1 MiB. After a long line it also
+// keeps the buffer of that line, for up to 16 more lines. Reading batches of 10 MiB
+// takes about 67 MiB of memory by default; the package documentation says how to
+// limit that.
 type Reader struct {
 	frames  frames
 	decoder fastDecoder
@@ -39,7 +40,8 @@ func NewReader(r io.Reader, opts *ReaderOptions) *Reader {
 // a later Read does not use its memory again. The records of a batch share
 // memory; see [Record.Clone].
 //
-// Read returns one of these errors:
+// Read returns one of these errors. After any but a *MalformedError, all further
+// calls fail in the same way:
 //
 //   - io.EOF at a clean end of the input;
 //   - an error that is io.ErrUnexpectedEOF when the input ends within a line;

@@ -26,7 +26,7 @@ func NewWriter(w io.Writer) *Writer {
 // Write does not write a message that [Reader] would reject, such as a status
 // without an action, and returns a [*MalformedError]. In text that is not UTF-8
 // it replaces each bad byte by U+FFFD. Other errors wrap the error of the
-// underlying Write.
+// underlying Write, which may have written a part of the message.
 func (w *Writer) Write(m Message) error {
 	if err := validate(m); err != nil {
 		return err

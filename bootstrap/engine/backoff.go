@@ -18,11 +18,11 @@ const (
 // use.
 type Backoff struct{ longest time.Duration }
 
-// Next returns how long to wait before [Engine.Resume], after a processor that worked
-// for this long before it failed: first 0, then 1 s, 2 s and so on up to one minute.
-// Waits of less than a minute are shortened at random by up to half, so that shards
-// that failed together do not start together. After a processor that worked for more
-// than a minute the waits begin at 0 again.
+// Next returns how long to wait before [Engine.Resume], after a processor that
+// worked for this long before it failed: first 0, then 1 s, then twice as long each
+// time, up to one minute. Waits of less than a minute are shortened at random by up
+// to half, so that shards that failed together do not start together. After a
+// processor that worked for more than a minute the waits begin at 0 again.
 func (b *Backoff) Next(worked time.Duration) time.Duration {
 	if worked > worksWell {
 		b.longest = 0

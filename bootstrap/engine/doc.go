@@ -11,11 +11,13 @@
 //	err := e.Run(ctx)
 //
 // Java runs Amazon's jars with a main class that is embedded in this package. It
-// connects to a Unix socket once for control, and once for each lease of the
-// streams that the property streams, streamArn or streamName names. A lease's
-// connection carries the messages of the MultiLangDaemon (see the protocol module),
-// which Config.Serve answers. The control connection carries events, commands and
-// heartbeats. The package needs Java 17 or later.
+// opens a connection to a Unix socket for control, and one for each lease that it
+// takes; the property streams, streamArn or streamName says of which streams. The
+// first line of a connection, the hello, says what it is for, and has a random
+// token that Java got on its standard input. A lease's connection carries the
+// messages of the MultiLangDaemon (see the protocol module), which Config.Serve
+// answers. The control connection carries events, commands and heartbeats. The
+// package needs Java 17 or later.
 //
 // # Guarantees
 //
@@ -27,7 +29,7 @@
 //   - The names of leases, shards and streams that Java sends are printable ASCII
 //     without spaces, or are rejected.
 //   - The token is in no argument, environment variable, log or error.
-//   - A conversation has every byte that follows its hello.
+//   - Lease.Read returns every byte that Java sends after the hello.
 //   - A conversation that is not read delays no event and no command.
 //   - A call of Serve that does not read can learn from Engine.Done that Java has ended.
 //   - Events and commands keep their order.
@@ -39,13 +41,14 @@
 //   - A stream that is named by its ARN is requested by the ARN alone, and so never
 //     confused with a stream of that name in another account.
 //   - A single stream has the same leases whether it is named by its ARN or by its name.
-//   - Nothing is read while the lease table has leases of the other form, of one stream
-//     or of several: the start fails, and Java ends when such leases appear later.
+//   - Applications of one stream and of several have lease keys of different forms.
+//     While the lease table has keys of the other form, nothing is read: the start
+//     fails, and Java ends if such keys appear later.
 //   - A start fails if one of its streams cannot be read.
 //   - Leases of a stream that is not read are kept.
 //   - Run returns after Java and all calls of Serve have ended, and leaves no file.
 //   - Run returns nil if the stop was complete, or came before there was anything to stop.
 //   - After any other end the error of Run says why Java has ended.
-//   - Java ends when this process ends, however that ends; on Linux even a Java process
-//     that reads nothing.
+//   - Java ends when this process ends, even by SIGKILL. On Linux this is true even of a
+//     Java process that hangs.
 package engine

@@ -53,8 +53,9 @@ type Config struct {
 	// its leases and ends. Defaults to one minute.
 	Silence time.Duration
 
-	// StopGrace is how long conversations may take to end at a stop. After that
-	// Java has another 5 s to end.
+	// StopGrace is how long conversations may take to end at a stop; 0 is no time.
+	// After that Java has another 5 s to end. The property shutdownGraceMillis is not
+	// used.
 	StopGrace time.Duration
 
 	// LogLevel is the lowest level of the LogRecords that Java sends. Defaults to
@@ -87,7 +88,7 @@ type Engine struct {
 	log      *slog.Logger
 	commands *commands
 	done     chan struct{}
-	good     chan struct{} // closed when KCL is ready; see bootstrap.Entry.Good
+	good     chan struct{} // closed when KCL is ready; see bootstrap.Entry.Ready
 	goodOnce sync.Once
 
 	startTime  time.Duration // how long Java may take to connect
@@ -116,7 +117,8 @@ func (e *Engine) Resume(leaseKey string) {
 	e.commands.add(map[string]any{"command": "read", "leaseKey": leaseKey})
 }
 
-// Evict gives up a lease, so that another worker can take it. Evict never blocks.
+// Evict gives up a lease, so that another worker can take it. It has no effect if Java
+// does not hold the lease. Evict never blocks.
 func (e *Engine) Evict(leaseKey string) {
 	e.commands.add(map[string]any{"command": "evict", "leaseKey": leaseKey})
 }

@@ -645,8 +645,8 @@ func playHost() {
 	panic(err)
 }
 
-// Guarantee: Java ends when this process ends, however that ends; on Linux even a Java
-// process that reads nothing.
+// Guarantee: Java ends when this process ends, even by SIGKILL. On Linux this is true even
+// of a Java process that hangs.
 func TestDeath(t *testing.T) {
 	t.Parallel()
 	javas := []string{"is tied"}

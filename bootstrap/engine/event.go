@@ -31,9 +31,10 @@ const (
 // conversation.
 type Leases struct{ LeaseKeys []string }
 
-// TaskOutcome is an Event: a task of KCL for a shard, such as BLOCK_ON_PARENT_SHARDS or
-// INITIALIZE, had another outcome than the task before it. The task PROCESS is not
-// reported.
+// TaskOutcome is an Event: a task of KCL for a shard has ended, and Task or OK is not
+// what it was in the last TaskOutcome of the shard. Tasks are BLOCK_ON_PARENT_SHARDS,
+// INITIALIZE, SHUTDOWN_NOTIFICATION, SHUTDOWN and SHUTDOWN_COMPLETE. The task PROCESS is
+// not reported.
 type TaskOutcome struct {
 	LeaseKey string
 	Task     string
@@ -71,7 +72,7 @@ type gaveUp struct{ causes []Cause }
 // case Config.Serve may not have been called. The shard is held back, as after
 // [Lease.Fail].
 type ConversationBroken struct {
-	ID       int64 // that of the Lease
+	ID       int64 // Lease.ID of the conversation
 	LeaseKey string
 	Reason   string // one line
 }

@@ -2,10 +2,11 @@ package engine
 
 import "sync"
 
-// A Lease is the conversation about one lease, from the time that Java begins to read
-// its shard until it ends. Read returns the messages that Java writes, and Write sends
-// the answers. The conversation ends with io.EOF. It is closed when Config.Serve
-// returns.
+// A Lease is a conversation about one lease, from the time that Java begins to read
+// its shard until it ends; after [Engine.Resume] the same lease has a new one. Read
+// and Write may be called at the same time. Read returns the messages that Java
+// writes, and Write sends the answers. The conversation ends with io.EOF. It is
+// closed when Config.Serve returns.
 type Lease struct {
 	// ID numbers the conversations of a Java process from 1.
 	ID int64

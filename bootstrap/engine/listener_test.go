@@ -219,7 +219,7 @@ func TestSecondControl(t *testing.T) {
 	}
 }
 
-// Guarantee: A conversation has every byte that follows its hello.
+// Guarantee: Lease.Read returns every byte that Java sends after the hello.
 func TestWhatFollowsTheHello(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, time.Minute)

@@ -28,7 +28,7 @@ type Config struct {
 	// the ARN, so that a stream of another account is read and never one with the
 	// same name in the worker's account. The other account must allow this in the
 	// stream's resource policy and, if the stream is encrypted, in the policy of its
-	// key; for FanOut see RetrievalOptions.ConsumerARN. kcl-infra iam-policy prints
+	// KMS key; for FanOut see RetrievalOptions.ConsumerARN. kcl-infra iam-policy prints
 	// the permissions.
 	Stream string
 	// Application is the name of the application (applicationName) and of its lease
@@ -42,13 +42,15 @@ type Config struct {
 	// (initialPositionInStream). Each of Streams may have another. Defaults to Latest,
 	// which skips the records that are already there. It does so at every start until
 	// the shard's first checkpoint: if a run makes no checkpoint, the records that
-	// arrive between it and the next start are not read.
+	// arrive between it and the next start are not read. After a shard that was read to
+	// its end, its child shards always start at their first record.
 	InitialPosition InitialPosition
 	// Logger gets what the worker does and what it learns about its processors:
 	// starts and stops at Info, failures at Warn and Error, actions at Debug.
 	// It also gets KCL's log, with the attribute "logger": warnings and errors at
-	// the same level, Info as Debug, and Debug one level (4) below Debug. Records are
-	// never logged. Nil means that nothing is logged.
+	// the same level, Info as Debug, and Debug one level (4) below Debug. It gets no
+	// record's data, except what your code puts into its errors. Nil means that nothing
+	// is logged.
 	Logger *slog.Logger
 
 	// InitialTimestamp is the time for AtTimestamp, in whole seconds
@@ -62,15 +64,14 @@ type Config struct {
 	// not know the stream yet may be assigned its leases; it keeps them unread, and
 	// logs that, until it is restarted too. A removed stream is no longer read. Its
 	// leases stay in the table with their checkpoints, in case it is added again.
-	// Leases of one stream cannot be used for several, or the other way round: Run
-	// refuses such a table before it reads anything. Then choose a new application
-	// name, and as InitialPosition a time at which the old one was still reading.
+	//
+	// To go from one stream to several, or back, choose a new application name, and as
+	// InitialPosition a time at which the old one was still reading: the leases of one
+	// form cannot be used for the other, and Run refuses such a table before it reads
+	// anything.
 	Streams []Stream
 	// PropertiesFile is a properties file as kcl-bootstrap reads it; its
-	// executableName is ignored. All workers of an application should have the same
-	// workerMetricsReporterFreqInMillis, Amazon's daemons too: KCL's leader takes
-	// workers that report less often than it does for dead. The default is 3 s here
-	// and 30 s in the daemon.
+	// executableName is ignored.
 	PropertiesFile string
 	// Properties are further properties of the daemon, by name. An unknown one is an
 	// error, as in kcl-bootstrap check.
@@ -103,7 +104,7 @@ type RetrievalOptions struct {
 	// [Stream].
 	ConsumerARN string
 	// MaxRecords is the largest number of records in a batch with Polling
-	// (maxRecords), 1 to 10,000. Defaults to 10,000.
+	// (maxRecords), 1 to 10,000. Defaults to 10,000. With FanOut AWS sets the size.
 	MaxRecords int
 	// IdleTimeBetweenReads is the pause between two reads of a shard with Polling
 	// (idleTimeBetweenReadsInMillis), in whole milliseconds. Defaults to 1 s.
@@ -117,6 +118,11 @@ type RetrievalOptions struct {
 
 // LeaseOptions describe which shards a worker takes, and under which name. The zero
 // value means the defaults.
+//
+// One worker, the leader, assigns the leases. All workers of an application must have the
+// same workerMetricsReporterFreqInMillis, Amazon's daemons too: the leader considers a
+// worker dead that reports less often than the leader itself. The property is 3 s here,
+// which is 864,000 writes to DynamoDB per worker and month; in the daemon it is 30 s.
 type LeaseOptions struct {
 	// WorkerID is the name of this worker (workerId). It must be unique within the
 	// application. A worker that comes back with its old ID gets its leases at once
@@ -127,12 +133,9 @@ type LeaseOptions struct {
 	// host: see bootstrap.ClaimWorkerID. Defaults to none.
 	StateDir string
 	// FailoverTime is how long a lease lasts without being renewed
-	// (failoverTimeMillis), in whole milliseconds. Defaults to 10 s. The shards of a
-	// worker that died are read again within 20 s, because workers report every 3 s
-	// here (workerMetricsReporterFreqInMillis; 30 s in the daemon). The reports are
-	// 864,000 writes to DynamoDB per worker and month. All workers of an application
-	// must report equally often. If the leader dies it takes up to 150 s, until its
-	// lock expires.
+	// (failoverTimeMillis), in whole milliseconds. Defaults to 10 s. With the defaults
+	// the shards of a worker that died are read again within 20 s, or within 150 s if it
+	// was the leader.
 	FailoverTime time.Duration
 	// AssignmentInterval is how often the leader assigns leases
 	// (leaseAssignmentIntervalMillis), in whole milliseconds. A start waits for it.
@@ -160,7 +163,8 @@ type ProcessorOptions struct {
 	// handle.Options names the record. Defaults to no limit.
 	MessageTimeout time.Duration
 	// ShutdownGrace is how long processors may take to stop (shutdownGraceMillis), in
-	// whole milliseconds. Defaults to 10 s; negative means none.
+	// whole milliseconds. Defaults to 10 s. A negative value leaves them no time: the last
+	// checkpoints may be missing, and Run then returns an error.
 	ShutdownGrace time.Duration
 	// ReturnGrace is how long a processor may take to return after its conversation
 	// with KCL has ended. Then it is reported as hung, and its shard is not read until
@@ -199,9 +203,8 @@ type JavaOptions struct {
 	// started again. Java that ends before KCL was ever ready is not. The worker calls
 	// Restart.Restarting in addition to what it does itself.
 	Restart bootstrap.RestartPolicy
-	// Silence is how long Java and this process may hear nothing from each other. Then
-	// this process kills Java, or Java gives its leases back and ends. Defaults to
-	// 1 min.
+	// Silence is how long the other side may be silent. If Java is, this process kills
+	// it; if this process is, Java gives its leases back and ends. Defaults to 1 min.
 	Silence time.Duration
 }
 
@@ -215,9 +218,9 @@ type AWSOptions struct {
 	// (kinesisEndpoint, dynamoDBEndpoint). They default to AWS_ENDPOINT_URL_KINESIS
 	// and AWS_ENDPOINT_URL_DYNAMODB of the environment, as in every AWS SDK.
 	KinesisEndpoint, DynamoDBEndpoint string
-	// MetricsLevel is what goes to CloudWatch (metricsLevel). Defaults to
-	// MetricsDetailed, for which AWS charges, and to MetricsNone if kinesisEndpoint is
-	// set.
+	// MetricsLevel is what goes to CloudWatch (metricsLevel). Defaults to MetricsNone if
+	// KinesisEndpoint or AWS_ENDPOINT_URL_KINESIS is set, else to MetricsDetailed, for
+	// which AWS charges.
 	MetricsLevel MetricsLevel
 }
 

@@ -16,9 +16,9 @@
 // stops it gracefully when ctx ends. All shards share the process, and so its connection
 // pools, caches and metrics.
 //
-// Java 17 or later is fetched if it is not installed. Package monitor serves a status
-// page, metrics and health checks; package metrics is for a Prometheus registry of your
-// own.
+// If no Java 17 or later is installed, Java 25 is fetched. Java with KCL is called the
+// daemon in log, status and metrics. Package monitor serves a status page, metrics and
+// health checks; package metrics is for a Prometheus registry of your own.
 //
 // # Guarantees
 //
@@ -40,8 +40,8 @@
 //   - A shard that fails repeatedly is reported, or given up if EvictFailing is set.
 //   - Two processors of a shard never run at the same time in one process: the next one
 //     is made after the previous one has returned, whatever ended it.
-//   - While a processor does not return, its shard is not read, which is reported, and
-//     other shards continue; Run fails only when it is stopped.
+//   - While a processor does not return, its shard is not read and is reported as hung;
+//     other shards continue. When ctx ends, Run returns ErrHung.
 //   - If Java ends or is silent, it is started again with the same worker ID, as
 //     Java.Restart allows.
 //   - If Java ends before KCL was ever ready, it is not started again, and Run returns
@@ -54,10 +54,12 @@
 //   - If a stream was deleted and created again, the shards that cannot be read are
 //     shown.
 //   - The shards of a worker that died are read again within 20 s, unless it was the
-//     leader.
+//     leader, the worker that assigns the leases.
 //   - The lag of a shard that is not read grows, whatever keeps it from being read.
-//   - The queries and the KEDA configuration of METRICS.md do what it says.
-//   - Neither log, status, metrics nor page contain a record's data.
+//   - The queries and the autoscaling configuration (KEDA) in METRICS.md do what their
+//     comments say.
+//   - Log, status, metrics and page contain no record's data, except what your code puts
+//     into its errors.
 //
 // # How it works
 //

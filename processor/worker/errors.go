@@ -2,10 +2,9 @@ package worker
 
 import "errors"
 
-// ErrHung is the error of Run if a processor has not returned long after its
-// conversation with KCL has ended. No other processor may be started on its shard, and
-// only the end of the process ends it.
+// ErrHung is returned by Run if a processor has not returned 5 s after Java has ended.
+// Its goroutine still runs: end the process.
 var ErrHung = errors.New("a processor does not return")
 
-// ErrRunning is the error of a second Run of a [Worker].
+// ErrRunning is returned by a second Run of a [Worker], also after the first has ended.
 var ErrRunning = errors.New("worker: this worker has already run: make another")

@@ -126,7 +126,7 @@ func (s *session) fail(err error) {
 	failures := s.worker.recorder.failureCount(key)
 	what := "a processor has failed"
 	if failures >= manyFailures {
-		what = "a shard fails again and again"
+		what = "a shard fails repeatedly"
 	}
 	s.worker.logShard(slog.LevelError, key, what, "failures", failures, "error", err)
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/seed96110120/kinesis-client-go/processor"
 )
 
-// Status is a snapshot of a worker. It contains no record's data, and its texts are
-// valid UTF-8. package monitor serves it as JSON at /status.json.
+// Status is a snapshot of a worker. It contains no record's data, except what your code
+// puts into its errors. Its texts are valid UTF-8. Package monitor serves it as JSON at
+// /status.json.
 type Status struct {
 	// Application is the application's name.
 	Application string `json:"application"`
@@ -26,11 +27,13 @@ type Status struct {
 	// Daemon is the Java process.
 	Daemon DaemonStatus `json:"daemon"`
 	// MaxMillisBehindLatest is the greatest lag of the worker's shards, in
-	// milliseconds. The lag of a shard that is not being read (blocked, starting,
-	// failed, hung, with a Problem, or processing a batch) is the lag of its last
-	// batch plus the time since then; before the first batch, the time for which the
-	// worker has the shard. Without shards it is 0, and processor.UnknownLag (-1) while
-	// KCL does not take leases.
+	// milliseconds. The lag of an idle shard is that of its last batch. The lag of any
+	// other shard, or of one with a Problem, is that of its last batch plus the time
+	// since then, and so is the lag of a shard that has been idle without a batch for a
+	// minute, unless NoEmptyBatches is set. Before the first batch it is the time for
+	// which the worker has had the shard. While Java is started again, its shards count
+	// for up to 150 s, until other workers have them. Without shards it is 0, or
+	// processor.UnknownLag (-1) while KCL does not take leases.
 	MaxMillisBehindLatest int64 `json:"maxMillisBehindLatest"`
 	// SumMillisBehindLatest is the sum of these lags, in milliseconds.
 	SumMillisBehindLatest int64 `json:"sumMillisBehindLatest"`
@@ -73,8 +76,8 @@ const (
 
 // ShardStatus describes a shard that the worker has or had.
 type ShardStatus struct {
-	// Stream is the name of the shard's stream. In a worker of several streams it is
-	// KCL's stream identifier, ACCOUNT:NAME:EPOCH.
+	// Stream is the stream's name or, in a worker of several streams, KCL's stream
+	// identifier, ACCOUNT:NAME:EPOCH.
 	Stream string `json:"stream"`
 	// ShardID is the shard's ID. Each stream may have a shard with this ID.
 	ShardID string `json:"shardId"`
@@ -90,9 +93,9 @@ type ShardStatus struct {
 	// BatchTime is when that batch was delivered; zero before the first batch of this
 	// lease.
 	BatchTime time.Time `json:"batchTime,omitzero"`
-	// Records is how many records have been delivered. It counts, as all counters below
-	// do, since Run began or, if the shard was away for longer than it is listed, since
-	// it came back.
+	// Records is how many records have been delivered. This and the counters below start
+	// at 0 when Run begins, and again when the shard comes back after more than 10
+	// minutes.
 	Records int64 `json:"records"`
 	// Bytes is how many bytes of data these records had.
 	Bytes int64 `json:"bytes"`
@@ -103,8 +106,8 @@ type ShardStatus struct {
 	// processor that is not handle.Observable, these are the records of the batch that
 	// it processes.
 	InFlight int `json:"inFlight"`
-	// Retries counts records that failed and were to be tried again, once for each
-	// attempt. It is 0 for processors that are not handle.Observable.
+	// Retries counts the failed attempts after which a record was to be tried again. It
+	// is 0 for processors that are not handle.Observable.
 	Retries int64 `json:"retries"`
 	// DeadLetters counts records that the dead-letter sink took. It is 0 for processors
 	// that are not handle.Observable.
@@ -179,17 +182,18 @@ func (s *ShardStatus) UnmarshalJSON(data []byte) error {
 // ShardState is a state of a shard.
 type ShardState string
 
-// The states of a shard.
+// The states of a shard. After a failure it is failed, then restarting when its processor
+// has returned, or hung if that takes longer than ReturnGrace.
 const (
 	ShardStarting   ShardState = "starting"   // its lease was taken, its processor is not initialized yet
 	ShardBlocked    ShardState = "blocked"    // its parents have not been read to their ends
-	ShardWaiting    ShardState = "waiting"    // its previous processor has not returned yet
+	ShardWaiting    ShardState = "waiting"    // its next processor waits until the previous one has returned
 	ShardIdle       ShardState = "idle"       // no batch is being processed
 	ShardProcessing ShardState = "processing" // a batch is being processed
 	ShardStopping   ShardState = "stopping"   // shutdownRequested was received
 	ShardFailed     ShardState = "failed"     // its processor failed, and may not have returned yet
 	ShardRestarting ShardState = "restarting" // it gets a new processor at NextTry
-	ShardHung       ShardState = "hung"       // its processor failed and does not return; until then the shard is not read
+	ShardHung       ShardState = "hung"       // its processor has not returned; until then the shard is not read
 	ShardLost       ShardState = "lost"       // another worker has it, or may have it
 	ShardEnded      ShardState = "ended"      // it was read to its end
 )

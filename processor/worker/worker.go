@@ -56,9 +56,10 @@ type Worker struct {
 // been taken, and again after each failure. It may be called concurrently. An error that
 // it returns is a failure of the shard, like any other.
 //
-// A processor that implements [processor.AsyncProcessor] is asked by Done when the next
-// one may be made for its shard. One that implements [handle.Observable] reports more
-// than others. Processors of package handle, and types that embed one, implement both.
+// If a processor implements [processor.AsyncProcessor], the next one for its shard is
+// made after its Done channel is closed. One that implements [handle.Observable] reports
+// more than others. Processors of package handle, and types that embed one, implement
+// both.
 func New(config Config, newProcessor func(ShardInfo) (processor.RecordProcessor, error)) *Worker {
 	logger := config.Logger
 	if logger == nil {
@@ -93,7 +94,8 @@ func (w *Worker) Status() Status { return w.recorder.snapshot() }
 
 // Run checks the configuration, fetches and verifies KCL's jars and, if there is none,
 // Java, starts Java, and serves the shards until ctx ends, each in its own goroutine.
-// Then it stops gracefully, within ShutdownGrace and a few seconds, and returns nil.
+// Then it stops gracefully and returns nil: at most ShutdownGrace + 5 s after the end of
+// ctx, or ShutdownGrace + 13 s if a processor does not return.
 //
 // It returns an error, after it has stopped everything, when
 //

@@ -335,7 +335,7 @@ func TestShardThatFailsAgainAndAgain(t *testing.T) {
 			})
 			stop := start(t, w)
 			log.await("daemon ready")
-			if line := log.await("a shard fails again and again"); !strings.Contains(line, "shardId=shard-1 failures=3") {
+			if line := log.await("a shard fails repeatedly"); !strings.Contains(line, "shardId=shard-1 failures=3") {
 				t.Errorf("the line is %q, want %q in it", line, "shardId=shard-1 failures=3")
 			}
 			if evict {
@@ -346,7 +346,7 @@ func TestShardThatFailsAgainAndAgain(t *testing.T) {
 				})
 			}
 			status, body := get(w, "/readyz")
-			check(t, "readyz", words(status, strings.TrimSpace(body)), "503 not ready: shard-1 fails again and again")
+			check(t, "readyz", words(status, strings.TrimSpace(body)), "503 not ready: shard-1 fails repeatedly")
 			began := time.Now()
 			if err := stop(); err != nil || time.Since(began) > 5*time.Second {
 				t.Errorf("error %v, %v after the stop, want none within 5s", err, time.Since(began))
@@ -463,7 +463,8 @@ func TestFailureInTheLastStop(t *testing.T) {
 	}
 }
 
-// Guarantee: Neither log, status, metrics nor page contain a record's data.
+// Guarantee: Log, status, metrics and page contain no record's data, except what your code
+// puts into its errors.
 func TestRecordDataIsNotShown(t *testing.T) {
 	r := newRig(t, "sends on")
 	var log bytes.Buffer
@@ -630,8 +631,8 @@ func (d done) Done() <-chan struct{} { return d.over }
 
 // When the processor returns after all, its shard is read again.
 //
-// Guarantee: While a processor does not return, its shard is not read, which is reported,
-// and other shards continue; Run fails only when it is stopped.
+// Guarantee: While a processor does not return, its shard is not read and is reported as
+// hung; other shards continue. When ctx ends, Run returns ErrHung.
 func TestHungProcessor(t *testing.T) {
 	for name, c := range map[string]struct {
 		java    string
@@ -825,7 +826,7 @@ func TestConfigurationErrors(t *testing.T) {
 			[]string{"worker: Config.Properties: error: maxRecord:", "maxRecords"},
 		},
 		"a bad value": {func(c *Config) { c.InitialPosition = "FIRST" }, []string{"worker: Config.InitialPosition: error: initialPositionInStream"}},
-		"no file":     {func(c *Config) { c.PropertiesFile = "no such file" }, []string{"no such file does not exist"}},
+		"no file":     {func(c *Config) { c.PropertiesFile = "no such file" }, []string{"no such file: file does not exist"}},
 		"no java":     {func(c *Config) { c.Java.Path = "no/such/java" }, []string{"no Java"}},
 		"none anywhere, and none shall be fetched": {func(c *Config) { c.Java.Path, c.Java.NoFetch = "", true }, []string{"no Java: JAVA_HOME is not set"}},
 		"none anywhere, and none can be fetched": {

@@ -44,7 +44,8 @@ func (a *application) awaitLog(d *sample.Daemon, text string, n int) {
 // A killed daemon is started again with its worker ID and gets its leases immediately; with
 // another ID it would take more than two minutes. No proxy is used for loopback addresses.
 //
-// Guarantee: The next claim gets the worker ID of the last one again.
+// Guarantee: A claim gets the first worker ID that is free: one daemon after another
+// gets the same.
 func TestRestartTakesItsLeasesOver(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()
@@ -279,7 +280,7 @@ func (term *terminal) end() int {
 // Java.
 func (a *application) startedIn(text func() string, records int) int {
 	a.t.Helper()
-	started := regexp.MustCompile(`kcl-bootstrap: started MultiLangDaemon \S+, pid (\d+)\n`)
+	started := regexp.MustCompile(`kcl-bootstrap: started KCL \S+, pid (\d+)\n`)
 	var java int
 	a.await(nil, "a daemon", func() bool {
 		m := started.FindStringSubmatch(text())
@@ -323,7 +324,7 @@ func TestCtrlC(t *testing.T) {
 	java := a.startedIn(term.shows, 20)
 	children := childrenOf(t, parentOf(t, java))
 	term.ctrlC()
-	if status := term.end(); status != 0 || !strings.Contains(term.shows(), "kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked\n") {
+	if status := term.end(); status != 0 || !strings.Contains(term.shows(), "kcl-bootstrap: stopped KCL 3.1.3 as asked\n") {
 		t.Errorf("status %d, want 0", status)
 	}
 	a.wantCheckpoints(java, children)
@@ -380,7 +381,7 @@ func TestPipelineSurvivesAKill(t *testing.T) {
 	})
 	shows := term.shows()
 	for _, want := range []string{
-		"kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was killed before it had stopped (status 137)\n",
+		"kcl-bootstrap: stopped KCL 3.1.3: it was killed before it had stopped (status 137)\n",
 		"the pipeline has ended\n",
 	} {
 		if !strings.Contains(shows, want) {
@@ -432,7 +433,7 @@ func TestDaemonLog(t *testing.T) {
 		" INFO  Scheduler - Initialization complete. Starting worker loop.\n",
 		"\npollution\n",
 		"kcl-bootstrap: ready: initialised, holding ",
-		"kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked\n",
+		"kcl-bootstrap: stopped KCL 3.1.3 as asked\n",
 	} {
 		if !strings.Contains(log, want) {
 			t.Errorf("no %q in the log", want)

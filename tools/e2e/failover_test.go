@@ -23,7 +23,7 @@ import (
 // with its Java process.
 //
 // Guarantee: The shards of a worker that died are read again within 20 s, unless it was
-// the leader.
+// the leader, the worker that assigns the leases.
 func TestFailover(t *testing.T) {
 	testenv.Long(t)
 	t.Parallel()

@@ -248,8 +248,12 @@ func TestDeployment(t *testing.T) {
 			t.Errorf("%s waits %v, the program takes %v and what Java needs", who, waits, grace)
 		}
 	}
-	if r := d.Spec.Strategy.RollingUpdate; r == nil || r.MaxUnavailable.IntValue() != 0 || r.MaxSurge.IntValue() < 1 {
-		t.Errorf("no worker is there when one goes: %+v", r)
+	// TestRollingDeploy measures this order and the other one.
+	if r := d.Spec.Strategy.RollingUpdate; r == nil || r.MaxUnavailable == nil || r.MaxUnavailable.IntValue() != 1 || r.MaxSurge == nil || r.MaxSurge.IntValue() != 0 {
+		t.Errorf("rolling update %+v, want that one worker at a time stops before its successor starts", r)
+	}
+	if *d.Spec.Replicas < 2 || d.Spec.MinReadySeconds < 40 {
+		t.Errorf("%d replicas, each ready for %d s: no worker has the shards of the one that stops", *d.Spec.Replicas, d.Spec.MinReadySeconds)
 	}
 
 	// Memory: Java's heap, Go's, and what else Java needs: 183 MiB with 8 shards.

@@ -300,7 +300,7 @@ func TestStatusPage(t *testing.T) {
 	file("fail", bad)
 	a.putLines(200, func(line int) string { return fmt.Sprint(secret, line) })
 	p.await("the error", fmt.Sprintf(`(document.querySelector("ol.errors")?.innerText ?? "").includes(%q)`, errToldTo))
-	p.await("the shard that fails again and again", fmt.Sprintf(`(document.querySelector(".alarm")?.innerText ?? "").startsWith("%s fails again and again:")`, bad))
+	p.await("the shard that fails repeatedly", fmt.Sprintf(`(document.querySelector(".alarm")?.innerText ?? "").startsWith("%s fails repeatedly:")`, bad))
 	remove("fail")
 	w.awaitAll()
 	p.await("the shards again, with what they had", column("th")+` == "shardId-000000000001,shardId-000000000002,shardId-000000000003" && `+
@@ -391,7 +391,7 @@ func TestStatusPageOfStreams(t *testing.T) {
 	p := openPage(a)
 	const second = "shardId-000000000001"
 	p.await("the shards of both streams", column("th")+fmt.Sprintf(` == %q`, strings.Join([]string{streams[0], firstShard, second, streams[1], firstShard, second}, ",")))
-	p.await("the shard that fails again and again", fmt.Sprintf(`(document.querySelector(".alarm")?.innerText ?? "").startsWith("%s fails again and again:")`, bad))
+	p.await("the shard that fails repeatedly", fmt.Sprintf(`(document.querySelector(".alarm")?.innerText ?? "").startsWith("%s fails repeatedly:")`, bad))
 	p.await("that the others are read", `[...document.querySelectorAll("tr:not(.failing, .stream) td.check")].filter(cell => / ago /.test(cell.textContent)).length == 3`)
 	if n := p.evaluate(`document.querySelectorAll("tr.failing").length`); n != "1" {
 		t.Errorf("%s shards are shown to fail", n)

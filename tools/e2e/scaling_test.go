@@ -52,7 +52,8 @@ type scaledObject struct {
 // Prometheus's own engine evaluates the queries on the metrics of a worker, and the
 // configuration for KEDA, which fits the Deployment of kcl-bootstrap new, scales by them.
 //
-// Guarantee: The queries and the KEDA configuration of METRICS.md do what it says.
+// Guarantee: The queries and the autoscaling configuration (KEDA) in METRICS.md do what
+// their comments say.
 func TestScaling(t *testing.T) {
 	const folder = "../../processor/worker/"
 	document, err := os.ReadFile(folder + "METRICS.md")

@@ -290,9 +290,9 @@ func (c *streamCounter) ShutdownRequested(ctx context.Context, in processor.Shut
 // Guarantee: A stream that is named by its ARN is requested by the ARN alone, and so
 // never confused with a stream of that name in another account.
 //
-// Guarantee: Nothing is read while the lease table has leases of the other form, of
-// one stream or of several: the start fails, and Java ends when such leases appear
-// later.
+// Guarantee: Applications of one stream and of several have lease keys of different
+// forms. While the lease table has keys of the other form, nothing is read: the start
+// fails, and Java ends if such keys appear later.
 //
 // Guarantee: Leases of a stream that is not read are kept.
 func TestStreams(t *testing.T) {
@@ -478,9 +478,9 @@ func TestStreamByARN(t *testing.T) {
 
 // The errors say what to do.
 //
-// Guarantee: Nothing is read while the lease table has leases of the other form, of
-// one stream or of several: the start fails, and Java ends when such leases appear
-// later.
+// Guarantee: Applications of one stream and of several have lease keys of different
+// forms. While the lease table has keys of the other form, nothing is read: the start
+// fails, and Java ends if such keys appear later.
 //
 // Guarantee: A start fails if one of its streams cannot be read.
 func TestStreamsRefused(t *testing.T) {

@@ -251,7 +251,7 @@ func TestShardsProblem(t *testing.T) {
 	for mode, operation := range map[string]string{"POLLING": "GetRecords", "FANOUT": "SubscribeToShard"} {
 		problems := both
 		if mode == "POLLING" {
-			problems = append(slices.Clone(both), problem{[]fault.Kind{fault.ExpireIterator}, "ExpiredIteratorException", "KCL gets another"})
+			problems = append(slices.Clone(both), problem{[]fault.Kind{fault.ExpireIterator}, "ExpiredIteratorException", "KCL gets a new iterator"})
 		}
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()

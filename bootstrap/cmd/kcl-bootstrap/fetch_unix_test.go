@@ -349,7 +349,7 @@ func TestLockFlag(t *testing.T) {
 	b.repo.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, strings.Repeat("a", 1000)) })
 	flag := b.write(t, "a.lock", good+strings.Replace(good, "org.example:a:1", coordinate, 1))
 	status, _, stderr := b.run(t, []string{javaVariable + "=7"}, "-e", "-p", b.properties, "-c", b.cache, "--lock", flag)
-	for _, want := range []string{"fetching MultiLangDaemon 9.9: 2 of 2 jars", "started MultiLangDaemon 9.9, pid ", "stopped MultiLangDaemon 9.9: it ended with status 7"} {
+	for _, want := range []string{"fetching MultiLangDaemon 9.9: 2 of 2 jars", "started KCL 9.9, pid ", "stopped KCL 9.9: it ended with status 7"} {
 		if status != 7 || !strings.Contains(stderr, "kcl-bootstrap: "+want) {
 			t.Errorf("status %d, want 7, and %q in\n%s", status, want, stderr)
 		}

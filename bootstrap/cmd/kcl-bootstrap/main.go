@@ -85,7 +85,11 @@ func (c *command) parse(set *pflag.FlagSet, help string, args []string) (status 
 		return status, false
 	}
 	if set.NArg() > 0 {
-		return c.usage(set, fmt.Errorf("unexpected argument %q", set.Arg(0))), false
+		kind := "argument"
+		if set.Name() == "kcl-bootstrap" && args[0] == set.Arg(0) {
+			kind = "subcommand"
+		}
+		return c.usage(set, fmt.Errorf("unexpected %s %q", kind, set.Arg(0))), false
 	}
 	return statusOK, true
 }

@@ -319,7 +319,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-p", "x", "more"}, `unexpected argument "more"`},
 		{[]string{"--frobnicate"}, "--frobnicate"},
 		{[]string{"-p"}, "needs an argument"},
-		{[]string{"frobnicate"}, `unexpected argument "frobnicate"`},
+		{[]string{"frobnicate"}, `unexpected subcommand "frobnicate"; try kcl-bootstrap --help`},
 		{[]string{"-e", "-p", "x", "--worker-id", "auto"}, "--worker-id auto needs --state-dir"},
 		{[]string{"-e", "-p", "x", "--worker-id", " "}, "--worker-id is empty"},
 		{[]string{"-e", "-p", "x", "--state-dir", "y"}, "--state-dir needs --worker-id auto"},
@@ -473,7 +473,7 @@ func TestBadInput(t *testing.T) {
 		args []string
 		want []string // a line each
 	}{
-		{"no file", nil, []string{"-e", "-p", "none.properties"}, []string{"properties file none.properties does not exist"}},
+		{"no file", nil, []string{"-e", "-p", "none.properties"}, []string{"properties file none.properties: file does not exist"}},
 		{"nothing in it", nil, []string{"-e", "-p", "empty.properties"}, []string{
 			"empty.properties: error: executableName: it is missing",
 			"empty.properties: error: applicationName: it is missing", "empty.properties: error: streamName: it is missing, and so are streamArn and streams",
@@ -528,14 +528,14 @@ func TestExecuteStatus(t *testing.T) {
 		want int
 		line string
 	}{
-		{"0", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended without being asked to (status 0)"},
-		{"1", 1, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 1: its last lines say why"},
-		{"7", 7, "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 7"},
+		{"0", 1, "kcl-bootstrap: stopped KCL 3.1.3: it ended without being asked to (status 0)"},
+		{"1", 1, "kcl-bootstrap: stopped KCL 3.1.3: it ended with status 1: its last lines say why"},
+		{"7", 7, "kcl-bootstrap: stopped KCL 3.1.3: it ended with status 7"},
 	} {
 		status, stdout, stderr := b.run(t, []string{javaVariable + "=" + tt.java}, "-e", "--stock", "-p", b.properties, "-c", b.cache)
 		if status != tt.want || stdout != "" || !strings.Contains(stderr, "\n"+tt.line) ||
 			!strings.Contains(stderr, "java's standard output\n") ||
-			!strings.Contains(stderr, "kcl-bootstrap: started MultiLangDaemon 3.1.3, pid ") {
+			!strings.Contains(stderr, "kcl-bootstrap: started KCL 3.1.3, pid ") {
 			t.Errorf("java %s: status %d, want %d, %q, %q", tt.java, status, tt.want, stdout, stderr)
 		}
 	}
@@ -548,11 +548,11 @@ func TestExecuteTellsTheReason(t *testing.T) {
 	s := b.start(t, "unfinished", "--stock")
 	s.until("java is ready")
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	const want = "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was asked to stop and did not complete it (status 1): its last lines say why"
+	const want = "kcl-bootstrap: stopped KCL 3.1.3: it was asked to stop and did not complete it (status 1): its last lines say why"
 	if status := s.end(); status != 1 || !s.saw(want) {
 		t.Errorf("status %d, want 1: %q", status, s.seen)
 	}
-	const inner = "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 1: Inner: the cause"
+	const inner = "kcl-bootstrap: stopped KCL 3.1.3: it ended with status 1: Inner: the cause"
 	if status, _, stderr := b.run(t, []string{javaVariable + "=fails"}, "-e", "-p", b.properties, "-c", b.cache); status != 1 || !strings.Contains(stderr, inner) {
 		t.Errorf("status %d, want 1: %q", status, stderr)
 	}
@@ -568,7 +568,7 @@ func TestChildren(t *testing.T) {
 		s.until("")
 	}
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	if status := s.end(); status != 0 || !s.saw("kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked") || !s.saw("child has left") {
+	if status := s.end(); status != 0 || !s.saw("kcl-bootstrap: stopped KCL 3.1.3 as asked") || !s.saw("child has left") {
 		t.Errorf("status %d, want 0: %q", status, s.seen)
 	}
 	for _, want := range []string{
@@ -614,7 +614,7 @@ func TestStopTimeout(t *testing.T) {
 	s := b.start(t, "hang", "--stock", "--stop-timeout", "100ms")
 	s.until("java is ready")
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	const want = "kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was asked to stop and did not complete it (status 137): it was killed after 100ms"
+	const want = "kcl-bootstrap: stopped KCL 3.1.3: it was asked to stop and did not complete it (status 137): it was killed after 100ms"
 	if status := s.end(); status != 1 || !s.saw(want) {
 		t.Errorf("status %d, want 1: %q", status, s.seen)
 	}
@@ -716,7 +716,7 @@ func TestStop(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			s := b.start(t, "child", "--stock")
-			pid, err := strconv.Atoi(s.until("kcl-bootstrap: started MultiLangDaemon 3.1.3, pid "))
+			pid, err := strconv.Atoi(s.until("kcl-bootstrap: started KCL 3.1.3, pid "))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -729,8 +729,8 @@ func TestStop(t *testing.T) {
 				t.Errorf("status %d, want 0: %q", status, s.seen)
 			}
 			for _, want := range []string{
-				"kcl-bootstrap: stopping MultiLangDaemon 3.1.3", "java got SIGTERM",
-				"child got SIGTERM", "child saw EOF", "kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked",
+				"kcl-bootstrap: stopping KCL 3.1.3", "java got SIGTERM",
+				"child got SIGTERM", "child saw EOF", "kcl-bootstrap: stopped KCL 3.1.3 as asked",
 			} {
 				if !s.saw(want) {
 					t.Errorf("no line %q in %q", want, s.seen)
@@ -749,7 +749,7 @@ func TestRestart(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	s := b.start(t, "child of EOF", "--stock", "--restart")
-	pid := s.until("kcl-bootstrap: started MultiLangDaemon 3.1.3, pid ")
+	pid := s.until("kcl-bootstrap: started KCL 3.1.3, pid ")
 	java, err := strconv.Atoi(pid)
 	if err != nil {
 		t.Fatal(err)
@@ -759,20 +759,20 @@ func TestRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	syscall.Kill(java, syscall.SIGKILL)
-	s.until("kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it ended with status 137")
+	s.until("kcl-bootstrap: stopped KCL 3.1.3: it ended with status 137")
 	if err := syscall.Kill(child, 0); err == nil {
 		// A zombie is one that the system has not collected yet.
 		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child)); err != nil || !strings.Contains(string(stat), ") Z ") {
 			t.Error("the old run's child is still there when its end is told")
 		}
 	}
-	s.until("kcl-bootstrap: restarting MultiLangDaemon 3.1.3 in ")
-	if again := s.until("kcl-bootstrap: started MultiLangDaemon 3.1.3, pid "); again == pid {
+	s.until("kcl-bootstrap: restarting KCL 3.1.3 in ")
+	if again := s.until("kcl-bootstrap: started KCL 3.1.3, pid "); again == pid {
 		t.Errorf("the next one has the same pid, %s", pid)
 	}
 	s.until("child ")
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	if status := s.end(); status != 0 || !s.saw("kcl-bootstrap: stopped MultiLangDaemon 3.1.3 as asked") {
+	if status := s.end(); status != 0 || !s.saw("kcl-bootstrap: stopped KCL 3.1.3 as asked") {
 		t.Errorf("status %d, want 0: %q", status, s.seen)
 	}
 }
@@ -805,7 +805,7 @@ func TestSecondSignalKills(t *testing.T) {
 			t.Errorf("killed after %v", d)
 		}
 	}()
-	if status := s.end(); status != 137 || !s.saw("kcl-bootstrap: stopped MultiLangDaemon 3.1.3: it was killed") {
+	if status := s.end(); status != 137 || !s.saw("kcl-bootstrap: stopped KCL 3.1.3: it was killed") {
 		t.Errorf("status %d, want 137: %q", status, s.seen)
 	}
 }
@@ -834,7 +834,7 @@ func TestKillsChildren(t *testing.T) {
 			time.Sleep(sameSignal + 50*time.Millisecond) // it counts as another one then
 			s.cmd.Process.Signal(syscall.SIGTERM)
 		}
-		if status := s.end(); status != want || !s.saw("kcl-bootstrap: stopped MultiLangDaemon 3.1.3: "+text) {
+		if status := s.end(); status != want || !s.saw("kcl-bootstrap: stopped KCL 3.1.3: "+text) {
 			t.Errorf("status %d, want %d: %q", status, want, s.seen)
 		}
 		if err := syscall.Kill(pid, 0); err == nil {

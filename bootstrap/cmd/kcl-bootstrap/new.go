@@ -35,7 +35,7 @@ fetches nothing, and prints what to type next.
                                 else us-east-1)
       --processor-version V     the required version of the module
                                 processor/worker, or with --children processor
-                                (default: ` + scaffold.DefaultWorkerVersion + `, ` + scaffold.DefaultProcessorVersion + `)
+                                (default: ` + scaffold.DefaultWorkerVersion + `; of processor ` + scaffold.DefaultProcessorVersion + `)
   -h, --help                    print this text
 
 Examples:

@@ -24,7 +24,7 @@ Checks the properties file, and fetches ` + daemon + `, the jars it
 needs and, if there is none, Java. With --execute it runs KCL, and for each
 shard the program in the property executableName; if one program fails, it is
 started again while the others go on. Without --execute it prints the command
-of Amazon's main class.
+that --stock would run.
 
   -p, --properties FILE         the application's properties file (required)
   -e, --execute                 run KCL instead of printing the command
@@ -36,28 +36,28 @@ of Amazon's main class.
       --add-classpath PATH      a further jar or folder; may be repeated
   -c, --jar-path DIR            the folder for the jars (default:
                                 kcl-bootstrap/maven in the user's cache folder)
-      --lock FILE               the jars and their hashes; full: also Glue's
+      --lock FILE               your list of jars; full: the Glue Registry's too
       --repo URL                the Maven repository (default: KCL_MAVEN_REPO,
                                 KCL_MVN_REPO_SEARCH_URL, or Maven Central)
-      --java-index URL          index for Java (default: KCL_JAVA_INDEX or PyPI)
+      --java-index URL          index for Java (default: see fetch --help)
       --offline                 fetch nothing; fail if a file is missing
       --quiet                   do not show the progress of downloads
   -l, --log-configuration FILE  a logback.xml for Amazon's main class: for the
                                 printed command and for --stock
-With --execute:
+  -h, --help                    print this text
+Only with --execute:
       --set KEY=VALUE           override a property; may be repeated
       --restart                 start Java again when it ends by itself,
                                 at most 10 times within an hour
-      --worker-id ID            the worker ID; auto: the same ID at each start,
-                                unique on this host; needs --state-dir
-      --state-dir DIR           a folder on a local disk for the locks of auto
+      --worker-id ID            the worker ID (default: workerId, or a new one);
+                                auto: the same at each start
+      --state-dir DIR           a folder on a local disk, required for auto
       --stop-timeout DURATION   kill everything if a stop takes longer, such as
                                 30s (default: shutdownGraceMillis plus 10 s)
       --log-level LEVEL         error, warn, info or debug
                                 (default: warn; with --stock: info)
-      --stock                   run Amazon's main class, as with Java 8 to 16: a
-                                program that fails ends all others
-  -h, --help                    print this text
+      --stock                   run Amazon's main class, as always with Java 8
+                                to 16: a program that fails ends all others
 
 Example:
   kcl-bootstrap --properties sample.properties --execute --restart
@@ -283,7 +283,7 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 	}
 
 	quiet := context.AfterFunc(ctx, func() {
-		c.say("stopping %s; another signal after a second kills it", c.lock.Name)
+		c.say("stopping %s; another signal after a second kills it", c.kcl())
 	})
 	defer quiet()
 	run := c.withChildren(f, java, log)
@@ -293,8 +293,8 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 	var err error
 	if f.restart {
 		err = bootstrap.RestartPolicy{Restarting: func(err error, n int, delay time.Duration) {
-			c.say("stopped %s: %v", c.lock.Name, err)
-			c.say("restarting %s in %.1f s, number %d within an hour", c.lock.Name, delay.Seconds(), n)
+			c.say("stopped %s: %v", c.kcl(), err)
+			c.say("restarting %s in %.1f s, number %d within an hour", c.kcl(), delay.Seconds(), n)
 		}}.Run(ctx, run)
 	} else {
 		err = run(ctx)
@@ -302,10 +302,10 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 	var exit *bootstrap.ExitError
 	switch {
 	case err == nil:
-		c.say("stopped %s as asked", c.lock.Name)
+		c.say("stopped %s as asked", c.kcl())
 		return statusOK
 	case errors.As(err, &exit):
-		c.say("stopped %s: %v", c.lock.Name, err)
+		c.say("stopped %s: %v", c.kcl(), err)
 		if exit.Code == 0 || exit.Stopping && !exit.Killed {
 			return statusFailed
 		}
@@ -317,7 +317,10 @@ func (c *command) execute(ctx context.Context, f runFlags, java bootstrap.Comman
 
 // started prints that Java has been started. The form of this line is part of the command's
 // interface.
-func (c *command) started(pid int) { c.say("started %s, pid %d", c.lock.Name, pid) }
+func (c *command) started(pid int) { c.say("started %s, pid %d", c.kcl(), pid) }
+
+// kcl names what runs, with either main class, in its version.
+func (c *command) kcl() string { return "KCL" + strings.TrimPrefix(c.lock.Name, "MultiLangDaemon") }
 
 // stock returns a function that runs Amazon's main class.
 func (c *command) stock(f runFlags, java bootstrap.Command, log *slog.Logger) func(context.Context) error {

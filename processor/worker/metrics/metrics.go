@@ -233,7 +233,7 @@ var (
 		"Time since the last checkpoint. Absent before the first one.",
 		streamLabel, shardLabel)
 	retriesDesc = desc("shard_retries_total",
-		"Records that failed and were to be tried again, once for each attempt. Only for processors of package handle.",
+		"Failed attempts after which a record was to be tried again. Only for processors of package handle.",
 		streamLabel, shardLabel)
 	deadLettersDesc = desc("shard_dead_letters_total",
 		"Records that the dead-letter sink took. Only for processors of package handle.",

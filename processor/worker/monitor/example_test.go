@@ -24,7 +24,7 @@ func ExampleRun() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	w := worker.New(worker.Config{Stream: "orders", Application: "billing"}, newProcessor)
-	if err := monitor.Run(ctx, w, ":8080"); err != nil {
+	if err := monitor.Run(ctx, w, "127.0.0.1:8080"); err != nil {
 		log.Fatal(err)
 	}
 }

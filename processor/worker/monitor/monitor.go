@@ -1,9 +1,10 @@
 // Package monitor serves a worker's status page, its metrics and its health checks.
 //
 //	w := worker.New(config, newProcessor)
-//	err := monitor.Run(ctx, w, ":8080") // instead of w.Run(ctx)
+//	err := monitor.Run(ctx, w, "127.0.0.1:8080") // instead of w.Run(ctx)
 //
-// The page is then at http://127.0.0.1:8080/. [Handler] is for a server of your own.
+// The page is then at http://127.0.0.1:8080/. A container needs "0.0.0.0:8080". [Handler]
+// is for a server of your own.
 //
 // # Guarantees
 //
@@ -39,8 +40,8 @@ import (
 // the error of w.Run, or an error before anything is started if it cannot listen at
 // addr. It logs to w.Logger, first the address of the page.
 //
-// addr is HOST:PORT; HOST defaults to 127.0.0.1, and port 0 means a free one. If addr is
-// empty nothing is served.
+// addr is HOST:PORT. Unlike in net.Listen, an empty HOST means 127.0.0.1; 0.0.0.0 means
+// all interfaces. Port 0 means a free one. If addr is empty nothing is served.
 //
 // At a loopback address, a request gets status 403 unless its Host header is localhost
 // or an IP address: it may come from a web page of another host. A proxy in front must
@@ -104,13 +105,12 @@ func isLocalHost(host string) bool {
 //   - /metrics, for Prometheus: the metrics of package metrics, of Go and of the process;
 //   - /healthz, which answers 200 if the process answers at all;
 //   - /readyz, which answers 200 while KCL is initialized and takes leases, and no shard
-//     of the worker fails again and again or has a processor that does not return;
-//     otherwise 503 and the reason, in one line. With 200 the line names the shards that
-//     KCL cannot read.
+//     fails repeatedly (3 failures within an hour) or is hung; otherwise 503 and the
+//     reason, in one line. With 200 the line names the shards that KCL cannot read.
 //
-// Call it before w.Run, as metrics.New. It may be mounted below a path with
-// [http.StripPrefix]. Answers contain no record's data, unless a handler's error does.
-// There is no authentication.
+// Call it before w.Run: the histograms of /metrics have only what happens afterwards. It
+// may be mounted below a path with [http.StripPrefix]. Answers contain no record's data,
+// except what your code puts into its errors. There is no authentication.
 func Handler(w *worker.Worker) http.Handler { return newHandler(w.Status, metrics.New(w)) }
 
 func newHandler(status func() worker.Status, collector prometheus.Collector) http.Handler {
@@ -206,7 +206,7 @@ func notReady(s worker.Status) string {
 			case shard.State == worker.ShardHung:
 				all = append(all, shardName(s, shard.Stream, shard.ShardID)+" is not read: its processor does not return")
 			case shard.FailsRepeatedly:
-				all = append(all, shardName(s, shard.Stream, shard.ShardID)+" fails again and again")
+				all = append(all, shardName(s, shard.Stream, shard.ShardID)+" fails repeatedly")
 			}
 		}
 		return strings.Join(all, "; ")

@@ -145,7 +145,7 @@ func TestReadinessOfSeveralStreams(t *testing.T) {
 	const first, other = "111122223333:orders:1700", "444455556666:orders:1700"
 	s := snapshot(t, "streams")
 	_, _, body := request(t, handlerOf(s), "GET", "/readyz")
-	check(t, "readyz", body, "not ready: "+first+":shard-0 fails again and again; "+other+":shard-1 is not read: its processor does not return\n")
+	check(t, "readyz", body, "not ready: "+first+":shard-0 fails repeatedly; "+other+":shard-1 is not read: its processor does not return\n")
 	check(t, "what is wrong", unreadable(s), "; "+other+":shard-0 cannot be read: GetRecords: AccessDeniedException")
 	for _, shards := range []int{1, 2} { // the streams that a worker has: one or several
 		s := worker.Status{Streams: make([]string, shards)}

@@ -34,10 +34,10 @@ func TestPageOfShards(t *testing.T) {
 	s := snapshot(t, "shards")
 	check(t, "the head", text(t, s, "<header>", "<section"), "stream | daemon ready for 1 min 16 s | Application | app | Worker | worker-1 | Region | us-east-1"+
 		" | Up | 1 min 26 s | Restarts of the daemon | 0 | Java | pid 4711"+
-		" | shardId-000000000001 fails again and again: 3 times or more within the last hour. No record after the last checkpoint is skipped. The last errors tell why.")
+		" | shardId-000000000001 fails repeatedly: 3 times or more within the last hour. No record after the last checkpoint is skipped. The last errors tell why.")
 	check(t, "the sums", text(t, s, `<section class="tiles"`, "</section>"), `aria-label="All shards"> | Greatest lag | 2 min 46 s | `+"\u00a0"+` | Records per second | 0 | 3,001 so far | Shards | 3 | Records in flight | 1,234`)
 	check(t, "the shards", text(t, s, "<tbody", "</tbody>"), `role="rowgroup"> | shardId-000000000000 | idle | 0 ms | 0 | 0 | none yet | 0`+
-		` | shardId-000000000001 | failed 1 min | unknown | 0 | 0 | none yet | 3 again and again 1 retry`+
+		` | shardId-000000000001 | failed 1 min | unknown | 0 | 0 | none yet | 3 repeatedly 1 retry`+
 		` | shardId-000000000012 | processing 1 min | 1 min 30 s | 0 | 1,234 | 1 min ago 4965/3 | 0`)
 	check(t, "the errors", text(t, s, `<ol class="errors"`, "</ol>"), `aria-labelledby="errors"> | 1 min ago | · shardId-000000000001 | tried again: not yet`+
 		` | 1 min ago | · shardId-000000000001 · 3 times | cannot store`)
@@ -55,7 +55,7 @@ func TestPageOfAShardThatLeft(t *testing.T) {
 
 func TestPageNamesAllThatFail(t *testing.T) {
 	got := text(t, snapshot(t, "failing"), `<p class="alarm"`, "</p>")
-	if want := "a, b fail again and again: 3 times"; !strings.Contains(got, want) {
+	if want := "a, b fail repeatedly: 3 times"; !strings.Contains(got, want) {
 		t.Errorf("alarm %q, want %q", got, want)
 	}
 }
@@ -125,11 +125,11 @@ func TestPageOfSeveralStreams(t *testing.T) {
 	s := snapshot(t, "streams")
 	check(t, "the head", text(t, s, "<header>", "<section"), "app | daemon ready for 1.0 s | Streams | orders, "+arn+
 		" | Worker | worker-1 | Region | us-east-1 | Up | 1.0 s | Restarts of the daemon | 0"+
-		" | "+first+":shard-0 fails again and again: 3 times or more within the last hour. No record after the last checkpoint is skipped. The last errors tell why."+
+		" | "+first+":shard-0 fails repeatedly: 3 times or more within the last hour. No record after the last checkpoint is skipped. The last errors tell why."+
 		" | "+other+":shard-1: the processor does not return. The shard is not read until it does. Find what it waits for, or end the process."+
 		" | "+other+":shard-0 cannot be read: GetRecords: AccessDeniedException. For 1.0 s. What to do: allow kinesis:GetRecords to the worker&#39;s role; "+
 		"kcl-infra iam-policy prints all permissions that it needs; for a stream of another account, its resource policy or the policy of its key must allow it too.")
-	check(t, "the shards", text(t, s, "</thead>", "</table>"), first+" | shard-0 | failed 1.0 s | unknown | 0 | 0 | none yet | 3 again and again"+
+	check(t, "the shards", text(t, s, "</thead>", "</table>"), first+" | shard-0 | failed 1.0 s | unknown | 0 | 0 | none yet | 3 repeatedly"+
 		" | "+other+" | shard-0 | starting 1.0 s | unknown | 0 | 0 | none yet | 0 | shard-1 | hung 1.0 s | unknown | 0 | 0 | none yet | 1")
 	check(t, "the errors", text(t, s, `<ol class="errors"`, "</ol>"), `aria-labelledby="errors"> | 1.0 s ago | · `+other+":shard-0 | GetRecords: AccessDeniedException"+
 		" | 1.0 s ago | · "+other+":shard-1 | planted | 1.0 s ago | · "+first+":shard-0 · 3 times | planted")

@@ -142,7 +142,7 @@ const tailLines = 12
 
 // startedLine logs the start and the process ID of Java, readyLine that Java takes leases.
 var (
-	startedLine = regexp.MustCompile(`^(?:kcl-bootstrap: started MultiLangDaemon \S+,|consumer-sample: daemon started, version \S+,|.* msg="daemon started" .*) pid[ =](\d+)$`)
+	startedLine = regexp.MustCompile(`^(?:kcl-bootstrap: started KCL \S+,|consumer-sample: daemon started, version \S+,|.* msg="daemon started" .*) pid[ =](\d+)$`)
 	readyLine   = regexp.MustCompile(`^kcl-bootstrap: ready: |msg="daemon ready"`)
 )
 

@@ -80,7 +80,7 @@ func TestReceipts(t *testing.T) {
 
 func TestStartedLine(t *testing.T) {
 	for _, parts := range [][]string{
-		{"kcl-bootstrap: fetching\nkcl-bootstrap: started Multi", "LangDaemon 3.1.3, pid 4711\n", "kcl-bootstrap: started MultiLangDaemon 3.1.3, pid 4712\n"},
+		{"kcl-bootstrap: fetching\nkcl-bootstrap: started K", "CL 3.1.3, pid 4711\n", "kcl-bootstrap: started KCL 3.1.3, pid 4712\n"},
 		{"consumer-sample: fetching\nconsumer-sample: daemon st", "arted, version 3.1.3, pid 4711\n", "consumer-sample: daemon started, version 3.1.3, pid 4712\n"},
 		{"time=1 level=INFO msg=fetching\ntime=1 level=INFO msg=\"daemon sta", "rted\" version=3.1.3 pid=4711\n", "time=1 level=INFO msg=\"daemon started\" version=3.1.3 pid=4712\n"},
 	} {
