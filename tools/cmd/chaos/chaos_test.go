@@ -52,6 +52,23 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// A lock that is not renewed has no leader, whichever name it has.
+func TestLeaderLock(t *testing.T) {
+	begin := time.Now()
+	var lock leaderLock
+	for _, step := range []struct {
+		after   time.Duration
+		version string
+		want    bool
+	}{{0, "", false}, {time.Minute, "", false}, {61 * time.Second, "1", false}, {105 * time.Second, "1", false}, {107 * time.Second, "1", true}, {108 * time.Second, "2", false}} {
+		now := begin.Add(step.after)
+		lock.seen(step.version, now)
+		if got := lock.stale(now); got != step.want {
+			t.Errorf("after %v, with version %q: stale is %v, want %v", step.after, step.version, got, step.want)
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	occupied := t.TempDir()
 	if err := os.WriteFile(filepath.Join(occupied, "mine"), nil, 0o644); err != nil {

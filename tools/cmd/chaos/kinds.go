@@ -179,7 +179,7 @@ func on(role func(*cluster.Host) bool, process func(context.Context, *disturbanc
 		most := rank(slices.MaxFunc(hosts, func(a, b *cluster.Host) int { return rank(a) - rank(b) }))
 		hosts = slices.DeleteFunc(hosts, func(h *cluster.Host) bool { return rank(h) < most })
 		h := hosts[d.random.IntN(len(hosts))]
-		d.target, d.ofLeader, d.lock = h.Name, h == leader, lock
+		d.target, d.ofLeader, d.lock = h.Name, h == leader || d.unled(), lock
 		pid, err := process(ctx, d, h)
 		if err != nil {
 			return err

@@ -61,7 +61,7 @@ func (r *report) check() error {
 }
 
 // rowKind returns the kind under which a fault is reported: one after which another host
-// must take over counts as leader-lost if it hits the leader.
+// must take over counts as leader-lost if it hits the leader, or if there is none.
 func (f occurrence) rowKind() *kind {
 	if f.ofLeader && f.kind.limit == takeoverLimit {
 		return leaderLost

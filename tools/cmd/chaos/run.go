@@ -69,6 +69,7 @@ type chaos struct {
 
 	mu     sync.Mutex // held during a snapshot
 	final  bool       // the last snapshot was taken
+	held   leaderLock // as the snapshots have it
 	faults []occurrence
 }
 
@@ -348,15 +349,46 @@ func (c *chaos) snapshot(ctx context.Context, rest bool) (err error) {
 	if s.Leases, err = c.cluster.Leases(ctx); err != nil {
 		return err
 	}
-	if s.Leader, _, err = c.cluster.Leader(ctx); err != nil {
+	var version string
+	if s.Leader, version, err = c.cluster.Leader(ctx); err != nil {
 		return err
 	}
-	s.At = time.Now().UnixMilli()
+	now := time.Now()
+	c.held.seen(version, now)
+	s.At = now.UnixMilli()
 	if s.Files, err = journal.Sizes(c.dir); err != nil {
 		return err
 	}
 	c.final = rest
 	return c.leases.Append(s)
+}
+
+// leaderLock tells whether a leader renews its lock, which it does every 30 s.
+//
+// KCL's leader gives the lock up, but leaves it in the table, when the answer to a renewal
+// is lost: the AWS SDK sends the renewal again, and its condition on the version fails,
+// as it would if another worker had the lock. Until the lock expires, 2 minutes after that
+// renewal, nobody leads.
+type leaderLock struct {
+	version string
+	since   time.Time
+}
+
+func (l *leaderLock) seen(version string, now time.Time) {
+	if version != l.version {
+		l.version, l.since = version, now
+	}
+}
+
+func (l *leaderLock) stale(now time.Time) bool {
+	return l.version != "" && now.Sub(l.since) > 45*time.Second
+}
+
+// unled reports whether nobody renews the leader's lock.
+func (c *chaos) unled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held.stale(time.Now())
 }
 
 // leader returns the leader, nil if there is none, and the version of its lock.
